@@ -1,0 +1,228 @@
+"""Who works where, and the rule at the heart: a warehouse user stands in at most one warehouse.
+
+The rule is a partial unique index; the doors below only spare callers its refusals. Four doors write
+assignments, and nothing else writes `is_active`: `assign`, `set_warehouses`, `activate`, `deactivate`.
+Each locks the *person's* row first: siblings that do not exist yet cannot be locked.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from assignments import errors
+from config.errors import ApiError, Fault
+from config.identifiers import parse_uuid
+from users.models import Session, User
+from users.rotation import RotatingCredential
+from warehouses.models import Warehouse
+
+if TYPE_CHECKING:
+    from assignments.tokens import WarehouseToken
+
+
+class Change(NamedTuple):
+    """How many warehouses `set_warehouses` assigned and deassigned."""
+
+    assigned: int
+    deassigned: int
+
+
+class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
+    def visible_to(self, user: User) -> AssignmentQuerySet:
+        """All rows for those who see everyone; else the user's own. A row not visible is a row not there."""
+        return self if user.sees_everyone else self.filter(user=user)
+
+    def active_for(self, user: User) -> AssignmentQuerySet:
+        """Where this person stands, if they may be given a token for it: one row or none (contract 0.4)."""
+        return self.filter(
+            user=user,
+            user__is_warehouse_user=True,
+            user__status=User.Status.ACTIVE,
+            is_active=True,
+            warehouse__is_active=True,
+        ).select_related("warehouse")
+
+    def assign(self, *, user_uuid: str, warehouse_uuid: str, is_active: bool = False) -> WarehouseUserAssignment:
+        """Assigns a warehouse to a warehouse user and, if asked, makes it the active one.
+
+        Raises ApiError with every fault found, in the order of contract section 2.6.
+        """
+        with transaction.atomic():
+            user = User.objects.locked().filter(uuid=parse_uuid(user_uuid)).first()
+            warehouse = Warehouse.objects.filter(uuid=parse_uuid(warehouse_uuid)).first()
+            if faults := self._faults(user, warehouse):
+                raise ApiError(*faults)
+            assignment = self.create(user=user, warehouse=warehouse)
+            if is_active:
+                assignment._stand_here()
+        return assignment
+
+    def faults_of(self, *, user_uuid: str | None, warehouse_uuid: str | None) -> list[Fault]:
+        """What `assign` would refuse, for the members that are given. Changes nothing."""
+        user = User.objects.filter(uuid=parse_uuid(user_uuid)).first()
+        warehouse = Warehouse.objects.filter(uuid=parse_uuid(warehouse_uuid)).first()
+        return [
+            fault
+            for fault in self._faults(user, warehouse)
+            if not (fault is errors.USER_NOT_FOUND and user_uuid is None)
+            and not (fault is errors.WAREHOUSE_NOT_FOUND and warehouse_uuid is None)
+        ]
+
+    def _faults(self, user: User | None, warehouse: Warehouse | None) -> list[Fault]:
+        faults = []
+        if user is None or not user.may_be_assigned:
+            faults.append(errors.USER_NOT_FOUND)
+        if warehouse is None:
+            faults.append(errors.WAREHOUSE_NOT_FOUND)
+        if not faults and self.filter(user=user, warehouse=warehouse).exists():
+            faults.append(errors.ALREADY_EXISTS)
+        return faults
+
+    def set_warehouses(self, user: User, *, add: Iterable[Warehouse], remove: Iterable[Warehouse]) -> Change:
+        """Assigns and deassigns many warehouses of one person at once, all or nothing.
+
+        New rows are inactive; what is already so stays so. Raises ApiError 5202 for anyone but a warehouse user.
+        """
+        with transaction.atomic():
+            _lock_assignable(user)
+            deassigned, _ = self.filter(user=user, warehouse__in=list(remove)).delete()
+            rows = [WarehouseUserAssignment(user=user, warehouse=warehouse) for warehouse in add]
+            before = self.filter(user=user).count()
+            self.bulk_create(rows, ignore_conflicts=True)
+            assigned = self.filter(user=user).count() - before
+        return Change(assigned, deassigned)
+
+
+class WarehouseUserAssignment(models.Model):
+    """One warehouse assigned to one person; the active one is where the person stands now."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="assignments")
+    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="assignments")
+    is_active = models.BooleanField(default=False, editable=False)
+    #: How often it was made active. A warehouse token belongs to one of those times: after the person left and
+    #: came back, the token from before stays withdrawn.
+    activation = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+
+    objects = AssignmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["uuid"], name="assignment_uuid_unique"),
+            models.UniqueConstraint(
+                fields=["user", "warehouse"],
+                name="assignment_user_warehouse_unique",
+                violation_error_code=errors.ALREADY_EXISTS.code,
+                violation_error_message=errors.ALREADY_EXISTS.detail,
+            ),
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=models.Q(is_active=True),
+                name="assignment_one_active_per_user",
+                violation_error_code=errors.TOO_MANY_ACTIVE.code,
+                violation_error_message=errors.TOO_MANY_ACTIVE.detail,
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["is_active", "id"], name="assignment_by_is_active"),
+            models.Index(fields=["created_at", "id"], name="assignment_by_created_at"),
+            models.Index(fields=["updated_at", "id"], name="assignment_by_updated_at"),
+            models.Index(fields=["warehouse", "id"], name="assignment_by_warehouse"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} → {self.warehouse_id}"
+
+    def activate(self) -> None:
+        """Makes this the one warehouse the person stands in; the one before becomes inactive.
+
+        Raises ApiError 5202 when the person is no warehouse user any more, 5201 when the row is gone.
+        """
+        with transaction.atomic():
+            _lock_assignable(self.user)
+            self._stand_here()
+
+    def deactivate(self) -> None:
+        """The person stands here no longer; nothing else becomes active. Raises as `activate` does."""
+        with transaction.atomic():
+            _lock_assignable(self.user)
+            self._switch(to=False)
+
+    def _stand_here(self) -> None:
+        # Two statements: one UPDATE that flips both rows trips the partial index, which is checked row by row.
+        others = WarehouseUserAssignment.objects.filter(user=self.user_id, is_active=True).exclude(pk=self.pk)
+        others.update(is_active=False, updated_at=Now())
+        self._switch(to=True, activation=models.F("activation") + 1)
+
+    def _switch(self, *, to: bool, **also: object) -> None:
+        """Writes only a real change, so that repeating a request withdraws no token."""
+        row = WarehouseUserAssignment.objects.filter(pk=self.pk)
+        changed = row.filter(is_active=not to).update(is_active=to, updated_at=Now(), **also)
+        if not changed and not row.exists():
+            raise ApiError(errors.NOT_FOUND)
+        self.is_active = to
+
+
+def _lock_assignable(user: User) -> None:
+    locked = User.objects.locked().get(pk=user.pk)
+    if not locked.may_be_assigned:
+        raise ApiError(errors.USER_NOT_FOUND)
+
+
+class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
+    def start(self, assignment: WarehouseUserAssignment, session: Session) -> tuple[WarehouseGrant, str]:
+        """A new grant for where the person stands, with its first refresh token."""
+        grant = WarehouseGrant(
+            session=session,
+            assignment=assignment,
+            activation=assignment.activation,
+            expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
+        )
+        token = grant.first_refresh_token()
+        grant.save(force_insert=True)
+        return grant, token
+
+    def holding(self) -> WarehouseGrantQuerySet:
+        """Grants whose tokens still hold *now*: contract 0.4, "Ended at once", in one query."""
+        now = timezone.now()
+        return self.filter(
+            expires_at__gt=now,
+            activation=models.F("assignment__activation"),
+            assignment__is_active=True,
+            assignment__warehouse__is_active=True,
+            assignment__user=models.F("session__user"),
+            session__ended_at=None,
+            session__expires_at__gt=now,
+            session__user__status=User.Status.ACTIVE,
+            session__user__is_warehouse_user=True,
+        )
+
+    def for_token(self, token: WarehouseToken) -> WarehouseGrantQuerySet:
+        """The grant that this token was issued under."""
+        return self.filter(pk=token.grant_id, session=token.session_id)
+
+
+class WarehouseGrant(RotatingCredential):
+    """What a warehouse token stands for: this session's person, standing in this assignment, this time."""
+
+    kind: ClassVar[str] = "warehouse"
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="warehouse_grants")
+    assignment = models.ForeignKey(WarehouseUserAssignment, on_delete=models.CASCADE, related_name="grants")
+    activation = models.PositiveIntegerField()
+
+    objects = WarehouseGrantQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.session_id} in {self.assignment_id}"

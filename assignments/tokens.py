@@ -1,0 +1,80 @@
+"""What a warehouse token says, and whether it still holds (contract 0.4 and section 2.3)."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework_simplejwt.exceptions import TokenError
+
+from assignments import errors
+from assignments.models import WarehouseGrant, WarehouseUserAssignment
+from config.errors import ApiError
+from config.identifiers import parse_uuid
+from config.logs import audit
+from users.models import Session
+from users.tokens import Scope, SignedToken
+
+
+class WarehouseToken(SignedToken):
+    """Says to other services: this person, in this session, stands in this warehouse."""
+
+    lifetime = timedelta(seconds=settings.WAREHOUSE_TOKEN_SECONDS)
+
+    @classmethod
+    def for_grant(cls, grant: WarehouseGrant) -> WarehouseToken:
+        token = cls()
+        assignment, session = grant.assignment, grant.session
+        token.payload |= {
+            "jti": grant.pk.hex + secrets.token_hex(24),  # 80 hex digits; the first 32 find the grant again
+            "sub": json.dumps({"id_warehouse": assignment.warehouse_id}, separators=(",", ":")),
+            "aud": session.client_id,
+            "sid": str(session.pk),
+            "act": str(assignment.user.uuid),
+            "assignment": str(assignment.uuid),
+            "warehouse": str(assignment.warehouse.uuid),
+            "scopes": [Scope.WAREHOUSE],
+        }
+        return token
+
+    def verify(self) -> None:
+        super().verify()
+        if self.scopes != [Scope.WAREHOUSE] or "id_warehouse" not in self.subject:
+            raise TokenError("Not a warehouse token")
+
+    @property
+    def grant_id(self) -> UUID:
+        digits = str(self.payload["jti"])[:32]
+        return parse_uuid(f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}")
+
+
+def issue(session: Session) -> tuple[WarehouseToken, str]:
+    """A warehouse token, and its refresh token, for where the session's person stands now.
+
+    Raises ApiError 403 `5101` unless they stand in an active warehouse with the flag on. Logged either way.
+    """
+    person = session.user
+    assignment = WarehouseUserAssignment.objects.active_for(person).first()
+    if assignment is None:
+        audit.warning("Failed Login (Warehouse User)", tag="warehouse_user_failed_login", user_uuid=str(person.uuid))
+        raise ApiError(errors.FORBIDDEN)
+    assignment.user = person
+    grant, refresh_token = WarehouseGrant.objects.start(assignment, session)
+    audit.info("Successful Login (Warehouse User)", tag="warehouse_user_successful_login", user_uuid=str(person.uuid))
+    return WarehouseToken.for_grant(grant), refresh_token
+
+
+def holds(text: str) -> bool:
+    """Whether a warehouse token may be believed *now*. One query; read fresh each time.
+
+    False from the very next call when the assignment was deactivated or deleted, the warehouse went inactive,
+    the person was blocked, deleted or lost the flag, the session ended, or the token expired or is not ours.
+    """
+    try:
+        token = WarehouseToken(text)
+    except TokenError:
+        return False
+    return WarehouseGrant.objects.holding().for_token(token).exists()

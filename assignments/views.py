@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from assignments import errors, tokens
+from assignments.models import WarehouseUserAssignment
+from assignments.serializers import AssignmentSerializer, ChangedAssignmentSerializer, NewAssignmentSerializer
+from config.errors import ApiError, Fault
+from config.jsonapi import filters
+from config.jsonapi.body import Body
+from config.jsonapi.renderers import PlainJSONRenderer
+from config.jsonapi.views import ResourceViewSet
+from users.tokens import Scope
+
+
+class AssignmentViewSet(ResourceViewSet):
+    """`/warehouse-user-assignments` (contract sections 2.4 to 2.8)."""
+
+    serializer_class = AssignmentSerializer
+    rights = {
+        Scope.BACK_OFFICE_USER: {"list", "retrieve", "create", "partial_update", "destroy"},
+        Scope.WAREHOUSE_USER: {"list", "retrieve", "partial_update"},
+    }
+    missing = errors.NOT_FOUND
+    filters = {
+        "uuid": filters.uuids("uuid"),
+        "userUuid": filters.uuids("user__uuid"),
+        "warehouseUuid": filters.uuids("warehouse__uuid"),
+        "isActive": filters.booleans("is_active"),
+    }
+    sorts = {
+        "isActive": "is_active",
+        "createdAt": "created_at",
+        "updatedAt": "updated_at",
+        "warehouse.name": "warehouse__name",
+    }
+
+    def get_queryset(self) -> QuerySet[WarehouseUserAssignment]:
+        rows = WarehouseUserAssignment.objects.visible_to(self.request.user).select_related("warehouse")
+        return rows.prefetch_related("user") if "users" in self.document.include else rows.select_related("user")
+
+    def create(self, request: Request) -> Response:
+        builder = self.document
+        body = Body(request.data, NewAssignmentSerializer, self.resource)
+        wanted = {"user_uuid": body.text_at("user_uuid"), "warehouse_uuid": body.text_at("warehouse", "uuid")}
+        self._refuse_acting_for_others(wanted["user_uuid"])
+        if not body.is_sound:
+            raise ApiError(*_in_order(body.faults + WarehouseUserAssignment.objects.faults_of(**wanted)))
+        assignment = WarehouseUserAssignment.objects.assign(**wanted, is_active=body.values.get("is_active", False))
+        document = builder.one(assignment)
+        location = f"{self.base}/{self.resource}/{assignment.uuid}"
+        return Response(document, status=201, headers={"Location": location})
+
+    def partial_update(self, request: Request, uuid: str) -> Response:
+        builder, assignment = self.document, self.get_object(uuid)
+        body = Body(request.data, ChangedAssignmentSerializer, self.resource, identifier=str(assignment.uuid))
+        if faults := body.faults + _changes_refused(body, assignment):
+            raise ApiError(*faults)
+        if "is_active" in body.values:
+            assignment.activate() if body.values["is_active"] else assignment.deactivate()
+        return Response(builder.one(assignment))
+
+    def destroy(self, request: Request, uuid: str) -> Response:
+        self.get_object(uuid).delete()
+        return Response(status=204)
+
+    def _refuse_acting_for_others(self, user_uuid: str | None) -> None:
+        """A warehouse user who acts for another gets the answer of a missing row (contract section 2.6, no. 1)."""
+        caller = self.request.user
+        if user_uuid is not None and not caller.sees_everyone and user_uuid.lower() != str(caller.uuid):
+            raise ApiError(errors.NOT_FOUND)
+
+
+def _changes_refused(body: Body, assignment: WarehouseUserAssignment) -> list[Fault]:
+    """Whose it is and where it is cannot be changed: that would be another assignment."""
+    faults = []
+    for path, value in ((("user_uuid",), assignment.user.uuid), (("warehouse", "uuid"), assignment.warehouse.uuid)):
+        sent = body.text_at(*path)
+        if sent is not None and sent.lower() != str(value):
+            pointer = {"user_uuid": "userUuid", "warehouse": "warehouse/uuid"}[path[0]]
+            faults.append(Fault(400, "This cannot be changed.", pointer=f"/data/attributes/{pointer}"))
+    return faults
+
+
+_ORDER = ("/data/type", "/data/attributes/userUuid", "/data/attributes/warehouse")
+
+
+def _in_order(faults: list[Fault]) -> list[Fault]:
+    """In the order of contract section 2.6: person, warehouse, then the rest."""
+
+    def rank(fault: Fault) -> int:
+        places = [place for place, start in enumerate(_ORDER) if (fault.pointer or "").startswith(start)]
+        return places[0] if places else len(_ORDER)
+
+    return sorted(faults, key=rank)
+
+
+class WarehouseTokenView(ViewSet):
+    """`POST /warehouse-tokens` (contract section 2.3). The body says nothing and is not read."""
+
+    error_shape = "plain"
+    renderer_classes = (PlainJSONRenderer,)
+    rights = {Scope.BACK_OFFICE_USER: {"create"}, Scope.WAREHOUSE_USER: {"create"}}
+
+    def create(self, request: Request) -> Response:
+        token, refresh_token = tokens.issue(request.auth.session)
+        answer: dict[str, Any] = {
+            "tokenType": "Bearer",
+            "expiresIn": int(token.lifetime.total_seconds()),
+            "accessToken": str(token),
+            "refreshToken": refresh_token,
+        }
+        return Response([answer], status=201, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,186 @@
+"""The one border where an error gets its wire form, per route family (contract sections 0.1 and 3).
+
+Below it, code raises `ApiError` with one or more faults, or lets Django, DRF or PostgreSQL speak. A view names
+its family in `error_shape`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from django.apps import apps
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import ValidationError as ModelValidationError
+from django.db import IntegrityError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions as drf
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a request: HTTP status, words, code, and the input at fault if it is one."""
+
+    status: int
+    detail: str
+    code: str | None = None
+    pointer: str | None = None
+    parameter: str | None = None
+
+    @property
+    def source(self) -> dict[str, str]:
+        """JSON:API's `source` member."""
+        if self.pointer is not None:
+            return {"pointer": self.pointer}
+        return {"parameter": self.parameter} if self.parameter is not None else {}
+
+
+class ApiError(Exception):
+    """A refusal: every fault found, the first of which decides the HTTP status."""
+
+    def __init__(self, *faults: Fault, headers: dict[str, str] | None = None) -> None:
+        super().__init__("; ".join(fault.detail for fault in faults))
+        self.faults = faults
+        self.headers = headers or {}
+
+
+# --- The generic faults (contract section 3.3) ------------------------------------------------------------------
+UNAUTHORIZED = Fault(401, "Unauthorized request.")
+INVALID_TOKEN = Fault(401, "Invalid access token.", "001")
+MISSING_TOKEN = Fault(401, "Missing access token.", "002")
+NOBODY_IN_TOKEN = Fault(400, "Invalid access token.", "001")
+FORBIDDEN = Fault(403, "Unauthorized request.")
+NOT_FOUND = Fault(404, "Not found", "007")
+NO_SUCH_METHOD = Fault(405, "Method does not exist", "008")
+UNSUPPORTED_TYPE = Fault(
+    415, "Unsupported `Content-Type` format used. Please use `application/vnd.api+json` or `application/json`.", "010"
+)
+UNSUPPORTED_FILTER = Fault(400, "Unsupported `Filter` format is used. Please use `filter[resource.property]`", "011")
+TOO_LARGE = Fault(413, "The request body is larger than this server accepts.")
+MALFORMED = Fault(400, "The request could not be read.")
+UNAVAILABLE = Fault(503, "The database does not answer at the moment. Please try again.")
+CRASHED = Fault(500, "Something went wrong on our side. It has been logged.")
+
+
+# --- Exception to faults ----------------------------------------------------------------------------------------
+def handle(exc: Exception, context: dict[str, Any]) -> HttpResponse:
+    """DRF's exception handler for every view of the API."""
+    view = context["view"]
+    faults = faults_of(exc)
+    response = respond(getattr(view, "error_shape", "jsonapi"), faults)
+    for name, value in _headers_of(exc, faults, view).items():
+        response[name] = value
+    return response
+
+
+def faults_of(exc: Exception) -> Sequence[Fault]:
+    """What an exception says to the caller. Unforeseen ones are logged and say nothing."""
+    if isinstance(exc, ApiError):
+        return exc.faults
+    for kinds, translate in _TRANSLATIONS:
+        if isinstance(exc, kinds):
+            return translate(exc)
+    logger.exception("Unhandled error", exc_info=exc)
+    return [CRASHED]
+
+
+def _from_constraint(exc: Exception) -> list[Fault]:
+    """A violated database constraint, in the code and words that its model gave it."""
+    name = getattr(getattr(exc.__cause__, "diag", None), "constraint_name", None)
+    for model in apps.get_models():
+        for constraint in model._meta.constraints:
+            if constraint.name == name:
+                return [Fault(400, str(constraint.get_violation_error_message()), constraint.violation_error_code)]
+    logger.exception("Unhandled integrity error", exc_info=exc)
+    return [CRASHED]
+
+
+def _from_drf(exc: Any) -> list[Fault]:
+    return [Fault(exc.status_code, str(exc.detail))]
+
+
+_TRANSLATIONS: list[tuple[tuple[type[Exception], ...], Callable[[Any], Sequence[Fault]]]] = [
+    ((drf.NotAuthenticated,), lambda exc: [UNAUTHORIZED]),
+    ((drf.AuthenticationFailed,), lambda exc: [INVALID_TOKEN]),
+    ((drf.PermissionDenied, PermissionDenied), lambda exc: [FORBIDDEN]),
+    ((drf.NotFound, Http404), lambda exc: [NOT_FOUND]),
+    ((drf.MethodNotAllowed,), lambda exc: [NO_SUCH_METHOD]),
+    ((drf.UnsupportedMediaType,), lambda exc: [UNSUPPORTED_TYPE]),
+    ((RequestDataTooBig,), lambda exc: [TOO_LARGE]),
+    ((SuspiciousOperation, drf.ParseError), lambda exc: [MALFORMED]),
+    ((ModelValidationError,), lambda exc: [Fault(400, message) for message in exc.messages]),
+    ((IntegrityError,), _from_constraint),
+    ((OperationalError, InterfaceError), lambda exc: [UNAVAILABLE]),
+    ((drf.APIException,), _from_drf),
+]
+
+
+def _headers_of(exc: Exception, faults: Sequence[Fault], view: Any) -> dict[str, str]:
+    headers = dict(exc.headers) if isinstance(exc, ApiError) else {}
+    if faults[0].status == 401:
+        headers["WWW-Authenticate"] = "Bearer"  # RFC 6750 section 3
+    if faults[0].status == 405:
+        headers["Allow"] = ", ".join(view.allowed_methods)
+    if faults[0].status == 503:
+        headers["Retry-After"] = "1"
+    return headers
+
+
+# --- Faults to bytes --------------------------------------------------------------------------------------------
+def respond(shape: str, faults: Sequence[Fault]) -> HttpResponse:
+    """The answer that carries these faults in the shape of one route family."""
+    content_type, build, headers = _SHAPES[shape]
+    return HttpResponse(
+        orjson.dumps(build(faults)), status=faults[0].status, content_type=content_type, headers=headers
+    )
+
+
+def _jsonapi(faults: Iterable[Fault]) -> dict[str, Any]:
+    """An error document (contract 0.1): valid JSON:API, plus the `message` that the app reads."""
+    return {"errors": [_error_object(fault) for fault in faults]}
+
+
+def _error_object(fault: Fault) -> dict[str, Any]:
+    document: dict[str, Any] = {"status": str(fault.status)}
+    if fault.code is not None:
+        document["code"] = fault.code
+    document |= {"title": HTTPStatus(fault.status).phrase, "detail": fault.detail, "message": fault.detail}
+    if fault.source:
+        document["source"] = fault.source
+    return document
+
+
+def _plain(faults: Iterable[Fault]) -> list[dict[str, Any]]:
+    """The bare array of contract section 3.1."""
+    return [{"message": fault.detail, "status": fault.status, "code": fault.code} for fault in faults]
+
+
+def _oauth(faults: Sequence[Fault]) -> dict[str, str]:
+    """RFC 6749 section 5.2, for what goes wrong before the protocol is reached."""
+    error = "invalid_request" if faults[0].status < 500 else "server_error"
+    return {"error": error, "error_description": faults[0].detail}
+
+
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_SHAPES: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
+    "jsonapi": ("application/vnd.api+json", _jsonapi, {}),
+    "plain": ("application/json", _plain, {}),
+    "oauth": ("application/json", _oauth, _NO_STORE),
+}
+
+
+# --- What goes wrong outside the views --------------------------------------------------------------------------
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's `handler400`."""
+    return respond("jsonapi", faults_of(exception))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's `handler500`; Django has logged the exception."""
+    return respond("jsonapi", [CRASHED])

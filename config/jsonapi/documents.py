@@ -1,0 +1,104 @@
+"""JSON:API documents. A resource's serializer declares its fields; they are worked out once per class, not per row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from rest_framework.fields import Field
+from rest_framework.serializers import Serializer
+
+from config.jsonapi.query import Query
+
+
+class ResourceSerializer(Serializer):
+    """A resource type: its fields in Python's spelling become attributes in camelCase.
+
+    `Meta.resource` is the type. `Meta.includes` maps each related type that `include` may name to its
+    serializer; `related(instance, type)` finds the rows.
+    """
+
+    class Meta:
+        resource: str
+        includes: dict[str, type[ResourceSerializer]] = {}
+
+    @staticmethod
+    def related(instance: Any, name: str) -> list[Any]:
+        """The rows of one included type that belong to this one."""
+        raise KeyError(name)
+
+
+def camel_case(name: str) -> str:
+    """`is_active` → `isActive`."""
+    return re.sub(r"_(.)", lambda match: match[1].upper(), name)
+
+
+@cache
+def attributes_of(serializer: type[Serializer]) -> tuple[tuple[str, Field], ...]:
+    """Each attribute's wire name with the field that reads it from a row."""
+    return tuple((camel_case(name), field) for name, field in serializer().fields.items() if not field.write_only)
+
+
+class DocumentBuilder:
+    """Builds documents for one request: knows what to include, which fields to show, and how links begin."""
+
+    def __init__(self, serializer: type[ResourceSerializer], query: Query, base: str) -> None:
+        self.serializer = serializer
+        self.query = query
+        self.base = base
+        includes = serializer.Meta.includes
+        self.include = query.include(includes)
+        self.fields = query.fields(
+            {kind.Meta.resource: _field_names(kind) for kind in (serializer, *includes.values())}
+        )
+
+    def one(self, row: Any) -> dict[str, Any]:
+        """The document of a single resource."""
+        document: dict[str, Any] = {"data": self._resource(self.serializer, row)}
+        return document | self._included([row])
+
+    def many(self, rows: Iterable[Any], links: dict[str, str], total: int | None = None) -> dict[str, Any]:
+        """The document of a collection; `links` are query strings, `total` the number asked for by `page[total]`."""
+        collection = f"{self.base}/{self.serializer.Meta.resource}"
+        rows = list(rows)
+        document: dict[str, Any] = {
+            "data": [self._resource(self.serializer, row) for row in rows],
+            "links": {name: collection + query for name, query in ({"self": self.query.echo} | links).items()},
+        }
+        if total is not None:
+            document["meta"] = {"total": total}
+        return document | self._included(rows)
+
+    def _resource(self, serializer: type[ResourceSerializer], row: Any) -> dict[str, Any]:
+        resource = serializer.Meta.resource
+        shown = self.fields.get(resource)
+        document = {
+            "type": resource,
+            "id": str(row.uuid),
+            "attributes": {
+                name: field.to_representation(field.get_attribute(row))
+                for name, field in attributes_of(serializer)
+                if shown is None or name in shown
+            },
+        }
+        if self.include and serializer is self.serializer:
+            document["relationships"] = {name: {"data": self._identifiers(row, name)} for name in self.include}
+        document["links"] = {"self": f"{self.base}/{resource}/{row.uuid}{self.query.echo}"}
+        return document
+
+    def _identifiers(self, row: Any, name: str) -> list[dict[str, str]]:
+        return [{"type": name, "id": str(related.uuid)} for related in self.serializer.related(row, name)]
+
+    def _included(self, rows: Iterable[Any]) -> dict[str, Any]:
+        """The related resources of all rows, each once."""
+        if not self.include:
+            return {}
+        related, includes = self.serializer.related, self.serializer.Meta.includes
+        found = {(name, other.pk): other for row in rows for name in self.include for other in related(row, name)}
+        return {"included": [self._resource(includes[name], other) for (name, _), other in found.items()]}
+
+
+def _field_names(serializer: type[ResourceSerializer]) -> list[str]:
+    return [name for name, _ in attributes_of(serializer)] + list(serializer.Meta.includes)

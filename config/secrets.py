@@ -1,0 +1,66 @@
+"""Secrets: taken from the environment, or, with the embedded database only, made once under `VAR_DIR`.
+
+There is no default secret anywhere. A file made here belongs to its maker alone (mode 600).
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+
+from config import database
+
+
+def required(name: str, embedded_default: Callable[[], str]) -> str:
+    """The setting `name` from the environment; only with the embedded database may it be left out.
+
+    Raises ImproperlyConfigured, naming the setting, when it is missing and `DATABASE_URL` is set.
+    """
+    if value := os.environ.get(name):
+        return value
+    if not database.is_embedded():
+        raise ImproperlyConfigured(f"Set {name} in the environment: it is required when DATABASE_URL is set.")
+    return embedded_default()
+
+
+def secret_key() -> str:
+    """Django's signing secret (`SECRET_KEY`)."""
+    return required("SECRET_KEY", lambda: _read_or_create("secret_key", get_random_secret_key))
+
+
+def signing_keys() -> str:
+    """RSA private keys in PEM (`SIGNING_KEYS`), one after the other: the first signs, all of them verify."""
+    return required("SIGNING_KEYS", lambda: _read_or_create("signing_keys.pem", new_signing_key))
+
+
+def new_signing_key() -> str:
+    """A new RSA key of 2048 bits for RS256 (RFC 7518 section 3.3), as PEM."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+def _read_or_create(name: str, make: Callable[[], str]) -> str:
+    path = database.var_dir() / name
+    if not path.exists():
+        _create_once(path, make())
+    return path.read_text()
+
+
+def _create_once(path, text: str) -> None:
+    """Writes the file whole or not at all; when two processes race, the first one's file stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)  # mkstemp makes it with mode 600
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(draft)

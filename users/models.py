@@ -1,0 +1,191 @@
+"""People and their sessions."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Lower, Now
+from django.utils import timezone
+
+from config.logs import audit
+from users.rotation import RotatingCredential
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    def listed(self) -> UserQuerySet:
+        """All but the deleted, who are kept for history only."""
+        return self.exclude(status=User.Status.DELETED)
+
+    def visible_to(self, user: User) -> UserQuerySet:
+        """All listed people for those who see everyone; else the user alone."""
+        return self.listed() if user.sees_everyone else self.listed().filter(pk=user.pk)
+
+    def by_email(self, email: str) -> UserQuerySet:
+        """The one with this e-mail, in any case of letters. Reads the unique index."""
+        return self.alias(email_lower=Lower("email")).filter(email_lower=email.lower())
+
+    def locked(self) -> UserQuerySet:
+        """Holds the rows until the transaction ends: whoever changes their assignments waits here."""
+        return self.select_for_update(no_key=True, of=("self",))
+
+
+class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.by_email(username or "").get()
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=email, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(email, password, is_superuser=True, **fields)
+
+
+_name_rule = RegexValidator(r"^[^:/<>]+$", "A name must not contain any of : / < >")
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. One flag makes them a warehouse user, who works in warehouses and has no Back Office."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", "Active"
+        BLOCKED = "blocked", "Deactivated"
+        DELETED = "deleted", "Deleted"
+
+    class Language(models.TextChoices):
+        ENGLISH = "en_US", "English"
+        GERMAN = "de_DE", "Deutsch"
+
+    uuid = models.UUIDField(default=uuid.uuid4, editable=False)
+    email = models.EmailField("E-mail", max_length=254)
+    first_name = models.CharField("First name", max_length=45, validators=[_name_rule])
+    last_name = models.CharField("Last name", max_length=255, validators=[_name_rule])
+    status = models.CharField(max_length=7, choices=Status.choices, default=Status.ACTIVE)
+    is_warehouse_user = models.BooleanField("This user is a warehouse user", default=False)
+    language = models.CharField("Interface language", max_length=5, choices=Language.choices, default=Language.ENGLISH)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["first_name", "last_name"]
+
+    #: Set by authentication when the token in use grants less than the account now would.
+    own_rows_only = False
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["uuid"], name="user_uuid_unique"),
+            models.UniqueConstraint(
+                Lower("email"), name="user_email_unique", violation_error_message="This e-mail is already in use."
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["active", "blocked", "deleted"]), name="user_status_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def is_active(self) -> bool:  # type: ignore[override]
+        """Django's name for "may sign in"."""
+        return self.status == self.Status.ACTIVE
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.status == self.Status.DELETED
+
+    @property
+    def is_staff(self) -> bool:
+        """Django's name for "may enter the Back Office": never a warehouse user (contract 5.6)."""
+        return self.is_active and not self.is_warehouse_user
+
+    @property
+    def sees_everyone(self) -> bool:
+        """Whether other people's rows are shown: the live flag and the token in use must both allow it."""
+        return not (self.is_warehouse_user or self.own_rows_only)
+
+    @property
+    def may_be_assigned(self) -> bool:
+        """Whether assignments may be made and switched: flagged, and not deleted (contract 0.4)."""
+        return self.is_warehouse_user and not self.is_deleted
+
+    def end_sessions(self, reason: str) -> int:
+        """Signs the person out everywhere, from the next request on. Returns how many sessions that ended."""
+        ended = self.sessions.live().update(ended_at=timezone.now(), end_reason=reason)
+        audit.info("Sessions Ended", user_uuid=str(self.uuid), sessions=ended, reason=reason)
+        return ended
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    def live(self) -> SessionQuerySet:
+        """Neither ended nor expired."""
+        return self.filter(ended_at=None, expires_at__gt=timezone.now())
+
+    def start(self, user: User, *, client_id: str, requested_scope: str, request: HttpRequest) -> tuple[Session, str]:
+        """A new session for a person who has just proved who they are, with its first refresh token."""
+        session = Session(
+            user=user,
+            client_id=client_id,
+            requested_scope=requested_scope,
+            address=request.META.get("REMOTE_ADDR") or None,
+            user_agent=request.headers.get("User-Agent", "")[:255],
+            expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
+        )
+        token = session.first_refresh_token()
+        session.save(force_insert=True)
+        return session, token
+
+
+class Session(RotatingCredential):
+    """One sign-in. Its tokens carry its id and stop working with it."""
+
+    kind: ClassVar[str] = "session"
+    #: How stale, in seconds, `last_used_at` may be: a session in use is written at most this often.
+    LAST_USED_SECONDS: ClassVar[int] = 300
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    client_id = models.CharField("client", max_length=255)
+    requested_scope = models.CharField(max_length=255, blank=True)
+    address = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField("browser", max_length=255, blank=True)
+    last_used_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=255, blank=True)
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta(RotatingCredential.Meta):
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} · {self.client_id} · {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.ended_at is None and super().is_live
+
+    def end(self, reason: str) -> None:
+        """Ends it once; what ended it first stays recorded."""
+        Session.objects.filter(pk=self.pk, ended_at=None).update(ended_at=timezone.now(), end_reason=reason)
+        audit.info("Session Ended", session=str(self.pk), reason=reason)
+
+    def note_use(self, now: datetime) -> None:
+        """Keeps `last_used_at` roughly right without a write for each request."""
+        if now - self.last_used_at > timedelta(seconds=self.LAST_USED_SECONDS):
+            Session.objects.filter(pk=self.pk).update(last_used_at=now)

@@ -1,0 +1,175 @@
+"""What our JWTs say, and how they are signed and read (RFC 7519, RS256; contract 0.4 and section 4)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import jwt
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from django.conf import settings
+from jwt.algorithms import RSAAlgorithm
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import TokenBackendError
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import Token
+
+from config.identifiers import parse_uuid
+
+if TYPE_CHECKING:
+    from users.models import Session, User
+
+
+class Scope(StrEnum):
+    """Contract section 4.2."""
+
+    USER = "user"
+    BACK_OFFICE_USER = "back-office-user"
+    WAREHOUSE_USER = "warehouse-user"
+    WAREHOUSE = "warehouse"
+
+
+# --- Keys -------------------------------------------------------------------------------------------------------
+class SigningKey:
+    """One RSA key, parsed once: parsing costs a hundred times more than signing."""
+
+    def __init__(self, pem: str) -> None:
+        private = load_pem_private_key(pem.encode(), password=None)
+        self.private: Any = private
+        self.public: Any = private.public_key()
+        members = RSAAlgorithm.to_jwk(self.public, as_dict=True)
+        #: The key's id: its thumbprint (RFC 7638).
+        self.kid = _thumbprint(members)
+        #: The public half as a JSON Web Key (RFC 7517).
+        self.jwk = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid, "n": members["n"], "e": members["e"]}
+
+
+def _thumbprint(members: dict[str, Any]) -> str:
+    canonical = json.dumps({name: members[name] for name in ("e", "kty", "n")}, separators=(",", ":"))
+    return jwt.utils.base64url_encode(hashlib.sha256(canonical.encode()).digest()).decode()
+
+
+class KeyRing(TokenBackend):
+    """Signs with the first key of `SIGNING_KEYS`, verifies with whichever key the token's `kid` names."""
+
+    @cached_property
+    def keys(self) -> dict[str, SigningKey]:
+        pems = re.findall(r"-----BEGIN .+?-----END [A-Z ]+-----", settings.SIGNING_KEYS, re.DOTALL)
+        return {key.kid: key for key in map(SigningKey, pems)}
+
+    @cached_property
+    def current(self) -> SigningKey:
+        return next(iter(self.keys.values()))
+
+    def encode(self, payload: dict[str, Any]) -> str:
+        return jwt.encode(payload, self.current.private, algorithm=self.algorithm, headers={"kid": self.current.kid})
+
+    def get_verifying_key(self, token: Any) -> Any:
+        try:
+            return self.keys[jwt.get_unverified_header(token)["kid"]].public
+        except (jwt.InvalidTokenError, KeyError, TypeError) as problem:
+            raise TokenBackendError("Token is invalid") from problem
+
+
+key_ring = KeyRing("RS256", issuer=settings.ISSUER, leeway=settings.CLOCK_SKEW_SECONDS)
+
+
+# --- Tokens -----------------------------------------------------------------------------------------------------
+class SignedToken(Token):
+    """What user and warehouse tokens share. Times are seconds since 1970 with fractions, as the reference's are."""
+
+    token_type = "access"  # noqa: S105 (a kind, not a secret)
+
+    def __init__(self, token: Any = None, verify: bool = True) -> None:
+        super().__init__(token, verify)
+        if token is None:
+            del self.payload[api_settings.TOKEN_TYPE_CLAIM]  # the subject and scopes say what kind it is
+            self.payload |= {"iss": settings.ISSUER, "nbf": self.payload["iat"]}
+
+    def get_token_backend(self) -> KeyRing:
+        return key_ring
+
+    def set_jti(self) -> None:
+        self.payload["jti"] = secrets.token_hex(40)
+
+    def set_exp(self, claim: str = "exp", from_time: datetime | None = None, lifetime: timedelta | None = None) -> None:
+        self.payload[claim] = ((from_time or self.current_time) + (lifetime or self.lifetime)).timestamp()
+
+    def set_iat(self, claim: str = "iat", at_time: datetime | None = None) -> None:
+        self.payload[claim] = (at_time or self.current_time).timestamp()
+
+    def verify_token_type(self) -> None:
+        """Subclasses look at the subject instead."""
+
+    @property
+    def subject(self) -> dict[str, Any]:
+        """The object inside `sub`, which is JSON in a string (contract section 4.1)."""
+        try:
+            subject = json.loads(self.payload["sub"])
+        except (KeyError, TypeError, ValueError):
+            return {}
+        return subject if isinstance(subject, dict) else {}
+
+    @property
+    def session_id(self) -> UUID:
+        """The session this token lives and dies with (`sid`)."""
+        return _uuid_claim(self.payload.get("sid"))
+
+    @property
+    def scopes(self) -> list[str]:
+        scopes = self.payload.get("scopes")
+        return scopes if isinstance(scopes, list) else []
+
+
+def _uuid_claim(value: Any) -> UUID:
+    return parse_uuid(value if isinstance(value, str) else None)
+
+
+class AccessToken(SignedToken):
+    """Names a person, their session, and what the account allowed when it was issued."""
+
+    lifetime = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS)
+    #: The live session behind it, once authentication has found it.
+    session: Session
+
+    @classmethod
+    def for_session(cls, session: Session, scopes: list[str]) -> AccessToken:
+        token = cls()
+        user = session.user
+        subject = {"user_reference": None, "id_user": user.pk, "uuid": str(user.uuid)}
+        token.payload |= {
+            "sub": json.dumps(subject, separators=(",", ":")),
+            "aud": session.client_id,
+            "sid": str(session.pk),
+            "scopes": scopes,
+        }
+        return token
+
+    @property
+    def user_uuid(self) -> UUID:
+        return _uuid_claim(self.subject.get("uuid"))
+
+    @property
+    def role(self) -> Scope | None:
+        """The scope that decides which methods may be called; exactly `["user"]` is a Back Office token."""
+        if Scope.WAREHOUSE_USER in self.scopes:
+            return Scope.WAREHOUSE_USER
+        if Scope.BACK_OFFICE_USER in self.scopes or self.scopes == [Scope.USER]:
+            return Scope.BACK_OFFICE_USER
+        return None
+
+
+def scopes_for(user: User, requested: str) -> list[str]:
+    """What a token for this account carries. A request narrows, never widens; unknown words are dropped."""
+    role = Scope.WAREHOUSE_USER if user.is_warehouse_user else Scope.BACK_OFFICE_USER
+    wanted = set(requested.split()) & set(Scope)
+    if wanted and role is Scope.BACK_OFFICE_USER and role not in wanted:
+        return [Scope.USER]
+    return [Scope.USER, role]

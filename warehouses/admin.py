@@ -1,0 +1,11 @@
+from django.contrib import admin
+
+from warehouses.models import Warehouse
+
+
+@admin.register(Warehouse)
+class WarehouseAdmin(admin.ModelAdmin):
+    list_display = ("id", "name", "is_active")
+    list_filter = ("is_active",)
+    search_fields = ("name",)
+    readonly_fields = ("uuid",)
