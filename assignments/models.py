@@ -94,7 +94,7 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
         with transaction.atomic():
             _lock_assignable(user)
             deassigned, _ = self.filter(user=user, warehouse__in=list(remove)).delete()
-            rows = [WarehouseUserAssignment(user=user, warehouse=warehouse) for warehouse in add]
+            rows = [self.model(user=user, warehouse=warehouse) for warehouse in add]
             before = self.filter(user=user).count()
             self.bulk_create(rows, ignore_conflicts=True)
             assigned = self.filter(user=user).count() - before

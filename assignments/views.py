@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from rest_framework.request import Request
@@ -15,7 +15,7 @@ from config.jsonapi import filters
 from config.jsonapi.body import Body
 from config.jsonapi.renderers import PlainJSONRenderer
 from config.jsonapi.views import ResourceViewSet
-from users.tokens import Scope
+from users.tokens import AccessToken, Scope
 
 
 class AssignmentViewSet(ResourceViewSet):
@@ -41,17 +41,20 @@ class AssignmentViewSet(ResourceViewSet):
     }
 
     def get_queryset(self) -> QuerySet[WarehouseUserAssignment]:
-        rows = WarehouseUserAssignment.objects.visible_to(self.request.user).select_related("warehouse")
+        rows = WarehouseUserAssignment.objects.visible_to(self.caller).select_related("warehouse")
         return rows.prefetch_related("user") if "users" in self.document.include else rows.select_related("user")
 
     def create(self, request: Request) -> Response:
         builder = self.document
         body = Body(request.data, NewAssignmentSerializer, self.resource)
-        wanted = {"user_uuid": body.text_at("user_uuid"), "warehouse_uuid": body.text_at("warehouse", "uuid")}
-        self._refuse_acting_for_others(wanted["user_uuid"])
-        if not body.is_sound:
-            raise ApiError(*_in_order(body.faults + WarehouseUserAssignment.objects.faults_of(**wanted)))
-        assignment = WarehouseUserAssignment.objects.assign(**wanted, is_active=body.values.get("is_active", False))
+        user_uuid, warehouse_uuid = body.text_at("user_uuid"), body.text_at("warehouse", "uuid")
+        self._refuse_acting_for_others(user_uuid)
+        if not (body.is_sound and user_uuid and warehouse_uuid):
+            further = WarehouseUserAssignment.objects.faults_of(user_uuid=user_uuid, warehouse_uuid=warehouse_uuid)
+            raise ApiError(*_in_order(body.faults + further))
+        assignment = WarehouseUserAssignment.objects.assign(
+            user_uuid=user_uuid, warehouse_uuid=warehouse_uuid, is_active=body.values.get("is_active", False)
+        )
         document = builder.one(assignment)
         location = f"{self.base}/{self.resource}/{assignment.uuid}"
         return Response(document, status=201, headers={"Location": location})
@@ -71,8 +74,7 @@ class AssignmentViewSet(ResourceViewSet):
 
     def _refuse_acting_for_others(self, user_uuid: str | None) -> None:
         """A warehouse user who acts for another gets the answer of a missing row (contract section 2.6, no. 1)."""
-        caller = self.request.user
-        if user_uuid is not None and not caller.sees_everyone and user_uuid.lower() != str(caller.uuid):
+        if user_uuid is not None and not self.caller.sees_everyone and user_uuid.lower() != str(self.caller.uuid):
             raise ApiError(errors.NOT_FOUND)
 
 
@@ -108,7 +110,7 @@ class WarehouseTokenView(ViewSet):
     rights = {Scope.BACK_OFFICE_USER: {"create"}, Scope.WAREHOUSE_USER: {"create"}}
 
     def create(self, request: Request) -> Response:
-        token, refresh_token = tokens.issue(request.auth.session)
+        token, refresh_token = tokens.issue(cast(AccessToken, request.auth).session)
         answer: dict[str, Any] = {
             "tokenType": "Bearer",
             "expiresIn": int(token.lifetime.total_seconds()),

@@ -126,7 +126,7 @@ def _headers_of(exc: Exception, faults: Sequence[Fault], view: Any) -> dict[str,
     if faults[0].status == 401:
         headers["WWW-Authenticate"] = "Bearer"  # RFC 6750 section 3
     if faults[0].status == 405:
-        headers["Allow"] = ", ".join(view.allowed_methods)
+        headers["Allow"] = ", ".join(method for method in view.allowed_methods if method != "OPTIONS")
     if faults[0].status == 503:
         headers["Retry-After"] = "1"
     return headers

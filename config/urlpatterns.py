@@ -13,11 +13,11 @@ def route(path: str, view: Callable[..., Any]) -> URLPattern:
     return re_path(rf"^{re.escape(path)}/?$", view, name=path)
 
 
-def collection(resource: str, view: type[ViewSet], **actions: str) -> URLPattern:
+def collection(resource: str, view: type[ViewSet], **actions: Any) -> URLPattern:
     """`/resource`; `actions` maps HTTP methods to the view's methods."""
     return re_path(rf"^{resource}/?$", view.as_view(actions), name=f"{resource}-list")
 
 
-def item(resource: str, view: type[ViewSet], **actions: str) -> URLPattern:
+def item(resource: str, view: type[ViewSet], **actions: Any) -> URLPattern:
     """`/resource/{uuid}`: any text is taken for an id, so that a wrong one is answered as a missing row."""
     return re_path(rf"^{resource}/(?P<uuid>[^/]+)/?$", view.as_view(actions), name=f"{resource}-detail")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.test import Client
@@ -13,6 +14,7 @@ from tests.jsonapi import check_document
 
 PASSWORD = "correct-Horse-7!"
 JSON_API = "application/vnd.api+json"
+FORM = "application/x-www-form-urlencoded"
 ASSIGNMENTS = "/warehouse-user-assignments"
 
 
@@ -58,7 +60,7 @@ def _document(attributes: Any, *, with_type: bool = False) -> Any:
 def sign_in(username: str, password: str = PASSWORD, **parameters: str) -> dict[str, Any]:
     """The answer of `POST /token` with the password grant."""
     body = {"grant_type": "password", "username": username, "password": password, **parameters}
-    answer = Client().post("/token", body)
+    answer = Client().post("/token", urlencode(body), content_type=FORM)
     assert answer.status_code == 200, answer.content
     return answer.json()
 

@@ -49,7 +49,7 @@ class Payload(OAuth2Payload):
 
     @property
     def data(self) -> dict[str, str]:
-        return self._values.dict()
+        return {key: several[0] for key, several in self._values.lists()}
 
     @property
     def datalist(self) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -23,6 +23,6 @@ class HasRight(BasePermission):
             return True
         if request.auth is None:
             raise ApiError(errors.UNAUTHORIZED)
-        token: AccessToken = request.auth
+        token = cast(AccessToken, request.auth)
         rights = getattr(view, "rights", {})
         return request.user.is_authenticated and view.action in rights.get(token.role, ())

@@ -9,10 +9,11 @@ import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings
 from jwt.algorithms import RSAAlgorithm
@@ -41,9 +42,8 @@ class SigningKey:
     """One RSA key, parsed once: parsing costs a hundred times more than signing."""
 
     def __init__(self, pem: str) -> None:
-        private = load_pem_private_key(pem.encode(), password=None)
-        self.private: Any = private
-        self.public: Any = private.public_key()
+        self.private = cast(RSAPrivateKey, load_pem_private_key(pem.encode(), password=None))
+        self.public = cast(RSAPublicKey, self.private.public_key())
         members = RSAAlgorithm.to_jwk(self.public, as_dict=True)
         #: The key's id: its thumbprint (RFC 7638).
         self.kid = _thumbprint(members)
@@ -85,6 +85,7 @@ key_ring = KeyRing("RS256", issuer=settings.ISSUER, leeway=settings.CLOCK_SKEW_S
 class SignedToken(Token):
     """What user and warehouse tokens share. Times are seconds since 1970 with fractions, as the reference's are."""
 
+    lifetime: timedelta
     token_type = "access"  # noqa: S105 (a kind, not a secret)
 
     def __init__(self, token: Any = None, verify: bool = True) -> None:
@@ -100,7 +101,7 @@ class SignedToken(Token):
         self.payload["jti"] = secrets.token_hex(40)
 
     def set_exp(self, claim: str = "exp", from_time: datetime | None = None, lifetime: timedelta | None = None) -> None:
-        self.payload[claim] = ((from_time or self.current_time) + (lifetime or self.lifetime)).timestamp()
+        self.payload[claim] = ((from_time or self.current_time) + (lifetime or type(self).lifetime)).timestamp()
 
     def set_iat(self, claim: str = "iat", at_time: datetime | None = None) -> None:
         self.payload[claim] = (at_time or self.current_time).timestamp()

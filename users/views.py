@@ -30,7 +30,7 @@ class UserViewSet(ResourceViewSet):
     }
 
     def get_queryset(self) -> QuerySet[User]:
-        return User.objects.visible_to(self.request.user)
+        return User.objects.visible_to(self.caller)
 
 
 class TokenView(ViewSet):

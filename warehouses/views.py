@@ -23,4 +23,4 @@ class WarehouseViewSet(ResourceViewSet):
     }
 
     def get_queryset(self) -> QuerySet[Warehouse]:
-        return Warehouse.objects.visible_to(self.request.user)
+        return Warehouse.objects.visible_to(self.caller)

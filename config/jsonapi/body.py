@@ -70,15 +70,13 @@ class Body:
     `identifier` is the resource's id where the path names one: `data.id`, if sent, must equal it.
     """
 
-    def __init__(
-        self, data: dict[str, Any], serializer: type[Serializer], resource: str, identifier: str | None = None
-    ) -> None:
+    def __init__(self, data: Any, serializer: type[Serializer], resource: str, identifier: str | None = None) -> None:
         attributes = data.get("attributes", {})
         self.faults = _envelope_faults(data, resource, identifier)
         if not isinstance(attributes, dict):
             self.faults.append(Fault(400, "Must be an object.", pointer="/data/attributes"))
             attributes = {}
-        names = {camel_case(name): name for name in serializer().fields}
+        names = {camel_case(str(name)): str(name) for name in serializer().fields}
         self._checked = serializer(data={names[key]: value for key, value in attributes.items() if key in names})
         self.is_sound = self._checked.is_valid() and not self.faults
         self.faults += _flattened(self._checked.errors, "/data/attributes")

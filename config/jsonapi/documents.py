@@ -24,6 +24,12 @@ class ResourceSerializer(Serializer):
         resource: str
         includes: dict[str, type[ResourceSerializer]] = {}
 
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """The attributes by their wire names: also what stands where this resource is an attribute of another."""
+        return {
+            name: field.to_representation(field.get_attribute(instance)) for name, field in attributes_of(type(self))
+        }
+
     @staticmethod
     def related(instance: Any, name: str) -> list[Any]:
         """The rows of one included type that belong to this one."""

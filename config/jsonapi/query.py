@@ -72,7 +72,7 @@ class Query:
 
     def sort(self, resource: str, known: Iterable[str]) -> list[tuple[str, bool]]:
         """(name, descending) of each sort field; the names may carry the prefix of the resource."""
-        terms = []
+        terms: list[tuple[str, bool]] = []
         for term in self._list("sort"):
             name = term.removeprefix("-").removeprefix(f"{resource}.")
             if name not in known or name in dict(terms):

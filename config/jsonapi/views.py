@@ -7,8 +7,6 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from django.http import HttpResponse
-from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -19,13 +17,6 @@ from config.jsonapi.documents import DocumentBuilder, ResourceSerializer
 from config.jsonapi.filters import Filter
 from config.jsonapi.pages import Order, paginate
 from config.jsonapi.query import Query
-
-
-class NoBrowsing:
-    """`OPTIONS` outside a browser's preflight says nothing (contract section 2.0)."""
-
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        raise MethodNotAllowed("OPTIONS")
 
 
 class ResourceViewSet(ViewSet):
@@ -69,6 +60,11 @@ class ResourceViewSet(ViewSet):
     def document(self) -> DocumentBuilder:
         """Builds this request's documents. Raises ApiError for an unknown include or field: ask for it early."""
         return DocumentBuilder(self.serializer_class, self.query, self.base)
+
+    @property
+    def caller(self) -> Any:
+        """The person calling; permissions have made sure there is one."""
+        return self.request.user
 
     @property
     def base(self) -> str:

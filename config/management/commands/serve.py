@@ -78,6 +78,7 @@ def _serve() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from granian import Granian
     from granian.constants import Interfaces
+    from granian.log import LogLevels
 
     Granian(
         "config.wsgi:application",
@@ -87,5 +88,5 @@ def _serve() -> None:
         workers=settings.WORKERS,
         blocking_threads=1,
         respawn_failed_workers=True,
-        log_level="warning",
+        log_level=LogLevels.warning,
     ).serve()
