@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings
 from jwt.algorithms import RSAAlgorithm
@@ -43,7 +43,7 @@ class SigningKey:
 
     def __init__(self, pem: str) -> None:
         self.private = cast(RSAPrivateKey, load_pem_private_key(pem.encode(), password=None))
-        self.public = cast(RSAPublicKey, self.private.public_key())
+        self.public = self.private.public_key()
         members = RSAAlgorithm.to_jwk(self.public, as_dict=True)
         #: The key's id: its thumbprint (RFC 7638).
         self.kid = _thumbprint(members)
