@@ -11,6 +11,7 @@ from django.contrib.auth.hashers import make_password
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
 from tests.client import PASSWORD, Api, sign_in
+from tests.live import live_url  # noqa: F401 (a fixture)
 from users.models import Session, User
 from warehouses.models import Warehouse
 

@@ -40,6 +40,7 @@ class Command(BaseCommand):
         call_command("collectstatic", verbosity=0, interactive=False)
         connection.close()
         self.stdout.write(_BANNER.format(site=f"http://{settings.HOST}:{settings.PORT}", logins=logins))
+        self.stdout.flush()  # also where it is a pipe: someone may be waiting for it
         _serve()
 
 
