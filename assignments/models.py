@@ -20,6 +20,7 @@ from django.utils import timezone
 from assignments import errors
 from config.errors import ApiError, Fault
 from config.identifiers import parse_uuid
+from config.logs import audit
 from users.models import Session, User
 from users.rotation import RotatingCredential
 from warehouses.models import Warehouse
@@ -226,3 +227,8 @@ class WarehouseGrant(RotatingCredential):
 
     def __str__(self) -> str:
         return f"{self.session_id} in {self.assignment_id}"
+
+    def end(self, reason: str) -> None:
+        """Withdraws every token issued under it."""
+        audit.warning("Warehouse Grant Ended", session=str(self.session_id), reason=reason)
+        self.delete()
