@@ -64,7 +64,8 @@ class Query:
             names = set(filter(None, text.split(",")))
             parameter = f"fields[{resource}]" if resource else "fields"
             if resource not in known:
-                raise bad_parameter(parameter, f"There are no `{resource}` here. Use `fields[type]=name,name`.")
+                unknown_type = f"There are no `{resource}` here. " if resource else ""
+                raise bad_parameter(parameter, f"{unknown_type}Use `fields[type]=name,name`.")
             if unknown := names - set(known[resource]):
                 raise bad_parameter(parameter, f"`{resource}` have no field `{min(unknown)}`.")
             chosen[resource] = names
