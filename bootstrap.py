@@ -20,17 +20,28 @@ VENV = os.path.join(HERE, ".venv")
 PIP = [os.path.join(VENV, "bin", "python"), "-m", "pip", "--disable-pip-version-check", "--quiet"]
 
 
-def main(requirements):
-    """Creates the environment if it is missing and installs `requirements` into it."""
-    if not os.path.exists(PIP[0]):
+def make_environment():
+    """Creates `.venv`. Some systems ship Python without the parts that this takes."""
+    print("Making .venv (once; it takes a minute) ...", flush=True)
+    try:
         import venv
 
-        print("Making .venv (once; it takes a minute) ...", flush=True)
-        venv.EnvBuilder(with_pip=True, clear=True).create(VENV)
+        venv.EnvBuilder(with_pip=True, clear=True, symlinks=True).create(VENV)
+    except (ImportError, subprocess.CalledProcessError):
+        sys.exit("This Python cannot make a virtual environment: install its venv package (Debian: python3-venv).")
+
+
+def main(requirements):
+    """Creates the environment if it is missing and installs `requirements` into it."""
+    if not os.path.exists(os.path.join(VENV, "bin", "pip")):  # made last, so that half an environment is made anew
+        make_environment()
     installed = subprocess.call([*PIP, "install", "--require-hashes", "-r", os.path.join(HERE, requirements)])
     if installed != 0:
         sys.exit("The packages of %s could not be installed: see pip's message above." % requirements)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    try:
+        main(sys.argv[1])
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -2,6 +2,7 @@
 """The command line of the site. Starts the embedded PostgreSQL unless `DATABASE_URL` names another."""
 
 import os
+import signal
 import sys
 
 from config import database
@@ -12,11 +13,15 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # so that the embedded server is stopped on the way out
+        signal.signal(ending, lambda number, frame: sys.exit(128 + number))
     try:
         database.start_embedded()
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as problem:
         sys.exit(str(problem))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

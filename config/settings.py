@@ -1,10 +1,9 @@
 """Every setting of the site. Each environment variable is read once, here; the README's table lists them."""
 
-import environ
-
 from config import database, secrets
+from config.environment import Environment
 
-env = environ.Env()
+env = Environment()
 
 BASE_DIR = database.BASE_DIR
 VAR_DIR = database.var_dir()

@@ -35,24 +35,25 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         _refuse_taken_port()
         _refuse_silent_database()
+        _wait_for_turn()
         call_command("migrate", verbosity=0)
         logins = _demo_logins() if database.is_embedded() else ""
         call_command("collectstatic", verbosity=0, interactive=False)
-        connection.close()
+        connection.close()  # which also ends the turn
         self.stdout.write(_BANNER.format(site=f"http://{settings.HOST}:{settings.PORT}", logins=logins))
         self.stdout.flush()  # also where it is a pipe: someone may be waiting for it
         _serve()
 
 
 def _refuse_taken_port() -> None:
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.HOST, settings.PORT))
-        except OSError as problem:
+        except (OSError, OverflowError) as problem:
             raise CommandError(
-                f"Cannot listen on {settings.HOST}:{settings.PORT} ({problem.strerror}): "
-                f"stop the program that uses the port, or choose another one: PORT=8001 make run"
+                f"Cannot listen on {settings.HOST}:{settings.PORT} ({getattr(problem, 'strerror', problem)}): "
+                "stop the program that uses the port, or choose another one: PORT=8001 make run"
             ) from None
 
 
@@ -64,6 +65,12 @@ def _refuse_silent_database() -> None:
             f"The database does not answer ({str(problem).strip().splitlines()[0]}): check that PostgreSQL is running "
             "and that DATABASE_URL is right, or unset DATABASE_URL to use the embedded one."
         ) from None
+
+
+def _wait_for_turn() -> None:
+    """Servers that start at once prepare the database one after the other; the turn ends with the connection."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('manage.py serve'))")
 
 
 def _demo_logins() -> str:
@@ -89,5 +96,6 @@ def _serve() -> None:
         workers=settings.WORKERS,
         blocking_threads=1,
         respawn_failed_workers=True,
+        workers_kill_timeout=5,  # a worker told to stop while it was still starting never hears it
         log_level=LogLevels.warning,
     ).serve()
