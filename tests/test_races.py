@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from contextlib import contextmanager
+from threading import Barrier, Event, Thread
 from typing import Any
 
 import httpx
 import pytest
+from django.db import connection
 
 from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, JSON_API, error, sign_in
@@ -42,6 +44,25 @@ def at_once(live_url: str, olive: User) -> Iterator[Callable[..., list[httpx.Res
         yield lambda requests: list(threads.map(send, requests))
 
 
+@contextmanager
+def watching(person: User) -> Iterator[Callable[[], int]]:
+    """Looks again and again, from outside, at how many rows are active; afterwards, the most it ever saw."""
+    seen, done = [], Event()
+
+    def look() -> None:
+        while not done.is_set():
+            seen.append(rows.filter(user=person, is_active=True).count())
+        connection.close()
+
+    watcher = Thread(target=look)
+    watcher.start()
+    try:
+        yield lambda: max(seen)
+    finally:
+        done.set()
+        watcher.join()
+
+
 def test_64_clients_switch_one_person_among_8_warehouses(
     at_once: Callable[..., list[httpx.Response]], pat: User
 ) -> None:
@@ -50,9 +71,11 @@ def test_64_clients_switch_one_person_among_8_warehouses(
     paths = [f"{ASSIGNMENTS}/{row.uuid}" for row in rows.filter(user=pat)]
     switch = {"data": {"attributes": {"isActive": True}}}
     for _ in range(ROUNDS):
-        answers = at_once([("PATCH", paths[n % 8], switch) for n in range(CLIENTS)])
+        with watching(pat) as most_active:
+            answers = at_once([("PATCH", paths[n % 8], switch) for n in range(CLIENTS)])
         assert Counter(answer.status_code for answer in answers) == {200: CLIENTS}
         assert all(answer.json()["data"]["attributes"]["isActive"] for answer in answers)
+        assert most_active() == 1
         assert rows.filter(user=pat, is_active=True).count() == 1
 
 
