@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from config.errors import ApiError, Fault
 from config.identifiers import parse_uuid
@@ -17,9 +16,10 @@ from config.jsonapi.documents import DocumentBuilder, ResourceSerializer
 from config.jsonapi.filters import Filter
 from config.jsonapi.pages import Order, paginate
 from config.jsonapi.query import Query
+from config.views import ApiViewSet
 
 
-class ResourceViewSet(ViewSet):
+class ResourceViewSet(ApiViewSet):
     """A resource that can be listed and read. A subclass declares; the manners are here.
 
     `get_queryset` returns the rows that the caller may see: a row not in it is answered as missing.

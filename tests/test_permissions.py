@@ -1,0 +1,228 @@
+"""Who may call what: one table, for every route and method of the URLconf (contract section 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from assignments.models import WarehouseUserAssignment
+from tests.client import ASSIGNMENTS, FORBIDDEN, INVALID_TOKEN, NOT_FOUND, UNAUTHORIZED, Api, error, refusal, sign_in
+from users.models import Session, User
+from users.tokens import AccessToken, key_ring
+from warehouses.models import Warehouse
+
+#: Bad: a broken or expired token, one of an ended session, one of a blocked user. Office: a Back Office user.
+#: Own and other: a warehouse user at an own and at somebody else's row. Bearer: of a warehouse token.
+MATRIX = """
+    method  route                              nobody  bad  office  own  other  bearer
+    GET     warehouse-user-assignments          401    401   200    200   200    403
+    POST    warehouse-user-assignments          401    401   201    403   403    403
+    PUT     warehouse-user-assignments          405    401   405    405   405    405
+    PATCH   warehouse-user-assignments          405    401   405    405   405    405
+    DELETE  warehouse-user-assignments          405    401   405    405   405    405
+    GET     warehouse-user-assignments/{uuid}   401    401   200    200   404    403
+    POST    warehouse-user-assignments/{uuid}   405    401   405    405   405    405
+    PUT     warehouse-user-assignments/{uuid}   405    401   405    405   405    405
+    PATCH   warehouse-user-assignments/{uuid}   401    401   200    200   404    403
+    DELETE  warehouse-user-assignments/{uuid}   401    401   204    403   403    403
+    GET     warehouse-tokens                    405    401   405    405   405    405
+    POST    warehouse-tokens                    401    401   403    201   201    403
+    PUT     warehouse-tokens                    405    401   405    405   405    405
+    PATCH   warehouse-tokens                    405    401   405    405   405    405
+    DELETE  warehouse-tokens                    405    401   405    405   405    405
+    GET     users                               401    401   200    200   200    403
+    POST    users                               405    401   405    405   405    405
+    PUT     users                               405    401   405    405   405    405
+    PATCH   users                               405    401   405    405   405    405
+    DELETE  users                               405    401   405    405   405    405
+    GET     users/{uuid}                        401    401   200    200   404    403
+    POST    users/{uuid}                        405    401   405    405   405    405
+    PUT     users/{uuid}                        405    401   405    405   405    405
+    PATCH   users/{uuid}                        405    401   405    405   405    405
+    DELETE  users/{uuid}                        405    401   405    405   405    405
+    GET     warehouses                          401    401   200    200   200    403
+    POST    warehouses                          405    401   405    405   405    405
+    PUT     warehouses                          405    401   405    405   405    405
+    PATCH   warehouses                          405    401   405    405   405    405
+    DELETE  warehouses                          405    401   405    405   405    405
+    GET     warehouses/{uuid}                   401    401   200    200   404    403
+    POST    warehouses/{uuid}                   405    401   405    405   405    405
+    PUT     warehouses/{uuid}                   405    401   405    405   405    405
+    PATCH   warehouses/{uuid}                   405    401   405    405   405    405
+    DELETE  warehouses/{uuid}                   405    401   405    405   405    405
+    GET     token                               405    405   405    405   405    405
+    POST    token                               400    400   400    400   400    400
+    PUT     token                               405    405   405    405   405    405
+    PATCH   token                               405    405   405    405   405    405
+    DELETE  token                               405    405   405    405   405    405
+    GET     .well-known/jwks.json               200    200   200    200   200    200
+    POST    .well-known/jwks.json               405    405   405    405   405    405
+    PUT     .well-known/jwks.json               405    405   405    405   405    405
+    PATCH   .well-known/jwks.json               405    405   405    405   405    405
+    DELETE  .well-known/jwks.json               405    405   405    405   405    405
+    GET     schema                              200    200   200    200   200    200
+    POST    schema                              405    405   405    405   405    405
+    PUT     schema                              405    405   405    405   405    405
+    PATCH   schema                              405    405   405    405   405    405
+    DELETE  schema                              405    405   405    405   405    405
+    GET     docs                                200    200   200    200   200    200
+    POST    docs                                405    405   405    405   405    405
+    PUT     docs                                405    405   405    405   405    405
+    PATCH   docs                                405    405   405    405   405    405
+    DELETE  docs                                405    405   405    405   405    405
+    GET     (any other path)                    404    401   404    404   404    404
+    POST    (any other path)                    404    401   404    404   404    404
+    PUT     (any other path)                    404    401   404    404   404    404
+    PATCH   (any other path)                    404    401   404    404   404    404
+    DELETE  (any other path)                    404    401   404    404   404    404
+"""
+_COLUMNS = ("nobody", "bad", "office", "own", "other", "bearer")
+_CALLERS = ("nobody", "broken", "expired", "ended", "blocked", "office", "own", "other", "bearer")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def cells() -> Iterator[tuple[str, str, str, int]]:
+    """Method, route, caller and status of each cell."""
+    for line in MATRIX.strip().splitlines()[1:]:
+        method, rest = line.split(maxsplit=1)
+        *route, _, _, _, _, _, _ = rest.split()
+        row = dict(zip(_COLUMNS, map(int, rest.split()[-len(_COLUMNS) :]), strict=True))
+        for caller in _CALLERS:
+            yield method, " ".join(route), caller, row.get(caller, row["bad"])
+
+
+def routes(patterns: list[Any]) -> Iterator[str]:
+    """Every route of the URLconf but the Back Office's, as the table spells them."""
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            if str(pattern.pattern) != "admin/":
+                yield from routes(pattern.url_patterns)
+        elif isinstance(pattern, URLPattern) and pattern.name != "home":
+            yield _spelling(pattern)
+
+
+def _spelling(pattern: URLPattern) -> str:
+    text = str(pattern.pattern).removeprefix("^").removesuffix("$").removesuffix("/?").replace("\\", "")
+    return text.replace("(?P<uuid>[^/]+)", "{uuid}") or "(any other path)"
+
+
+def test_the_table_names_every_route_and_method() -> None:
+    named = {(method, route) for method, route, _, _ in cells()}
+    assert named == {(method, route) for route in routes(get_resolver().url_patterns) for method in _METHODS}
+
+
+@pytest.fixture
+def callers(olive: User, pat: User, make_user: Callable[..., User], pat_north: Any) -> dict[str, str | None]:
+    """An access token of each kind of caller."""
+    pat_north.activate()
+    tokens = {name: sign_in(pat.email)["access_token"] for name in ("broken", "expired", "ended", "own", "other")}
+    tokens["office"] = sign_in(olive.email)["access_token"]
+    tokens["blocked"] = _blocked(make_user("bo.blocked@example.test", is_warehouse_user=True))
+    tokens["broken"] = tokens["broken"][:-4] + "AAAA"
+    tokens["expired"] = _expired(tokens["expired"])
+    Session.objects.filter(pk=AccessToken(tokens["ended"]).session_id).update(ended_at=datetime.now(UTC))
+    tokens["bearer"] = Api(tokens["own"]).post("/warehouse-tokens").json()[0]["accessToken"]
+    return {"nobody": None, **tokens}
+
+
+def _blocked(user: User) -> str:
+    token = sign_in(user.email)["access_token"]
+    User.objects.filter(pk=user.pk).update(status=User.Status.BLOCKED)
+    return token
+
+
+def _expired(token: str) -> str:
+    claims = AccessToken(token).payload
+    return key_ring.encode(claims | {"exp": (datetime.now(UTC) - timedelta(minutes=1)).timestamp()})
+
+
+def test_everyone_may_do_what_the_table_says_and_no_more(
+    callers: dict[str, str | None], pat_north: WarehouseUserAssignment, sam_north: WarehouseUserAssignment, mill: Any
+) -> None:
+    for method, route, caller, status in cells():
+        with undone():
+            answer = call(method, route, caller, callers[caller], sam_north if caller == "other" else pat_north, mill)
+            assert answer.status_code == status, (method, route, caller, answer.content)
+            _check_refusal(answer, status)
+
+
+def call(
+    method: str, route: str, caller: str, token: str | None, row: WarehouseUserAssignment, elsewhere: Warehouse
+) -> Any:
+    """The request of one cell, with a body that would be accepted from who may send it."""
+    objects = {"warehouse-user-assignments": row, "users": row.user, "warehouses": row.warehouse}
+    resource = route.partition("/")[0]
+    if resource == "warehouses" and caller == "other":
+        objects["warehouses"] = elsewhere
+    path = route.replace("{uuid}", str(objects[resource].uuid) if resource in objects else "")
+    attributes: dict[str, Any] = {"isActive": True}
+    if method == "POST":
+        attributes |= {"userUuid": str(row.user.uuid), "warehouse": {"uuid": str(elsewhere.uuid)}}
+    body = None if method in ("GET", "DELETE") else {"data": {"attributes": attributes}}
+    return Api(token).call(method, f"/{'no-such-path' if route.startswith('(') else path}", body)
+
+
+def _check_refusal(answer: Any, status: int) -> None:
+    """A refusal says the documented words, and asks for a token where one would help (RFC 6750 section 3)."""
+    if "vnd.api+json" in answer.get("Content-Type", ""):
+        words: dict[int, list[Any]] = {
+            401: [UNAUTHORIZED, INVALID_TOKEN],
+            403: [FORBIDDEN],
+            404: [
+                NOT_FOUND,
+                error(404, "User not found.", "5202"),
+                error(404, "Warehouse not found.", "5203"),
+                error(404, "Not found", "007"),
+            ],
+            405: [error(405, "Method does not exist", "008")],
+        }
+        assert status < 400 or refusal(answer)[0] in words[status]
+    assert answer.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
+    assert status != 405 or answer["Allow"]
+
+
+# --- Tokens whose account has changed since ---------------------------------------------------------------------
+def test_a_back_office_token_of_a_flagged_person_keeps_its_methods_for_own_rows(
+    as_olive: Api, olive: User, north: Warehouse, sam_north: WarehouseUserAssignment, assign: Callable[..., Any]
+) -> None:
+    User.objects.filter(pk=olive.pk).update(is_warehouse_user=True)
+    own = assign(olive, north)
+    assert [row["id"] for row in as_olive.get(ASSIGNMENTS).json()["data"]] == [str(own.uuid)]
+    for method in ("GET", "PATCH", "DELETE"):
+        body = {"data": {"attributes": {"isActive": True}}} if method == "PATCH" else None
+        assert refusal(as_olive.call(method, f"{ASSIGNMENTS}/{sam_north.uuid}", body)) == [NOT_FOUND]
+        assert as_olive.call(method, f"{ASSIGNMENTS}/{own.uuid}", body).status_code in (200, 204)
+
+
+def test_a_warehouse_users_token_never_sees_other_rows_even_when_the_flag_is_gone(
+    as_pat: Api, pat: User, pat_north: WarehouseUserAssignment, sam_north: WarehouseUserAssignment
+) -> None:
+    User.objects.filter(pk=pat.pk).update(is_warehouse_user=False)
+    assert [row["id"] for row in as_pat.get(ASSIGNMENTS).json()["data"]] == [str(pat_north.uuid)]
+    assert refusal(as_pat.get(f"{ASSIGNMENTS}/{sam_north.uuid}")) == [NOT_FOUND]
+    assert refusal(as_pat.delete(f"{ASSIGNMENTS}/{pat_north.uuid}")) == [FORBIDDEN]
+    assert refusal(as_pat.post(ASSIGNMENTS, {})) == [FORBIDDEN]
+    assert len(as_pat.get("/users").json()["data"]) == 1
+
+
+def test_a_view_that_declares_no_rights_is_refused_to_everyone(as_olive: Api, monkeypatch: Any) -> None:
+    from users.views import UserViewSet
+
+    monkeypatch.delattr(UserViewSet, "rights")
+    assert refusal(as_olive.get("/users")) == [FORBIDDEN]
+
+
+def undone() -> Any:
+    """A block whose writes are taken back, so that every cell starts from the same rows."""
+    from django.db import transaction
+
+    class Undone(transaction.Atomic):
+        def __exit__(self, *raised: Any) -> None:
+            transaction.set_rollback(True)
+            super().__exit__(*raised)
+
+    return Undone(using=None, savepoint=True, durable=False)
