@@ -18,20 +18,16 @@ NOT_JSON = Fault(400, "The body is not valid JSON.", pointer="")
 
 
 class JSONAPIParser(BaseParser):
-    """Reads `data` of a JSON:API request document. The body's size is checked before it is read."""
+    """Reads a JSON document. The body's size is checked before it is read."""
 
     media_type = "application/vnd.api+json"
     media_types = ("application/vnd.api+json", "application/json")
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
-        body = parser_context["request"]._request.body
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         try:
-            document = orjson.loads(body)
+            return orjson.loads(parser_context["request"]._request.body)
         except ValueError:
             raise ApiError(NOT_JSON) from None
-        if not isinstance(document, dict) or not isinstance(document.get("data"), dict):
-            raise ApiError(NOT_A_DOCUMENT)
-        return document["data"]
 
 
 class StrictBoolean(serializers.Field):
@@ -67,10 +63,14 @@ class StrictText(serializers.Field):
 class Body:
     """The attributes of a request document, checked by a serializer; its faults carry pointers.
 
+    Raises ApiError for what is no document with a `data` object, such as an empty body.
     `identifier` is the resource's id where the path names one: `data.id`, if sent, must equal it.
     """
 
-    def __init__(self, data: Any, serializer: type[Serializer], resource: str, identifier: str | None = None) -> None:
+    def __init__(
+        self, document: Any, serializer: type[Serializer], resource: str, identifier: str | None = None
+    ) -> None:
+        data = _data_of(document)
         attributes = data.get("attributes", {})
         self.faults = _envelope_faults(data, resource, identifier)
         if not isinstance(attributes, dict):
@@ -92,6 +92,13 @@ class Body:
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None
         return value if isinstance(value, str) else None
+
+
+def _data_of(document: Any) -> dict[str, Any]:
+    data = document.get("data") if isinstance(document, dict) else None
+    if not isinstance(data, dict):
+        raise ApiError(NOT_A_DOCUMENT)
+    return data
 
 
 def _envelope_faults(data: dict[str, Any], resource: str, identifier: str | None) -> list[Fault]:
