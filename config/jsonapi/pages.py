@@ -6,10 +6,9 @@ A cursor is the sort values of the row it stands at, and the row's id to break t
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
 
@@ -65,7 +64,7 @@ class Order:
             if terms != [list(term) for term in self.terms] or len(values) != len(terms):
                 raise ValueError("a cursor of another order")
             return [_typed(path, value) for (path, _), value in zip(self.terms, values, strict=True)]
-        except (ValueError, TypeError, binascii.Error):
+        except (ValueError, TypeError, OverflowError):
             raise bad_parameter(parameter, "This cursor does not belong to this list and its order.") from None
 
 
@@ -76,10 +75,18 @@ def _typed(path: str, value: Any) -> Any:
             raise ValueError("not a row id")
         return value
     if path.endswith("_at"):
-        return datetime.fromisoformat(value)
+        return _moment(value)
     if not isinstance(value, bool if path.endswith("is_active") else str) or "\x00" in str(value):
         raise ValueError("not a value of this column")
     return value
+
+
+def _moment(value: Any) -> datetime:
+    """In UTC, since PostgreSQL knows fewer offsets than Python. Raises OverflowError where that leaves the calendar."""
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("not a moment: no offset")
+    return moment.astimezone(UTC)
 
 
 def paginate(rows: QuerySet[Any], query: Query, order: Order) -> Page:
