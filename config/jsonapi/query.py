@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote
 
 from config.errors import UNSUPPORTED_FILTER, ApiError, Fault
 
-_FAMILY = re.compile(r"(include|sort|filter|page|fields)(\[([^\[\]]*)\])?")
+_FAMILY = re.compile(r"(include|sort|filter|page|fields)(\[([^\[\]]+)\])?")
 #: Characters that stay as they are when a query is echoed in a link: brackets raw, as the reference's.
 _ECHO_SAFE = "[]!$()*,:;@/?"
 
@@ -77,7 +77,8 @@ class Query:
         for term in self._list("sort"):
             name = term.removeprefix("-").removeprefix(f"{resource}.")
             if name not in known or name in dict(terms):
-                raise bad_parameter("sort", f"Cannot sort by `{term}`. Use: {', '.join(known)}.")
+                hint = f" Use: {', '.join(known)}." if known else ""
+                raise bad_parameter("sort", f"Cannot sort by `{term}`.{hint}")
             terms.append((name, term.startswith("-")))
         return terms
 
@@ -118,7 +119,7 @@ def _at(fault: Fault, parameter: str) -> Fault:
 
 
 def _refuse_near_miss(key: str) -> None:
-    """`sort[]x`, `filter[a][b]`: meant for us, but not understood. Anything else is the caller's own business."""
+    """`sort[]`, `filter[a][b]`: meant for us, but not understood. Anything else is the caller's own business."""
     if re.match(r"(include|sort|filter|page|fields)\[", key):
         raise bad_parameter(key, f"`{key}` could not be understood.")
 
