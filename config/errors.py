@@ -18,6 +18,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
 from rest_framework import exceptions as drf
 
 logger = logging.getLogger(__name__)
@@ -178,9 +179,18 @@ _SHAPES: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
 # --- What goes wrong outside the views --------------------------------------------------------------------------
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's `handler400`."""
-    return respond("jsonapi", faults_of(exception))
+    return respond(_shape_of(request), faults_of(exception))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's `handler500`; Django has logged the exception."""
-    return respond("jsonapi", [CRASHED])
+    return respond(_shape_of(request), [CRASHED])
+
+
+def _shape_of(request: HttpRequest) -> str:
+    """The shape of the family that the path belongs to."""
+    try:
+        view = resolve(request.path_info).func
+    except Resolver404:
+        return "jsonapi"
+    return getattr(getattr(view, "cls", None), "error_shape", "jsonapi")
