@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.db.models import Q
+from django.db.models.functions import Lower
+from django.db.models.lookups import In
 
 from config.identifiers import parse_uuid
 from config.jsonapi.query import bad_parameter, read_boolean
@@ -22,6 +24,11 @@ def uuids(path: str) -> Filter:
 def texts(path: str) -> Filter:
     """Exact texts, case as written."""
     return lambda parameter, text: Q(**{f"{path}__in": set(_values(parameter, text))})
+
+
+def emails(path: str) -> Filter:
+    """E-mail addresses, which are the same in any case of letters. Reads the index on the lower-case ones."""
+    return lambda parameter, text: Q(In(Lower(path), [value.lower() for value in _values(parameter, text)]))
 
 
 def booleans(path: str) -> Filter:

@@ -1,0 +1,125 @@
+"""How many statements each call costs, exactly, and which: speed is a feature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from assignments.models import WarehouseUserAssignment
+from tests.client import ASSIGNMENTS, Api
+from users.models import User
+from warehouses.models import Warehouse
+
+_TRANSACTION_CONTROL = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
+
+
+@pytest.fixture
+def statements() -> Callable[[Callable[[], Any]], list[str]]:
+    """The statements of one call, transaction control aside, each as its verb and the table it is about."""
+
+    def run(call: Callable[[], Any]) -> list[str]:
+        with CaptureQueriesContext(connection) as queries:
+            answer = call()
+        assert answer.status_code < 300, answer.content
+        texts = [query["sql"] for query in queries if not query["sql"].startswith(_TRANSACTION_CONTROL)]
+        return [_summary(text) for text in texts]
+
+    return run
+
+
+def _summary(sql: str) -> str:
+    verb = sql.split()[0]
+    table = sql.partition(" FROM " if verb in ("SELECT", "DELETE") else verb)[2].split('"')[1].rpartition("_")[2]
+    return f"{verb} {table}{' FOR UPDATE' if 'FOR NO KEY UPDATE' in sql else ''}"
+
+
+@pytest.fixture
+def crowd(pat: User, make_user: Callable[..., User], north: Warehouse, river: Warehouse) -> None:
+    """Forty rows of twenty-one people."""
+    for user in [pat, *(make_user(f"p.{n}@example.test", is_warehouse_user=True) for n in range(19))]:
+        WarehouseUserAssignment.objects.set_warehouses(user, add=[north, river], remove=[])
+
+
+SIGNED_IN = "SELECT session"
+
+
+def test_a_list_of_any_length_costs_two(as_olive: Api, as_pat: Api, crowd: None, statements: Any) -> None:
+    two = [SIGNED_IN, "SELECT warehouseuserassignment"]
+    for path in (
+        ASSIGNMENTS,
+        f"{ASSIGNMENTS}?page[limit]=1",
+        f"{ASSIGNMENTS}?include=warehouses",
+        f"{ASSIGNMENTS}?sort=-warehouse.name&filter[warehouse-user-assignments.isActive]=false",
+    ):
+        assert statements(lambda path=path: as_olive.get(path)) == two
+        assert statements(lambda path=path: as_pat.get(path)) == two
+    assert statements(lambda: as_olive.get("/users")) == [SIGNED_IN, "SELECT user"]
+    assert statements(lambda: as_pat.get("/warehouses")) == [SIGNED_IN, "SELECT warehouse"]
+
+
+def test_people_included_cost_one_more(as_olive: Api, crowd: None, statements: Any) -> None:
+    expected = [SIGNED_IN, "SELECT warehouseuserassignment", "SELECT user"]
+    assert statements(lambda: as_olive.get(f"{ASSIGNMENTS}?include=users,warehouses")) == expected
+
+
+def test_a_total_costs_one_more(as_olive: Api, crowd: None, statements: Any) -> None:
+    count_and_rows = ["SELECT warehouseuserassignment"] * 2
+    assert statements(lambda: as_olive.get(f"{ASSIGNMENTS}?page[total]=true")) == [SIGNED_IN, *count_and_rows]
+
+
+def test_one_row_costs_two(as_pat: Api, pat_north: WarehouseUserAssignment, statements: Any) -> None:
+    expected = [SIGNED_IN, "SELECT warehouseuserassignment"]
+    assert statements(lambda: as_pat.get(f"{ASSIGNMENTS}/{pat_north.uuid}")) == expected
+
+
+def test_a_switch_costs_five(
+    as_pat: Api, pat_north: WarehouseUserAssignment, pat_river: WarehouseUserAssignment, statements: Any
+) -> None:
+    pat_north.activate()
+    assert statements(lambda: as_pat.patch(f"{ASSIGNMENTS}/{pat_river.uuid}", {"isActive": True})) == [
+        SIGNED_IN,
+        "SELECT warehouseuserassignment",
+        "SELECT user FOR UPDATE",  # the person is locked,
+        "UPDATE warehouseuserassignment",  # the others cleared,
+        "UPDATE warehouseuserassignment",  # and this one set
+    ]
+
+
+def test_a_switch_that_changes_nothing_costs_six(
+    as_pat: Api, pat_north: WarehouseUserAssignment, statements: Any
+) -> None:
+    pat_north.activate()
+    calls = statements(lambda: as_pat.patch(f"{ASSIGNMENTS}/{pat_north.uuid}", {"isActive": True}))
+    assert len(calls) == 6  # the sixth makes sure that the row is still there
+
+
+def test_a_new_active_assignment_costs_seven(as_olive: Api, pat: User, north: Warehouse, statements: Any) -> None:
+    wanted = {"userUuid": str(pat.uuid), "warehouse": {"uuid": str(north.uuid)}, "isActive": True}
+    assert statements(lambda: as_olive.post(ASSIGNMENTS, wanted)) == [
+        SIGNED_IN,
+        "SELECT user FOR UPDATE",
+        "SELECT warehouse",
+        "SELECT warehouseuserassignment",  # is the pair there already?
+        "INSERT warehouseuserassignment",
+        "UPDATE warehouseuserassignment",
+        "UPDATE warehouseuserassignment",
+    ]
+
+
+def test_a_warehouse_token_costs_three(as_pat: Api, pat_north: WarehouseUserAssignment, statements: Any) -> None:
+    pat_north.activate()
+    assert statements(lambda: as_pat.post("/warehouse-tokens")) == [
+        SIGNED_IN,
+        "SELECT warehouseuserassignment",
+        "INSERT warehousegrant",
+    ]
+
+
+def test_a_refused_token_costs_at_most_one(as_pat: Api, anonymous: Api, django_assert_num_queries: Any) -> None:
+    for token, queries in ((None, 0), ("nonsense", 0), (f"{as_pat.token}x", 0)):
+        with django_assert_num_queries(queries):
+            Api(token).get(ASSIGNMENTS)
