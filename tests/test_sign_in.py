@@ -274,6 +274,14 @@ def test_a_session_in_use_is_noted_but_not_on_every_request(as_pat: Api) -> None
     assert Session.objects.get().last_used_at == noted
 
 
+def test_a_new_password_signs_the_person_out(as_pat: Api, pat: User) -> None:
+    pat.set_password("another-Horse-8!")
+    pat.save()
+    assert refusal(as_pat.get(ASSIGNMENTS)) == [INVALID_TOKEN]
+    assert Session.objects.get().end_reason == "password changed"
+    assert sign_in(pat.email, "another-Horse-8!")
+
+
 def test_saving_a_change_of_rights_in_the_back_office_signs_the_person_out(
     as_pat: Api, pat: User, olive: User, client: Client
 ) -> None:

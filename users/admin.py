@@ -9,7 +9,7 @@ from users.models import Session, User
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):
-    """Create and edit people. Switching the flag, the status or the password signs them out everywhere."""
+    """Create and edit people. Switching the flag or the status signs them out everywhere."""
 
     ordering = ("id",)
     list_display = ("email", "first_name", "last_name", "last_login", "status", "is_warehouse_user")
@@ -27,7 +27,7 @@ class UserAdmin(DjangoUserAdmin):
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        switched = {"is_warehouse_user", "status", "password"} & set(form.changed_data)
+        switched = {"is_warehouse_user", "status"} & set(form.changed_data)
         if change and switched:
             obj.end_sessions(f"{', '.join(sorted(switched))} changed in the Back Office")
 

@@ -101,6 +101,13 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.email
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A new password signs the person out everywhere, whoever set it."""
+        has_new_password = self._password is not None and not self._state.adding
+        super().save(*args, **kwargs)
+        if has_new_password:
+            self.end_sessions("password changed")
+
     @property
     def is_active(self) -> bool:  # type: ignore[override]
         """Django's name for "may sign in"."""
