@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from assignments import errors, tokens
+from assignments import errors, schema, tokens
 from assignments.models import WarehouseUserAssignment
 from assignments.serializers import AssignmentSerializer, ChangedAssignmentSerializer, NewAssignmentSerializer
 from config.errors import ApiError, Fault
@@ -21,6 +21,7 @@ from users.tokens import AccessToken, Scope
 class AssignmentViewSet(ResourceViewSet):
     """`/warehouse-user-assignments` (contract sections 2.4 to 2.8)."""
 
+    schema = schema.ASSIGNMENTS
     serializer_class = AssignmentSerializer
     rights = {
         Scope.BACK_OFFICE_USER: {"list", "retrieve", "create", "partial_update", "destroy"},
@@ -105,6 +106,7 @@ def _in_order(faults: list[Fault]) -> list[Fault]:
 class WarehouseTokenView(ViewSet):
     """`POST /warehouse-tokens` (contract section 2.3). The body says nothing and is not read."""
 
+    schema = schema.WAREHOUSE_TOKENS
     error_shape = "plain"
     renderer_classes = (PlainJSONRenderer,)
     rights = {Scope.BACK_OFFICE_USER: {"create"}, Scope.WAREHOUSE_USER: {"create"}}

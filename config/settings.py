@@ -129,10 +129,41 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["config.jsonapi.renderers.JSONAPIRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.jsonapi.body.JSONAPIParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.jsonapi.renderers.AlwaysFirst",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.schema.ApiSchema",
     "EXCEPTION_HANDLER": "config.errors.handle",
     "DEFAULT_METADATA_CLASS": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+
+#: The OpenAPI document at /schema, and Swagger UI at /docs, which asks nothing of any other host.
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Warehouse user management",
+    "DESCRIPTION": (
+        "Who works in which warehouse, and proof of it for other programs.\n\n"
+        "Sign in with `POST /token`, then send `Authorization: Bearer <access_token>`. People, warehouses and "
+        "assignments are JSON:API resources; every path is served with and without a slash at its end."
+    ),
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.1",
+    "TAGS": [
+        {"name": "Tokens", "description": "Sign in, stay signed in, and verify tokens."},
+        {"name": "Assignments", "description": "Who works where. At most one assignment of a person is active."},
+        {"name": "Warehouse tokens", "description": "Proof, for other programs, of where a person stands now."},
+        {"name": "Users", "description": "People, to find out whom to assign. Read-only."},
+        {"name": "Warehouses", "description": "Warehouses, to find out what to assign. Read-only."},
+    ],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "PREPROCESSING_HOOKS": ["config.schema.plain_paths"],
+    "POSTPROCESSING_HOOKS": ["config.schema.tell_common_errors"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        "defaultModelsExpandDepth": 0,
+        "displayRequestDuration": True,
+        "validatorUrl": None,
+    },
 }
 
 # --- Security ---------------------------------------------------------------------------------------------------

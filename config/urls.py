@@ -3,15 +3,17 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.negotiation import DefaultContentNegotiation
 
+from config.urlpatterns import route
 from config.views import NotFoundView
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
-    path("schema", SpectacularAPIView.as_view(), name="schema"),
-    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    route("schema", SpectacularAPIView.as_view(content_negotiation_class=DefaultContentNegotiation)),
+    route("docs", SpectacularSwaggerSplitView.as_view(template_name="docs.html")),
     path("", include("users.urls")),
     path("", include("warehouses.urls")),
     path("", include("assignments.urls")),

@@ -10,7 +10,7 @@ from rest_framework.viewsets import ViewSet
 from config.jsonapi import filters
 from config.jsonapi.renderers import PlainJSONRenderer
 from config.jsonapi.views import ResourceViewSet
-from users import errors
+from users import errors, schema
 from users.models import User
 from users.oauth import server
 from users.serializers import UserSerializer
@@ -20,6 +20,7 @@ from users.tokens import Scope, key_ring
 class UserViewSet(ResourceViewSet):
     """People, so that an integrator can find whom to assign (contract 0.4)."""
 
+    schema = schema.USERS
     serializer_class = UserSerializer
     rights = {Scope.BACK_OFFICE_USER: {"list", "retrieve"}, Scope.WAREHOUSE_USER: {"list", "retrieve"}}
     missing = errors.NOT_FOUND
@@ -36,6 +37,7 @@ class UserViewSet(ResourceViewSet):
 class TokenView(ViewSet):
     """`POST /token`: sign in and refresh (contract section 2.1)."""
 
+    schema = schema.TOKEN
     error_shape = "oauth"
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -48,6 +50,7 @@ class TokenView(ViewSet):
 class KeySetView(ViewSet):
     """`GET /.well-known/jwks.json`: the public keys that our tokens verify with (RFC 7517 section 5)."""
 
+    schema = schema.KEYS
     error_shape = "oauth"
     authentication_classes = ()
     permission_classes = (AllowAny,)

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from config.jsonapi import filters
 from config.jsonapi.views import ResourceViewSet
 from users.tokens import Scope
-from warehouses import errors
+from warehouses import errors, schema
 from warehouses.models import Warehouse
 from warehouses.serializers import WarehouseSerializer
 
@@ -13,6 +13,7 @@ from warehouses.serializers import WarehouseSerializer
 class WarehouseViewSet(ResourceViewSet):
     """Warehouses, so that an integrator can find what to assign (contract 0.4)."""
 
+    schema = schema.WAREHOUSES
     serializer_class = WarehouseSerializer
     rights = {Scope.BACK_OFFICE_USER: {"list", "retrieve"}, Scope.WAREHOUSE_USER: {"list", "retrieve"}}
     missing = errors.NOT_FOUND
