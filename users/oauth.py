@@ -28,7 +28,7 @@ from django.utils.datastructures import MultiValueDict
 from config.logs import audit
 from users.models import Session, User
 from users.rotation import RefreshRefusedError, RefreshTokenReusedError
-from users.tokens import AccessToken, scopes_for
+from users.tokens import AccessToken, Scope, scopes_for
 
 #: RFC 6749's own sentence, which the reference answers for every malformed request.
 MALFORMED = (
@@ -142,6 +142,11 @@ def _session_answer(session: Session, refresh_token: str) -> dict[str, Any]:
     return token_answer(str(token), refresh_token, settings.ACCESS_TOKEN_SECONDS)
 
 
+def _known(scope: str | None) -> str:
+    """The words of a requested scope that mean something here, each once; the others are dropped."""
+    return " ".join(dict.fromkeys(word for word in (scope or "").split() if word in set(Scope)))
+
+
 class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
     """RFC 6749 section 4.3."""
 
@@ -158,7 +163,7 @@ class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
 
     def generate_token(self, user: User, scope: str | None = None, **_: Any) -> dict[str, Any]:
         session, refresh_token = Session.objects.start(
-            user, client_id=self.client.client_id, requested_scope=scope or "", request=self.request.django
+            user, client_id=self.client.client_id, requested_scope=_known(scope), request=self.request.django
         )
         return _session_answer(session, refresh_token)
 
