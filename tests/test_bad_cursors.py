@@ -64,7 +64,7 @@ BAD_CURSORS = {
     "another direction": _cursor([[["id", True]], [1]]),
     "of another order": _by("is_active", True),
 }
-WRONG_DATES = [
+WRONG_DATES: list[Any] = [
     "x",
     "",
     None,
@@ -83,10 +83,12 @@ FAR_DATES = [
     "2020-01-01T00:00:00+24:00",
     "10000-01-01T00:00:00Z",
 ]
-BAD_SORTED_CURSORS = [
+NO_NAMES: list[Any] = ["a\0", None, 5, 1.5, True, ["a"], {"a": 1}]
+NO_BOOLEANS: list[Any] = ["true", None, 0, 1, [], "\0"]
+BAD_SORTED_CURSORS: list[tuple[str, str, Any]] = [
     *[("createdAt", "created_at", value) for value in [*WRONG_DATES, *FAR_DATES]],
-    *[("warehouse.name", "warehouse__name", value) for value in ("a\0", None, 5, 1.5, True, ["a"], {"a": 1})],
-    *[("isActive", "is_active", value) for value in ("true", None, 0, 1, [], "\0")],
+    *[("warehouse.name", "warehouse__name", value) for value in NO_NAMES],
+    *[("isActive", "is_active", value) for value in NO_BOOLEANS],
 ]  # fmt: skip
 
 
@@ -125,6 +127,6 @@ def test_a_cursor_past_every_row_is_an_empty_page(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, sort: str, cursor: str
 ) -> None:
     with nothing_changes():
-        answer = as_olive.get(f"{ASSIGNMENTS}?sort={sort}&page[after]={cursor}")
+        answer = as_olive.call("GET", f"{ASSIGNMENTS}?sort={sort}&page[after]={cursor}")
     assert answer.status_code == 200
     assert answer.json()["data"] == []

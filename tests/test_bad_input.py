@@ -241,4 +241,4 @@ def test_a_patch_without_is_active_answers_200_and_changes_nothing(
     with nothing_changes():
         answer = as_olive.call("PATCH", path, {"data": data})
     assert answer.status_code == 200
-    assert answer.json() == as_olive.get(path).json()
+    assert answer.json() == as_olive.call("GET", path).json()

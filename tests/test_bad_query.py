@@ -140,7 +140,7 @@ def test_parameters_that_are_not_ours_are_the_callers_own_business(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, query: str
 ) -> None:
     with nothing_changes():
-        answer = as_olive.get(f"{ASSIGNMENTS}?{query}")
+        answer = as_olive.call("GET", f"{ASSIGNMENTS}?{query}")
     assert answer.status_code == 200
     assert [row["id"] for row in answer.json()["data"]] == [str(pat_north.uuid)]
     assert len(answer.json()["links"]["self"]) < 10 * len(query) + 100
