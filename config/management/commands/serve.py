@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import socket
+import threading
 from typing import Any
 
 from django.conf import settings
@@ -33,7 +36,8 @@ class Command(BaseCommand):
     help = "Migrates, loads demo data into an empty embedded database, collects static files, and serves."
 
     def handle(self, **options: Any) -> None:
-        _refuse_taken_port()
+        _refuse_impossible_numbers()
+        address = _free_address()
         _refuse_silent_database()
         _wait_for_turn()
         call_command("migrate", verbosity=0)
@@ -42,19 +46,28 @@ class Command(BaseCommand):
         connection.close()  # which also ends the turn
         self.stdout.write(_BANNER.format(site=f"http://{settings.HOST}:{settings.PORT}", logins=logins))
         self.stdout.flush()  # also where it is a pipe: someone may be waiting for it
-        _serve()
+        _serve(address)
 
 
-def _refuse_taken_port() -> None:
-    with socket.socket(socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.HOST, settings.PORT))
-        except (OSError, OverflowError) as problem:
-            raise CommandError(
-                f"Cannot listen on {settings.HOST}:{settings.PORT} ({getattr(problem, 'strerror', problem)}): "
-                "stop the program that uses the port, or choose another one: PORT=8001 make run"
-            ) from None
+def _refuse_impossible_numbers() -> None:
+    for name, most in (("PORT", 65_535), ("WORKERS", 1_000)):
+        if not 1 <= getattr(settings, name) <= most:
+            raise CommandError(f"{name} must be between 1 and {most}, not {getattr(settings, name)}.")
+
+
+def _free_address() -> str:
+    """The IP address to listen on. Refuses a port that another program uses."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(settings.HOST, settings.PORT, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as problem:
+        raise CommandError(
+            f"Cannot listen on {settings.HOST}:{settings.PORT} ({problem.strerror}): "
+            "stop the program that uses the port, or choose another one: PORT=8001 make run"
+        ) from None
+    return str(address[0])
 
 
 def _refuse_silent_database() -> None:
@@ -82,7 +95,7 @@ def _demo_logins() -> str:
     return _LOGINS.format(password=demo.PASSWORD, **logins) if logins else ""
 
 
-def _serve() -> None:
+def _serve(address: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from granian import Granian
     from granian.constants import Interfaces
@@ -90,12 +103,29 @@ def _serve() -> None:
 
     Granian(
         "config.wsgi:application",
-        address=settings.HOST,
+        address=address,
         port=settings.PORT,
         interface=Interfaces.WSGI,
         workers=settings.WORKERS,
         blocking_threads=1,
         respawn_failed_workers=True,
-        workers_kill_timeout=5,  # a worker told to stop while it was still starting never hears it
+        workers_kill_timeout=5,
         log_level=LogLevels.warning,
-    ).serve()
+    ).serve(target_loader=_load_worker, wrap_loader=False)
+
+
+def _load_worker() -> Any:
+    """What a worker runs first. It stops when the main process tells it, also while loading, or is gone."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the main process alone
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the server sets its own, which needs the application
+    threading.Thread(target=_end_with_main_process, daemon=True).start()
+    from config.wsgi import application
+
+    return application
+
+
+def _end_with_main_process() -> None:
+    """Orphans would keep the port."""
+    if main_process := multiprocessing.parent_process():
+        main_process.join()
+        os._exit(1)
