@@ -9,4 +9,5 @@ WAREHOUSE_NOT_FOUND = Fault(400, "Warehouse not found.", "5203", pointer="/data/
 TOO_MANY_ACTIVE = Fault(
     400, "User has too many active warehouse assignments.", "5205", pointer="/data/attributes/isActive"
 )
+CANNOT_CHANGE = Fault(400, "This cannot be changed.", pointer="/data/attributes/userUuid")
 ALREADY_EXISTS = Fault(400, "Warehouse user assignment already exists.", "5206", pointer="/data")

@@ -7,7 +7,6 @@ from django.conf import settings
 from assignments import errors
 from assignments.models import WarehouseUserAssignment
 from assignments.serializers import AssignmentSerializer, ChangedAssignmentSerializer, NewAssignmentSerializer
-from config.errors import Fault
 from config.jsonapi.schema import ResourceSchema, body_refusal, many, one, request_body
 from config.schema import Answer, ApiSchema, Component, Operation
 from users.schema import PAT
@@ -78,7 +77,7 @@ ASSIGNMENTS = ResourceSchema(
         ),
         faults=(
             errors.USER_NOT_FOUND,
-            Fault(400, "This cannot be changed.", pointer="/data/attributes/userUuid"),
+            errors.CANNOT_CHANGE,
         ),
         refusals=[
             body_refusal(ChangedAssignmentSerializer, _RESOURCE, {"attributes": {"isActive": "maybe"}}),

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from assignments import errors, schema, tokens
 from assignments.models import WarehouseUserAssignment
@@ -15,6 +15,7 @@ from config.jsonapi import filters
 from config.jsonapi.body import Body
 from config.jsonapi.renderers import PlainJSONRenderer
 from config.jsonapi.views import ResourceViewSet
+from config.views import ApiViewSet
 from users.tokens import AccessToken, Scope
 
 
@@ -86,7 +87,7 @@ def _changes_refused(body: Body, assignment: WarehouseUserAssignment) -> list[Fa
         sent = body.text_at(*path)
         if sent is not None and sent.lower() != str(value):
             pointer = {"user_uuid": "userUuid", "warehouse": "warehouse/uuid"}[path[0]]
-            faults.append(Fault(400, "This cannot be changed.", pointer=f"/data/attributes/{pointer}"))
+            faults.append(replace(errors.CANNOT_CHANGE, pointer=f"/data/attributes/{pointer}"))
     return faults
 
 
@@ -103,7 +104,7 @@ def _in_order(faults: list[Fault]) -> list[Fault]:
     return sorted(faults, key=rank)
 
 
-class WarehouseTokenView(ViewSet):
+class WarehouseTokenView(ApiViewSet):
     """`POST /warehouse-tokens` (contract section 2.3). The body says nothing and is not read."""
 
     schema = schema.WAREHOUSE_TOKENS

@@ -19,6 +19,7 @@ from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
+from django.views import defaults
 from rest_framework import exceptions as drf
 
 logger = logging.getLogger(__name__)
@@ -127,7 +128,7 @@ def _headers_of(exc: Exception, faults: Sequence[Fault], view: Any) -> dict[str,
     if faults[0].status == 401:
         headers["WWW-Authenticate"] = "Bearer"  # RFC 6750 section 3
     if faults[0].status == 405:
-        headers["Allow"] = ", ".join(method for method in view.allowed_methods if method != "OPTIONS")
+        headers["Allow"] = ", ".join(view.allowed_methods)
     if faults[0].status == 503:
         headers["Retry-After"] = "1"
     return headers
@@ -179,12 +180,26 @@ _SHAPES: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
 # --- What goes wrong outside the views --------------------------------------------------------------------------
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's `handler400`."""
+    if _is_page(request):
+        return defaults.bad_request(request, exception)
     return respond(_shape_of(request), faults_of(exception))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's `handler404`, for what no view of ours has answered."""
+    return defaults.page_not_found(request, exception) if _is_page(request) else respond("jsonapi", [NOT_FOUND])
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's `handler500`; Django has logged the exception."""
+    if _is_page(request):
+        return defaults.server_error(request)
     return respond(_shape_of(request), [CRASHED])
+
+
+def _is_page(request: HttpRequest) -> bool:
+    """Whether a person looks at the answer: the Back Office."""
+    return request.path_info.startswith("/admin/")
 
 
 def _shape_of(request: HttpRequest) -> str:

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -10,7 +11,7 @@ from config.urlpatterns import route
 from config.views import NotFoundView
 
 urlpatterns = [
-    path("", RedirectView.as_view(url="/admin/")),
+    path("", csrf_exempt(RedirectView.as_view(url="/admin/")), name="home"),
     path("admin/", admin.site.urls),
     route("schema", SpectacularAPIView.as_view(content_negotiation_class=DefaultContentNegotiation)),
     route("docs", SpectacularSwaggerSplitView.as_view(template_name="docs.html")),
@@ -20,5 +21,7 @@ urlpatterns = [
     re_path(r"", NotFoundView.as_view()),
 ]
 
+# Outside the Back Office, which has pages of its own, every error is JSON.
 handler400 = "config.errors.bad_request"
+handler404 = "config.errors.not_found"
 handler500 = "config.errors.server_error"

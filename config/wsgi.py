@@ -2,6 +2,9 @@
 
 import gc
 import os
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from typing import Any
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -9,7 +12,25 @@ from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = get_wsgi_application()
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+def with_length(application: Application) -> Application:
+    """Gives a body sent in chunks (RFC 9112 section 7.1) the length without which Django takes it for empty.
+
+    Reads one byte more than is accepted, so that a larger one gets its 413.
+    """
+
+    def measured(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if "HTTP_TRANSFER_ENCODING" in environ and not environ.get("CONTENT_LENGTH"):
+            body = environ["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)
+            environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        return application(environ, start_response)
+
+    return measured
+
+
+application: Application = with_length(get_wsgi_application())
 if settings.TRUSTED_PROXIES:
     application = wrap_wsgi_with_proxy_headers(application, trusted_hosts=settings.TRUSTED_PROXIES)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,16 +26,16 @@ class Api:
     token: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
-    def get(self, path: str, **headers: str) -> HttpResponse:
+    def get(self, path: str, **headers: str) -> Any:
         return self.call("GET", path, **headers)
 
-    def post(self, path: str, attributes: Any = None, **headers: str) -> HttpResponse:
+    def post(self, path: str, attributes: Any = None, **headers: str) -> Any:
         return self.call("POST", path, _document(attributes, with_type=True), **headers)
 
-    def patch(self, path: str, attributes: Any = None, **headers: str) -> HttpResponse:
+    def patch(self, path: str, attributes: Any = None, **headers: str) -> Any:
         return self.call("PATCH", path, _document(attributes), **headers)
 
-    def delete(self, path: str, **headers: str) -> HttpResponse:
+    def delete(self, path: str, **headers: str) -> Any:
         return self.call("DELETE", path, **headers)
 
     def call(self, method: str, path: str, body: Any = None, content_type: str = JSON_API, **headers: str) -> Any:
@@ -67,18 +68,12 @@ def sign_in(username: str, password: str = PASSWORD, **parameters: str) -> dict[
 
 def error(status: int, detail: str, code: str | None = None, **source: str) -> dict[str, Any]:
     """The error object that contract 0.1 promises."""
-    titles = {
-        400: "Bad Request",
-        401: "Unauthorized",
-        403: "Forbidden",
-        404: "Not Found",
-        405: "Method Not Allowed",
-        413: "Request Entity Too Large",
-        415: "Unsupported Media Type",
-        500: "Internal Server Error",
-        503: "Service Unavailable",
+    document: dict[str, Any] = {
+        "status": str(status),
+        "title": HTTPStatus(status).phrase,
+        "detail": detail,
+        "message": detail,
     }
-    document: dict[str, Any] = {"status": str(status), "title": titles[status], "detail": detail, "message": detail}
     return document | ({"code": code} if code else {}) | ({"source": source} if source else {})
 
 

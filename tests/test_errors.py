@@ -8,7 +8,7 @@ import pytest
 from django.db import InterfaceError, OperationalError
 from django.test import Client
 
-from assignments.models import WarehouseUserAssignment
+from assignments.models import AssignmentQuerySet, WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, Api, error, refusal
 from users.models import User
 
@@ -59,7 +59,7 @@ def test_a_silent_database_is_a_503_that_says_when_to_come_back(as_pat: Api, bro
 
 def test_a_constraint_that_speaks_for_itself_is_heard(as_olive: Api, pat: User, north: Any, monkeypatch: Any) -> None:
     """Should a writer ever get past a door, the index answers in the words of the contract."""
-    monkeypatch.setattr(WarehouseUserAssignment.objects._queryset_class, "_faults", lambda *args: [])
+    monkeypatch.setattr(AssignmentQuerySet, "_faults", lambda *args: [])
     wanted = {"userUuid": str(pat.uuid), "warehouse": {"uuid": str(north.uuid)}}
     assert as_olive.post(ASSIGNMENTS, wanted).status_code == 201
     assert refusal(as_olive.post(ASSIGNMENTS, wanted)) == [
@@ -108,3 +108,14 @@ def test_head_answers_like_get_without_the_body(as_pat: Api, pat_north: Any) -> 
 
 def test_an_unknown_host_is_refused_in_json(anonymous: Api) -> None:
     assert refusal(anonymous.get(ASSIGNMENTS, Host="evil.example")) == [error(400, "The request could not be read.")]
+
+
+def test_the_back_office_keeps_its_own_pages(as_olive: Api, olive: User, client: Client) -> None:
+    User.objects.filter(pk=olive.pk).update(is_superuser=True)
+    client.force_login(olive)
+    answer = client.get("/admin/no-such-page/")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "text/html; charset=utf-8")
+
+
+def test_a_target_that_is_no_path_is_a_404_document(anonymous: Api) -> None:
+    assert refusal(anonymous.call("OPTIONS", "*")) == [error(404, "Not found", "007")]

@@ -154,7 +154,7 @@ def call(
     method: str, route: str, caller: str, token: str | None, row: WarehouseUserAssignment, elsewhere: Warehouse
 ) -> Any:
     """The request of one cell, with a body that would be accepted from who may send it."""
-    objects = {"warehouse-user-assignments": row, "users": row.user, "warehouses": row.warehouse}
+    objects: dict[str, Any] = {"warehouse-user-assignments": row, "users": row.user, "warehouses": row.warehouse}
     resource = route.partition("/")[0]
     if resource == "warehouses" and caller == "other":
         objects["warehouses"] = elsewhere

@@ -40,6 +40,11 @@ def issued(as_pat: Api, standing: WarehouseUserAssignment) -> dict[str, Any]:
     return as_pat.call("POST", "/warehouse-tokens").json()[0]
 
 
+def security_lines(caplog: pytest.LogCaptureFixture) -> list[Any]:
+    """What was logged for the auditors."""
+    return [record.msg for record in caplog.records if record.name == "security"]
+
+
 # --- The answer -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("body", "content_type"),
@@ -107,7 +112,7 @@ def test_without_an_active_place_to_stand_there_is_no_token(
     with nothing_changes(), caplog.at_level(logging.INFO, logger="security"):
         answer = as_pat.post("/warehouse-tokens")
     assert (answer.status_code, answer.reason_phrase, answer.json()) == (403, "Forbidden", OPERATION_FORBIDDEN)
-    (line,) = [record.msg for record in caplog.records if record.name == "security"]
+    (line,) = security_lines(caplog)
     assert (line["event"], line["user_uuid"]) == ("Failed Login (Warehouse User)", str(standing.user.uuid))
 
 
@@ -141,7 +146,7 @@ def test_tokens_given_are_logged_with_the_person(
 ) -> None:
     with caplog.at_level(logging.INFO, logger="security"):
         answer = as_pat.post("/warehouse-tokens")
-    (line,) = [record.msg for record in caplog.records if record.name == "security"]
+    (line,) = security_lines(caplog)
     assert (line["event"], line["tag"], line["user_uuid"]) == (
         "Successful Login (Warehouse User)",
         "warehouse_user_successful_login",

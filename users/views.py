@@ -5,11 +5,11 @@ from django.http import HttpResponse
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from config.jsonapi import filters
 from config.jsonapi.renderers import PlainJSONRenderer
 from config.jsonapi.views import ResourceViewSet
+from config.views import ApiViewSet
 from users import errors, schema
 from users.models import User
 from users.oauth import server
@@ -26,7 +26,7 @@ class UserViewSet(ResourceViewSet):
     missing = errors.NOT_FOUND
     filters = {
         "uuid": filters.uuids("uuid"),
-        "username": filters.texts("email"),
+        "username": filters.emails("email"),
         "isWarehouseUser": filters.booleans("is_warehouse_user"),
     }
 
@@ -34,7 +34,7 @@ class UserViewSet(ResourceViewSet):
         return User.objects.visible_to(self.caller)
 
 
-class TokenView(ViewSet):
+class TokenView(ApiViewSet):
     """`POST /token`: sign in and refresh (contract section 2.1)."""
 
     schema = schema.TOKEN
@@ -47,7 +47,7 @@ class TokenView(ViewSet):
         return server.token_response(request._request)
 
 
-class KeySetView(ViewSet):
+class KeySetView(ApiViewSet):
     """`GET /.well-known/jwks.json`: the public keys that our tokens verify with (RFC 7517 section 5)."""
 
     schema = schema.KEYS
