@@ -1,10 +1,11 @@
 from django.contrib import admin
+from unfold.admin import ModelAdmin
 
 from assignments.models import WarehouseUserAssignment
 
 
 @admin.register(WarehouseUserAssignment)
-class WarehouseUserAssignmentAdmin(admin.ModelAdmin):
+class WarehouseUserAssignmentAdmin(ModelAdmin):
     """Who is assigned where. The active one is switched by the door in the model, never by this form."""
 
     list_display = ("user", "warehouse", "is_active", "updated_at")

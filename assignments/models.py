@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from assignments import errors
 from config.errors import ApiError, Fault
+from config.history import tracked
 from config.identifiers import parse_uuid
 from config.logs import audit
 from users.models import Session, User
@@ -102,6 +103,7 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
         return Change(assigned, deassigned)
 
 
+@tracked(exclude=["created_at", "updated_at"])
 class WarehouseUserAssignment(models.Model):
     """One warehouse assigned to one person; the active one is where the person stands now."""
 

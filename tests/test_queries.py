@@ -25,8 +25,9 @@ def statements() -> Callable[[Callable[[], Any]], list[str]]:
         with CaptureQueriesContext(connection) as queries:
             answer = call()
         assert answer.status_code < 300, answer.content
-        texts = [query["sql"] for query in queries if not query["sql"].startswith(_TRANSACTION_CONTROL)]
-        return [_summary(text) for text in texts]
+        # What the history wants to know of a request goes along with its statements, in the same round trip.
+        texts = [query["sql"].rpartition(", true); ")[2] for query in queries]
+        return [_summary(text) for text in texts if not text.startswith(_TRANSACTION_CONTROL)]
 
     return run
 

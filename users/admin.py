@@ -3,12 +3,13 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.forms import ModelForm
 from django.http import HttpRequest
+from unfold.admin import ModelAdmin
 
 from users.models import Session, User
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
     """Create and edit people. Switching the flag or the status signs them out everywhere."""
 
     ordering = ("id",)
@@ -36,7 +37,7 @@ class UserAdmin(DjangoUserAdmin):
 
 
 @admin.register(Session)
-class SessionAdmin(admin.ModelAdmin):
+class SessionAdmin(ModelAdmin):
     """Who is signed in, from where. Read only, but for ending."""
 
     list_display = ("user", "client_id", "address", "created_at", "last_used_at", "ended_at", "end_reason")

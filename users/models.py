@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
+from config.history import tracked
 from config.logs import audit
 from users.rotation import RotatingCredential
 
@@ -56,6 +57,7 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
 _name_rule = RegexValidator(r"^[^:/<>]+$", "A name must not contain any of : / < >")
 
 
+@tracked(exclude=["password", "last_login", "created_at", "updated_at"])
 class User(AbstractBaseUser, PermissionsMixin):
     """A person. One flag makes them a warehouse user, who works in warehouses and has no Back Office."""
 
@@ -159,6 +161,9 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return session, token
 
 
+@tracked(
+    fields=["id", "user", "client_id", "address", "user_agent", "ended_at", "end_reason"], model_name="SessionEvent"
+)
 class Session(RotatingCredential):
     """One sign-in. Its tokens carry its id and stop working with it."""
 

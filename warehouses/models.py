@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models.functions import Now, Trim
 
+from config.history import tracked
+
 if TYPE_CHECKING:
     from users.models import User
 
@@ -18,11 +20,13 @@ class WarehouseQuerySet(models.QuerySet["Warehouse"]):
         return self if user.sees_everyone else self.filter(assignments__user=user)
 
 
+@tracked(exclude=["created_at", "updated_at"])
 class Warehouse(models.Model):
     """A place of work. Inactive: people may still be assigned, but it grants no warehouse token (contract 0.3)."""
 
     uuid = models.UUIDField(default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=255)
+    note = models.TextField(blank=True, db_default="", help_text="For the Back Office only; shown nowhere else.")
     is_active = models.BooleanField("Is this warehouse available?", default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
