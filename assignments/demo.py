@@ -69,8 +69,8 @@ def load_many(users: int, warehouses: int, assignments: int) -> None:
     people = ((f"picker.{n:07}@example.test", "Picker", f"No. {n}", password) for n in range(users))
     _copy("users", ("email", "first_name", "last_name", "password"), people, users, _INTO_USERS)
     rows = _assignments(
-        _ids("SELECT id FROM users_user WHERE email LIKE 'picker.%%' ORDER BY email LIMIT %s", users),
-        _ids("SELECT id FROM warehouses_warehouse WHERE name LIKE 'Warehouse %%' ORDER BY name LIMIT %s", warehouses),
+        _ids(_LOADED_USERS, users),
+        _ids(_LOADED_WAREHOUSES, warehouses),
         assignments,
     )
     _copy("assignments", ("user_id", "warehouse_id", "is_active"), rows, assignments, _INTO_ASSIGNMENTS)
@@ -91,6 +91,12 @@ def _ids(sql: str, most: int) -> list[int]:
         return [pk for (pk,) in cursor.fetchall()]
 
 
+_LOADED_USERS = r"""
+    SELECT id FROM users_user WHERE email ~ '^picker\.\d{7,}@example\.test$' ORDER BY length(email), email LIMIT %s
+"""
+_LOADED_WAREHOUSES = r"""
+    SELECT id FROM warehouses_warehouse WHERE name ~ '^Warehouse \d{5,}$' ORDER BY length(name), name LIMIT %s
+"""
 _INTO_WAREHOUSES = """
     INSERT INTO warehouses_warehouse (uuid, name, is_active)
     SELECT gen_random_uuid(), name, true FROM batch ON CONFLICT DO NOTHING

@@ -38,6 +38,7 @@ def production_environment() -> dict[str, str]:
     """An environment with the test database and every required setting, so that tokens minted here hold there."""
     inherited = {name: value for name, value in os.environ.items() if name != "DEBUG"}
     return inherited | {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
         "DATABASE_URL": database_url(),
         "SECRET_KEY": settings.SECRET_KEY,
         "SIGNING_KEYS": settings.SIGNING_KEYS,

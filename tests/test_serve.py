@@ -1,19 +1,239 @@
-"""`manage.py serve`, as a process, over real HTTP."""
+"""`manage.py serve`, as a process: how it starts, whom it serves, how it refuses to start, how it ends."""
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import httpx
+import psutil  # type: ignore[import-untyped]
 import pytest
 
+from tests import live
 from tests.client import PASSWORD
 from users.models import User
 
 pytestmark = pytest.mark.live
 
+#: Whatever else an installation has set, the embedded trial knows nothing of it.
+OF_AN_INSTALLATION = {"DATABASE_URL", "EMBEDDED_DATABASE_URL", "SECRET_KEY", "SIGNING_KEYS", "ALLOWED_HOSTS", "ISSUER"}
 
+
+@pytest.fixture
+def trial(tmp_path: Path) -> dict[str, str]:
+    """The environment of someone who has set nothing at all, with a `var` of their own."""
+    environment = {name: value for name, value in os.environ.items() if name not in OF_AN_INSTALLATION | {"HTTPS"}}
+    return environment | {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "VAR_DIR": str(tmp_path / "var"),
+        "WORKERS": "1",
+    }
+
+
+@pytest.fixture
+def production(transactional_db: None) -> dict[str, str]:
+    return live.production_environment()
+
+
+@pytest.fixture
+def refusal(tmp_path: Path) -> Callable[[dict[str, str]], str]:
+    """The one line with which `serve` refuses to start."""
+
+    def refusal(environment: dict[str, str]) -> str:
+        log = tmp_path / "refused.log"
+        with live.start(environment | {"PORT": environment.get("PORT", str(live.free_port()))}, log) as server:
+            assert server.communicate(timeout=30) == ("", None)
+        assert server.returncode == 1
+        (line,) = operator_lines(log)
+        return line
+
+    return refusal
+
+
+def operator_lines(log: Path) -> list[str]:
+    """What is on standard error besides log lines, which are JSON."""
+    return [line for line in log.read_text().splitlines() if not line.startswith("{")]
+
+
+def sign_in(url: str, username: str) -> httpx.Response:
+    return httpx.post(
+        f"{url}/token", data={"grant_type": "password", "username": username, "password": PASSWORD}, timeout=30
+    )
+
+
+def postgres_of(var: str) -> list[int]:
+    """The embedded server's processes, by the data folder they were started with."""
+    data = f"{Path(var).resolve()}/postgres"
+    return [process.pid for process in psutil.process_iter(["cmdline"]) if data in (process.info["cmdline"] or [])]
+
+
+# --- Serving ----------------------------------------------------------------------------------------------------
 def test_signs_people_in_over_real_http(live_url: str, transactional_db: None, pat: User) -> None:
-    form = {"grant_type": "password", "username": pat.email, "password": PASSWORD}
-
-    answer = httpx.post(f"{live_url}/token", data=form)
+    answer = sign_in(live_url, pat.email)
 
     assert (answer.status_code, answer.json()["token_type"]) == (200, "Bearer")
+
+
+def test_a_database_of_your_own_gets_no_demo_data_and_starts_no_other(
+    production: dict[str, str], tmp_path: Path
+) -> None:
+    environment = production | {"VAR_DIR": str(tmp_path / "var")}
+
+    with live.live_server(environment, tmp_path / "serve.log"):
+        assert postgres_of(environment["VAR_DIR"]) == []
+
+    assert User.objects.count() == 0
+    assert [path.name for path in (tmp_path / "var").iterdir()] == ["static"]
+
+
+@pytest.mark.parametrize("folder", ["a path with spaces, 'quotes' and ümlauts/var", f"{'long/' * 30}var"])
+def test_a_trial_needs_no_setting_at_all(trial: dict[str, str], tmp_path: Path, folder: str) -> None:
+    environment = trial | {"VAR_DIR": str(tmp_path / folder)}
+    port = live.free_port()
+    url, log = f"http://127.0.0.1:{port}", tmp_path / "serve.log"
+    server = live.start(environment | {"PORT": str(port)}, log)
+    try:
+        banner = live.wait_until_ready(server, url, log)
+        assert all(f"{url}/{page}" in banner for page in ("admin/", "docs", "token"))
+        logins = re.findall(r"login +(\S+@example\.test) +password (\S+)", banner)
+        assert logins == [("olive.office@example.test", PASSWORD), ("pat.picker@example.test", PASSWORD)]
+        assert [sign_in(url, username).status_code for username, _ in logins] == [200, 200]
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=30)
+    assert (server.returncode, postgres_of(environment["VAR_DIR"])) == (0, [])
+
+
+def test_servers_that_share_a_database_start_and_end_without_hurting_each_other(
+    trial: dict[str, str], tmp_path: Path
+) -> None:
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    ports = [live.free_port(), live.free_port()]
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
+    first, second = (
+        live.start(trial | {"PORT": str(port)}, log) for port, log in zip(ports, logs, strict=True)
+    )  # at once, on nothing: one of them makes everything
+    try:
+        for server, url, log in zip((first, second), urls, logs, strict=True):
+            live.wait_until_ready(server, url, log)
+        first.terminate()
+        assert first.wait(timeout=30) == 0
+
+        assert sign_in(urls[1], "pat.picker@example.test").status_code == 200
+    finally:
+        for server in (first, second):
+            server.terminate()
+            server.communicate(timeout=30)
+    assert (second.returncode, postgres_of(trial["VAR_DIR"])) == (0, [])
+
+
+# --- Ending -----------------------------------------------------------------------------------------------------
+def test_a_killed_server_frees_its_port_and_the_next_one_stops_the_database(
+    trial: dict[str, str], tmp_path: Path
+) -> None:
+    port = live.free_port()
+    url, log = f"http://127.0.0.1:{port}", tmp_path / "serve.log"
+    killed = live.start(trial | {"PORT": str(port)}, log)
+    live.wait_until_ready(killed, url, log)
+    workers = psutil.Process(killed.pid).children()
+    killed.kill()
+    killed.communicate()
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
+
+    following = live.start(trial | {"PORT": str(port)}, log)
+    live.wait_until_ready(following, url, log)
+    following.terminate()
+    following.communicate(timeout=30)
+
+    assert (following.returncode, postgres_of(trial["VAR_DIR"])) == (0, [])
+
+
+def test_ctrl_c_reaches_every_process_and_none_is_left(production: dict[str, str], tmp_path: Path) -> None:
+    port = live.free_port()
+    log = tmp_path / "serve.log"
+    server = live.start(production | {"PORT": str(port)}, log)
+    live.wait_until_ready(server, f"http://127.0.0.1:{port}", log)
+    processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children()]
+
+    for process in processes:  # as a terminal does it
+        process.send_signal(signal.SIGINT)
+    server.communicate(timeout=30)
+
+    assert (server.returncode, psutil.wait_procs(processes, timeout=0)[1], operator_lines(log)) == (0, [], [])
+
+
+# --- Refusing to start, in one line that says what to do ----------------------------------------------------------
+Refusal = Callable[[dict[str, str]], str]
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_refuses_a_taken_port(production: dict[str, str], refusal: Refusal, taken_port: int) -> None:
+    assert refusal(production | {"PORT": str(taken_port)}) == (
+        f"CommandError: Cannot listen on 127.0.0.1:{taken_port} (Address already in use): "
+        "stop the program that uses the port, or choose another one: PORT=8001 make run"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("PORT", "abc", "PORT must be a whole number, not 'abc'."),
+        ("PORT", "0", "CommandError: PORT must be between 1 and 65535, not 0."),
+        ("PORT", "65536", "CommandError: PORT must be between 1 and 65535, not 65536."),
+        ("WORKERS", "0", "CommandError: WORKERS must be between 1 and 1000, not 0."),
+        ("WORKERS", "two", "WORKERS must be a whole number, not 'two'."),
+    ],
+)
+def test_refuses_impossible_numbers(
+    production: dict[str, str], refusal: Refusal, name: str, value: str, line: str
+) -> None:
+    assert refusal(production | {name: value}) == line
+
+
+NO_ANSWER = (
+    "CommandError: The database does not answer ({}): check that PostgreSQL is running "
+    "and that DATABASE_URL is right, or unset DATABASE_URL to use the embedded one."
+)
+
+
+def test_refuses_a_database_that_is_not_there(production: dict[str, str], refusal: Refusal) -> None:
+    port = live.free_port()
+
+    assert refusal(production | {"DATABASE_URL": f"postgres://a:b@127.0.0.1:{port}/x"}) == NO_ANSWER.format(
+        f'connection failed: connection to server at "127.0.0.1", port {port} failed: Connection refused'
+    )
+
+
+def test_does_not_wait_for_ever_for_a_database_that_says_nothing(
+    production: dict[str, str], refusal: Refusal, taken_port: int
+) -> None:
+    environment = {"DATABASE_URL": f"postgres://a:b@127.0.0.1:{taken_port}/x", "PGCONNECT_TIMEOUT": "2"}
+
+    assert refusal(production | environment) == NO_ANSWER.format("connection timeout expired")
+
+
+def test_refuses_a_login_that_the_database_refuses(production: dict[str, str], refusal: Refusal) -> None:
+    url = production["DATABASE_URL"].replace("//postgres:@", "//nobody:secret@", 1)
+
+    line = refusal(production | {"DATABASE_URL": url})
+
+    assert 'FATAL:  role "nobody" does not exist' in line
+    assert "secret" not in line
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SIGNING_KEYS", "ALLOWED_HOSTS", "ISSUER"])
+def test_refuses_to_start_without_a_required_setting_and_names_it(
+    production: dict[str, str], refusal: Refusal, name: str
+) -> None:
+    environment = {key: value for key, value in production.items() if key != name}
+
+    assert refusal(environment) == f"Set {name} in the environment: it is required when DATABASE_URL is set."

@@ -34,6 +34,7 @@ _LOGINS = """
 
 class Command(BaseCommand):
     help = "Migrates, loads demo data into an empty embedded database, collects static files, and serves."
+    requires_system_checks = ()  # they are for those who write the site: `manage.py check`
 
     def handle(self, **options: Any) -> None:
         _refuse_impossible_numbers()

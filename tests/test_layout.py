@@ -1,0 +1,106 @@
+"""The house (design section 1): which way imports go, who writes what, how long a page may be."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+HOUSE = Path(settings.BASE_DIR)
+ROOMS = ("config", "warehouses", "users", "assignments")
+
+
+def sources(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((HOUSE / folder).rglob("*.py"))]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(HOUSE).as_posix()
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The modules that a file imports, also inside functions and for types only."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)} imports relatively"
+            yield node.module or ""
+
+
+def imported_rooms(paths: list[Path]) -> set[tuple[str, str]]:
+    """Which file reaches into which other room."""
+    return {
+        (name_of(path), room)
+        for path in paths
+        for module in imports(path)
+        if (room := module.partition(".")[0]) in ROOMS and room != path.relative_to(HOUSE).parts[0]
+    }
+
+
+@pytest.mark.parametrize(
+    ("room", "allowed"),
+    [
+        ("warehouses", {"config", "users"}),
+        ("users", {"config"}),
+        ("assignments", {"config", "users", "warehouses"}),
+    ],
+)
+def test_imports_go_one_way(room: str, allowed: set[str]) -> None:
+    """`warehouses` may name `users` for scopes and callers only: see the next test."""
+    assert [(path, other) for path, other in imported_rooms(sources(room)) if other not in allowed] == []
+
+
+def test_a_warehouse_knows_people_only_as_callers_of_the_api() -> None:
+    """Who may do what is said in words of `users`; nothing that is stored about a warehouse knows a person."""
+    known = {path for path, room in imported_rooms(sources("warehouses")) if room == "users"}
+
+    assert known <= {"warehouses/views.py", "warehouses/models.py"}
+
+
+def test_what_apps_share_knows_none_of_them() -> None:
+    """Only the site map names the apps, and `serve`, which asks for demo data."""
+    entrances = {"config/urls.py", "config/management/commands/serve.py"}
+
+    assert {path for path, _ in imported_rooms(sources("config"))} <= entrances
+
+
+def writes_is_active(node: ast.AST) -> bool:
+    """An assignment to `.is_active`, a call that writes it to rows, or SQL that writes assignments."""
+    match node:
+        case ast.Attribute(attr="is_active", ctx=ast.Store()):
+            return True
+        case ast.Call(func=ast.Attribute(attr=("update" | "create" | "get_or_create" | "update_or_create"))):
+            return any(keyword.arg == "is_active" for keyword in node.keywords)
+        case ast.Call(func=ast.Name(id="WarehouseUserAssignment")):
+            return any(keyword.arg == "is_active" for keyword in node.keywords)
+        case ast.Constant(value=str(text)):
+            return bool(re.search(r"(INSERT INTO|UPDATE) +assignments_warehouseuserassignment", text))
+    return False
+
+
+def test_only_the_doors_switch_an_assignment() -> None:
+    """The model holds the doors; demo data goes past them, but under the index; the schema's example is never saved."""
+    writers = {
+        name_of(path)
+        for path in sources("assignments", "users", "config")
+        if "migrations" not in path.parts and any(map(writes_is_active, ast.walk(ast.parse(path.read_text()))))
+    }
+
+    assert writers == {"assignments/models.py", "assignments/demo.py", "assignments/schema.py"}
+
+
+def test_no_room_is_named_for_everything_and_nothing() -> None:
+    vague = {"utils", "helpers", "common", "services", "core"}
+
+    assert [name_of(path) for path in sources(*ROOMS, "tests") if vague & {*path.parent.parts, path.stem}] == []
+
+
+def test_no_file_is_too_long_to_read_at_a_sitting() -> None:
+    written = [path for path in sources(*ROOMS, "tests") if "migrations" not in path.parts]
+
+    assert [name_of(path) for path in written if len(path.read_text().splitlines()) > 400] == []
