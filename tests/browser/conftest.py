@@ -1,0 +1,150 @@
+"""A real Chromium in front of a real server: what a person at the Back Office sees.
+
+Every page is watched. A request to any other host than the server, a line of the browser's console that reports an
+error, or an exception in a script fails the test that opened the page.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from users.models import User
+
+#: Where a Chromium may be, in the order in which they are tried; the environment's CHROMIUM comes first.
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+MISSING = (
+    "The browser tests need Chromium. Install it with `apt-get install chromium` (Debian, Ubuntu), "
+    "`brew install --cask chromium` (macOS) or `.venv/bin/python -m playwright install --with-deps chromium`, "
+    "or name the program in the environment variable CHROMIUM."
+)
+#: Longest wait for anything on a page, in milliseconds.
+PATIENCE = 10_000
+
+
+def find_chromium(playwright: Playwright) -> str | None:
+    """The program to drive: the one named in CHROMIUM, an installed one, or Playwright's own, downloaded if need be."""
+    if named := os.environ.get("CHROMIUM"):
+        return shutil.which(named)
+    installed = next((path for name in NAMES if (path := shutil.which(name))), None)
+    return installed or _playwrights_own(Path(playwright.chromium.executable_path))
+
+
+def _playwrights_own(path: Path) -> str | None:
+    if not path.exists():
+        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False, capture_output=True)
+    return str(path) if path.exists() else None
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of this folder. Where there is none, says exactly what to install."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright keeps a loop in this thread; Django would object
+    with sync_playwright() as playwright:
+        path = find_chromium(playwright)
+        if path is None:
+            (pytest.fail if os.environ.get("CI", "").lower() == "true" else pytest.skip)(MISSING)
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+    os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
+
+
+@dataclass
+class Watch:
+    """What pages asked for and complained about while a test ran."""
+
+    own_host: str
+    foreign: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    #: Parts of messages that the test itself provokes, such as "status of 403".
+    expected: list[str] = field(default_factory=list)
+
+    def over(self, context: BrowserContext) -> None:
+        context.on("request", lambda request: self._note_request(request.url))
+        context.on("console", self._note_console)
+        context.on("weberror", lambda error: self._note_error(f"{error.page and error.page.url}: {error.error}"))
+
+    def _note_request(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("data", "blob", "about") and parts.netloc != self.own_host:
+            self.foreign.append(url)
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self._note_error(f"{message.location.get('url')}: {message.text}")
+
+    def _note_error(self, text: str) -> None:
+        self.errors.append(text)
+
+    def check(self) -> None:
+        """Fails if anything left the machine or went wrong that the test did not expect."""
+        assert self.foreign == [], "requests left the machine"
+        unexpected = [error for error in self.errors if not any(part in error for part in self.expected)]
+        assert unexpected == [], "the browser reported errors"
+
+
+@pytest.fixture
+def watch(live_server: LiveServer) -> Iterator[Watch]:
+    """The watch over every page of this test; `watch.expected.append("status of 403")` permits an error."""
+    watch = Watch(urlsplit(live_server.url).netloc)
+    yield watch
+    watch.check()
+
+
+@pytest.fixture
+def open_page(browser: Browser, live_server: LiveServer, watch: Watch) -> Iterator[Callable[..., Page]]:
+    """Opens a page of its own, signed in as `user` if given; takes the options of Playwright's `new_context`.
+
+    The session is made directly: only the tests of the login page need to type a password.
+    """
+    contexts = []
+
+    def open_page(user: User | None = None, **options: Any) -> Page:
+        context = browser.new_context(base_url=live_server.url, **{"locale": "en-US"} | options)
+        contexts.append(context)
+        watch.over(context)
+        context.set_default_timeout(PATIENCE)
+        context.route("**/favicon.ico", lambda route: route.fulfill(status=204))  # asked for by the browser, not by us
+        if user is not None:
+            context.add_cookies([_session_cookie(user, live_server.url)])
+        return context.new_page()
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def _session_cookie(user: User, url: str) -> Any:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    name = settings.SESSION_COOKIE_NAME
+    return {"name": name, "value": client.cookies[name].value, "url": url}
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    """A page of someone who has not signed in, 1440 pixels wide."""
+    return open_page(viewport={"width": 1440, "height": 900})
