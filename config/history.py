@@ -6,15 +6,20 @@ Nothing here is written by hand. A request only tells the triggers who is behind
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pghistory
 import pgtrigger
+from django.db.models import F, ForeignKey, Index, Model, Q
 from django.http import HttpRequest
 from pghistory.middleware import HistoryMiddleware as PgHistoryMiddleware
 
 #: Form field in which Back Office staff may say why.
 REASON = "change_reason"
+
+#: Who changed something when no request did: somebody with SQL, or a command of the operator.
+DATABASE = "database"
 
 
 class HistoryMiddleware(PgHistoryMiddleware):
@@ -38,13 +43,33 @@ def tracked(**options: Any) -> Any:
     The context is kept in each row, so that reading history needs no join. Statement-level triggers: a change of
     many rows costs one.
     """
-    return pghistory.track(
-        pghistory.InsertEvent(),
-        pghistory.UpdateEvent(),
-        pghistory.DeleteEvent(),
-        context_field=pghistory.ContextJSONField(),
-        context_id_field=None,  # type: ignore[arg-type]
-        append_only=True,
-        level=pgtrigger.Statement,
-        **options,
-    )
+
+    def track(model: type[Model]) -> type[Model]:
+        tracking = pghistory.track(
+            pghistory.InsertEvent(),
+            pghistory.UpdateEvent(),
+            pghistory.DeleteEvent(),
+            obj_field=pghistory.ObjForeignKey(related_name="events", db_index=False),
+            context_field=pghistory.ContextJSONField(),
+            context_id_field=None,  # type: ignore[arg-type]
+            append_only=True,
+            level=pgtrigger.Statement,
+            meta={"indexes": list(_indexes(model, **options))},
+            **options,
+        )
+        return tracking(model)
+
+    return track
+
+
+def _indexes(model: type[Model], *, exclude: Any = (), fields: Any = None, **_: Any) -> Iterator[Index]:
+    """One for each way to ask (`config.changes`), newest first, so that no page of history reads it all."""
+    name, newest = model.__name__.lower()[:14], ("pgh_created_at", "pgh_id")
+    yield Index(fields=newest, name=f"{name}_event_newest")
+    yield Index(fields=["pgh_obj", "pgh_id"], name=f"{name}_event_object")
+    yield Index(F("pgh_context__user"), *newest, name=f"{name}_event_actor")
+    yield Index(fields=newest, condition=Q(pgh_context=None), name=f"{name}_event_database")
+    for column in model._meta.fields:
+        recorded = column.name in fields if fields is not None else column.name not in exclude
+        if recorded and isinstance(column, ForeignKey):
+            yield Index(fields=[column.name, *newest], name=f"{name}_event_{column.name}")

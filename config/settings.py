@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pghistory
+
 from config import database, secrets
 from config.environment import Environment
 
@@ -126,6 +128,8 @@ STATIC_ROOT = VAR_DIR / "static"
 
 # --- People -----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "users.User"
+#: A copied foreign key has an index made for the order in which history is read (`config.history`), and no other.
+PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(db_index=False)
 #: The e-mail is unique whatever the case of its letters: by a constraint, which this check does not look at.
 SILENCED_SYSTEM_CHECKS = ["auth.E003"]
 PASSWORD_HASHERS = ["users.hashers.OwaspArgon2Hasher"]

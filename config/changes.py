@@ -1,0 +1,270 @@
+"""Reads history back: what changed, in plain words, newest first, each page by an index however much there is.
+
+It knows no app: every model that is `tracked` takes part, with the fields, labels and foreign keys it has.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db.models import CharField, Model, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, JSONObject
+from django.utils import formats, timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from config.history import DATABASE
+
+#: Kept in history, but said in other words or of no use to people.
+_HIDDEN = {"id", "uuid", "activation"}
+
+
+class Position(NamedTuple):
+    """Where in the list a page ends. The model's name tells apart what happened at the same moment."""
+
+    moment: datetime
+    event: int
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.moment.isoformat()}~{self.event}~{self.kind}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position | None:
+        """None for what is no position."""
+        try:
+            moment, event, kind = text.split("~")
+            position = cls(datetime.fromisoformat(moment), int(event), kind)
+        except ValueError:
+            return None
+        return position if timezone.is_aware(position.moment) and 0 <= position.event < 2**31 else None
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which changes to show. Every answer given narrows; none widens."""
+
+    kinds: list[type[Model]]
+    about: list[Model] = field(default_factory=list)
+    #: Primary key of the person behind the change, or `DATABASE`.
+    actor: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    after: Position | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field, before and after."""
+
+    label: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One recorded change, in words for people."""
+
+    position: Position
+    what: str
+    kind: str
+    subject: str
+    who: str
+    through: str
+    reason: str
+    request_id: str
+    differences: list[Difference]
+
+
+def tracked_models() -> list[type[Any]]:
+    """Every model whose changes are recorded."""
+    return [model for model in apps.get_models() if hasattr(model, "pgh_event_model")]
+
+
+def find(question: Question, limit: int) -> tuple[list[Change], Position | None]:
+    """The newest changes asked for, and where the next page begins if there is one.
+
+    One query over all kinds, then one for each model whose names are shown.
+    """
+    branches = [rows[: limit + 1] for kind in question.kinds if (rows := _events(kind, question)) is not None]
+    if not branches:
+        return [], None
+    rows = branches[0].union(*branches[1:], all=True) if len(branches) > 1 else branches[0]
+    found = list(rows.order_by(*_NEWEST_FIRST)[: limit + 1] if len(branches) > 1 else rows)
+    changes = [_Reader(row) for row in found[:limit]]
+    names = _Names(changes)
+    more = changes[-1].position if len(found) > limit else None
+    return [change.read(names) for change in changes], more
+
+
+_NEWEST_FIRST = ("-pgh_created_at", "-pgh_id", "kind")
+
+
+# --- Asking -----------------------------------------------------------------------------------------------------
+def _events(model: Any, question: Question) -> QuerySet[Any, dict[str, Any]] | None:
+    """The events of one model, or None where none can be asked for: a person stands in no history of a place."""
+    events = model.pgh_event_model
+    narrowed = [_about(events, one) for one in question.about]
+    if None in narrowed:
+        return None
+    conditions = [*narrowed, *_when_and_who(question), *_beyond(model, question.after)]
+    before = events.objects.filter(pgh_obj=OuterRef("pgh_obj"), pgh_id__lt=OuterRef("pgh_id")).order_by("-pgh_id")
+    state = JSONObject(**{one.name: one.attname for one in recorded_fields(events)})
+    return (
+        events.objects.filter(*conditions)
+        .annotate(
+            kind=Value(model._meta.label_lower, output_field=CharField()),
+            object=Cast("pgh_obj_id", CharField()),
+            state=state,
+            before=Subquery(before.values(before=state)[:1]),
+        )
+        .order_by("-pgh_created_at", "-pgh_id")
+        .values("pgh_created_at", "pgh_id", "kind", "object", "pgh_label", "pgh_context", "state", "before")
+    )
+
+
+def _about(events: Any, one: Model) -> Q | None:
+    """Its own changes, or those of what points at it."""
+    if events.pgh_tracked_model is type(one):
+        return Q(pgh_obj=one.pk)
+    for column in recorded_fields(events):
+        if column.related_model is type(one):
+            return Q(**{column.attname: one.pk})
+    return None
+
+
+def _when_and_who(question: Question) -> Iterator[Q]:
+    if question.since:
+        yield Q(pgh_created_at__gte=question.since)
+    if question.until:
+        yield Q(pgh_created_at__lt=question.until)
+    if question.actor == DATABASE:
+        yield Q(pgh_context=None)
+    elif question.actor:
+        yield Q(pgh_context__user=question.actor)
+
+
+def _beyond(model: type[Model], position: Position | None) -> list[Q]:
+    """What comes later in the list. The first bound lets the index be entered at the right place."""
+    if position is None:
+        return []
+    same_moment = "pgh_id__lte" if model._meta.label_lower > position.kind else "pgh_id__lt"
+    earlier = Q(pgh_created_at__lt=position.moment) | Q(**{same_moment: position.event})
+    return [Q(pgh_created_at__lte=position.moment), earlier]
+
+
+def recorded_fields(events: Any) -> list[Any]:
+    """The fields of an event that say something of the object."""
+    return [one for one in events._meta.fields if not one.name.startswith("pgh_") and one.name not in _HIDDEN]
+
+
+# --- Reading ----------------------------------------------------------------------------------------------------
+class _Reader:
+    """One row of the union, before the names of what it points at are known."""
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        self.model = apps.get_model(row["kind"])
+        self.columns = recorded_fields(self.model.pgh_event_model)  # type: ignore[attr-defined]
+        self.position = Position(row["pgh_created_at"], row["pgh_id"], row["kind"])
+        self.label: str = row["pgh_label"]
+        self.context: dict[str, Any] = row["pgh_context"] or {}
+        self.state: dict[str, Any] = row["state"]
+        self.before: dict[str, Any] = row["before"] or {}
+        self.is_known_before = row["before"] is not None
+
+    def pointed_at(self) -> Iterator[tuple[type[Model], Any]]:
+        """Whose names are needed."""
+        if self.context.get("user") is not None:
+            yield get_user_model(), self.context["user"]
+        for column in self.columns:
+            if column.related_model:
+                yield from ((column.related_model, state.get(column.name)) for state in (self.state, self.before))
+
+    def read(self, names: _Names) -> Change:
+        options = self.model._meta
+        return Change(
+            position=self.position,
+            what=self._what(),
+            kind=str(capfirst(options.verbose_name)),
+            subject=self._subject(names),
+            who=self._who(names),
+            through=self._through(),
+            reason=self.context.get("reason", ""),
+            request_id=self.context.get("request_id", ""),
+            differences=list(self._differences(names)),
+        )
+
+    def _what(self) -> str:
+        return {"insert": _("Created"), "update": _("Changed"), "delete": _("Deleted")}.get(self.label, self.label)
+
+    def _subject(self, names: _Names) -> str:
+        links = [names[one.related_model, self.state[one.name]] for one in self.columns if one.related_model]
+        own = self.state.get("email") or self.state.get("name") or self.state.get("client_id") or ""
+        return " → ".join([*links, own] if own else links)
+
+    def _who(self, names: _Names) -> str:
+        if not self.context:
+            return _("Database")
+        if self.context.get("user") is None:
+            return self.state.get("client_id") or _("Not signed in")
+        return names[get_user_model(), self.context["user"]]
+
+    def _through(self) -> str:
+        if not self.context:
+            return _("directly in the database, past this site")
+        return {"api": _("API"), "back-office": _("Back Office")}.get(self.context.get("client", ""), "")
+
+    def _differences(self, names: _Names) -> Iterator[Difference]:
+        """What an update changed; of what was created or deleted, all that it held."""
+        for column in self.columns:
+            old, new = self.before.get(column.name), self.state.get(column.name)
+            if self.label == "insert":
+                old = None
+            elif self.label == "delete":
+                old, new = new, None
+            if old != new:
+                hidden = self.label == "update" and not self.is_known_before
+                before = _("not recorded") if hidden else _words(column, old, names)
+                yield Difference(str(capfirst(column.verbose_name)), before, _words(column, new, names))
+
+
+def _words(column: Any, value: Any, names: _Names) -> str:
+    """A stored value as people say it."""
+    if value is None or value == "":
+        return ""
+    if column.related_model:
+        return names[column.related_model, value]
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if column.get_internal_type() == "DateTimeField":
+        return formats.date_format(timezone.localtime(column.to_python(value)), "SHORT_DATETIME_FORMAT")
+    return str(dict(column.flatchoices).get(value, value))
+
+
+class _Names:
+    """The names of all that some changes point at, one query for each model; also of what is deleted by now."""
+
+    def __init__(self, changes: Iterable[_Reader]) -> None:
+        wanted: dict[type[Model], set[Any]] = defaultdict(set)
+        for change in changes:
+            for model, pk in change.pointed_at():
+                wanted[model].add(pk)
+        self._names = {(model, pk): name for model, pks in wanted.items() for pk, name in _names_of(model, pks)}
+
+    def __getitem__(self, key: tuple[type[Model], Any]) -> str:
+        return self._names.get(key) or _("no. %(number)s, deleted") % {"number": key[1]}
+
+
+def _names_of(model: Any, pks: set[Any]) -> Iterator[tuple[Any, str]]:
+    found = model._base_manager.in_bulk(pks - {None})
+    yield from ((pk, str(one)) for pk, one in found.items())
+    if hasattr(model, "pgh_event_model") and (missing := pks - {None} - set(found)):
+        last = model.pgh_event_model.objects.filter(pgh_obj__in=missing, pgh_label="delete")
+        yield from ((event.pgh_obj_id, model.__str__(event)) for event in last)
