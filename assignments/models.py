@@ -84,7 +84,7 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
             faults.append(errors.USER_NOT_FOUND)
         if warehouse is None:
             faults.append(errors.WAREHOUSE_NOT_FOUND)
-        if not faults and self.filter(user=user, warehouse=warehouse).exists():
+        if user and warehouse and self.filter(user=user, warehouse=warehouse).exists():
             faults.append(errors.ALREADY_EXISTS)
         return faults
 
@@ -101,6 +101,19 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
             self.bulk_create(rows, ignore_conflicts=True)
             assigned = self.filter(user=user).count() - before
         return Change(assigned, deassigned)
+
+    def set_people(self, warehouse: Warehouse, *, add: Iterable[User], remove: Iterable[User]) -> Change:
+        """Assigns and deassigns many people of one warehouse at once, all or nothing: `set_warehouses` for each.
+
+        People are locked in the order of their keys, so that two of these calls cannot wait for each other.
+        """
+        todo = [(user.pk, user, [warehouse], []) for user in add] + [(user.pk, user, [], [warehouse]) for user in remove]
+        with transaction.atomic():
+            changes = [
+                self.set_warehouses(user, add=added, remove=removed)
+                for _, user, added, removed in sorted(todo, key=lambda one: one[0])
+            ]
+        return Change(sum(one.assigned for one in changes), sum(one.deassigned for one in changes))
 
 
 @tracked(exclude=["created_at", "updated_at"])
@@ -154,13 +167,20 @@ class WarehouseUserAssignment(models.Model):
         """
         with transaction.atomic():
             _lock_assignable(self.user)
-            self._stand_here()
+            if not self._is_already(active=True):
+                self._stand_here()
 
     def deactivate(self) -> None:
         """The person stands here no longer; nothing else becomes active. Raises as `activate` does."""
         with transaction.atomic():
             _lock_assignable(self.user)
-            self._switch(to=False)
+            if not self._is_already(active=False):
+                self._switch(to=False)
+
+    def _is_already(self, *, active: bool) -> bool:
+        """Whether there is nothing to do. What was read before the person was locked is looked at again."""
+        rows = WarehouseUserAssignment.objects
+        return self.is_active is active and rows.filter(pk=self.pk, is_active=active).exists()
 
     def _stand_here(self) -> None:
         # Two statements: one UPDATE that flips both rows trips the partial index, which is checked row by row.
@@ -212,8 +232,13 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
         )
 
     def for_token(self, token: WarehouseToken) -> WarehouseGrantQuerySet:
-        """The grant that this token was issued under."""
-        return self.filter(pk=token.grant_id, session=token.session_id)
+        """The grant that this token was issued under, if it still stands for what the token says."""
+        return self.filter(
+            pk=token.grant_id,
+            session=token.session_id,
+            assignment__uuid=parse_uuid(token.get("assignment")),
+            assignment__warehouse__uuid=parse_uuid(token.get("warehouse")),
+        )
 
 
 class WarehouseGrant(RotatingCredential):
@@ -222,7 +247,9 @@ class WarehouseGrant(RotatingCredential):
     kind: ClassVar[str] = "warehouse"
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="warehouse_grants")
-    assignment = models.ForeignKey(WarehouseUserAssignment, on_delete=models.CASCADE, related_name="grants")
+    #: PostgreSQL itself deletes the grants with the assignment: what Django would delete first could be added to
+    #: meanwhile.
+    assignment = models.ForeignKey(WarehouseUserAssignment, on_delete=models.DO_NOTHING, related_name="grants")
     activation = models.PositiveIntegerField()
 
     objects = WarehouseGrantQuerySet.as_manager()

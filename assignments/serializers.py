@@ -43,9 +43,15 @@ class NewAssignmentSerializer(serializers.Serializer):
     is_active = StrictBoolean(required=False)
 
 
+class SameWarehouseSerializer(serializers.Serializer):
+    """The `warehouse` member of a change: its uuid, if sent, may only repeat the row's."""
+
+    uuid = StrictText(required=False)
+
+
 class ChangedAssignmentSerializer(serializers.Serializer):
     """The attributes of PATCH (contract 0.3): `isActive`; the others may only repeat what the row says."""
 
     user_uuid = StrictText(required=False)
-    warehouse = WarehouseReferenceSerializer(required=False)
+    warehouse = SameWarehouseSerializer(required=False)
     is_active = StrictBoolean(required=False)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db import IntegrityError
 from rest_framework_simplejwt.exceptions import TokenError
 
 from assignments import errors
@@ -59,12 +60,20 @@ def issue(session: Session) -> tuple[WarehouseToken, str]:
     person = session.user
     assignment = WarehouseUserAssignment.objects.active_for(person).first()
     if assignment is None:
-        audit.warning("Failed Login (Warehouse User)", tag="warehouse_user_failed_login", user_uuid=str(person.uuid))
-        raise ApiError(errors.FORBIDDEN)
+        raise _refused(session)
     assignment.user = person
-    grant, refresh_token = WarehouseGrant.objects.start(assignment, session)
+    try:
+        grant, refresh_token = WarehouseGrant.objects.start(assignment, session)
+    except IntegrityError:  # the assignment was deleted in this very moment
+        raise _refused(session) from None
     audit.info("Successful Login (Warehouse User)", tag="warehouse_user_successful_login", user_uuid=str(person.uuid))
     return WarehouseToken.for_grant(grant), refresh_token
+
+
+def _refused(session: Session) -> ApiError:
+    person = str(session.user.uuid)
+    audit.warning("Failed Login (Warehouse User)", tag="warehouse_user_failed_login", user_uuid=person)
+    return ApiError(errors.FORBIDDEN)
 
 
 def holds(text: str) -> bool:

@@ -83,10 +83,12 @@ class AssignmentViewSet(ResourceViewSet):
 def _changes_refused(body: Body, assignment: WarehouseUserAssignment) -> list[Fault]:
     """Whose it is and where it is cannot be changed: that would be another assignment."""
     faults = []
-    for path, value in ((("user_uuid",), assignment.user.uuid), (("warehouse", "uuid"), assignment.warehouse.uuid)):
+    for pointer, path, value in (
+        ("userUuid", ("user_uuid",), assignment.user.uuid),
+        ("warehouse/uuid", ("warehouse", "uuid"), assignment.warehouse.uuid),
+    ):
         sent = body.text_at(*path)
         if sent is not None and sent.lower() != str(value):
-            pointer = {"user_uuid": "userUuid", "warehouse": "warehouse/uuid"}[path[0]]
             faults.append(replace(errors.CANNOT_CHANGE, pointer=f"/data/attributes/{pointer}"))
     return faults
 

@@ -20,6 +20,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.views import defaults
+from psycopg.errors import ForeignKeyViolation
 from rest_framework import exceptions as drf
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ UNSUPPORTED_TYPE = Fault(
     415, "Unsupported `Content-Type` format used. Please use `application/vnd.api+json` or `application/json`.", "010"
 )
 UNSUPPORTED_FILTER = Fault(400, "Unsupported `Filter` format is used. Please use `filter[resource.property]`", "011")
+VANISHED = Fault(409, "Something this request refers to was removed in the same moment. Please try again.")
 TOO_LARGE = Fault(413, "The request body is larger than this server accepts.")
 MALFORMED = Fault(400, "The request could not be read.")
 UNAVAILABLE = Fault(503, "The database does not answer at the moment. Please try again.")
@@ -94,6 +96,8 @@ def faults_of(exc: Exception) -> Sequence[Fault]:
 
 def _from_constraint(exc: Exception) -> list[Fault]:
     """A violated database constraint, in the code and words that its model gave it."""
+    if isinstance(exc.__cause__, ForeignKeyViolation):
+        return [VANISHED]
     name = getattr(getattr(exc.__cause__, "diag", None), "constraint_name", None)
     for model in apps.get_models():
         for constraint in model._meta.constraints:

@@ -18,7 +18,8 @@ from config import database
 
 #: The least that RS256 allows (RFC 7518 section 3.3).
 _KEY_BITS = 2048
-_PEM = re.compile(r"-----BEGIN .+?-----END [A-Z ]+-----", re.DOTALL)
+#: One private key in a text that may hold several.
+PEM = re.compile(r"-----BEGIN .+?-----END [A-Z ]+-----", re.DOTALL)
 
 
 def required(name: str, embedded_default: Callable[[], str]) -> str:
@@ -47,7 +48,7 @@ def signing_keys() -> str:
 
 def _refuse_unreadable_keys(pems: str) -> None:
     try:
-        keys = [serialization.load_pem_private_key(pem.encode(), password=None) for pem in _PEM.findall(pems)]
+        keys = [serialization.load_pem_private_key(pem.encode(), password=None) for pem in PEM.findall(pems)]
     except (ValueError, TypeError):  # damaged; protected by a pass phrase
         keys = []
     if not keys or not all(isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _KEY_BITS for key in keys):

@@ -45,7 +45,7 @@ def production_environment() -> dict[str, str]:
         "ALLOWED_HOSTS": "127.0.0.1",
         "ISSUER": settings.ISSUER,
         "HTTPS": "false",
-        "WORKERS": "2",
+        "WORKERS": "8",  # so many transactions can meet at once
     }
 
 

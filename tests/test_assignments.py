@@ -178,6 +178,15 @@ def test_a_pair_exists_once(
     assert refusal(answer) == [error(400, "Warehouse user assignment already exists.", "5206", pointer="/data")]
 
 
+def test_all_faults_of_a_pair_are_told_at_once(
+    as_olive: Api, pat: User, pat_north: WarehouseUserAssignment, nothing_changes: Callable[[], Any]
+) -> None:
+    User.objects.filter(pk=pat.pk).update(is_warehouse_user=False)
+    with nothing_changes():
+        answer = as_olive.post(ASSIGNMENTS, attributes(pat, pat_north.warehouse))
+    assert [fault["code"] for fault in refusal(answer)] == ["5202", "5206"]
+
+
 def test_a_flagged_caller_acts_for_themselves_only(
     as_olive: Api, olive: User, pat: User, north: Warehouse, nothing_changes: Callable[[], Any]
 ) -> None:
@@ -227,6 +236,8 @@ def test_patch_with_the_same_value_changes_nothing(
         {"data": {}},
         {"data": {"attributes": {}}},
         {"data": {"attributes": {"shoeSize": 44}}},
+        {"data": {"attributes": {"warehouse": {}}}},
+        {"data": {"attributes": {"warehouse": {"name": "Elsewhere"}}}},
         {"data": {"type": "warehouse-user-assignments", "attributes": {}}},
     ],
 )

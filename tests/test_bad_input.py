@@ -210,10 +210,6 @@ BAD_PATCHES = {
         {"attributes": {"userUuid": 1, "warehouse": {"uuid": []}, "isActive": "maybe"}},
         [_at("/userUuid", "Must be a text."), _at("/warehouse/uuid", "Must be a text."), NEITHER_TRUE_NOR_FALSE],
     ),
-    "warehouse without uuid": (
-        {"attributes": {"warehouse": {}, "isActive": True}},
-        [_at("/warehouse/uuid", "This field is required.")],
-    ),
 }
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, Api
-from users.models import User
+from users.models import Session, User
 from warehouses.models import Warehouse
 
 _TRANSACTION_CONTROL = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
@@ -62,6 +64,13 @@ def test_a_list_of_any_length_costs_two(as_olive: Api, as_pat: Api, crowd: None,
     assert statements(lambda: as_pat.get("/warehouses")) == [SIGNED_IN, "SELECT warehouse"]
 
 
+def test_noting_that_a_session_is_in_use_costs_one_more_every_five_minutes(as_pat: Api, statements: Any) -> None:
+    Session.objects.update(last_used_at=timezone.now() - timedelta(seconds=Session.LAST_USED_SECONDS + 1))
+    rows = "SELECT warehouseuserassignment"
+    assert statements(lambda: as_pat.get(ASSIGNMENTS)) == [SIGNED_IN, "UPDATE session", rows]
+    assert statements(lambda: as_pat.get(ASSIGNMENTS)) == [SIGNED_IN, rows]
+
+
 def test_people_included_cost_one_more(as_olive: Api, crowd: None, statements: Any) -> None:
     expected = [SIGNED_IN, "SELECT warehouseuserassignment", "SELECT user"]
     assert statements(lambda: as_olive.get(f"{ASSIGNMENTS}?include=users,warehouses")) == expected
@@ -90,12 +99,24 @@ def test_a_switch_costs_five(
     ]
 
 
-def test_a_switch_that_changes_nothing_costs_six(
+def test_a_switch_with_the_person_included_costs_six(
+    as_pat: Api, pat_north: WarehouseUserAssignment, statements: Any
+) -> None:
+    path = f"{ASSIGNMENTS}/{pat_north.uuid}?include=users,warehouses"
+    assert len(statements(lambda: as_pat.patch(path, {"isActive": True}))) == 6
+
+
+def test_a_switch_that_changes_nothing_costs_four(
     as_pat: Api, pat_north: WarehouseUserAssignment, statements: Any
 ) -> None:
     pat_north.activate()
     calls = statements(lambda: as_pat.patch(f"{ASSIGNMENTS}/{pat_north.uuid}", {"isActive": True}))
-    assert len(calls) == 6  # the sixth makes sure that the row is still there
+    assert calls == [
+        SIGNED_IN,
+        "SELECT warehouseuserassignment",
+        "SELECT user FOR UPDATE",
+        "SELECT warehouseuserassignment",  # still so, now that nobody else can switch?
+    ]
 
 
 def test_a_new_active_assignment_costs_seven(as_olive: Api, pat: User, north: Warehouse, statements: Any) -> None:
@@ -120,7 +141,8 @@ def test_a_warehouse_token_costs_three(as_pat: Api, pat_north: WarehouseUserAssi
     ]
 
 
-def test_a_refused_token_costs_at_most_one(as_pat: Api, anonymous: Api, django_assert_num_queries: Any) -> None:
-    for token, queries in ((None, 0), ("nonsense", 0), (f"{as_pat.token}x", 0)):
+def test_a_refused_token_costs_at_most_one(as_pat: Api, pat: User, django_assert_num_queries: Any) -> None:
+    pat.end_sessions("lost phone")
+    for token, queries in ((None, 0), ("nonsense", 0), (f"{as_pat.token}x", 0), (as_pat.token, 1)):
         with django_assert_num_queries(queries):
             Api(token).get(ASSIGNMENTS)

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from tests.client import ASSIGNMENTS, FORM, INVALID_TOKEN, PASSWORD, Api, refusal, sign_in
 from users.models import Session, User
+from users.tokens import KeyRing, key_ring
 
 WRONG_CREDENTIALS = {"error": "invalid_grant", "error_description": "The user credentials were incorrect."}
 BAD_REFRESH_TOKEN = {"error": "invalid_request", "error_description": "The refresh token is invalid."}
@@ -75,6 +76,13 @@ def test_a_sign_in_is_a_session_with_client_address_and_browser(pat: User) -> No
     assert (session.user_agent, session.ended_at, session.end_reason) == ("Handheld 9", None, "")
 
 
+@pytest.mark.parametrize("address", ["unknown", "10.0.0.1:443", ""])
+def test_a_sign_in_from_no_address_known_to_us_is_none_the_worse(pat: User, address: str) -> None:
+    credentials = {"grant_type": "password", "username": pat.email, "password": PASSWORD}
+    answer = Client(REMOTE_ADDR=address).post("/token", urlencode(credentials), content_type=FORM)
+    assert (answer.status_code, Session.objects.get().address) == (200, None)
+
+
 def test_the_email_is_known_in_any_case_of_letters(pat: User) -> None:
     assert sign_in("PAT.Picker@Example.Test")
 
@@ -98,7 +106,9 @@ def test_scopes_come_from_the_account_and_are_only_narrowed(
 ) -> None:
     user = make_user("who.ever@example.test", is_warehouse_user=flag)
     asked = {} if requested is None else {"scope": requested}
-    assert claims(sign_in(user.email, **asked)["access_token"])["scopes"] == granted
+    issued = sign_in(user.email, **asked)
+    assert claims(issued["access_token"])["scopes"] == granted
+    assert claims(refresh(issued["refresh_token"]).json()["access_token"])["scopes"] == granted
 
 
 def test_a_token_for_exactly_user_counts_as_a_back_office_token(olive: User, sam_north: Any) -> None:
@@ -247,6 +257,12 @@ def test_a_refresh_looks_at_the_account_anew(pat: User) -> None:
     assert claims(refresh(issued["refresh_token"]).json()["access_token"])["scopes"] == ["user"]
 
 
+def test_a_refresh_may_ask_for_less(olive: User) -> None:
+    issued = sign_in(olive.email)
+    narrowed = refresh(issued["refresh_token"], scope="user nonsense").json()
+    assert claims(narrowed["access_token"])["scopes"] == ["user"]
+
+
 def test_a_refresh_may_not_ask_for_more(pat: User, nothing_changes: Callable[[], Any]) -> None:
     issued = sign_in(pat.email)
     with nothing_changes():
@@ -265,6 +281,20 @@ def test_refresh_tokens_are_kept_as_digests_only(pat: User) -> None:
         _, _, secret, signature = refresh_token.split(".")
         assert secret not in stored
         assert signature not in stored
+
+
+# --- Keys ------------------------------------------------------------------------------------------------------
+def test_keys_are_rotated_without_signing_anyone_out(as_pat: Api, settings: Any) -> None:
+    from config.secrets import new_signing_key
+
+    settings.SIGNING_KEYS = new_signing_key() + settings.SIGNING_KEYS
+    rotated = KeyRing("RS256", issuer=settings.ISSUER)
+    assert as_pat.token is not None
+    assert rotated.decode(as_pat.token)["sid"] == str(Session.objects.get().pk)
+    assert rotated.current.kid != key_ring.current.kid
+    fresh = rotated.encode(claims(as_pat.token))
+    assert jwt.get_unverified_header(fresh)["kid"] == rotated.current.kid
+    assert list(rotated.keys) == [rotated.current.kid, key_ring.current.kid]
 
 
 # --- The life of a session --------------------------------------------------------------------------------------

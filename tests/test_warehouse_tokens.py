@@ -227,6 +227,12 @@ def test_nothing_else_holds(as_pat: Api, issued: dict[str, Any]) -> None:
         assert not holds(str(text))
 
 
+def test_a_token_holds_only_for_the_warehouse_it_names(issued: dict[str, Any], river: Warehouse) -> None:
+    """Should a row ever be moved past the doors, what was said of the old place is not believed of the new one."""
+    WarehouseUserAssignment.objects.update(warehouse=river)
+    assert not holds(issued["accessToken"])
+
+
 # --- Refreshing it ----------------------------------------------------------------------------------------------
 def test_a_warehouse_token_is_refreshed_at_the_token_endpoint(issued: dict[str, Any]) -> None:
     answer = refresh(issued["refreshToken"])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.validators import RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from config.history import tracked
 from config.logs import audit
@@ -57,7 +59,7 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
 _name_rule = RegexValidator(r"^[^:/<>]+$", "A name must not contain any of : / < >")
 
 
-@tracked(exclude=["password", "last_login", "created_at", "updated_at"])
+@tracked(exclude=["password", "last_login", "signed_out_at", "created_at", "updated_at"])
 class User(AbstractBaseUser, PermissionsMixin):
     """A person. One flag makes them a warehouse user, who works in warehouses and has no Back Office."""
 
@@ -77,6 +79,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     status = models.CharField(max_length=7, choices=Status.choices, default=Status.ACTIVE)
     is_warehouse_user = models.BooleanField("This user is a warehouse user", default=False)
     language = models.CharField("Interface language", max_length=5, choices=Language.choices, default=Language.ENGLISH)
+    #: Every Back Office session from before is over.
+    signed_out_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
 
@@ -106,9 +110,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """A new password signs the person out everywhere, whoever set it."""
         has_new_password = getattr(self, "_password", None) is not None and not self._state.adding
-        super().save(*args, **kwargs)
-        if has_new_password:
-            self.end_sessions("password changed")
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if has_new_password:
+                self.end_sessions("password changed")
 
     @property
     def is_active(self) -> bool:  # type: ignore[override]
@@ -125,6 +130,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.is_active and not self.is_warehouse_user
 
     @property
+    def language_code(self) -> str:
+        """The interface language as Django names it: `en`, `de`."""
+        return self.language[:2]
+
+    @property
     def sees_everyone(self) -> bool:
         """Whether other people's rows are shown: the live flag and the token in use must both allow it."""
         return not (self.is_warehouse_user or self.own_rows_only)
@@ -137,8 +147,35 @@ class User(AbstractBaseUser, PermissionsMixin):
     def end_sessions(self, reason: str) -> int:
         """Signs the person out everywhere, from the next request on. Returns how many sessions that ended."""
         ended = self.sessions.live().update(ended_at=timezone.now(), end_reason=reason)
+        self.sign_out_of_back_office()
         audit.info("Sessions Ended", user_uuid=str(self.uuid), sessions=ended, reason=reason)
         return ended
+
+    def sign_out_of_back_office(self) -> None:
+        """Ends the person's Back Office sessions, in every browser."""
+        self.signed_out_at = timezone.now()
+        User.objects.filter(pk=self.pk).update(signed_out_at=self.signed_out_at)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a Back Office session must carry to be believed: Django's own, and the last time of being signed out."""
+        signed_out_at = self.signed_out_at and self.signed_out_at.isoformat()
+        return salted_hmac("users.User", f"{self.password} {signed_out_at}", secret, algorithm="sha256").hexdigest()
+
+    def unlock_sign_in(self) -> int:
+        """Lets the person try again at once after too many failures. Returns how many were forgotten."""
+        from users import throttling
+
+        forgotten = throttling.unlock(self.email)
+        audit.info("Sign-in Unlocked", user_uuid=str(self.uuid), failures=forgotten)
+        return forgotten
+
+    def reset_two_factor(self) -> bool:
+        """For who has lost their phone: they sign in with the password alone again. False if it was not on."""
+        from users import two_factor
+
+        was_on = two_factor.switch_off(self)
+        audit.warning("Two-Factor Reset", user_uuid=str(self.uuid), was_on=was_on)
+        return was_on
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -146,19 +183,37 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """Neither ended nor expired."""
         return self.filter(ended_at=None, expires_at__gt=timezone.now())
 
-    def start(self, user: User, *, client_id: str, requested_scope: str, request: HttpRequest) -> tuple[Session, str]:
-        """A new session for a person who has just proved who they are, with its first refresh token."""
-        session = Session(
-            user=user,
-            client_id=client_id,
-            requested_scope=requested_scope,
-            address=request.META.get("REMOTE_ADDR") or None,
-            user_agent=request.headers.get("User-Agent", "")[:255],
-            expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
-        )
-        token = session.first_refresh_token()
-        session.save(force_insert=True)
+    def start(
+        self, user: User, *, client_id: str, requested_scope: str, request: HttpRequest
+    ) -> tuple[Session, str] | None:
+        """A new session for a person who has just proved who they are, with its first refresh token.
+
+        None when, since the proof was looked at, the password was changed or the person blocked: what ends
+        their sessions must not miss this one.
+        """
+        with transaction.atomic():
+            person = User.objects.locked().get(pk=user.pk)
+            if person.password != user.password or not person.is_active:
+                return None
+            session = Session(
+                user=person,
+                client_id=client_id,
+                requested_scope=requested_scope,
+                address=_address_of(request),
+                user_agent=request.headers.get("User-Agent", "")[:255],
+                expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
+            )
+            token = session.first_refresh_token()
+            session.save(force_insert=True)
         return session, token
+
+
+def _address_of(request: HttpRequest) -> str | None:
+    """Where a request comes from; None where a proxy passes on something that is no address."""
+    try:
+        return str(ip_address(request.META.get("REMOTE_ADDR", "")))
+    except ValueError:
+        return None
 
 
 @tracked(
@@ -194,8 +249,9 @@ class Session(RotatingCredential):
 
     def end(self, reason: str) -> None:
         """Ends it once; what ended it first stays recorded."""
-        Session.objects.filter(pk=self.pk, ended_at=None).update(ended_at=timezone.now(), end_reason=reason)
-        audit.info("Session Ended", session=str(self.pk), reason=reason)
+        running = Session.objects.filter(pk=self.pk, ended_at=None)
+        if running.update(ended_at=timezone.now(), end_reason=reason):
+            audit.info("Session Ended", session=str(self.pk), reason=reason)
 
     def note_use(self, now: datetime) -> None:
         """Keeps `last_used_at` roughly right without a write for each request."""

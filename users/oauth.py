@@ -37,7 +37,13 @@ MALFORMED = (
 )
 BAD_CREDENTIALS = "The user credentials were incorrect."
 BAD_REFRESH_TOKEN = "The refresh token is invalid."  # noqa: S105 (a sentence, not a secret)
+#: As long as an e-mail can be: what else is sent as a user name must not fill the log.
+_LOGGED_CHARACTERS = 254
 BAD_CLIENT = "Client authentication failed"
+
+
+#: More than any client sends; what a hostile one sends beyond is not looked at.
+_MOST_PARAMETERS = 100
 
 
 # --- The request ------------------------------------------------------------------------------------------------
@@ -68,11 +74,18 @@ def _parameters(body: bytes) -> MultiValueDict[str, str]:
     if any(len(several) > 1 for _, several in values.lists()):
         raise InvalidRequestError
     values.setdefault("client_id", settings.DEFAULT_CLIENT_ID)
+    if "scope" in values:
+        values["scope"] = _known(str(values["scope"]))
     return values
 
 
+def _known(scope: str) -> str:
+    """The words of a requested scope that mean something here, each once; the others are dropped."""
+    return " ".join(dict.fromkeys(word for word in scope.split() if word in set(Scope)))
+
+
 def _form_pairs(body: bytes) -> list[tuple[str, str]]:
-    pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict")
+    pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
     return [(key, _text(value)) for key, value in pairs if value != ""]
 
 
@@ -82,6 +95,8 @@ def _json_pairs(body: bytes) -> list[tuple[str, str]]:
         document = document["data"].get("attributes")  # a form that the reference's install guide shows
     if not isinstance(document, dict):
         raise ValueError("not an object")
+    if len(document) > _MOST_PARAMETERS:
+        raise ValueError("too many parameters")
     return [(key, _text(value)) for key, value in document.items() if value not in (None, "")]
 
 
@@ -137,14 +152,9 @@ def token_answer(access_token: str, refresh_token: str, expires_in: int) -> dict
     }
 
 
-def _session_answer(session: Session, refresh_token: str) -> dict[str, Any]:
-    token = AccessToken.for_session(session, scopes_for(session.user, session.requested_scope))
+def _session_answer(session: Session, refresh_token: str, scope: str = "") -> dict[str, Any]:
+    token = AccessToken.for_session(session, scopes_for(session.user, scope or session.requested_scope))
     return token_answer(str(token), refresh_token, settings.ACCESS_TOKEN_SECONDS)
-
-
-def _known(scope: str | None) -> str:
-    """The words of a requested scope that mean something here, each once; the others are dropped."""
-    return " ".join(dict.fromkeys(word for word in (scope or "").split() if word in set(Scope)))
 
 
 class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
@@ -156,16 +166,18 @@ class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
         # Django's backend hashes once for an unknown user too, so that time tells nothing about who exists.
         user = authenticate(self.request.django, username=username, password=password)
         if user is None:
-            audit.warning("Failed Login", tag="failed_login", username=username)
+            audit.warning("Failed Login", tag="failed_login", username=username[:_LOGGED_CHARACTERS])
             raise InvalidGrantError(BAD_CREDENTIALS)
-        audit.info("Successful Login", tag="successful_login", username=username)
+        audit.info("Successful Login", tag="successful_login", username=username[:_LOGGED_CHARACTERS])
         return user
 
     def generate_token(self, user: User, scope: str | None = None, **_: Any) -> dict[str, Any]:
-        session, refresh_token = Session.objects.start(
-            user, client_id=self.client.client_id, requested_scope=_known(scope), request=self.request.django
+        started = Session.objects.start(
+            user, client_id=self.client.client_id, requested_scope=scope or "", request=self.request.django
         )
-        return _session_answer(session, refresh_token)
+        if started is None:
+            raise InvalidGrantError(BAD_CREDENTIALS)
+        return _session_answer(*started)
 
 
 class RotatingGrant(RefreshTokenGrant):
@@ -224,7 +236,8 @@ class SessionRefreshGrant(RotatingGrant):
         return refresh_token.session.user
 
     def issue_token(self, user: User, refresh_token: SessionToken) -> dict[str, Any]:
-        return _session_answer(refresh_token.session, self.rotated(refresh_token.session))
+        scope = self.request.payload.scope or ""
+        return _session_answer(refresh_token.session, self.rotated(refresh_token.session), scope)
 
     def revoke_old_credential(self, refresh_token: SessionToken) -> None:
         """Rotation has used it up."""

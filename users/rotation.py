@@ -78,8 +78,8 @@ class RotatingCredential(models.Model):
         _, _, secret = _parts(token) or ("", "", "")
         successor = salted_hmac("refresh-successor", secret, algorithm="sha256").hexdigest()
         with transaction.atomic():
-            current = type(self)._default_manager.select_for_update(of=("self",)).get(pk=self.pk)
-            if not current.is_live:
+            current = type(self)._default_manager.select_for_update(of=("self",)).filter(pk=self.pk).first()
+            if current is None or not current.is_live:
                 raise RefreshRefusedError
             current._use_up(_digest(secret), _digest(successor))
         return self._token(successor)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,6 +22,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 
 from config.identifiers import parse_uuid
+from config.secrets import PEM
 
 if TYPE_CHECKING:
     from users.models import Session, User
@@ -61,8 +61,7 @@ class KeyRing(TokenBackend):
 
     @cached_property
     def keys(self) -> dict[str, SigningKey]:
-        pems = re.findall(r"-----BEGIN .+?-----END [A-Z ]+-----", settings.SIGNING_KEYS, re.DOTALL)
-        return {key.kid: key for key in map(SigningKey, pems)}
+        return {key.kid: key for key in map(SigningKey, PEM.findall(settings.SIGNING_KEYS))}
 
     @cached_property
     def current(self) -> SigningKey:

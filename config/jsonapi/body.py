@@ -105,7 +105,7 @@ def _envelope_faults(data: dict[str, Any], resource: str, identifier: str | None
     faults = []
     if data.get("type", resource) != resource:
         faults.append(Fault(400, f"Must be `{resource}`.", pointer="/data/type"))
-    if identifier is not None and data.get("id", identifier) != identifier:
+    if identifier is not None and str(data.get("id", identifier)).lower() != identifier:
         faults.append(Fault(400, "Must be the id in the path.", pointer="/data/id"))
     return faults
 

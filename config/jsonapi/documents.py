@@ -47,6 +47,11 @@ def attributes_of(serializer: type[Serializer]) -> tuple[tuple[str, Field], ...]
     return tuple((camel_case(name), field) for name, field in serializer().fields.items() if not field.write_only)
 
 
+#: A longer query, in characters, is repeated in the link of the list only: in each of thousands of resources it
+#: would make a hundred megabytes of one small request.
+_LONGEST_ECHO = 2_048
+
+
 class DocumentBuilder:
     """Builds documents for one request: knows what to include, which fields to show, and how links begin."""
 
@@ -54,6 +59,7 @@ class DocumentBuilder:
         self.serializer = serializer
         self.query = query
         self.base = base
+        self.echo = query.echo if len(query.echo) <= _LONGEST_ECHO else ""
         includes = serializer.Meta.includes
         self.include = query.include(includes)
         self.fields = query.fields(
@@ -91,7 +97,7 @@ class DocumentBuilder:
         }
         if self.include and serializer is self.serializer:
             document["relationships"] = {name: {"data": self._identifiers(row, name)} for name in self.include}
-        document["links"] = {"self": f"{self.base}/{resource}/{row.uuid}{self.query.echo}"}
+        document["links"] = {"self": f"{self.base}/{resource}/{row.uuid}{self.echo}"}
         return document
 
     def _identifiers(self, row: Any, name: str) -> list[dict[str, str]]:

@@ -32,10 +32,13 @@ class Page:
 
 
 class Order:
-    """The order of a list: sort paths as Django spells them, each with its direction, then the row id."""
+    """The order of a list: sort paths as Django spells them, each with its direction, then the row id.
+
+    The id goes the way of the last of them, so that an index serves the order from either end.
+    """
 
     def __init__(self, terms: Sequence[tuple[str, bool]]) -> None:
-        self.terms = [*terms, ("id", False)]
+        self.terms = [*terms, ("id", terms[-1][1] if terms else False)]
 
     def arranged(self, rows: QuerySet[Any], *, backwards: bool) -> QuerySet[Any]:
         return rows.order_by(

@@ -120,7 +120,9 @@ def _at(fault: Fault, parameter: str) -> Fault:
 
 def _refuse_near_miss(key: str) -> None:
     """`sort[]`, `filter[a][b]`: meant for us, but not understood. Anything else is the caller's own business."""
-    if re.match(r"(include|sort|filter|page|fields)\[", key):
+    if key.startswith("filter["):
+        raise ApiError(_at(UNSUPPORTED_FILTER, key))
+    if re.match(r"(include|sort|page|fields)\[", key):
         raise bad_parameter(key, f"`{key}` could not be understood.")
 
 
