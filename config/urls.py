@@ -13,6 +13,7 @@ from config.views import NotFoundView
 urlpatterns = [
     path("", csrf_exempt(RedirectView.as_view(url="/admin/")), name="home"),
     path("admin", RedirectView.as_view(url="/admin/"), name="home"),
+    path("admin/", include("users.back_office")),
     path("admin/", admin.site.urls),
     route("schema", SpectacularAPIView.as_view(content_negotiation_class=DefaultContentNegotiation)),
     route("docs", SpectacularSwaggerSplitView.as_view(template_name="docs.html")),

@@ -7,6 +7,7 @@ keys in either spelling, a default client, and the words of its errors.
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -28,6 +29,7 @@ from django.utils.datastructures import MultiValueDict
 from config.logs import audit
 from users.models import Session, User
 from users.rotation import RefreshRefusedError, RefreshTokenReusedError
+from users.throttling import is_blocked
 from users.tokens import AccessToken, Scope, scopes_for
 
 #: RFC 6749's own sentence, which the reference answers for every malformed request.
@@ -157,6 +159,14 @@ def _session_answer(session: Session, refresh_token: str, scope: str = "") -> di
     return token_answer(str(token), refresh_token, settings.ACCESS_TOKEN_SECONDS)
 
 
+class BlockedError(InvalidGrantError):
+    """Too many failed sign-ins for this account from this address (contract 0.4): 429 instead of 400."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many failed sign-ins. Please try again in {seconds} seconds.")
+        self.seconds = seconds
+
+
 class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
     """RFC 6749 section 4.3."""
 
@@ -167,6 +177,8 @@ class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
         user = authenticate(self.request.django, username=username, password=password)
         if user is None:
             audit.warning("Failed Login", tag="failed_login", username=username[:_LOGGED_CHARACTERS])
+            if is_blocked(self.request.django):
+                raise BlockedError(self.request.django.retry_after)
             raise InvalidGrantError(BAD_CREDENTIALS)
         audit.info("Successful Login", tag="successful_login", username=username[:_LOGGED_CHARACTERS])
         return user
@@ -267,9 +279,13 @@ class AuthorizationServer(DjangoAuthorizationServer):
             return self.handle_error_response(None, error)
 
     def handle_error_response(self, request: Request | None, error: OAuth2Error) -> HttpResponse:
-        """RFC 6749 section 5.2: always 400, and never `WWW-Authenticate`, which the app takes for a failure."""
+        """RFC 6749 section 5.2: 400 or 429, and never `WWW-Authenticate`, which the app takes for a failure."""
         body = {"error": error.error, "error_description": _words_of(error)}
-        return self.handle_response(400, body, PasswordGrant.TOKEN_RESPONSE_HEADER)
+        response = self.handle_response(400, body, PasswordGrant.TOKEN_RESPONSE_HEADER)
+        if isinstance(error, BlockedError):
+            response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+            response["Retry-After"] = str(error.seconds)
+        return response
 
 
 def _words_of(error: OAuth2Error) -> str:

@@ -18,7 +18,7 @@ from config import errors
 from config.jsonapi.schema import ResourceSchema, many, one
 from config.schema import Answer, ApiSchema, Body, Component, Operation
 from users.models import User
-from users.oauth import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, server, token_answer
+from users.oauth import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BlockedError, server, token_answer
 from users.serializers import UserSerializer
 
 PAT = User(
@@ -130,6 +130,7 @@ TOKEN = ApiSchema(
                 InvalidRequestError(BAD_REFRESH_TOKEN),
                 UnsupportedGrantTypeError("abc"),
                 InvalidClientError(),
+                BlockedError(240),
             )
         ],
     ),

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
+
+
+class LanguageMiddleware(LocaleMiddleware):
+    """The Back Office speaks its user's language, before sign-in the browser's. The API speaks English to everyone.
+
+    Set anew for each request: a thread keeps the language of the one it served before.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        language = _language_of(request) if _is_page(request) else settings.LANGUAGE_CODE
+        translation.activate(language)
+        request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        return super().process_response(request, response) if _is_page(request) else response
+
+
+def _is_page(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/admin/")
+
+
+def _language_of(request: HttpRequest) -> str:
+    if request.user.is_authenticated:
+        return request.user.language_code
+    return translation.get_language_from_request(request)

@@ -1,0 +1,163 @@
+"""The own password of Back Office staff: changing it, and a new one for who has forgotten it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.forms import PasswordResetForm, SetPasswordForm
+from django.contrib.auth.views import PasswordChangeView, PasswordResetConfirmView, PasswordResetView
+from django.core.validators import MaxLengthValidator
+from django.forms import EmailInput, Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse_lazy
+from django.utils import translation
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from unfold.forms import AdminOwnPasswordChangeForm
+from unfold.widgets import INPUT_CLASSES
+
+from config.logs import audit
+from users import throttling
+from users.login import BackOfficePage
+from users.models import User
+
+_WIDE = " ".join(INPUT_CLASSES)
+_BLANK = _("This value should not be blank.")
+_MISMATCH = _("The password fields must match.")
+#: Longer ones are no safer, and cost work.
+_PASSWORD_CHARACTERS = 128
+
+
+# --- The own password -------------------------------------------------------------------------------------------
+def _dress(form: Form) -> None:
+    """Unfold's looks, and our words, for every field of a form with passwords."""
+    for name, field in form.fields.items():
+        field.widget.attrs["class"] = _WIDE
+        field.error_messages["required"] = _BLANK
+        if name.startswith("new_password"):
+            field.validators.append(MaxLengthValidator(_PASSWORD_CHARACTERS))
+
+
+class OwnPasswordForm(AdminOwnPasswordChangeForm):
+    """The current password, and the new one twice."""
+
+    error_messages = {
+        **AdminOwnPasswordChangeForm.error_messages,
+        "password_mismatch": _MISMATCH,
+        "password_incorrect": _("Incorrect current password provided."),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _dress(self)
+        self.fields["old_password"].label = _("Current password")
+        self.fields["new_password1"].label = _("New password")
+        self.fields["new_password2"].label = _("Repeat new password")
+
+
+class OwnPasswordView(BackOfficePage, PasswordChangeView):
+    """Changing it ends the person's other sessions; the one in use goes on."""
+
+    template_name = "registration/password_change_form.html"
+    form_class = OwnPasswordForm
+    success_url = reverse_lazy("admin:index")
+    title = _("Change password")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer = super().form_valid(form)
+        messages.success(self.request, _("User password was updated successfully."))
+        return answer
+
+
+# --- A forgotten password ---------------------------------------------------------------------------------------
+class ForgottenPasswordForm(PasswordResetForm):
+    """Writes to the person in their own language, if there is one who may sign in."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = _("Email Address")
+        self.fields["email"].widget = EmailInput({"class": _WIDE, "autocomplete": "email", "autofocus": ""})
+        self.fields["email"].error_messages["required"] = _BLANK
+
+    def get_users(self, email: str) -> list[User]:
+        return [user for user in User.objects.by_email(email) if user.is_active]
+
+    def send_mail(self, subject: str, body: str, context: dict[str, Any], *addresses: Any, **kwargs: Any) -> None:
+        with translation.override(context["user"].language_code):
+            super().send_mail(subject, body, context, *addresses, **kwargs)
+
+
+@method_decorator([never_cache, csrf_protect], name="dispatch")
+class ForgottenPasswordView(BackOfficePage, PasswordResetView):
+    """Says the same whether the account exists or not; too many requests are refused like too many sign-ins."""
+
+    template_name = "registration/password_reset.html"
+    email_template_name = "registration/password_reset_email.txt"
+    subject_template_name = "registration/password_reset_subject.txt"
+    extra_email_context = {"site": settings.ISSUER}
+    form_class = ForgottenPasswordForm
+    success_url = reverse_lazy("admin:login")
+    title = _("Forgot password?")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        email = throttling.key_of(form.cleaned_data["email"])
+        if seconds := throttling.blocked_seconds(self.request, email):
+            return throttling.page(self.request, seconds)
+        throttling.record_failure(self.request, email)
+        audit.info("Password Reset Requested", tag="password_reset_requested", username=email)
+        words = _(
+            "If there is an account associated with this email, you will receive an Email with further instructions."
+        )
+        messages.info(self.request, words)
+        return super().form_valid(form)
+
+
+class NewPasswordForm(SetPasswordForm):
+    error_messages = {**SetPasswordForm.error_messages, "password_mismatch": _MISMATCH}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _dress(self)
+        self.fields["new_password1"].label = _("New password")
+        self.fields["new_password2"].label = _("Repeat new password")
+
+
+class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
+    """Where the link of the e-mail leads. It works once, and for an hour."""
+
+    template_name = "registration/password_reset_confirm.html"
+    form_class = NewPasswordForm
+    success_url = reverse_lazy("admin:login")
+    title = _("New password")
+
+    def get_user(self, uidb64: str) -> User | None:
+        user = super().get_user(uidb64)
+        return user if user is not None and user.is_active else None
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        if self.validlink:
+            return super().render_to_response(context, **kwargs)
+        messages.error(self.request, _("Invalid request token!"))
+        return redirect("admin_password_reset")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer = super().form_valid(form)
+        self.user.unlock_sign_in()
+        audit.info("Password Updated after Reset", tag="password_updated_after_reset", username=self.user.email)
+        messages.success(self.request, _("Password updated."))
+        return answer
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        messages.error(self.request, _("Could not update password."))
+        return super().form_invalid(form)
+
+
+def missing_token(request: HttpRequest) -> HttpResponse:
+    """The link of the e-mail, cut short."""
+    messages.error(request, _("Request token is missing!"))
+    return redirect("admin_password_reset")

@@ -1,0 +1,81 @@
+"""The four roles of the Back Office, as one table. A migration makes a group of each.
+
+Operators may change the groups afterwards, or add their own: what counts at run time is the groups' permissions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_noop
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import Group
+    from django.db.models import QuerySet
+
+    from users.models import User
+
+ADMINISTRATOR = gettext_noop("Administrator")
+STAFF_MANAGER = gettext_noop("Staff manager")
+WAREHOUSE_MANAGER = gettext_noop("Warehouse manager")
+AUDITOR = gettext_noop("Auditor")
+
+_USER = "users.user"
+_SESSION = "users.session"
+_WAREHOUSE = "warehouses.warehouse"
+_ASSIGNMENT = "assignments.warehouseuserassignment"
+_GROUP = "auth.group"
+_READ = ("view",)
+_EVERYTHING = ("view", "add", "change", "delete")
+#: Nobody makes or removes a session by hand: to end one is to change it.
+_END = ("view", "change")
+
+
+#: Role → model → actions.
+ROLES: dict[str, dict[str, tuple[str, ...]]] = {
+    ADMINISTRATOR: {
+        **dict.fromkeys((_USER, _WAREHOUSE, _ASSIGNMENT, _GROUP), _EVERYTHING),
+        _SESSION: _END,
+    },
+    STAFF_MANAGER: {
+        **dict.fromkeys((_USER, _ASSIGNMENT), _EVERYTHING),
+        _SESSION: _END,
+        _WAREHOUSE: _READ,
+    },
+    WAREHOUSE_MANAGER: {
+        **dict.fromkeys((_WAREHOUSE, _ASSIGNMENT), _EVERYTHING),
+        _USER: _READ,
+    },
+    AUDITOR: dict.fromkeys((_USER, _SESSION, _WAREHOUSE, _ASSIGNMENT, _GROUP), _READ),
+}
+
+
+def codenames(role: str) -> Iterator[tuple[str, str]]:
+    """App and codename of each permission of a role."""
+    for model, actions in ROLES[role].items():
+        app, name = model.split(".")
+        yield from ((app, f"{action}_{name}") for action in actions)
+
+
+def make_groups(group: Any, permission: Any) -> None:
+    """A group for each role, with exactly its permissions. Takes the models of a migration's moment."""
+    for role in ROLES:
+        found = [
+            permission.objects.get(content_type__app_label=app, codename=codename) for app, codename in codenames(role)
+        ]
+        group.objects.get_or_create(name=role)[0].permissions.set(found)
+
+
+def grantable_by(user: User) -> QuerySet[Group]:
+    """The groups this person may put others into: none that could do more than they themselves may.
+
+    Without this a Staff manager could make an Administrator of anybody, and so of themselves.
+    """
+    from django.contrib.auth.models import Group, Permission
+
+    if user.is_superuser:
+        return Group.objects.all()
+    own = Permission.objects.filter(group__user=user) | Permission.objects.filter(user=user)
+    beyond = Permission.objects.exclude(pk__in=own.values("pk"))
+    return Group.objects.exclude(permissions__in=beyond)

@@ -1,0 +1,166 @@
+"""The second factor: a code from an app on the person's phone, or one of ten recovery codes (django-otp).
+
+Who has switched it on is asked for a code at every sign-in. With `REQUIRE_TWO_FACTOR` everyone must switch it on
+before they see anything else of the Back Office.
+"""
+
+from __future__ import annotations
+
+import time
+from base64 import b32encode
+from typing import Any
+
+import qrcode
+from django.contrib import admin, messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.views import redirect_to_login
+from django.db import transaction
+from django.forms import CharField, Form, TextInput
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django_otp import login as otp_login
+from django_otp import verify_token
+from django_otp.oath import TOTP
+from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
+from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
+from qrcode.image.svg import SvgPathImage
+from unfold.widgets import INPUT_CLASSES
+
+from config.logs import audit
+from users.models import User
+
+#: What a session holds while its person enrols, and right after it.
+_KEY, _CODES = "two_factor_key", "two_factor_codes"
+_RECOVERY_CODES = 10
+_TOTP_DIGITS = 6
+
+
+# --- What is on, and what a code is worth -----------------------------------------------------------------------
+def is_on(user: User) -> bool:
+    return TOTPDevice.objects.filter(user=user, confirmed=True).exists()
+
+
+def switch_on(user: User, key: str, code: str) -> TOTPDevice | None:
+    """Keeps the key if the code proves that the person's app holds it. Signs them out elsewhere."""
+    device = TOTPDevice(user=user, name="authenticator", key=key)
+    clock = TOTP(device.bin_key, device.step, device.t0, device.digits)
+    clock.time = time.time()
+    if not (code.isascii() and code.isdigit() and clock.verify(int(code), device.tolerance)):
+        return None
+    device.last_t = clock.t()
+    with transaction.atomic():
+        switch_off(user)
+        device.save()
+        user.sign_out_of_back_office()
+    audit.info("Two-Factor Switched On", tag="two_factor_switched_on", username=user.email)
+    return device
+
+
+def switch_off(user: User) -> bool:
+    """Forgets app and recovery codes. True if there was anything to forget."""
+    found = [model.objects.filter(user=user).delete()[0] for model in (TOTPDevice, StaticDevice)]
+    return any(found)
+
+
+def new_recovery_codes(user: User) -> list[str]:
+    """Ten codes that work once each; earlier ones stop working."""
+    with transaction.atomic():
+        StaticDevice.objects.filter(user=user).delete()
+        device = StaticDevice.objects.create(user=user, name="recovery codes")
+        codes = [StaticToken.random_token() for _n in range(_RECOVERY_CODES)]
+        StaticToken.objects.bulk_create(StaticToken(device=device, token=code) for code in codes)
+    return codes
+
+
+def device_accepting(user: User, code: str) -> Any:
+    """The app or the recovery codes, whichever the code is from; None if it is wrong or comes too fast."""
+    kind: Any = TOTPDevice if len(code) == _TOTP_DIGITS else StaticDevice
+    device = kind.objects.filter(user=user, confirmed=True).first()
+    return device and verify_token(user, device.persistent_id, code)
+
+
+# --- Forms ------------------------------------------------------------------------------------------------------
+class CodeForm(Form):
+    """One code, however it is spaced."""
+
+    code = CharField(
+        label=_("Code"),
+        max_length=20,
+        error_messages={"required": _("This value should not be blank.")},
+        widget=TextInput(
+            {"class": " ".join(INPUT_CLASSES), "autocomplete": "one-time-code", "autofocus": "", "spellcheck": "false"}
+        ),
+    )
+
+    def clean_code(self) -> str:
+        return self.cleaned_data["code"].replace(" ", "").replace("-", "").lower()
+
+    def refuse(self) -> None:
+        self.add_error("code", _("This code is not right. Wait until your app shows the next one, and try again."))
+
+
+# --- The own second factor --------------------------------------------------------------------------------------
+@never_cache
+@csrf_protect
+def own(request: HttpRequest) -> HttpResponse:
+    """Switch it on; once it is on, get new recovery codes or switch it off. Both ask for a code."""
+    user: Any = request.user
+    if not (user.is_authenticated and user.is_staff):
+        return redirect_to_login(request.get_full_path(), "admin:login")
+    return _manage(request, user) if is_on(user) else _enrol(request, user)
+
+
+def _enrol(request: HttpRequest, user: User) -> HttpResponse:
+    key = request.session.setdefault(_KEY, default_key())
+    form = CodeForm(request.POST or None)
+    if form.is_valid():
+        if device := switch_on(user, key, form.cleaned_data["code"]):
+            del request.session[_KEY]
+            update_session_auth_hash(request, user)
+            otp_login(request, device)
+            messages.success(request, _("Two-factor sign-in is switched on."))
+            return _show_codes(request, user)
+        form.refuse()
+    device = TOTPDevice(user=user, key=key)
+    secret = b32encode(device.bin_key).decode()
+    groups = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
+    context = {"form": form, "secret": groups, "qr_code": _qr_code(device.config_url)}
+    return page(request, "two_factor/enrol.html", _("Switch on two-factor sign-in"), **context)
+
+
+def _qr_code(text: str) -> str:
+    """An SVG without style or script. Dark on light whatever the theme: cameras want it so."""
+    return qrcode.make(text, image_factory=SvgPathImage, box_size=16).to_string(encoding="unicode")
+
+
+def _manage(request: HttpRequest, user: User) -> HttpResponse:
+    form = CodeForm(request.POST or None)
+    if form.is_valid():
+        if device_accepting(user, form.cleaned_data["code"]):
+            return _switched_off(request, user) if "switch_off" in request.POST else _show_codes(request, user)
+        form.refuse()
+    codes = request.session.pop(_CODES, [])
+    left = StaticToken.objects.filter(device__user=user).count()
+    return page(request, "two_factor/manage.html", _("Two-factor sign-in"), form=form, codes=codes, left=left)
+
+
+def _show_codes(request: HttpRequest, user: User) -> HttpResponse:
+    """The next page shows them, once."""
+    request.session[_CODES] = new_recovery_codes(user)
+    return redirect("admin_two_factor")
+
+
+def _switched_off(request: HttpRequest, user: User) -> HttpResponse:
+    switch_off(user)
+    audit.warning("Two-Factor Switched Off", tag="two_factor_switched_off", username=user.email)
+    messages.success(request, _("Two-factor sign-in is switched off."))
+    return redirect("admin_two_factor")
+
+
+def page(request: HttpRequest, template: str, title: Any, **context: Any) -> HttpResponse:
+    shared = admin.site.each_context(request) | {"title": title, "subtitle": None}
+    return TemplateResponse(request, template, shared | context)
