@@ -1,6 +1,17 @@
 """The Back Office: Django's admin with Unfold."""
 
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import path
 from unfold.sites import UnfoldAdminSite
+
+from config.history_admin import history_view
+
+_SECRET = {"otp_totp", "otp_static"}
 
 
 class BackOffice(UnfoldAdminSite):
@@ -9,3 +20,17 @@ class BackOffice(UnfoldAdminSite):
     site_title = "Back Office"
     site_header = "Back Office"
     index_title = "Dashboard"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Asked on every request, so that a live session ends with the right to have one."""
+        user: Any = request.user
+        return user.is_staff and (not settings.REQUIRE_TWO_FACTOR or user.is_verified())
+
+    def register(self, models: Any, admin_class: Any = None, **options: Any) -> None:
+        """Leaves out the second factor's own pages, which would show everybody's secrets."""
+        listed = models if isinstance(models, Iterable) else [models]
+        super().register([model for model in listed if model._meta.app_label not in _SECRET], admin_class, **options)
+
+    def extra_urls(self) -> list[Any]:
+        """Pages that belong to no one model."""
+        return [path("history/", self.admin_view(partial(history_view, site=self)), name="history")]

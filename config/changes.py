@@ -53,7 +53,7 @@ class Question:
     kinds: list[type[Model]]
     about: list[Model] = field(default_factory=list)
     #: Primary key of the person behind the change, or `DATABASE`.
-    actor: str = ""
+    actor: int | str = ""
     since: datetime | None = None
     until: datetime | None = None
     after: Position | None = None
@@ -73,9 +73,13 @@ class Change:
     """One recorded change, in words for people."""
 
     position: Position
+    label: str
     what: str
     kind: str
     subject: str
+    #: Name of the URL of the object's page; empty once it is gone.
+    link: str
+    object_id: str
     who: str
     through: str
     reason: str
@@ -173,6 +177,7 @@ class _Reader:
         self.model = apps.get_model(row["kind"])
         self.columns = recorded_fields(self.model.pgh_event_model)  # type: ignore[attr-defined]
         self.position = Position(row["pgh_created_at"], row["pgh_id"], row["kind"])
+        self.object_id: str = row["object"]
         self.label: str = row["pgh_label"]
         self.context: dict[str, Any] = row["pgh_context"] or {}
         self.state: dict[str, Any] = row["state"]
@@ -191,9 +196,12 @@ class _Reader:
         options = self.model._meta
         return Change(
             position=self.position,
+            label=self.label,
             what=self._what(),
             kind=str(capfirst(options.verbose_name)),
             subject=self._subject(names),
+            link="" if self.label == "delete" else f"admin:{options.app_label}_{options.model_name}_change",
+            object_id=self.object_id,
             who=self._who(names),
             through=self._through(),
             reason=self.context.get("reason", ""),

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.core.exceptions import PermissionDenied
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from config import changes
+from config.history import DATABASE
 
 PAGE_ROWS = 50
 
@@ -40,20 +48,148 @@ class HistoryAdminMixin:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         if not self.has_view_permission(request, found):
             raise PermissionDenied
-        kinds = [model for model in changes.tracked_models() if _may_view(request, model)]
-        question = changes.Question(kinds, about=[found], after=changes.Position.parse(request.GET.get("after", "")))
-        rows, more = changes.find(question, PAGE_ROWS)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _now("History: %(object)s") % {"object": found},
-            "opts": self.opts,
-            "object": found,
-            "changes": rows,
-            "next": more,
-            **(extra_context or {}),
-        }
-        return TemplateResponse(request, "admin/history/page.html", context)
+        context = {"title": _now("History: %(object)s") % {"object": found}, "opts": self.opts, "object": found}
+        return _page(request, self.admin_site, context | (extra_context or {}), about=found)
 
 
-def _may_view(request: HttpRequest, model: Any) -> bool:
-    return request.user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
+def history_view(request: HttpRequest, *, site: Any) -> HttpResponse:
+    """Every change of everything that this person may view."""
+    if not _kinds(request):
+        raise PermissionDenied
+    return _page(request, site, {"title": _now("History")})
+
+
+def _page(request: HttpRequest, site: Any, context: dict[str, Any], *, about: Model | None = None) -> HttpResponse:
+    kinds = _kinds(request)
+    form = HistoryForm(request.GET, kinds=kinds, about=about)
+    rows, more = [], None
+    if form.is_valid():
+        rows, more = changes.find(form.question(request.GET.get("after", "")), PAGE_ROWS)
+    request.current_app = site.name  # type: ignore[attr-defined]
+    page = {"form": form, "changes": rows, "is_later": "after" in request.GET}
+    links = {"newest": _same_questions(request), "older": more and _same_questions(request, after=str(more))}
+    return TemplateResponse(request, "admin/history/page.html", site.each_context(request) | page | links | context)
+
+
+def _same_questions(request: HttpRequest, **also: str) -> str:
+    query = request.GET.copy()
+    query.pop("after", None)
+    query.update(also)
+    return f"?{query.urlencode()}"
+
+
+def _kinds(request: HttpRequest) -> list[Any]:
+    """The models whose history this person may read: those they may view."""
+    return [model for model in changes.tracked_models() if request.user.has_perm(_view_permission(model))]
+
+
+def _view_permission(model: Any) -> str:
+    return f"{model._meta.app_label}.view_{model._meta.model_name}"
+
+
+# --- The questions ----------------------------------------------------------------------------------------------
+class _DateInput(forms.DateInput):
+    """The browser's own calendar, which speaks the person's language and works with a keyboard."""
+
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"class": " ".join(INPUT_CLASSES)}, format="%Y-%m-%d")
+
+
+_IN_CALENDAR = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
+
+
+class HistoryForm(forms.Form):
+    """What to look for. An input that names nothing is an error, not an empty page."""
+
+    person = forms.CharField(
+        label=_("Person concerned"),
+        help_text=_("E-mail or ID"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+    )
+    warehouse = forms.CharField(
+        label=_("Warehouse concerned"),
+        help_text=_("Name or ID"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+    )
+    actor = forms.CharField(
+        label=_("Changed by"),
+        help_text=_("E-mail or ID of a person, or the word “database”"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+    )
+    kind = forms.ChoiceField(label=_("Kind"), required=False, widget=UnfoldAdminSelectWidget)
+    since = forms.DateField(label=_("From"), required=False, widget=_DateInput, validators=_IN_CALENDAR)
+    until = forms.DateField(label=_("Up to and including"), required=False, widget=_DateInput, validators=_IN_CALENDAR)
+
+    def __init__(self, data: Any, *, kinds: list[Any], about: Model | None) -> None:
+        super().__init__(data)
+        self._kinds = {model._meta.label_lower: model for model in kinds}
+        self._about = about
+        names = [(label, capfirst(model._meta.verbose_name_plural)) for label, model in self._kinds.items()]
+        self.fields["kind"].choices = [("", _("All")), *names]  # type: ignore[attr-defined]
+        if about is not None:
+            del self.fields["person"], self.fields["warehouse"]
+
+    def clean_person(self) -> Model | None:
+        text = self.cleaned_data["person"]
+        return text and _found(_person(text), _("No person has the e-mail or ID “%(text)s”."), text)
+
+    def clean_warehouse(self) -> Model | None:
+        text = self.cleaned_data["warehouse"]
+        return text and _found(_warehouse(text), _("No warehouse has the name or ID “%(text)s”."), text)
+
+    def clean_actor(self) -> Any:
+        text = self.cleaned_data["actor"]
+        if not text or text.lower() in {DATABASE, _now("Database").lower()}:
+            return text and DATABASE
+        return _found(_person(text), _("No person has the e-mail or ID “%(text)s”."), text).pk
+
+    def question(self, after: str) -> changes.Question:
+        """What the answers given ask for."""
+        answers = self.cleaned_data
+        kind = self._kinds.get(answers["kind"])
+        return changes.Question(
+            kinds=[kind] if kind else list(self._kinds.values()),
+            about=[one for one in (self._about, answers.get("person"), answers.get("warehouse")) if one],
+            actor=answers["actor"],
+            since=_midnight(answers["since"]),
+            until=_midnight(answers["until"] and answers["until"] + timedelta(days=1)),
+            after=changes.Position.parse(after),
+        )
+
+
+def _found(one: Any, message: Any, text: str) -> Any:
+    if one is None:
+        raise ValidationError(message, params={"text": text})
+    return one
+
+
+def _person(text: str) -> Any:
+    people = get_user_model().objects
+    return people.filter(pk=int(text)).first() if _is_id(text) else people.by_email(text).first()  # type: ignore
+
+
+def _warehouse(text: str) -> Any:
+    """Also one that is deleted by now: its history stays."""
+    warehouses = apps.get_model("warehouses", "Warehouse")
+    by_name = warehouses.objects.filter(name=text).first()
+    if by_name or not _is_id(text):
+        return by_name or _deleted(warehouses, name=text)
+    return warehouses.objects.filter(pk=int(text)).first() or _deleted(warehouses, pgh_obj=int(text))
+
+
+def _deleted(model: Any, **condition: Any) -> Any:
+    last = model.pgh_event_model.objects.filter(pgh_label="delete", **condition).order_by("pgh_id").last()
+    return last and model(pk=last.pgh_obj_id)
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and int(text) < 2**63
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return timezone.make_aware(datetime.combine(day, time.min)) if day else None
