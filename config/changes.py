@@ -150,7 +150,7 @@ def _when_and_who(question: Question) -> Iterator[Q]:
     if question.until:
         yield Q(pgh_created_at__lt=question.until)
     if question.actor == DATABASE:
-        yield Q(pgh_context=None)
+        yield Q(pgh_context__isnull=True)
     elif question.actor:
         yield Q(pgh_context__user=question.actor)
 

@@ -68,7 +68,7 @@ def _indexes(model: type[Model], *, exclude: Any = (), fields: Any = None, **_: 
     yield Index(fields=newest, name=f"{name}_event_newest")
     yield Index(fields=["pgh_obj", "pgh_id"], name=f"{name}_event_object")
     yield Index(F("pgh_context__user"), *newest, name=f"{name}_event_actor")
-    yield Index(fields=newest, condition=Q(pgh_context=None), name=f"{name}_event_database")
+    yield Index(fields=newest, condition=Q(pgh_context__isnull=True), name=f"{name}_event_database")
     for column in model._meta.fields:
         recorded = column.name in fields if fields is not None else column.name not in exclude
         if recorded and isinstance(column, ForeignKey):

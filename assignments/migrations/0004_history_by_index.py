@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="warehouseuserassignmentevent",
             index=models.Index(
-                condition=models.Q(("pgh_context", None)),
+                condition=models.Q(("pgh_context__isnull", True)),
                 fields=["pgh_created_at", "pgh_id"],
                 name="warehouseusera_event_database",
             ),

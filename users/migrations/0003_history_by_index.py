@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="sessionevent",
             index=models.Index(
-                condition=models.Q(("pgh_context", None)),
+                condition=models.Q(("pgh_context__isnull", True)),
                 fields=["pgh_created_at", "pgh_id"],
                 name="session_event_database",
             ),
@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="userevent",
             index=models.Index(
-                condition=models.Q(("pgh_context", None)),
+                condition=models.Q(("pgh_context__isnull", True)),
                 fields=["pgh_created_at", "pgh_id"],
                 name="user_event_database",
             ),

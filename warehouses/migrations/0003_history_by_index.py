@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="warehouseevent",
             index=models.Index(
-                condition=models.Q(("pgh_context", None)),
+                condition=models.Q(("pgh_context__isnull", True)),
                 fields=["pgh_created_at", "pgh_id"],
                 name="warehouse_event_database",
             ),
