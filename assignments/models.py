@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from assignments.tokens import WarehouseToken
 
 
+#: As many people, and as many warehouses, a search of assignments looks into.
+_FOUND_MOST = 100
+
+
 class Change(NamedTuple):
     """How many warehouses `set_warehouses` assigned and deassigned."""
 
@@ -41,6 +45,16 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
     def visible_to(self, user: User) -> AssignmentQuerySet:
         """All rows for those who see everyone; else the user's own. A row not visible is a row not there."""
         return self if user.sees_everyone else self.filter(user=user)
+
+    def found(self, text: str) -> AssignmentQuerySet:
+        """Of the people whose e-mail or names begin so, and in the warehouses with this in their name.
+
+        Looks at a hundred of each: who searches in vain for more should search for more letters.
+        """
+        people = User.objects.matching(text).order_by("pk").values_list("pk", flat=True)
+        places = Warehouse.objects.filter(name__icontains=text.strip()).order_by("pk").values_list("pk", flat=True)
+        found_people, found_places = list(people[:_FOUND_MOST]), list(places[:_FOUND_MOST])
+        return self.filter(models.Q(user__in=found_people) | models.Q(warehouse__in=found_places))
 
     def active_for(self, user: User) -> AssignmentQuerySet:
         """Where this person stands, if they may be given a token for it: one row or none (contract 0.4)."""
@@ -107,7 +121,8 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
 
         People are locked in the order of their keys, so that two of these calls cannot wait for each other.
         """
-        todo = [(user.pk, user, [warehouse], []) for user in add] + [(user.pk, user, [], [warehouse]) for user in remove]
+        todo = [(user.pk, user, [warehouse], []) for user in add]
+        todo += [(user.pk, user, [], [warehouse]) for user in remove]
         with transaction.atomic():
             changes = [
                 self.set_warehouses(user, add=added, remove=removed)

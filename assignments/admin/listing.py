@@ -1,0 +1,131 @@
+"""The plain list of assignments. Rows are made on the assign pages only, and switched through the doors."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import action, display
+from unfold.paginator import InfinitePaginator
+
+from assignments.admin import pages
+from assignments.models import WarehouseUserAssignment
+from config.errors import ApiError
+from config.history_admin import HistoryAdminMixin
+
+#: As many assignments may be switched at once.
+MOST_SWITCHED = 1_000
+
+
+@admin.register(WarehouseUserAssignment)
+class WarehouseUserAssignmentAdmin(HistoryAdminMixin, ModelAdmin):
+    """Who is assigned where, and who stands where now."""
+
+    list_display = ("person", "warehouse", "stands_here", "updated_at")
+    list_select_related = ("user", "warehouse")
+    list_filter = ("is_active", ("warehouse", AutocompleteSelectFilter))
+    list_filter_submit = True
+    search_fields = ("user__email",)  # shows the search box; what is searched says `found`
+    search_help_text = gettext_lazy("Beginning of an e-mail or name, or part of a warehouse's name")
+    ordering = ("-id",)
+    sortable_by = ()
+    list_per_page = 50
+    show_full_result_count = False
+    paginator = InfinitePaginator
+    fields = ("user", "warehouse", "is_active", "uuid", "created_at", "updated_at")
+    readonly_fields = fields
+    actions = ("activate_chosen", "deactivate_chosen")
+    actions_row = ("assign_warehouses",)
+    actions_detail = ("assign_warehouses",)
+
+    @display(description=gettext_lazy("User"), ordering="user")
+    def person(self, row: WarehouseUserAssignment) -> str:
+        return row.user.email
+
+    @display(description=gettext_lazy("Stands here now"), label={"yes": "success", "no": "default"})
+    def stands_here(self, row: WarehouseUserAssignment) -> tuple[str, Any]:
+        return ("yes", _("Yes")) if row.is_active else ("no", _("No"))
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        return (queryset.found(search_term) if search_term.strip() else queryset), False
+
+    def get_urls(self) -> list[URLPattern]:
+        named = {
+            "user/<str:uuid>/": (pages.AssignWarehouses, "assignments_assign_warehouses"),
+            "user/<str:uuid>/rows/": (pages.WarehouseRows, "assignments_assign_warehouses_rows"),
+            "user/<str:uuid>/changes/": (pages.WarehouseChanges, "assignments_assign_warehouses_changes"),
+            "warehouse/<str:uuid>/": (pages.AssignPeople, "assignments_assign_people"),
+            "warehouse/<str:uuid>/rows/": (pages.PeopleRows, "assignments_assign_people_rows"),
+            "warehouse/<str:uuid>/changes/": (pages.PeopleChanges, "assignments_assign_people_changes"),
+        }
+        mine = [
+            path(route, self.admin_site.admin_view(view.as_view(model_admin=self)), name=name)
+            for route, (view, name) in named.items()
+        ]
+        return [*mine, *super().get_urls()]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """No form makes a single row: the assign pages do, through the doors."""
+        return False
+
+    # --- Actions ------------------------------------------------------------------------------------------------
+    @action(description=gettext_lazy("Assign Warehouses"), permissions=["view"])
+    def assign_warehouses(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """To the page of the row's person."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return redirect("admin:assignments_assign_warehouses", row.user.uuid)
+
+    @admin.action(description=gettext_lazy("Activate: they stand there now"), permissions=["change"])
+    def activate_chosen(self, request: HttpRequest, queryset: QuerySet[WarehouseUserAssignment]) -> None:
+        self._switch(request, queryset, to=True)
+
+    @admin.action(description=gettext_lazy("Deactivate: they stand there no longer"), permissions=["change"])
+    def deactivate_chosen(self, request: HttpRequest, queryset: QuerySet[WarehouseUserAssignment]) -> None:
+        self._switch(request, queryset, to=False)
+
+    def _switch(self, request: HttpRequest, queryset: QuerySet[WarehouseUserAssignment], *, to: bool) -> None:
+        """All or nothing, through the doors, people in the order of their keys."""
+        rows = list(queryset.order_by("user_id", "id")[: MOST_SWITCHED + 1])
+        if refusal := _refusal(rows, to=to):
+            messages.error(request, refusal)
+            return
+        try:
+            with transaction.atomic():
+                for row in rows:
+                    row.activate() if to else row.deactivate()
+        except ApiError:
+            text = _("One of these people is not a warehouse user any more. Nothing was changed.")
+            messages.error(request, text)
+            return
+        messages.success(request, _switched(len(rows), to=to))
+
+
+def _refusal(rows: list[WarehouseUserAssignment], *, to: bool) -> str:
+    if len(rows) > MOST_SWITCHED:
+        text = _("At most %(count)s assignments at once. Nothing was changed; please narrow your selection.")
+        return text % {"count": MOST_SWITCHED}
+    twice = next((one for one, next_ in pairwise(rows) if one.user_id == next_.user_id), None)
+    if to and twice:
+        text = _("%(user)s can stand in one warehouse only. Nothing was changed; please select one of theirs.")
+        return text % {"user": twice.user.email}
+    return ""
+
+
+def _switched(count: int, *, to: bool) -> str:
+    if to:
+        text = ngettext("%(count)s assignment is active now.", "%(count)s assignments are active now.", count)
+    else:
+        text = ngettext("%(count)s assignment is inactive now.", "%(count)s assignments are inactive now.", count)
+    return text % {"count": count}
