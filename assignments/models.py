@@ -170,6 +170,7 @@ class WarehouseUserAssignment(models.Model):
             models.Index(fields=["created_at", "id"], name="assignment_by_created_at"),
             models.Index(fields=["updated_at", "id"], name="assignment_by_updated_at"),
             models.Index(fields=["warehouse", "id"], name="assignment_by_warehouse"),
+            models.Index(fields=["warehouse"], condition=models.Q(is_active=True), name="assignment_standing"),
         ]
 
     def __str__(self) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db import models
-from django.db.models.functions import Now, Trim
+from django.db import models, transaction
+from django.db.models import Count, OuterRef, ProtectedError, Subquery
+from django.db.models.functions import Coalesce, Now, Trim
+from django.utils.translation import gettext_lazy as _
 
 from config.history import tracked
 
@@ -19,35 +21,72 @@ class WarehouseQuerySet(models.QuerySet["Warehouse"]):
         """All for those who see everyone; else the warehouses assigned to this user."""
         return self if user.sees_everyone else self.filter(assignments__user=user)
 
+    def with_people(self) -> WarehouseQuerySet:
+        """Adds `assigned` and `standing`: how many people may work here, and how many do now.
+
+        Counted for the rows that are read only, never over all assignments.
+        """
+        return self.annotate(assigned=_people(), standing=_people(is_active=True))
+
+
+def _people(**condition: Any) -> Any:
+    """How many assignments a warehouse has."""
+    assignments: Any = Warehouse._meta.get_field("assignments").related_model
+    rows = assignments._default_manager.filter(warehouse=OuterRef("pk"), **condition).order_by().values("warehouse")
+    return Coalesce(Subquery(rows.annotate(people=Count("pk")).values("people")), 0)
+
 
 @tracked(exclude=["created_at", "updated_at"])
 class Warehouse(models.Model):
     """A place of work. Inactive: people may still be assigned, but it grants no warehouse token (contract 0.3)."""
 
     uuid = models.UUIDField(default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=255)
-    note = models.TextField(blank=True, db_default="", help_text="For the Back Office only; shown nowhere else.")
-    is_active = models.BooleanField("Is this warehouse available?", default=True)
+    name = models.CharField(_("Name"), max_length=255)
+    note = models.TextField(
+        _("Note"), blank=True, db_default="", help_text=_("For the Back Office only; shown nowhere else.")
+    )
+    is_active = models.BooleanField(_("Is this warehouse available?"), default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
 
     objects = WarehouseQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("warehouse")
+        verbose_name_plural = _("warehouses")
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["uuid"], name="warehouse_uuid_unique"),
             models.UniqueConstraint(
                 fields=["name"],
                 name="warehouse_name_unique",
-                violation_error_message="This name is already in use.",
+                violation_error_message=_("This name is already in use."),
             ),
             models.CheckConstraint(
                 condition=models.Q(name=Trim("name")) & ~models.Q(name=""),
                 name="warehouse_name_trimmed_not_blank",
-                violation_error_message="A name must not be blank, nor begin or end with a space.",
+                violation_error_message=_("A name must not be blank, nor begin or end with a space."),
             ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def people_standing(self) -> models.QuerySet[Any]:
+        """The assignments of the people who stand here now."""
+        return self.assignments.filter(is_active=True).select_related("user")  # type: ignore[attr-defined]
+
+    def remove(self, *, with_assignments: bool = False) -> int:
+        """Deletes the warehouse, and only if asked also what is assigned to it. Returns how many people that was.
+
+        Raises ProtectedError when somebody is assigned and it was not asked. All or nothing; nobody can be
+        assigned meanwhile.
+        """
+        with transaction.atomic():
+            Warehouse.objects.select_for_update().get(pk=self.pk)
+            assignments = self.assignments.all()  # type: ignore[attr-defined]
+            if not with_assignments and assignments.exists():
+                raise ProtectedError("People are assigned to this warehouse.", set())
+            people, _per_model = assignments.delete()
+            self.delete()
+        return people
