@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth import login, logout, signals
+from django.contrib.auth import SESSION_KEY, login, logout, signals
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -73,12 +73,12 @@ class SignInView(BackOfficePage, LoginView):
     title = _("Login")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.user.is_authenticated and request.method == "GET":
+        if request.method == "GET" and SESSION_KEY in request.session:
             if admin.site.has_permission(request):
                 return HttpResponseRedirect(self.get_success_url())
             if request.user.is_staff:  # who lacks the second factor that an operator demands
                 return redirect("admin_two_factor")
-            logout(request)  # no longer one of us: the session ends here
+            logout(request)  # no longer one of us: the session is over, also if that should change again
         return super().dispatch(request, *args, **kwargs)
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:

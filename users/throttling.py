@@ -138,4 +138,6 @@ def answer(request: HttpRequest, response: HttpResponse, credentials: dict[str, 
 def page(request: HttpRequest, seconds: int) -> HttpResponse:
     """The page that says when to try again."""
     context = {**admin.site.each_context(request), "minutes": ceil(seconds / 60)}
-    return render(request, "registration/blocked.html", context, status=429, headers={"Retry-After": str(seconds)})
+    response = render(request, "registration/blocked.html", context, status=429)
+    response["Retry-After"] = str(seconds)
+    return response

@@ -1,0 +1,197 @@
+"""Nine failures within 900 seconds close an account to an address for 360 seconds (contract 0.4, "Throttling")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from axes.models import AccessFailureLog
+from django.core import mail
+from django.db import connection
+from django.db.models import F
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests.client import FORM, PASSWORD
+from users.models import User
+
+WRONG = "wrong-Horse-7!"
+
+
+def at_the_api(email: str, password: str = WRONG, address: str = "192.0.2.7") -> Any:
+    body = urlencode({"grant_type": "password", "username": email, "password": password})
+    return Client(REMOTE_ADDR=address).post("/token", body, content_type=FORM)
+
+
+def at_the_back_office(email: str, password: str = WRONG, address: str = "192.0.2.7") -> Any:
+    return Client(REMOTE_ADDR=address).post("/admin/login/", {"username": email, "password": password})
+
+
+def asking_for_a_password(email: str, password: str = "", address: str = "192.0.2.7") -> Any:
+    return Client(REMOTE_ADDR=address).post("/admin/password_reset/", {"email": email})
+
+
+DOORS: list[Callable[..., Any]] = [at_the_api, at_the_back_office]
+
+
+def pass_time(seconds: int) -> None:
+    """Makes everything that was recorded so much older."""
+    AccessFailureLog.objects.update(attempt_time=F("attempt_time") - timedelta(seconds=seconds))
+
+
+@pytest.fixture(params=DOORS, ids=lambda door: door.__name__)
+def door(request: Any) -> Iterator[Callable[..., Any]]:
+    yield request.param
+
+
+def test_nine_failures_close_the_account_even_to_the_right_password(door: Callable[..., Any], olive: User) -> None:
+    assert {door(olive.email).status_code for _ in range(9)} <= {200, 400}
+    answer = door(olive.email, PASSWORD)
+    assert answer.status_code == 429
+    assert 350 < int(answer["Retry-After"]) <= 360
+
+
+def test_the_eighth_closes_nothing(door: Callable[..., Any], olive: User) -> None:
+    for _ in range(8):
+        door(olive.email)
+    assert door(olive.email, PASSWORD).status_code in (200, 302)
+
+
+def test_unknown_and_warehouse_accounts_are_closed_the_same_way(olive: User, pat: User) -> None:
+    answers = []
+    for email, password in ((olive.email, WRONG), ("nobody@example.test", WRONG), (pat.email, PASSWORD)):
+        for _ in range(9):
+            assert at_the_back_office(email, password).status_code == 200
+        answers.append(at_the_back_office(email, password))
+    assert {answer.status_code for answer in answers} == {429}
+    assert len({answer.content for answer in answers}) == 1
+
+
+def test_both_doors_count_together(olive: User) -> None:
+    for _ in range(5):
+        at_the_api(olive.email)
+    for _ in range(4):
+        at_the_back_office(olive.email)
+    assert (at_the_api(olive.email).status_code, at_the_back_office(olive.email).status_code) == (429, 429)
+
+
+def test_the_case_of_letters_opens_no_way_around(door: Callable[..., Any], olive: User) -> None:
+    for attempt in range(9):
+        door(olive.email.upper() if attempt % 2 else olive.email)
+    assert door("Olive.Office@Example.Test", PASSWORD).status_code == 429
+
+
+def test_other_accounts_and_other_addresses_stay_open(door: Callable[..., Any], olive: User, pat: User) -> None:
+    for _ in range(10):
+        door(olive.email)
+    assert door(olive.email, PASSWORD, address="192.0.2.8").status_code in (200, 302)
+    assert at_the_api(pat.email, PASSWORD).status_code == 200
+
+
+def test_failures_older_than_the_window_do_not_count(door: Callable[..., Any], olive: User) -> None:
+    for _ in range(8):
+        door(olive.email)
+    pass_time(900)
+    door(olive.email)
+    assert door(olive.email, PASSWORD).status_code in (200, 302)
+
+
+def test_the_window_slides(olive: User) -> None:
+    for _ in range(4):
+        at_the_api(olive.email)
+    pass_time(899)
+    for _ in range(5):
+        at_the_api(olive.email)
+    assert at_the_api(olive.email, PASSWORD).status_code == 429
+
+
+def test_the_block_ends_by_itself_and_counting_begins_anew(door: Callable[..., Any], olive: User) -> None:
+    for _ in range(9):
+        door(olive.email)
+    pass_time(360)
+    assert {door(olive.email).status_code for _ in range(8)} <= {200, 400}
+    assert door(olive.email, PASSWORD).status_code in (200, 302)
+
+
+def test_trying_while_it_is_closed_does_not_keep_it_closed(door: Callable[..., Any], olive: User) -> None:
+    for _ in range(9):
+        door(olive.email)
+    pass_time(350)
+    for _ in range(9):
+        answer = door(olive.email)
+        assert (answer.status_code, int(answer["Retry-After"]) <= 10) == (429, True)
+    pass_time(10)
+    assert door(olive.email, PASSWORD).status_code in (200, 302)
+
+
+def test_unlocking_opens_the_account_at_once(door: Callable[..., Any], olive: User) -> None:
+    for _ in range(9):
+        door(olive.email)
+    assert olive.unlock_sign_in() == 9
+    assert door(olive.email, PASSWORD).status_code in (200, 302)
+
+
+def test_the_api_says_when_to_try_again_in_the_shape_of_oauth(olive: User) -> None:
+    for _ in range(9):
+        at_the_api(olive.email)
+    answer = at_the_api(olive.email, PASSWORD)
+    seconds = answer["Retry-After"]
+    assert answer.json() == {
+        "error": "invalid_grant",
+        "error_description": f"Too many failed sign-ins. Please try again in {seconds} seconds.",
+    }
+    assert (answer["Cache-Control"], answer["Content-Type"]) == ("no-store", "application/json")
+    assert "WWW-Authenticate" not in answer
+
+
+def test_the_back_office_says_when_to_try_again_on_a_page(olive: User) -> None:
+    for _ in range(9):
+        at_the_back_office(olive.email)
+    page = at_the_back_office(olive.email).content.decode()
+    assert "Too many attempts." in page
+    assert "Please try again in 6 minutes." in page
+
+
+def test_asking_for_a_new_password_is_throttled_by_itself(olive: User) -> None:
+    assert {asking_for_a_password(olive.email).status_code for _ in range(9)} == {302}
+    answer = asking_for_a_password(olive.email)
+    assert (answer.status_code, int(answer["Retry-After"]) <= 360, len(mail.outbox)) == (429, True, 9)
+    assert at_the_back_office(olive.email, PASSWORD).status_code == 302
+
+
+def test_a_proxy_that_hides_the_address_breaks_nothing(door: Callable[..., Any], olive: User) -> None:
+    for _ in range(9):
+        assert door(olive.email, address="unknown").status_code in (200, 400)
+    assert door(olive.email, PASSWORD, address="").status_code == 429
+
+
+def test_a_giant_name_breaks_nothing(door: Callable[..., Any], db: None) -> None:
+    assert door("x" * 5_000 + "@example.test").status_code in (200, 400)
+
+
+def test_a_sign_in_pays_one_query_for_it(olive: User) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert at_the_api(olive.email, PASSWORD).status_code == 200
+    assert len([query for query in queries if "axes_" in query["sql"]]) == 1
+
+
+def test_failures_at_the_same_time_are_all_counted(transactional_db: None, make_user: Callable[..., User]) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from django.db import connections
+
+    def fail(_: int) -> int:
+        try:
+            return at_the_api("nobody@example.test").status_code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(fail, range(9))) == {400}
+    assert list(AccessFailureLog.objects.filter(locked_out=True).values_list("username", flat=True)) == [
+        "nobody@example.test"
+    ]
+    assert at_the_api("nobody@example.test").status_code == 429
