@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import jwt
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -326,7 +327,8 @@ def test_saving_a_change_of_rights_in_the_back_office_signs_the_person_out(
         "last_name": "Picker",
         "language": "en_US",
         "status": "active",
+        "groups": [Group.objects.get(name="Auditor").pk],
     }
     assert client.post(f"/admin/users/user/{pat.pk}/change/", form).status_code == 302
     assert refusal(as_pat.get(ASSIGNMENTS)) == [INVALID_TOKEN]
-    assert Session.objects.get(user=pat).end_reason == "is_warehouse_user changed in the Back Office"
+    assert Session.objects.get(user=pat).end_reason == "made no longer a warehouse user in the Back Office"

@@ -15,16 +15,21 @@ from django.db import models, transaction
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from config.history import tracked
 from config.logs import audit
+from users.finding import FindingPeople, FindingSessions
+from users.roles import ADMINISTRATOR
 from users.rotation import RotatingCredential
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
-class UserQuerySet(models.QuerySet["User"]):
+class UserQuerySet(FindingPeople):
     def listed(self) -> UserQuerySet:
         """All but the deleted, who are kept for history only."""
         return self.exclude(status=User.Status.DELETED)
@@ -56,7 +61,7 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
         return self.create_user(email, password, is_superuser=True, **fields)
 
 
-_name_rule = RegexValidator(r"^[^:/<>]+$", "A name must not contain any of : / < >")
+_name_rule = RegexValidator(r"^[^:/<>]+$", _("A name must not contain any of : / < >"))
 
 
 @tracked(exclude=["password", "last_login", "signed_out_at", "created_at", "updated_at"])
@@ -64,21 +69,23 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person. One flag makes them a warehouse user, who works in warehouses and has no Back Office."""
 
     class Status(models.TextChoices):
-        ACTIVE = "active", "Active"
-        BLOCKED = "blocked", "Deactivated"
-        DELETED = "deleted", "Deleted"
+        ACTIVE = "active", _("Active")
+        BLOCKED = "blocked", _("Deactivated")
+        DELETED = "deleted", _("Deleted")
 
     class Language(models.TextChoices):
         ENGLISH = "en_US", "English"
         GERMAN = "de_DE", "Deutsch"
 
     uuid = models.UUIDField(default=uuid.uuid4, editable=False)
-    email = models.EmailField("E-mail", max_length=254)
-    first_name = models.CharField("First name", max_length=45, validators=[_name_rule])
-    last_name = models.CharField("Last name", max_length=255, validators=[_name_rule])
-    status = models.CharField(max_length=7, choices=Status.choices, default=Status.ACTIVE)
-    is_warehouse_user = models.BooleanField("This user is a warehouse user", default=False)
-    language = models.CharField("Interface language", max_length=5, choices=Language.choices, default=Language.ENGLISH)
+    email = models.EmailField(_("E-mail"), max_length=254)
+    first_name = models.CharField(_("First Name"), max_length=45, validators=[_name_rule])
+    last_name = models.CharField(_("Last Name"), max_length=255, validators=[_name_rule])
+    status = models.CharField(_("Status"), max_length=7, choices=Status.choices, default=Status.ACTIVE)
+    is_warehouse_user = models.BooleanField(_("This user is a warehouse user"), default=False)
+    language = models.CharField(
+        _("Interface language"), max_length=5, choices=Language.choices, default=Language.ENGLISH
+    )
     #: Every Back Office session from before is over.
     signed_out_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -93,7 +100,17 @@ class User(AbstractBaseUser, PermissionsMixin):
     own_rows_only = False
 
     class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
         ordering = ["id"]
+        # One for each column that the Back Office sorts by; those for its search are in migration 0006.
+        indexes = [
+            models.Index(Lower("first_name"), "id", name="user_by_first_name"),
+            models.Index(Lower("last_name"), "id", name="user_by_last_name"),
+            models.Index(models.F("last_login").asc(nulls_first=True), "id", name="user_by_last_login"),
+            models.Index(fields=["status", "id"], name="user_by_status"),
+            models.Index(fields=["id"], condition=models.Q(is_superuser=True), name="user_superusers"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["uuid"], name="user_uuid_unique"),
             models.UniqueConstraint(
@@ -113,7 +130,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         with transaction.atomic():
             super().save(*args, **kwargs)
             if has_new_password:
-                self.end_sessions("password changed")
+                self.end_sessions(gettext_noop("password changed"))
 
     @property
     def is_active(self) -> bool:  # type: ignore[override]
@@ -144,9 +161,22 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Whether assignments may be made and switched: flagged, and not deleted (contract 0.4)."""
         return self.is_warehouse_user and not self.is_deleted
 
+    @cached_property
+    def is_in_administrators(self) -> bool:
+        return self.groups.filter(name=ADMINISTRATOR).exists()
+
+    @property
+    def rank(self) -> int:
+        """2 for superusers, 1 for administrators, 0 for everybody else: nobody changes who stands above them."""
+        return 2 if self.is_superuser else int(self.is_in_administrators)
+
+    def may_be_changed_by(self, other: User) -> bool:
+        """Whether the other's rank lets them edit, block or delete this person, or set their password."""
+        return other.rank >= self.rank
+
     def end_sessions(self, reason: str) -> int:
         """Signs the person out everywhere, from the next request on. Returns how many sessions that ended."""
-        ended = self.sessions.live().update(ended_at=timezone.now(), end_reason=reason)
+        ended = self.sessions.end_all(reason)
         self.sign_out_of_back_office()
         audit.info("Sessions Ended", user_uuid=str(self.uuid), sessions=ended, reason=reason)
         return ended
@@ -178,10 +208,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         return was_on
 
 
-class SessionQuerySet(models.QuerySet["Session"]):
+class SessionQuerySet(FindingSessions):
     def live(self) -> SessionQuerySet:
         """Neither ended nor expired."""
         return self.filter(ended_at=None, expires_at__gt=timezone.now())
+
+    def end_all(self, reason: str) -> int:
+        """Ends those that are live, for this reason. Returns how many that were."""
+        return self.live().update(ended_at=timezone.now(), end_reason=reason)
 
     def start(
         self, user: User, *, client_id: str, requested_scope: str, request: HttpRequest
@@ -205,6 +239,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
             )
             token = session.first_refresh_token()
             session.save(force_insert=True)
+            User.objects.filter(pk=person.pk).update(last_login=session.created_at)
         return session, token
 
 
@@ -227,10 +262,10 @@ class Session(RotatingCredential):
     LAST_USED_SECONDS: ClassVar[int] = 300
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
-    client_id = models.CharField("client", max_length=255)
+    client_id = models.CharField(_("Client"), max_length=255)
     requested_scope = models.CharField(max_length=255, blank=True)
-    address = models.GenericIPAddressField(null=True)
-    user_agent = models.CharField("browser", max_length=255, blank=True)
+    address = models.GenericIPAddressField(_("Address"), null=True)
+    user_agent = models.CharField(_("Browser"), max_length=255, blank=True)
     last_used_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=255, blank=True)
@@ -238,7 +273,13 @@ class Session(RotatingCredential):
     objects = SessionQuerySet.as_manager()
 
     class Meta(RotatingCredential.Meta):
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
         ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["created_at", "id"], name="session_by_created_at"),
+            models.Index(fields=["created_at", "id"], condition=models.Q(ended_at=None), name="session_not_ended"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user_id} · {self.client_id} · {self.created_at:%Y-%m-%d %H:%M}"

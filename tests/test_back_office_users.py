@@ -1,0 +1,572 @@
+"""People in the Back Office: who is listed, who may do what to whom, what each change ends (contract 5.1 to 5.3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import unescape
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.contrib.messages import get_messages
+from django.db import connection
+from django.test import Client
+
+from assignments.models import WarehouseUserAssignment
+from tests.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, refusal
+from users.models import User
+from users.switches import DEACTIVATE, DELETE, MAKE_WAREHOUSE_USER, LastAdministratorError
+from warehouses.models import Warehouse
+
+LIST = "/admin/users/user/"
+NEW_PASSWORD = "another-Horse-8!"
+
+
+def group(name: str) -> Group:
+    return Group.objects.get(name=name)
+
+
+def member(user: User, *names: str) -> User:
+    user.groups.set([group(name) for name in names])
+    return user
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def ada(make_user: Callable[..., User]) -> User:
+    """The one superuser."""
+    return make_user("ada.admin@example.test", is_superuser=True)
+
+
+@pytest.fixture
+def as_ada(ada: User) -> Client:
+    return signed_in(ada)
+
+
+@pytest.fixture
+def manager(make_user: Callable[..., User]) -> User:
+    return member(make_user("mona.manager@example.test"), "Staff manager")
+
+
+@pytest.fixture
+def as_manager(manager: User) -> Client:
+    return signed_in(manager)
+
+
+def told(answer: Any) -> list[str]:
+    """What the Back Office said in this answer; forgotten then, as by a page that shows it."""
+    found = [str(message) for message in get_messages(answer.wsgi_request)]
+    answer.client.cookies.pop("messages", None)
+    return found
+
+
+def rows(answer: Any) -> list[str]:
+    """The e-mails on a list page, top to bottom."""
+    return [row.email for row in answer.context["cl"].result_list]
+
+
+def person(user: User, **changes: Any) -> dict[str, Any]:
+    """The edit form as it would be sent, with some fields changed."""
+    form = {
+        "email": user.email,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "status": user.status,
+        "language": user.language,
+        "groups": [one.pk for one in user.groups.all()],
+        **({"is_warehouse_user": "on"} if user.is_warehouse_user else {}),
+        **({"is_superuser": "on"} if user.is_superuser else {}),
+    }
+    return {name: value for name, value in (form | changes).items() if value is not None}
+
+
+def change(client: Client, user: User, **changes: Any) -> Any:
+    return client.post(f"{LIST}{user.pk}/change/", person(user, **changes))
+
+
+def errors(answer: Any) -> dict[str, list[str]]:
+    assert answer.status_code == 200
+    return dict(answer.context["adminform"].form.errors)
+
+
+def bulk(client: Client, name: str, *people: User, **given: Any) -> Any:
+    """From the list, over the page that asks, to the deed: as a browser would."""
+    chosen = {"action": name.replace("-", "_"), "_selected_action": [one.pk for one in people], "index": 0}
+    asked = client.post(LIST, chosen)
+    assert asked.status_code == 200, told(asked)
+    return client.post(f"{LIST}bulk/{name}/", {"people": asked.context["people"], "back": "", **given})
+
+
+def switch(client: Client, user: User, name: str) -> Any:
+    return client.post(f"{LIST}{user.pk}/switch/{name}/")
+
+
+# --- The list ---------------------------------------------------------------------------------------------------
+def test_the_list_tells_who_where_and_how_many(
+    as_ada: Client, pat: User, pat_north: WarehouseUserAssignment, pat_river: WarehouseUserAssignment
+) -> None:
+    pat_river.activate()
+    page = unescape(as_ada.get(LIST).content.decode())
+    row = next(row for row in page.split("<tbody") if pat.email in row)
+    text = re.sub(r"<[^>]+>|\s+", " ", row)
+    for shown in ("Pat", "Picker", "N/A", "Active", "River Annex", "2", "Edit", "Deactivate", "Delete"):
+        assert re.search(rf"\b{shown}\b", text), shown
+    assert "North Dock" not in row
+
+
+def test_deleted_people_are_listed_only_when_asked_for(as_ada: Client, ada: User, pat: User, sam: User) -> None:
+    User.objects.filter(pk=sam.pk).update(status="deleted")
+    assert rows(as_ada.get(LIST)) == [ada.email, pat.email]
+    assert rows(as_ada.get(LIST, {"status": "deleted"})) == [sam.email]
+    assert rows(as_ada.get(LIST, {"status": "all"})) == [ada.email, pat.email, sam.email]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("pat", ["pat.picker@example.test"]),
+        ("PAT.P", ["pat.picker@example.test"]),
+        ("pick pat", ["pat.picker@example.test"]),
+        ("pat stacker", []),
+        ("icker", []),
+        ("van der", ["ada.admin@example.test"]),
+        ("pa_", []),
+        ("%", []),
+        ("  ", ["ada.admin@example.test", "pat.picker@example.test", "sam.stacker@example.test"]),
+    ],
+)
+def test_a_search_finds_by_the_beginnings_of_words(
+    as_ada: Client, ada: User, pat: User, sam: User, text: str, found: list[str]
+) -> None:
+    User.objects.filter(pk=ada.pk).update(last_name="van der Berg")
+    assert rows(as_ada.get(LIST, {"q": text})) == found
+
+
+def test_filters_narrow(
+    as_ada: Client,
+    ada: User,
+    pat: User,
+    sam: User,
+    north: Warehouse,
+    river: Warehouse,
+    pat_north: WarehouseUserAssignment,
+    pat_river: WarehouseUserAssignment,
+) -> None:
+    pat_river.activate()
+    User.objects.filter(pk=sam.pk).update(last_login="2026-01-01T00:00Z", status="blocked")
+    for query, found in (
+        ({"status": "blocked"}, [sam]),
+        ({"kind": "warehouse"}, [pat, sam]),
+        ({"kind": "office"}, [ada]),
+        ({"assigned": north.pk}, [pat]),
+        ({"standing": north.pk}, []),
+        ({"standing": river.pk}, [pat]),
+        ({"missing": "warehouse"}, [sam]),
+        ({"missing": "sign-in", "kind": "warehouse"}, [pat]),
+        ({"missing": "warehouse", "q": "sam"}, [sam]),
+    ):
+        assert rows(as_ada.get(LIST, query)) == [one.email for one in found], query
+
+
+def test_a_filter_that_is_none_is_refused(as_ada: Client) -> None:
+    assert as_ada.get(LIST, {"assigned": "x"}).status_code == 302
+
+
+@pytest.mark.parametrize("column", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("direction", ["", "-"])
+def test_the_list_sorts_by_each_column_of_the_reference(
+    as_ada: Client, pat: User, sam: User, column: int, direction: str
+) -> None:
+    User.objects.filter(pk=sam.pk).update(status="blocked", last_login="2026-01-01T00:00Z", first_name="zoe")
+    found = rows(as_ada.get(LIST, {"o": f"{direction}{column}"}))
+    assert (found.index(sam.email) > found.index(pat.email)) is (direction == "")
+
+
+@pytest.mark.parametrize("path", [LIST, f"{LIST}?q=p", f"{LIST}?o=-4&missing=sign-in"])
+def test_the_list_costs_the_same_for_any_number_of_people(
+    as_ada: Client, make_user: Callable[..., User], north: Warehouse, path: str, django_assert_num_queries: Any
+) -> None:
+    def load() -> None:
+        with django_assert_num_queries(4):  # session, person, how many, the page
+            assert as_ada.get(path).status_code == 200
+
+    load()
+    for number in range(30):
+        user = make_user(f"p.{number}@example.test", is_warehouse_user=True)
+        WarehouseUserAssignment.objects.set_warehouses(user, add=[north], remove=[])
+    load()
+
+
+def test_no_search_and_no_sort_reads_the_whole_table(as_ada: Client) -> None:
+    """With sequential scans and sorts forbidden, an index serves each: the plans at a million rows."""
+    queries = [
+        *(User.objects.matching(text) for text in ("pat", "pat pi")),
+        *(User.objects.order_by(*order)[:50] for order in (("status", "id"), ("-status", "-id"))),
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = on")
+        for query in queries:
+            assert "Seq Scan" not in query.explain()
+            assert "user_search_" in query.explain() or "user_by_status" in query.explain()
+
+
+def test_beyond_ten_thousand_the_list_asks_to_search(as_ada: Client, pat: User, monkeypatch: Any) -> None:
+    monkeypatch.setattr("users.admin.pages.CappedPaginator.MOST", 1)
+    page = as_ada.get(LIST).content.decode()
+    assert "more than 1 users: search or filter to see the others" in page
+
+
+# --- Create -----------------------------------------------------------------------------------------------------
+NEW = {
+    "email": "new.person@example.test",
+    "first_name": "New",
+    "last_name": "Person",
+    "language": "de_DE",
+    "password1": NEW_PASSWORD,
+    "password2": NEW_PASSWORD,
+}
+
+
+def test_a_warehouse_user_is_created_and_can_sign_in(as_manager: Client) -> None:
+    answer = as_manager.post(f"{LIST}add/", NEW | {"is_warehouse_user": "on", "change_reason": "season"})
+    assert (answer.status_code, answer.url) == (302, LIST)
+    assert told(answer) == ["User was created successfully."]
+    user = User.objects.get(email="new.person@example.test")
+    assert (user.is_warehouse_user, user.status, user.language) == (True, "active", "de_DE")
+    assert user.check_password(NEW_PASSWORD)
+    assert user.events.get().pgh_context["reason"] == "season"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"email": ""}, "email", "This field is required."),
+        ({"email": "no address"}, "email", "Enter a valid email address."),
+        ({"email": "PAT.picker@example.test"}, "email", "User with email “PAT.picker@example.test” already exists."),
+        ({"first_name": "a/b"}, "first_name", "A name must not contain any of : / < >"),
+        ({"last_name": "<b>"}, "last_name", "A name must not contain any of : / < >"),
+        ({"password1": "", "password2": ""}, "password1", "This value should not be blank."),
+        ({"password2": "other-Horse-9!"}, "password2", "The password fields must match."),
+        ({"password1": "Short-7!", "password2": "Short-7!"}, "password1", "at least 12 characters"),
+        ({"language": "fr_FR"}, "language", "Select a valid choice."),
+        ({}, "groups", "Choose at least one group, or make this person a warehouse user."),
+        ({"groups": [0]}, "groups", "Select a valid choice."),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(
+    as_ada: Client, pat: User, changes: dict[str, Any], field: str, words: str, nothing_changes: Any
+) -> None:
+    with nothing_changes():
+        answer = as_ada.post(f"{LIST}add/", NEW | changes)
+    assert words in errors(answer)[field][0]
+    assert 'value="Person"' in answer.content.decode() or "last_name" in changes
+
+
+def test_the_e_mail_of_a_deleted_user_stays_taken(as_ada: Client, pat: User) -> None:
+    User.objects.filter(pk=pat.pk).update(status="deleted")
+    assert "email" in errors(as_ada.post(f"{LIST}add/", NEW | {"email": pat.email, "is_warehouse_user": "on"}))
+
+
+# --- Edit -------------------------------------------------------------------------------------------------------
+def test_an_edit_keeps_the_password_and_the_sessions(as_manager: Client, as_pat: Api, pat: User) -> None:
+    answer = change(as_manager, pat, first_name="Patricia")
+    assert (answer.status_code, told(answer)) == (302, ["User was updated successfully."])
+    pat.refresh_from_db()
+    assert pat.first_name == "Patricia"
+    assert pat.check_password(PASSWORD)
+    assert as_pat.get(ASSIGNMENTS).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"status": "blocked"}, "deactivated in the Back Office"),
+        ({"status": "deleted"}, "deleted in the Back Office"),
+        ({"is_warehouse_user": None, "groups": "auditor"}, "made no longer a warehouse user in the Back Office"),
+        ({"password1": NEW_PASSWORD, "password2": NEW_PASSWORD}, "password changed"),
+    ],
+)
+def test_what_changes_rights_ends_sessions_and_says_why(
+    as_ada: Client, as_pat: Api, pat: User, changes: dict[str, Any], reason: str
+) -> None:
+    if "groups" in changes:
+        changes = changes | {"groups": [group("Auditor").pk]}
+    assert change(as_ada, pat, **changes).status_code == 302
+    assert refusal(as_pat.get(ASSIGNMENTS)) == [INVALID_TOKEN]
+    assert pat.sessions.get().end_reason == reason
+
+
+def test_nobody_switches_their_own_status_or_flag(as_ada: Client, ada: User, pat: User) -> None:
+    answer = change(as_ada, ada, status="blocked", is_warehouse_user="on", first_name="Adele")
+    assert answer.status_code == 302
+    ada.refresh_from_db()
+    assert (ada.status, ada.is_warehouse_user, ada.first_name) == ("active", False, "Adele")
+
+
+@pytest.mark.parametrize("changes", [{"is_superuser": None, "groups": "auditor"}])
+def test_the_last_administrator_keeps_their_rights(
+    as_ada: Client, ada: User, changes: dict[str, Any], nothing_changes: Any
+) -> None:
+    with nothing_changes():
+        answer = change(as_ada, ada, is_superuser=None, groups=[group("Auditor").pk])
+    assert "This is the last active administrator." in str(errors(answer)["__all__"])
+
+
+def test_one_of_two_administrators_may_go(as_ada: Client, ada: User, olive: User) -> None:
+    member(olive, "Administrator")
+    assert change(as_ada, ada, is_superuser=None, groups=[group("Auditor").pk]).status_code == 302
+    assert list(User.objects.administrators()) == [olive]
+
+
+# --- Rights -----------------------------------------------------------------------------------------------------
+def test_a_staff_manager_can_make_no_administrator(as_manager: Client, olive: User, manager: User) -> None:
+    member(olive, "Staff manager")
+    for target in (olive, manager):
+        sent = {"groups": [group("Administrator").pk], "is_superuser": "on", "user_permissions": [1]}
+        assert "groups" in errors(change(as_manager, target, **sent))
+        assert change(as_manager, target, is_superuser="on").status_code == 302
+        target.refresh_from_db()
+        assert not target.is_superuser
+        assert [one.name for one in target.groups.all()] == ["Staff manager"]
+        assert not target.user_permissions.exists()
+    made = as_manager.post(f"{LIST}add/", NEW | {"groups": [group("Administrator").pk]})
+    assert "groups" in errors(made)
+
+
+def test_an_administrator_who_is_no_superuser_makes_no_superuser(olive: User, pat: User) -> None:
+    as_olive = signed_in(member(olive, "Administrator"))
+    assert 'name="is_superuser"' not in as_olive.get(f"{LIST}{pat.pk}/change/").content.decode()
+    change(as_olive, pat, is_superuser="on")
+    pat.refresh_from_db()
+    assert not pat.is_superuser
+
+
+def test_what_a_staff_manager_may_not_give_they_do_not_take(as_manager: Client, olive: User) -> None:
+    member(olive, "Warehouse manager")
+    page = as_manager.get(f"{LIST}{olive.pk}/change/").content.decode()
+    assert "Also a member of Warehouse manager, which only an administrator may change." in page
+    assert change(as_manager, olive, groups=[group("Staff manager").pk]).status_code == 302
+    assert {one.name for one in olive.groups.all()} == {"Staff manager", "Warehouse manager"}
+
+
+@pytest.mark.parametrize("above", ["superuser", "Administrator"])
+def test_a_staff_manager_changes_no_administrator(
+    as_manager: Client, make_user: Callable[..., User], ada: User, above: str, nothing_changes: Any
+) -> None:
+    boss = make_user("boss.above@example.test", is_superuser=above == "superuser")
+    if above != "superuser":
+        member(boss, above)
+    page = as_manager.get(f"{LIST}{boss.pk}/change/").content.decode()
+    assert "password1" not in page
+    with nothing_changes():
+        sent = change(as_manager, boss, first_name="X", password1=NEW_PASSWORD, password2=NEW_PASSWORD)
+        assert sent.status_code == 403
+        why = "Only an administrator may change an administrator, and only a superuser a superuser."
+        assert told(switch(as_manager, boss, "deactivate")) == [f"User was not deactivated. {why}"]
+        assert told(as_manager.post(f"{LIST}{boss.pk}/delete/")) == [f"User was not deleted. {why}"]
+        assert any(why in words for words in told(bulk(as_manager, "deactivate", boss)))
+    assert boss.check_password(PASSWORD)
+
+
+def test_an_auditor_reads_and_changes_nothing(olive: User, pat: User, nothing_changes: Any) -> None:
+    as_auditor = signed_in(member(olive, "Auditor"))
+    page = as_auditor.get(LIST).content.decode()
+    assert pat.email in page
+    assert "switch/deactivate" not in page
+    assert as_auditor.get(f"{LIST}{pat.pk}/change/").status_code == 200
+    with nothing_changes():
+        for path in ("change/", "delete/", "switch/deactivate/", "sign-out/"):
+            assert as_auditor.post(f"{LIST}{pat.pk}/{path}").status_code == 403
+        for name in ("activate", "make-warehouse-user", "assign-warehouses", "end-sessions"):
+            assert as_auditor.post(f"{LIST}bulk/{name}/", {"people": pat.pk}).status_code == 403
+        assert as_auditor.post(f"{LIST}add/", NEW).status_code == 403
+
+
+# --- Activate, deactivate, delete -------------------------------------------------------------------------------
+def test_a_user_is_deactivated_and_activated_with_one_click(as_manager: Client, as_pat: Api, pat: User) -> None:
+    answer = as_manager.post(f"{LIST}{pat.pk}/switch/deactivate/?q=pat")
+    assert (answer.url, told(answer)) == (f"{LIST}?q=pat", ["User was deactivated successfully."])
+    assert refusal(as_pat.get(ASSIGNMENTS)) == [INVALID_TOKEN]
+    assert told(switch(as_manager, pat, "activate")) == ["User was activated successfully."]
+    pat.refresh_from_db()
+    assert pat.is_active
+
+
+def test_a_switch_needs_a_post_with_a_csrf_token(ada: User, pat: User, nothing_changes: Any) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(ada, backend="django.contrib.auth.backends.ModelBackend")
+    path = f"{LIST}{pat.pk}/switch/deactivate/"
+    with nothing_changes():
+        assert strict.post(path).status_code == 403
+        assert strict.get(path).status_code == 405
+
+
+def test_nobody_deactivates_or_deletes_themselves(as_ada: Client, ada: User, nothing_changes: Any) -> None:
+    why = "You cannot do this to yourself. Ask a colleague."
+    with nothing_changes():
+        assert told(switch(as_ada, ada, "deactivate")) == [f"User was not deactivated. {why}"]
+        assert why in as_ada.get(f"{LIST}{ada.pk}/delete/").content.decode()
+        assert told(as_ada.post(f"{LIST}{ada.pk}/delete/")) == [f"User was not deleted. {why}"]
+
+
+def test_deleting_says_what_ends_and_keeps_the_rest(
+    as_manager: Client, as_pat: Api, pat: User, pat_north: WarehouseUserAssignment
+) -> None:
+    pat_north.activate()
+    as_pat.post("/warehouse-tokens")
+    page = unescape(as_manager.get(f"{LIST}{pat.pk}/delete/").content.decode())
+    for words in ("Delete User", "You are trying to delete user:", "1 open session<", "1 warehouse token<"):
+        assert words in page, words
+    assert "Kept for the history: the user and 1 assignment." in page
+    answer = as_manager.post(f"{LIST}{pat.pk}/delete/", {"change_reason": "left"})
+    assert (answer.url, told(answer)) == (LIST, ["User was deleted successfully."])
+    pat.refresh_from_db()
+    assert pat.is_deleted
+    assert refusal(as_pat.get(ASSIGNMENTS)) == [INVALID_TOKEN]
+    assert pat.sessions.get().end_reason == "deleted in the Back Office"
+    assert pat.assignments.count() == 1  # type: ignore[attr-defined]
+    assert pat.events.latest("pgh_id").pgh_context["reason"] == "left"  # type: ignore[attr-defined]
+
+
+def test_a_deleted_person_is_brought_back_on_their_page_only(as_ada: Client, pat: User) -> None:
+    User.objects.filter(pk=pat.pk).update(status="deleted")
+    assert "deleted" in told(switch(as_ada, pat, "activate"))[0]
+    pat.refresh_from_db()
+    assert pat.is_deleted
+    assert change(as_ada, pat, status="active").status_code == 302
+    pat.refresh_from_db()
+    assert pat.is_active
+
+
+@pytest.mark.parametrize("change_", [DEACTIVATE, DELETE, MAKE_WAREHOUSE_USER])
+def test_the_last_administrator_is_safe_at_the_door_itself(
+    ada: User, make_user: Callable[..., User], change_: Any, nothing_changes: Any
+) -> None:
+    outsider = make_user("root.outside@example.test", is_superuser=True, status="blocked")
+    with nothing_changes(), pytest.raises(LastAdministratorError):
+        change_.apply([ada.pk], outsider)
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_two_administrators_who_remove_each_other_at_once_leave_one(make_user: Callable[..., User]) -> None:
+    first, second = (make_user(f"{name}.admin@example.test", is_superuser=True) for name in ("ann", "bob"))
+    barrier = Barrier(2)
+    refused: list[Exception] = []
+
+    def remove(target: User, by: User) -> None:
+        barrier.wait()
+        try:
+            DEACTIVATE.apply([target.pk], by)
+        except LastAdministratorError as problem:
+            refused.append(problem)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=remove, args=pair) for pair in ((first, second), (second, first))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 1
+    assert User.objects.administrators().count() == 1
+
+
+# --- Many at once -----------------------------------------------------------------------------------------------
+def test_a_bulk_change_asks_first_and_says_who_is_left_out(
+    as_ada: Client, ada: User, pat: User, sam: User, as_pat: Api, olive: User, nothing_changes: Any
+) -> None:
+    User.objects.filter(pk=sam.pk).update(status="deleted")
+    User.objects.filter(pk=olive.pk).update(status="blocked")
+    chosen = {"action": "deactivate", "_selected_action": [ada.pk, pat.pk, sam.pk, olive.pk], "index": 0}
+    with nothing_changes():
+        page = unescape(as_ada.post(f"{LIST}?status=all", chosen).content.decode())
+    for words in (
+        "Deactivate: 1 user",
+        "Pat Picker (pat.picker@example.test)",
+        "1 open session will end.",
+        "You cannot do this to yourself.",
+        "This user is deleted.",
+        "Nothing to do",
+    ):
+        assert words in page, words
+
+
+def test_a_bulk_change_is_done_in_one_go_and_counted(
+    as_ada: Client, ada: User, pat: User, sam: User, as_pat: Api
+) -> None:
+    answer = bulk(as_ada, "deactivate", ada, pat, sam, change_reason="season over")
+    assert told(answer)[:2] == [
+        "2 users were deactivated. 1 session was ended.",
+        "1 left as is: You cannot do this to yourself. Ask a colleague.",
+    ]
+    assert set(User.objects.filter(status="blocked")) == {pat, sam}
+    assert refusal(as_pat.get(ASSIGNMENTS)) == [INVALID_TOKEN]
+    assert pat.events.latest("pgh_id").pgh_context["reason"] == "season over"  # type: ignore[attr-defined]
+
+
+def test_the_flag_is_switched_for_many(as_ada: Client, olive: User, pat: User) -> None:
+    assert told(bulk(as_ada, "make-warehouse-user", olive))[0] == "1 user is a warehouse user now."
+    told_then = told(bulk(as_ada, "unmake-warehouse-user", olive, pat))
+    assert told_then[0] == "2 users are no longer warehouse users."
+    assert not User.objects.filter(is_warehouse_user=True).exists()
+
+
+def test_warehouses_are_assigned_to_many(
+    as_manager: Client, pat: User, sam: User, olive: User, north: Warehouse, river: Warehouse, pat_north: Any
+) -> None:
+    member(olive, "Auditor")
+    answer = bulk(as_manager, "assign-warehouses", pat, sam, olive, warehouses=[north.pk, river.pk])
+    assert told(answer)[0] == "2 users now have these warehouses. 3 new assignments."
+    assert "Only warehouse users can be assigned to warehouses." in told(answer)[1]
+    assert WarehouseUserAssignment.objects.count() == 4
+    assert not WarehouseUserAssignment.objects.filter(is_active=True).exists()
+
+
+def test_assigning_without_a_warehouse_asks_again(as_manager: Client, pat: User, nothing_changes: Any) -> None:
+    with nothing_changes():
+        answer = bulk(as_manager, "assign-warehouses", pat)
+    assert "This field is required." in answer.content.decode()
+    assert answer.context["people"] == str(pat.pk)
+
+
+def test_sessions_of_many_are_ended(as_manager: Client, as_pat: Api, pat: User, sam: User) -> None:
+    assert told(bulk(as_manager, "end-sessions", pat, sam))[0] == "2 users were signed out. 1 session was ended."
+    assert refusal(as_pat.get(ASSIGNMENTS)) == [INVALID_TOKEN]
+
+
+def test_all_that_match_a_search_can_be_chosen(
+    as_ada: Client, make_user: Callable[..., User], pat: User, django_assert_num_queries: Any
+) -> None:
+    people = [make_user(f"many.n{n}@example.test", is_warehouse_user=True) for n in range(60)]
+    chosen = {"action": "deactivate", "select_across": "1", "_selected_action": [people[0].pk], "index": 0}
+    asked = as_ada.post(f"{LIST}?q=many", chosen)
+    assert asked.context["title"] == "Deactivate: 60 users"
+    assert "and 40 more" in asked.content.decode()
+    answer = as_ada.post(f"{LIST}bulk/deactivate/", {"people": asked.context["people"], "back": "q=many"})
+    assert (answer.url, told(answer)[0]) == (f"{LIST}?q=many", "60 users were deactivated.")
+    assert User.objects.filter(status="blocked").count() == 60
+
+
+def test_more_than_can_be_looked_at_are_refused(
+    as_ada: Client, pat: User, sam: User, monkeypatch: Any, nothing_changes: Any
+) -> None:
+    monkeypatch.setattr("users.admin.bulk.MOST_PEOPLE", 1)
+    chosen = {"action": "deactivate", "select_across": "1", "_selected_action": [pat.pk], "index": 0}
+    with nothing_changes():
+        answer = as_ada.post(LIST, chosen)
+    assert told(answer) == ["Choose at most 1 users: search or filter first."]
+
+
+def test_an_e_mail_or_name_is_text_everywhere(as_ada: Client, pat: User) -> None:
+    User.objects.filter(pk=pat.pk).update(first_name="<img src=x onerror=alert(1)>")
+    for path in ("", f"{pat.pk}/change/", f"{pat.pk}/delete/"):
+        assert "<img src=x" not in as_ada.get(f"{LIST}{path}").content.decode()
+    asked = as_ada.post(LIST, {"action": "deactivate", "_selected_action": [pat.pk], "index": 0})
+    assert "<img src=x" not in asked.content.decode()

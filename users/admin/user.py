@@ -1,0 +1,297 @@
+"""People in the Back Office: who there is, where they stand, and what they may do (contract 5.1 to 5.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import F
+from django.db.models.functions import Lower
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils.html import format_html_join
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from config.history_admin import HistoryAdminMixin
+from spreadsheets.admin import SheetAdminMixin
+from users.admin.bulk import BulkMixin
+from users.admin.buttons import button, link
+from users.admin.filters import AssignedFilter, GapFilter, KindFilter, StandingFilter, StatusFilter
+from users.admin.pages import CappedPaginator, IndexedChangeList
+from users.forms import ReasonForm, UserForm
+from users.models import User
+from users.resources import UserResource
+from users.switches import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, LeftOut, Switch, why_signed_out
+
+#: What the Back Office says after a switch, and after one refused (contract 5.3).
+_TOLD = {
+    ACTIVATE: (_("User was activated successfully."), _("User was not activated.")),
+    DEACTIVATE: (_("User was deactivated successfully."), _("User was not deactivated.")),
+    DELETE: (_("User was deleted successfully."), _("User was not deleted.")),
+}
+
+
+@admin.register(User)
+class UserAdmin(SheetAdminMixin, BulkMixin, HistoryAdminMixin, ModelAdmin):
+    """Create and edit people. Rules live in `users.switches` and `users.forms`."""
+
+    sheet = UserResource
+
+    form = UserForm
+    list_display_links = ("email_",)
+    list_filter = (StatusFilter, KindFilter, AssignedFilter, StandingFilter, GapFilter)
+    list_filter_submit = True
+    list_per_page = 50
+    show_full_result_count = False
+    paginator = CappedPaginator
+    ordering = (Lower("email"),)
+    search_fields = ("email", "first_name", "last_name")
+    search_help_text = _("Finds e-mail, first name and last name by their beginnings: “pat pi” finds Pat Picker.")
+    readonly_fields = ("last_login_",)
+
+    class Media:
+        css = {"all": ("users/people.css",)}
+
+    # --- The list ----------------------------------------------------------------------------------------------
+    def get_list_display(self, request: HttpRequest) -> Any:
+        columns = ("email_", "first_name_", "last_name_", "last_login_", "status_", "standing_in", "assigned")
+        return (*columns, self._buttons_column(request))
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        people = super().get_queryset(request).with_rank()
+        name = request.resolver_match.url_name if request.resolver_match else ""
+        if name == "autocomplete":
+            return people.listed()
+        return people.with_whereabouts() if name == "users_user_changelist" else people
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        return queryset.matching(search_term), False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return IndexedChangeList
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {"title": _("Users"), **(extra_context or {})})
+
+    @display(description=_("E-mail"), ordering=Lower("email"))
+    def email_(self, obj: User) -> str:
+        return obj.email
+
+    @display(description=_("First Name"), ordering=Lower("first_name"))
+    def first_name_(self, obj: User) -> str:
+        return obj.first_name
+
+    @display(description=_("Last Name"), ordering=Lower("last_name"))
+    def last_name_(self, obj: User) -> str:
+        return obj.last_name
+
+    @display(description=_("Last Login"), ordering=F("last_login").asc(nulls_first=True), empty_value=_("N/A"))
+    def last_login_(self, obj: User) -> Any:
+        return obj.last_login
+
+    @display(description=_("Status"), ordering="status", label={"active": "success", "blocked": "danger"})
+    def status_(self, obj: User) -> tuple[str, str]:
+        return obj.status, obj.get_status_display()
+
+    @display(description=_("Stands in"))
+    def standing_in(self, obj: Any) -> Any:
+        return obj.standing_in
+
+    @display(description=_("Warehouses"))
+    def assigned(self, obj: Any) -> Any:
+        return obj.assigned if obj.is_warehouse_user or obj.assigned else ""
+
+    def _buttons_column(self, request: HttpRequest) -> Any:
+        @display(description=_("Actions"))
+        def actions_column(obj: User) -> Any:
+            return format_html_join(" ", "{}", ((made,) for made in self._buttons(request, obj)))
+
+        return actions_column
+
+    def _buttons(self, request: HttpRequest, obj: User) -> list[Any]:
+        """In the order of contract 5.1."""
+        found = []
+        if assign := assign_url(request, obj):
+            found.append(link(_("Assign Warehouses"), obj.email, assign))
+        if self.has_change_permission(request, obj):
+            query = request.GET.urlencode()
+            switch = ACTIVATE if obj.status == User.Status.BLOCKED else DEACTIVATE
+            url = reverse("admin:users_user_switch", args=[obj.pk, switch.name]) + (f"?{query}" if query else "")
+            found.append(link(_("Edit"), obj.email, reverse("admin:users_user_change", args=[obj.pk])))
+            if not obj.is_deleted:
+                found.append(button(switch.title, obj.email, action=url))
+        if self.has_delete_permission(request, obj) and not obj.is_deleted:
+            found.append(link(_("Delete"), obj.email, reverse("admin:users_user_delete", args=[obj.pk]), danger=True))
+        return found
+
+    # --- The page of one person --------------------------------------------------------------------------------
+    def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        return type(form.__name__, (form,), {"actor": request.user})
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        person = ("email", "first_name", "last_name", "language")
+        rights: tuple[str, ...] = ("groups",)
+        if request.user.is_superuser:  # type: ignore[union-attr]
+            rights = ("groups", "is_superuser")
+        edited = () if obj is None else ("status", "last_login_")
+        writable = self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj)
+        found = [
+            (_("General Information"), {"fields": (*person, *edited)}),
+            (_("Warehouse user"), {"fields": ("is_warehouse_user",)}),
+            (_("Rights in the Back Office"), {"fields": rights}),
+        ]
+        if writable:
+            found.insert(1, (_("Password"), {"fields": ("password1", "password2")}))
+            found.append((_("History"), {"fields": ("change_reason",)}))
+        return found
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"language": request.user.language, **super().get_changeform_initial_data(request)}  # type: ignore
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        return super().add_view(request, form_url, {"title": _("Create new User"), **(extra_context or {})})
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        if person := kwargs.get("obj"):
+            name = f"{person.first_name} {person.last_name}"
+            edits = self.has_change_permission(request, person)
+            title = _now("Edit User: %(name)s") if edits else _now("User: %(name)s")
+            context |= {"title": title % {"name": name}, "subtitle": None, **self._of(request, person)}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _of(self, request: HttpRequest, person: User) -> dict[str, Any]:
+        """What stands above the form: where to go from here, and who is signed in."""
+        live = person.sessions.live()
+        sees_sessions = request.user.has_perm("users.view_session")  # type: ignore[union-attr]
+        return {
+            "assign_url": assign_url(request, person),
+            "open_sessions": live.count() if sees_sessions else 0,
+            "sees_sessions": sees_sessions,
+            "may_end_sessions": self.has_end_sessions_permission(request),
+        }
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """What takes or gives rights signs the person out."""
+        super().save_model(request, obj, form, change)
+        if change and (reason := why_signed_out(form.changed_data, obj)):
+            obj.end_sessions(reason)
+
+    def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
+        self.message_user(request, _("User was created successfully."), messages.SUCCESS)
+        return self.response_post_save_add(request, obj)
+
+    def response_change(self, request: HttpRequest, obj: User) -> HttpResponse:
+        self.message_user(request, _("User was updated successfully."), messages.SUCCESS)
+        return self.response_post_save_change(request, obj)
+
+    # --- One click, or two -------------------------------------------------------------------------------------
+    def get_urls(self) -> list[URLPattern]:
+        guard = self.admin_site.admin_view
+        return [
+            *self.bulk_urls(),
+            path("<int:pk>/switch/<str:name>/", guard(self.switch_view), name="users_user_switch"),
+            path("<int:pk>/sign-out/", guard(self.sign_out_view), name="users_user_sign_out"),
+            *super().get_urls(),
+        ]
+
+    def switch_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
+        """Activates or deactivates one person, and goes back to the list as it was."""
+        switch = {change.name: change for change in (ACTIVATE, DEACTIVATE)}.get(name)
+        if switch is None:
+            raise Http404
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        person = self._person(request, pk)
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        self._switch(request, switch, person)
+        return self._to_list(request)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Asks, saying what will end; then deletes softly."""
+        person = self._person(request, unquote(object_id))
+        if not self.has_delete_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            self._switch(request, DELETE, person)
+            return self._to_list(request)
+        live = person.sessions.live()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Delete User"),
+            "opts": self.opts,
+            "media": self.media,
+            "person": person,
+            "refusal": DELETE.refusal(person, request.user),  # type: ignore[arg-type]
+            "sessions": live.count(),
+            "tokens": live.holding_tokens(),
+            "assignments": person.assignments.count(),  # type: ignore[attr-defined]
+            "form": ReasonForm(),
+        }
+        return TemplateResponse(request, "admin/users/delete.html", context)
+
+    def sign_out_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ends every session of one person."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_end_sessions_permission(request):
+            raise PermissionDenied
+        ended = END_SESSIONS.apply([self._person(request, pk).pk], request.user).counted  # type: ignore[arg-type]
+        told = ngettext("%(count)d session was ended.", "%(count)d sessions were ended.", ended) % {"count": ended}
+        self.message_user(request, told, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:users_user_change", args=[pk]))
+
+    def _switch(self, request: HttpRequest, switch: Switch, person: User) -> None:
+        done, undone = _TOLD[switch]
+        try:
+            outcome = switch.apply([person.pk], request.user)  # type: ignore[arg-type]
+            why = next((LeftOut(reason).label for reason in outcome.left_out), "")
+        except ValidationError as refusal:
+            why = " ".join(refusal.messages)
+        if why:
+            self.message_user(request, f"{undone} {why}", messages.ERROR)
+        else:
+            self.message_user(request, done, messages.SUCCESS)
+
+    def _person(self, request: HttpRequest, pk: Any) -> User:
+        if (person := self.get_object(request, str(pk))) is None:
+            raise Http404
+        return person
+
+    def _to_list(self, request: HttpRequest) -> HttpResponse:
+        query = request.GET.urlencode()
+        return HttpResponseRedirect(reverse("admin:users_user_changelist") + (f"?{query}" if query else ""))
+
+    # --- Who may -----------------------------------------------------------------------------------------------
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody edits who stands above them."""
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or obj.may_be_changed_by(request.user))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or obj.may_be_changed_by(request.user))
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """People are deleted one by one, with a look at what that ends."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+
+def assign_url(request: HttpRequest, person: User) -> str:
+    """Where this person's warehouses are assigned, for whoever may see that; "" when there is nothing to assign."""
+    if not (person.may_be_assigned and request.user.has_perm("assignments.view_warehouseuserassignment")):  # type: ignore
+        return ""
+    try:
+        return reverse("admin:assignments_assign_warehouses", args=[person.uuid])
+    except NoReverseMatch:
+        return ""

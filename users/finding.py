@@ -1,0 +1,92 @@
+"""The questions that Back Office lists ask about people and sessions, each with a name and an index behind it.
+
+What `assignments` knows is reached through relations only: nothing here imports it.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import and_
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.db import models
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from users.roles import ADMINISTRATOR
+
+#: What a search looks at; each has an index for "begins with" (migration 0006).
+SEARCHED = ("email", "first_name", "last_name")
+
+
+def _begins(text: str) -> Q:
+    return reduce(Q.__or__, (Q(**{f"{field}_lower__startswith": text}) for field in SEARCHED))
+
+
+class FindingPeople(models.QuerySet):
+    def matching(self, text: str) -> Any:
+        """Whose e-mail or names begin with the text, or with each of its words. No word matches from its middle."""
+        words = text.lower().split()
+        if not words:
+            return self
+        people = self.alias(**{f"{field}_lower": Lower(field) for field in SEARCHED})
+        wanted = reduce(and_, map(_begins, words))
+        return people.filter(wanted if len(words) == 1 else wanted | _begins(" ".join(words)))
+
+    def with_whereabouts(self) -> Any:
+        """Adds `standing_in`, the name of the warehouse they stand in now, and `assigned`, how many they have."""
+        this_person = self.model._default_manager.filter(pk=OuterRef("pk")).order_by()
+        standing = this_person.filter(assignments__is_active=True).values("assignments__warehouse__name")
+        assigned = this_person.values("pk").annotate(number=Count("assignments")).values("number")
+        return self.annotate(standing_in=Subquery(standing), assigned=Subquery(assigned))
+
+    def with_rank(self) -> Any:
+        """Spares `User.rank` its query."""
+        return self.annotate(is_in_administrators=Exists(Group.objects.filter(user=OuterRef("pk"), name=ADMINISTRATOR)))
+
+    def assigned_to(self, warehouse_id: int) -> Any:
+        return self.filter(assignments__warehouse=warehouse_id)
+
+    def standing_in_warehouse(self, warehouse_id: int) -> Any:
+        """Whose active assignment is to this warehouse."""
+        return self.filter(assignments__warehouse=warehouse_id, assignments__is_active=True)
+
+    def without_warehouse(self) -> Any:
+        """Warehouse users to whom no warehouse is assigned, so that they cannot work."""
+        assignments = self.model._meta.get_field("assignments").related_model
+        theirs = assignments._default_manager.filter(user=OuterRef("pk")).order_by()
+        return self.filter(~Exists(theirs), is_warehouse_user=True)
+
+    def never_signed_in(self) -> Any:
+        return self.filter(last_login=None)
+
+    def administrators(self) -> Any:
+        """Who can still give rights to others: active superusers and members of the group Administrator."""
+        superusers = self.model._default_manager.filter(is_superuser=True).order_by().values("pk")
+        members = self.model.groups.through.objects.filter(group__name=ADMINISTRATOR).values("user_id")
+        return self.filter(pk__in=superusers.union(members), status="active", is_warehouse_user=False)
+
+
+class FindingSessions(models.QuerySet):
+    def ended(self) -> Any:
+        """Ended by somebody, or expired."""
+        return self.filter(Q(ended_at__isnull=False) | Q(expires_at__lte=timezone.now()))
+
+    def of_people_matching(self, text: str) -> Any:
+        """Whose person's e-mail or names begin with the words of the text."""
+        people = self.model._meta.get_field("user").related_model._default_manager.matching(text)
+        return self.filter(user__in=people.order_by().values("pk"))
+
+    def with_warehouse(self) -> Any:
+        """Adds `warehouse`, for which a warehouse token is out and holds, or None."""
+        of_this = self.model.warehouse_grants.rel.related_model._default_manager.holding().filter(
+            session=OuterRef("pk")
+        )
+        return self.annotate(warehouse=Subquery(of_this.order_by().values("assignment__warehouse__name")[:1]))
+
+    def holding_tokens(self) -> int:
+        """How many warehouse tokens are out and hold for these sessions."""
+        grants = self.model.warehouse_grants.rel.related_model._default_manager.holding()
+        return grants.filter(session__in=self.order_by().values("pk")).count()
