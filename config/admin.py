@@ -26,6 +26,10 @@ class BackOffice(UnfoldAdminSite):
         user: Any = request.user
         return user.is_staff and (not settings.REQUIRE_TWO_FACTOR or user.is_verified())
 
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Unfold's, but for the palette, which Unfold would write into each page."""
+        return super().each_context(request) | {"colors": None}
+
     def register(self, models: Any, admin_class: Any = None, **options: Any) -> None:
         """Leaves out the second factor's own pages, which would show everybody's secrets."""
         listed = models if isinstance(models, Iterable) else [models]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -36,30 +37,12 @@ UNFOLD: dict[str, Any] = {
             {"title": _("Two-factor sign-in"), "link": reverse_lazy("admin_two_factor")},
         ]
     },
-    # Tailwind's blue: white on 600 and 600 on white both have a contrast of more than 5 to 1, 500 on 900 more than 4.5.
-    "COLORS": {
-        "primary": {
-            "50": "#eff6ff",
-            "100": "#dbeafe",
-            "200": "#bfdbfe",
-            "300": "#93c5fd",
-            "400": "#60a5fa",
-            "500": "#60a5fa",
-            "600": "#2563eb",
-            "700": "#1d4ed8",
-            "800": "#1e40af",
-            "900": "#1e3a8a",
-            "950": "#172554",
-        },
-        "font": {
-            "subtle-light": "var(--color-base-600)",
-            "subtle-dark": "var(--color-base-300)",
-            "default-light": "var(--color-base-700)",
-            "default-dark": "var(--color-base-200)",
-            "important-light": "var(--color-base-900)",
-            "important-dark": "var(--color-base-100)",
-        },
-    },
+    # The palette is in config/static/config/palette.css: a page of its own may carry no style (`config.policy`).
+    "STYLES": [lambda request: static("config/palette.css")],
+    "SCRIPTS": [lambda request: static("config/policy.js")],
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("config/icon.svg")},
+    ],
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,
@@ -80,7 +63,10 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Work"),
                 "items": [
                     _entry(
-                        _("Warehouses"), "warehouse", "admin:warehouses_warehouse_changelist", "warehouses.view_warehouse"
+                        _("Warehouses"),
+                        "warehouse",
+                        "admin:warehouses_warehouse_changelist",
+                        "warehouses.view_warehouse",
                     ),
                     _entry(
                         _("Assignments"),
