@@ -69,7 +69,7 @@ def test_history_can_be_neither_changed_nor_deleted(pat_north: WarehouseUserAssi
 def test_a_reason_given_in_the_back_office_is_kept(olive: User, north: Any, client: Client) -> None:
     User.objects.filter(pk=olive.pk).update(is_superuser=True)
     assert client.post("/admin/login/", {"username": olive.email, "password": PASSWORD}).status_code == 302
-    form = {"name": "North Dock 2", "is_active": "on", "note": "", "change_reason": "renamed by the city"}
+    form = {"name": "North Dock 2", "is_active": "True", "note": "", "change_reason": "renamed by the city"}
     assert client.post(f"/admin/warehouses/warehouse/{north.pk}/change/", form).status_code == 302
     context = north.events.latest("pgh_id").pgh_context
     assert (context["user"], context["client"], context["reason"]) == (olive.pk, "back-office", "renamed by the city")

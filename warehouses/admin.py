@@ -1,13 +1,211 @@
-from django.contrib import admin
-from unfold.admin import ModelAdmin
+"""The Back Office's pages about warehouses (contract 5.5)."""
 
-from config.history_admin import HistoryAdminMixin
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import ProtectedError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from config.history_admin import HistoryAdminMixin, ReasonFormMixin
+from warehouses.forms import DeleteForm, WarehouseForm, named
 from warehouses.models import Warehouse
+
+_IS_ACTIVE = _("Status")
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """Active or not, in the words of the list."""
+
+    title = _IS_ACTIVE
+    parameter_name = "is_active"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("1", _("Active")), ("0", _("Inactive"))]
+
+    def queryset(self, request: HttpRequest, warehouses: Any) -> Any:
+        return warehouses.filter(is_active=self.value() == "1") if self.value() in {"0", "1"} else warehouses
 
 
 @admin.register(Warehouse)
 class WarehouseAdmin(HistoryAdminMixin, ModelAdmin):
-    list_display = ("id", "name", "is_active")
-    list_filter = ("is_active",)
-    search_fields = ("name",)
+    """List, create, edit, view and delete. One with assignments is never deleted by accident."""
+
+    form = WarehouseForm
+    list_display = ("number", "name", "status", "assigned", "standing")
+    list_display_links = ("number", "name")
+    list_filter = (StatusFilter,)
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("name", "=id")
+    search_help_text = _("Search by name or ID")
+    actions = None
+    actions_list = ("create",)
+    show_add_link = False
+    actions_row = ("view_row", "edit_row", "people_row")
+    actions_detail = ("view_row", "people_row")
     readonly_fields = ("uuid",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).with_people()
+
+    # --- The list -----------------------------------------------------------------------------------------------
+    @display(description=_("Warehouse ID"), ordering="id")
+    def number(self, warehouse: Any) -> str:
+        return str(warehouse.pk)
+
+    @display(description=_IS_ACTIVE, ordering="is_active", label={True: "success", False: "warning"})
+    def status(self, warehouse: Any) -> tuple[bool, Any]:
+        return warehouse.is_active, _("Active") if warehouse.is_active else _("Inactive")
+
+    @display(description=_("People assigned"))
+    def assigned(self, warehouse: Any) -> int:
+        return warehouse.assigned
+
+    @display(description=_("Standing here now"))
+    def standing(self, warehouse: Any) -> int:
+        return warehouse.standing
+
+    # --- Ways to other pages ------------------------------------------------------------------------------------
+    @action(description=_("Create Warehouse"), url_path="create", icon="add", permissions=["add"])
+    def create(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:warehouses_warehouse_add"))
+
+    @action(description=_("View"), url_path="view", icon="visibility", permissions=["view"])
+    def view_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The page `View Warehouse`: what there is to know, and nothing to change by mistake."""
+        warehouse = self.get_object(request, object_id)
+        if warehouse is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("View Warehouse: %(name)s") % {"name": warehouse.name},
+            "opts": self.opts,
+            "warehouse": warehouse,
+            "names": named(warehouse, warehouse.standing),
+            "people_url": _people_url(warehouse),
+            "may_change": self.has_change_permission(request, warehouse),
+            "may_delete": self.has_delete_permission(request, warehouse),
+        }
+        return TemplateResponse(request, "admin/warehouses/view.html", context)
+
+    @action(description=_("Edit"), url_path="edit", icon="edit", permissions=["change"])
+    def edit_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:warehouses_warehouse_change", args=[object_id]))
+
+    @action(
+        description=_("People"),
+        url_path="people",
+        icon="groups",
+        permissions=["people"],
+    )
+    def people_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The mirror of "Assign warehouses": who is assigned here."""
+        warehouse = self.get_object(request, object_id)
+        if warehouse is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return HttpResponseRedirect(_people_url(warehouse))
+
+    def has_people_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("assignments.view_warehouseuserassignment")
+
+    # --- Create and edit ----------------------------------------------------------------------------------------
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The confirmation is asked for only where the answers need one."""
+        asks = request.method == "POST" and obj is not None and request.POST.get("is_active") == "False"
+        fields = ["name", "is_active", *(["confirmed"] if asks else []), "note", "change_reason"]
+        if not self.has_change_permission(request, obj) and obj is not None:
+            fields = ["name", "is_active", "note"]
+        return ((None, {"fields": (*fields, "uuid") if obj else fields}),)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """One button, `Save`, which leads to the list."""
+        context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
+        warehouse = context["original"]
+        context["title"] = _title(warehouse, may_change=self.has_change_permission(request, warehouse))
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        if "_popup" in request.POST:  # from the form of something else, which goes on with the new one
+            return super().response_add(request, obj, post_url_continue)
+        self.message_user(request, gettext("Warehouse has been successfully saved"), messages.SUCCESS)
+        return self.response_post_save_add(request, obj)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        if "_popup" in request.POST:
+            return super().response_change(request, obj)
+        self.message_user(request, gettext("Warehouse has been successfully updated"), messages.SUCCESS)
+        return self.response_post_save_change(request, obj)
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        self.message_user(
+            request, gettext("There is no warehouse with the ID “%(id)s”.") % {"id": object_id}, messages.ERROR
+        )
+        return HttpResponseRedirect(reverse("admin:warehouses_warehouse_changelist"))
+
+    # --- Delete -------------------------------------------------------------------------------------------------
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """With nobody assigned, one click. Else the page explains, and deletes all only for the typed name."""
+        warehouse = self.get_object(request, object_id)
+        if warehouse is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if not self.has_delete_permission(request, warehouse):
+            raise PermissionDenied
+        form = _delete_form(request, warehouse)
+        if request.method == "POST" and form is not None and form.is_valid():
+            return self._deleted(request, warehouse, with_assignments="name" in form.fields)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Delete warehouse: %(name)s") % {"name": warehouse.name},
+            "opts": self.opts,
+            "warehouse": warehouse,
+            "names": named(warehouse, warehouse.standing),
+            "form": form,
+            "people_url": _people_url(warehouse),
+            "may_change": self.has_change_permission(request, warehouse),
+        }
+        return TemplateResponse(request, "admin/warehouses/delete.html", context)
+
+    def _deleted(self, request: HttpRequest, warehouse: Any, *, with_assignments: bool) -> HttpResponse:
+        try:
+            people = warehouse.remove(with_assignments=with_assignments)
+        except ProtectedError:
+            message = gettext("Meanwhile somebody was assigned to this warehouse. Nothing was deleted.")
+            self.message_user(request, message, messages.ERROR)
+            return HttpResponseRedirect(request.path)
+        told = {"name": warehouse.name, "people": people}
+        message = ngettext(
+            "Warehouse “%(name)s” was deleted, and %(people)s assignment to it.",
+            "Warehouse “%(name)s” was deleted, and %(people)s assignments to it.",
+            people,
+        )
+        self.message_user(request, message % told, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:warehouses_warehouse_changelist"))
+
+
+def _delete_form(request: HttpRequest, warehouse: Any) -> Any:
+    """What to fill in before a deletion; None for somebody who may not delete what hangs on it."""
+    if not warehouse.assigned:
+        return ReasonFormMixin(request.POST or None)
+    if not request.user.has_perm("assignments.delete_warehouseuserassignment"):
+        return None
+    return DeleteForm(request.POST or None, warehouse=warehouse)
+
+
+def _title(warehouse: Any, *, may_change: bool) -> str:
+    if warehouse is None:
+        return gettext("Create Warehouse")
+    return gettext("Edit Warehouse") if may_change else gettext("View Warehouse: %(name)s") % {"name": warehouse.name}
+
+
+def _people_url(warehouse: Any) -> str:
+    """The page of `assignments` that is the mirror of "Assign warehouses"."""
+    return reverse("admin:assignments_assign_people", args=[warehouse.uuid])
