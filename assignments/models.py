@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from django.conf import settings
 from django.db import models, transaction
+from django.db.models.fields.tuple_lookups import TupleIn
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -129,6 +130,41 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
                 for _, user, added, removed in sorted(todo, key=lambda one: one[0])
             ]
         return Change(sum(one.assigned for one in changes), sum(one.deassigned for one in changes))
+
+    def of_pairs(self, pairs: Iterable[tuple[int, int]]) -> AssignmentQuerySet:
+        """Those of these people to these warehouses, by (user id, warehouse id)."""
+        wanted = list(pairs)
+        return self.filter(TupleIn((models.F("user_id"), models.F("warehouse_id")), wanted)) if wanted else self.none()
+
+    def where_stand(self, people: Iterable[User]) -> AssignmentQuerySet:
+        """Where these people stand now."""
+        return self.filter(user__in=people, is_active=True).select_related("warehouse")
+
+    def of_listed_people(self) -> AssignmentQuerySet:
+        """All but those of the deleted."""
+        return self.exclude(user__status=User.Status.DELETED)
+
+    def set_many(self, wanted: Iterable[tuple[int, int, bool]]) -> None:
+        """Assigns many warehouses to many people at once and says of each pair whether the person stands there.
+
+        Pairs are (user id, warehouse id, stands there); a person may stand in one of them only. All or nothing, with
+        the people locked in the order of their keys. Raises ApiError 5202 if one is no warehouse user.
+        """
+        stands = {(user_id, warehouse_id): stands_here for user_id, warehouse_id, stands_here in wanted}
+        people = {user_id for user_id, _ in stands}
+        with transaction.atomic():
+            locked = list(User.objects.locked().filter(pk__in=people).order_by("pk"))
+            if len(locked) < len(people) or not all(person.may_be_assigned for person in locked):
+                raise ApiError(errors.USER_NOT_FOUND)
+            self.bulk_create([self.model(user_id=one, warehouse_id=there) for one, there in stands], ignore_conflicts=True)
+            here = self.of_pairs(pair for pair, stands_here in stands.items() if stands_here)
+            left = self.of_pairs(pair for pair, stands_here in stands.items() if not stands_here)
+            moved = self.filter(user__in=[user_id for (user_id, _), here in stands.items() if here])
+            left = left | moved.exclude(pk__in=here.values("pk"))
+            left.filter(is_active=True).update(is_active=False, updated_at=Now())
+            here.filter(is_active=False).update(
+                is_active=True, activation=models.F("activation") + 1, updated_at=Now()
+            )
 
 
 @tracked(exclude=["created_at", "updated_at"])

@@ -54,10 +54,17 @@ PAGE_LIMIT = env.int("PAGE_LIMIT", default=1_000)
 MAX_FILTER_VALUES = env.int("MAX_FILTER_VALUES", default=1_000)
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+#: Files go past that limit, to disk, up to one of their own.
+FILE_UPLOAD_HANDLERS = [
+    "spreadsheets.uploads.SizeLimit",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 DATABASES = {"default": env.db_url_config(database.url()) | {"CONN_MAX_AGE": 600}}
 
 INSTALLED_APPS = [
     "config",
+    "spreadsheets",
     "warehouses",
     "users",
     "assignments",

@@ -1,0 +1,209 @@
+"""The buttons Import, Export and Template of a list, and the pages behind them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+from unfold.decorators import action
+
+from spreadsheets import exports, files, jobs
+from spreadsheets.exports import FORMATS
+from spreadsheets.forms import UploadForm
+from spreadsheets.models import Import
+from spreadsheets.resources import SheetResource
+
+#: How many faults the page shows; the file to download holds all.
+_SHOWN_FAULTS = 1_000
+
+
+class SheetAdminMixin:
+    """Gives an admin import and export. Name it before ModelAdmin, and the resource in `sheet`."""
+
+    sheet: type[SheetResource]
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[misc]
+        self.actions_list = [*self.actions_list, "import_sheet", "export_sheet", "template_sheet"]
+
+    # --- Who may ---
+    def has_import_permission(self: Any, request: HttpRequest, *args: Any) -> bool:
+        """An import may create as well as change, whatever forms this admin has or has not."""
+        app, name = self.opts.app_label, self.opts.model_name
+        return request.user.has_perms((f"{app}.add_{name}", f"{app}.change_{name}"))
+
+    def has_export_permission(self: Any, request: HttpRequest, *args: Any) -> bool:
+        return self.has_view_permission(request)
+
+    # --- Where ---
+    def get_urls(self: Any) -> list[Any]:
+        views = {
+            "": self.import_page,
+            "again/": require_POST(self.import_again),
+            "apply/": require_POST(self.import_apply),
+            "progress/": self.import_progress,
+            "faults/": self.import_faults,
+        }
+        own = [
+            path(
+                f"import/<uuid:pk>/{end}",
+                self.admin_site.admin_view(view),
+                name=f"{self._url_name}_import{'_' * bool(end)}{end.rstrip('/')}",
+            )
+            for end, view in views.items()
+        ]
+        return own + super().get_urls()  # type: ignore[misc]
+
+    @property
+    def _url_name(self: Any) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}"
+
+    def _url(self: Any, name: str, *args: Any) -> str:
+        return reverse(f"{self.admin_site.name}:{self._url_name}_{name}", args=args)
+
+    def changelist_view(self: Any, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
+        """What is searched and filtered for is also what the button exports."""
+        answer = super().changelist_view(request, extra_context)  # type: ignore[misc]
+        export = self._url("export_sheet")
+        for button in (getattr(answer, "context_data", None) or {}).get("actions_list", ()):
+            if request.GET and button.get("path") == export:
+                button["path"] += f"?{request.GET.urlencode()}"
+        return answer
+
+    # --- Import ---
+    @action(description=_("Import"), url_path="import", permissions=["import"], icon="upload")
+    def import_sheet(self: Any, request: HttpRequest) -> HttpResponseBase:
+        too_large = getattr(request, "has_too_large_file", False)
+        form = UploadForm(request.POST or None, request.FILES or None, has_too_large_file=too_large)
+        if request.method == "POST" and form.is_valid():
+            return HttpResponseRedirect(self._url("import", self._begin(request, form).pk))
+        title = _now("Import %(what)s") % {"what": self.opts.verbose_name_plural}
+        return self._page(request, "import", title, form=form)
+
+    def _begin(self: Any, request: HttpRequest, form: UploadForm) -> Import:
+        file, reason = form.cleaned_data["file"], form.cleaned_data["change_reason"]
+        context = {"user": request.user.pk, "url": request.path, "client": "back-office"}
+        job = Import.objects.begin(
+            kind=self.opts.label_lower,
+            person=request.user,
+            language=get_language() or "en",
+            file_name=file.name[-255:],
+            content=file.read(),
+            context=context | ({"reason": reason} if reason else {}),
+        )
+        job.context["request_id"] = job.pk.hex
+        job.save(update_fields=["context"])
+        jobs.start(job)
+        return job
+
+    def import_page(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        """What the file would do, is doing, or has done."""
+        job = self._job(request, pk)
+        faults, names = job.report.get("faults", []), [column.column_name for column in self.sheet.columns()]
+        created = [(row, [values.get(name, "") for name in names]) for row, _label, values in job.report.get("created", [])]
+        title = _now("Import %(what)s: %(file)s") % {"what": self.opts.verbose_name_plural, "file": job.file_name}
+        return self._page(
+            request,
+            "preview",
+            title,
+            job=job,
+            report=job.report,
+            is_sound=not (job.report.get("problems") or job.report.get("faulty_rows")),
+            faults=faults[:_SHOWN_FAULTS],
+            more_faults=max(len(faults) - _SHOWN_FAULTS, 0),
+            columns=names,
+            created=created,
+            form=UploadForm(initial={"change_reason": job.context.get("reason", "")}),
+            urls={name: self._url(f"import_{name}", job.pk) for name in ("again", "apply", "progress", "faults")},
+            import_url=self._url("import_sheet"),
+        )
+
+    def import_again(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        """Checks the same file once more, after a stop or a change of the data."""
+        job = self._job(request, pk)
+        for state in (Import.State.STOPPED, Import.State.CHECKED):
+            if job.restart(state, to=Import.State.CHECKING):
+                jobs.start(job)
+                break
+        return HttpResponseRedirect(self._url("import", job.pk))
+
+    def import_apply(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        job = self._job(request, pk)
+        if job.report.get("faulty_rows") or job.report.get("problems"):
+            messages.error(request, _now("This file has faults. Correct them and upload it again."))
+        elif job.restart(Import.State.CHECKED, to=Import.State.APPLYING):
+            jobs.start(job)
+        return HttpResponseRedirect(self._url("import", job.pk))
+
+    def import_progress(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        job = self._job(request, pk)
+        return JsonResponse({"running": job.is_running, "done": job.rows_done, "total": job.rows_total})
+
+    def import_faults(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        """Every fault as CSV."""
+        job = self._job(request, pk)
+        headings = [_now("Row"), _now("Column"), _now("Reason"), _now("What stands there")]
+        return exports.table(headings, job.report.get("faults", []), f"{self.opts.model_name}-faults")
+
+    def _job(self: Any, request: HttpRequest, pk: Any) -> Import:
+        """One's own import: another person's is none."""
+        if not self.has_import_permission(request):
+            raise PermissionDenied
+        job = Import.objects.of(request.user, self.opts.label_lower).filter(pk=pk).first()
+        if job is None:
+            raise Http404
+        job.notice_death()
+        return job
+
+    # --- Export ---
+    @action(description=_("Export"), url_path="export", permissions=["export"], icon="download")
+    def export_sheet(self: Any, request: HttpRequest) -> HttpResponseBase:
+        """All rows, or those of the search and filters that the address repeats from the list."""
+        query = request.GET.copy()
+        kind = (query.pop("format", [""]))[0]
+        if kind in FORMATS:
+            request.GET = query  # the list knows nothing of formats
+            try:
+                rows = self.get_changelist_instance(request).get_queryset(request)
+                return exports.export(self.sheet(request.user), rows, str(self.opts.model_name), kind)
+            except exports.TooManyRowsError:
+                most = {"rows": f"{exports.MOST_XLSX_ROWS:,}"}
+                messages.error(request, _now("Excel takes at most %(rows)s rows from here. Choose CSV.") % most)
+        title = _now("Export %(what)s") % {"what": self.opts.verbose_name_plural}
+        links = {name: f"?{_with_format(query, name)}" for name in FORMATS}
+        return self._page(request, "export", title, links=links, is_narrowed=bool(query))
+
+    @action(description=_("Template"), url_path="import-template", permissions=["import"], icon="description")
+    def template_sheet(self: Any, request: HttpRequest) -> HttpResponseBase:
+        kind = request.GET.get("format", "xlsx")
+        if kind not in FORMATS:
+            raise Http404
+        return exports.template(self.sheet, str(self.opts.model_name), kind)
+
+    def _page(self: Any, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        shared = {
+            "opts": self.opts,
+            "title": title,
+            "columns_explained": self.sheet.columns(),
+            "template_url": self._url("template_sheet"),
+            "list_url": self._url("changelist"),
+            "most_rows": files.MOST_ROWS,
+            "most_megabytes": files.MOST_BYTES // 1024**2,
+        }
+        everything = self.admin_site.each_context(request) | shared | context
+        return TemplateResponse(request, f"admin/spreadsheets/{name}.html", everything)
+
+
+def _with_format(query: Any, name: str) -> str:
+    both = query.copy()
+    both["format"] = name
+    return both.urlencode()

@@ -1,0 +1,92 @@
+"""One cell of a sheet: what is written into it, and what people mean by what they write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+from import_export.widgets import Widget
+
+#: A spreadsheet program takes a text that begins like this for a formula (OWASP, "CSV injection").
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001 (the wide ones count, too)
+#: XML 1.0, and so XLSX, has no way to write these.
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+def neutralised(text: str) -> str:
+    """The text with an apostrophe before it if a spreadsheet program would run it as a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def restored(text: str) -> str:
+    """Undoes `neutralised`, and only that."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def writable(text: str) -> str:
+    """The text as any sheet can hold it: neutralised, and without characters that XLSX cannot carry."""
+    return neutralised(_UNWRITABLE.sub("\ufffd", text))
+
+
+def settled(text: str) -> str:
+    """What is left of a text after its way through a sheet: two texts that settle alike are the same."""
+    return _UNWRITABLE.sub("\ufffd", text).replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def text_of(value: Any) -> str:
+    """A cell's value as text, whatever type a spreadsheet program made of it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float() if value.is_integer():
+            return str(int(value))
+        case datetime() | date():
+            return value.isoformat()
+    return restored(str(value).strip())
+
+
+class Text(Widget):
+    """Text as it is."""
+
+    def clean(self, value: str, row: Any = None, **kwargs: Any) -> str:
+        return value
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return "" if value is None else str(value)
+
+
+class Word(Widget):
+    """One of a few values, each with the words that people write for it. The first word is the one exported."""
+
+    def __init__(self, words: Mapping[Any, tuple[str, ...]]) -> None:
+        super().__init__()
+        self.words = words
+        self.meanings = {word.casefold(): value for value, all_words in words.items() for word in all_words}
+
+    def clean(self, value: str, row: Any = None, **kwargs: Any) -> Any:
+        if value.casefold() not in self.meanings:
+            choices = ", ".join(words[0] for words in self.words.values())
+            raise ValueError(_("“%(value)s” is not known here. Write one of: %(choices)s.") % {
+                "value": value[:100], "choices": choices
+            })
+        return self.meanings[value.casefold()]
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return self.words[value][0] if value in self.words else ""
+
+
+class YesNo(Word):
+    """A tick, in the spellings of English and German people and of their spreadsheet programs."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                True: ("yes", "ja", "y", "j", "true", "wahr", "1", "on", "x"),
+                False: ("no", "nein", "n", "false", "falsch", "0", "off", "-"),
+            }
+        )

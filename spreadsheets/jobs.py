@@ -1,0 +1,115 @@
+"""Checks and applies imports in a thread of their own, so that the server goes on serving.
+
+Applying is one transaction; how far it is goes out over a second connection, beside it. That connection also holds a
+lock which vanishes with the process, so that everybody sees when an import has died. Nothing is applied then.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pghistory
+from django.apps import apps
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db import connection, connections, transaction
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from config.logs import audit
+from spreadsheets import files
+from spreadsheets.models import Import
+from spreadsheets.reports import Report
+from spreadsheets.resources import SheetResource
+
+_log = logging.getLogger(__name__)
+#: Held by whoever applies: one import at a time, so that two never wait for each other.
+_ONE_AT_A_TIME = 4_711_000
+
+
+def start(job: Import) -> None:
+    """Lets it run as soon as the transaction that made it is committed."""
+    thread = threading.Thread(target=_run_in_thread, args=(job.pk,), name=f"import {job.pk}", daemon=True)
+    transaction.on_commit(thread.start)
+
+
+def _run_in_thread(pk: Any) -> None:
+    try:
+        run(Import.objects.select_related("person").get(pk=pk))
+    finally:
+        connections.close_all()
+
+
+def run(job: Import) -> None:
+    """Does what the import's state says. Whatever goes wrong, it ends in a state in which people can go on."""
+    with translation.override(job.language), _heartbeat(job) as beat:
+        job.refresh_from_db(fields=["state"])
+        try:
+            {Import.State.CHECKING: _check, Import.State.APPLYING: _apply}.get(job.state, _nothing)(job, beat)
+        except Exception:
+            _log.exception("An import stopped")
+            job.move(job.state, to=Import.State.STOPPED)
+
+
+def _nothing(job: Import, beat: Any) -> None:
+    """Somebody took it for dead before it began."""
+
+
+def _check(job: Import, beat: Any) -> None:
+    report = _go_through(job, beat, is_applied=False)
+    job.move(Import.State.CHECKING, to=Import.State.CHECKED, report=report.to_json())
+
+
+def _apply(job: Import, beat: Any) -> None:
+    """Applies what was shown, and only that: if it would do anything else by now, shows that instead."""
+    with pghistory.context(**job.context), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
+        report = _go_through(job, beat, is_applied=True)
+        applied = report.is_sound and report.plan == job.report.get("plan")
+        if applied:
+            job.move(Import.State.APPLYING, to=Import.State.APPLIED, report=report.to_json())
+        else:
+            transaction.set_rollback(True)
+    if applied:
+        counts = {"created": report.created_rows, "changed": report.changed_rows}
+        audit.info("Import Applied", user_uuid=str(job.person.uuid), kind=job.kind, **counts)
+    else:
+        report.notes.append(_("Someone has changed the data since you looked. Nothing was applied: look again."))
+        job.move(Import.State.APPLYING, to=Import.State.CHECKED, report=report.to_json())
+
+
+def _go_through(job: Import, beat: Any, *, is_applied: bool) -> Report:
+    report = Report()
+    resource = resource_of(job.kind)(job.person, is_applied=is_applied)
+    try:
+        sheet = files.read(job.read(), resource.known_headings())
+        for done in resource.run(sheet, report):
+            beat(done, sheet.size)
+    except ValidationError as error:
+        report.problems += error.messages
+    return report
+
+
+def resource_of(kind: str) -> type[SheetResource]:
+    """The resource that the Back Office uses for a model, by its label."""
+    return admin.site.get_model_admin(apps.get_model(kind)).sheet  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _heartbeat(job: Import) -> Iterator[Any]:
+    """Gives a function that tells everybody how far the import is, past the transaction that is open."""
+    beside = connection.copy()
+    with closing(beside), beside.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [job.lock])
+
+        def beat(done: int, total: int) -> None:
+            table = Import._meta.db_table
+            sql = f"UPDATE {table} SET rows_done = %s, rows_total = %s WHERE id = %s"  # noqa: S608 (our own name)
+            cursor.execute(sql, [done, max(total, done), job.pk])
+
+        yield beat

@@ -1,0 +1,114 @@
+"""An import on its way: the file, what it would do, and how far it is. Nothing of it is kept for long."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.db import connection, models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+#: The report stays readable this long; the file itself goes as soon as it is applied.
+_KEPT = timedelta(days=1)
+#: A thread that has not begun after this time never will.
+_SLOWEST_START = timedelta(seconds=15)
+
+
+class ImportQuerySet(models.QuerySet["Import"]):
+    def of(self, person: Any, kind: str) -> ImportQuerySet:
+        """Imports of one kind of row that this person has uploaded: nobody else sees them."""
+        return self.filter(person=person, kind=kind)
+
+    def stale(self) -> ImportQuerySet:
+        return self.filter(created_at__lt=timezone.now() - _KEPT).exclude(state__in=Import.RUNNING)
+
+    def begin(self, **fields: Any) -> Import:
+        """A new import, about to be checked. Removes those of former days."""
+        self.stale().delete()
+        content = _safe().encrypt(fields.pop("content"))
+        return self.create(content=content, state=Import.State.CHECKING, **fields)
+
+
+class Import(models.Model):
+    """One uploaded file. Its rows are checked first; only what was shown is then applied, all or nothing."""
+
+    class State(models.TextChoices):
+        CHECKING = "checking", _("Checking")
+        CHECKED = "checked", _("Checked")
+        APPLYING = "applying", _("Applying")
+        APPLIED = "applied", _("Applied")
+        STOPPED = "stopped", _("Stopped")
+
+    RUNNING = (State.CHECKING, State.APPLYING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=100)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    language = models.CharField(max_length=10)
+    file_name = models.CharField(max_length=255)
+    #: Encrypted: a file may hold passwords.
+    content = models.BinaryField()
+    state = models.CharField(max_length=8, choices=State.choices)
+    report = models.JSONField(default=dict)
+    #: Who, where and why, for the history of every row that it changes.
+    context = models.JSONField(default=dict)
+    rows_done = models.PositiveIntegerField(default=0)
+    rows_total = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = ImportQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["created_at"], name="import_by_created_at")]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    @property
+    def is_running(self) -> bool:
+        return self.state in self.RUNNING
+
+    @property
+    def lock(self) -> int:
+        """Number of the advisory lock that whoever runs it holds: it vanishes with the process that held it."""
+        return self.id.int >> 65
+
+    def read(self) -> bytes:
+        return _safe().decrypt(bytes(self.content))
+
+    def move(self, state: str, *, to: str, **fields: Any) -> bool:
+        """From one state to another, once, whoever else tries. False if it was not in that state any more."""
+        if to not in self.RUNNING and to == self.State.APPLIED:
+            fields["content"] = b""
+        moved = Import.objects.filter(pk=self.pk, state=state).update(state=to, **fields)
+        return bool(moved)
+
+    def restart(self, state: str, *, to: str, **fields: Any) -> bool:
+        """Makes it run: someone must start it after that."""
+        return self.move(state, to=to, rows_done=0, started_at=timezone.now(), **fields)
+
+    def notice_death(self) -> None:
+        """If whoever ran it is gone, says so. Nothing of what they did is left: it was one transaction."""
+        if not self.is_running or timezone.now() - self.started_at < _SLOWEST_START or self._is_held():
+            return
+        self.move(self.state, to=self.State.STOPPED)
+        self.refresh_from_db()
+
+    def _is_held(self) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND "
+                           "database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND "
+                           "(classid::bigint << 32) | objid::bigint = %s)", [self.lock])
+            return bool(cursor.fetchone()[0])
+
+
+def _safe() -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"imports" + settings.SECRET_KEY.encode()).digest()))

@@ -1,0 +1,63 @@
+"""What an import would do, or did: every fault, and what is created, changed and left alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+#: How many created and how many changed rows are kept to be shown. Counts are always whole, and so is the list of
+#: faults.
+SHOWN = 500
+
+
+@dataclass
+class Report:
+    """Row numbers are those that the spreadsheet program shows."""
+
+    #: What is wrong with the file as a whole.
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    #: Row, column, reason, what stood there.
+    faults: list[tuple[int, str, str, str]] = field(default_factory=list)
+    faulty_rows: int = 0
+    #: Row, whom or what it is about, and the values by column.
+    created: list[tuple[int, str, dict[str, str]]] = field(default_factory=list)
+    created_rows: int = 0
+    #: Row, whom or what it is about, and column, before, after.
+    changed: list[tuple[int, str, list[tuple[str, str, str]]]] = field(default_factory=list)
+    changed_rows: int = 0
+    unchanged_rows: int = 0
+    #: Stands for everything that would be done: two reports with the same plan do the same.
+    plan: str = ""
+
+    @property
+    def is_sound(self) -> bool:
+        return not (self.problems or self.faulty_rows)
+
+    @property
+    def does_something(self) -> bool:
+        return bool(self.created_rows or self.changed_rows)
+
+    def add_faults(self, row: int, faults: list[tuple[str, str, str]]) -> None:
+        self.faulty_rows += 1
+        self.faults += [(row, *fault) for fault in faults]
+
+    def add_created(self, row: int, label: str, values: dict[str, str]) -> None:
+        self.created_rows += 1
+        self._plan("created", row, label, values)
+        if self.created_rows <= SHOWN:
+            self.created.append((row, label, values))
+
+    def add_changed(self, row: int, label: str, changes: list[tuple[str, str, str]]) -> None:
+        self.changed_rows += 1
+        self._plan("changed", row, label, changes)
+        if self.changed_rows <= SHOWN:
+            self.changed.append((row, label, changes))
+
+    def _plan(self, *parts: Any) -> None:
+        self.plan = hashlib.sha256((self.plan + json.dumps(parts)).encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)

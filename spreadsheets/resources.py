@@ -1,0 +1,281 @@
+"""What all our sheets share, on top of django-import-export: faults by column, changes field by field.
+
+Rows are taken in batches. A batch reads what it needs with a fixed number of queries and, when applied, is written
+through doors of the models: never row by row.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, ClassVar
+
+import tablib
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+from django.utils.translation import gettext as _
+from import_export.fields import Field
+from import_export.instance_loaders import BaseInstanceLoader
+from import_export.resources import ModelResource
+from import_export.results import RowResult
+
+from spreadsheets.cells import Text, settled
+from spreadsheets.files import Row, Sheet, heading_of
+from spreadsheets.reports import Report
+
+#: Rows per batch: few enough to keep memory flat, many enough to keep queries few.
+BATCH_ROWS = 250
+#: Where a row's number travels through django-import-export.
+_NUMBER = "#"
+
+
+class Column(Field):
+    """A column of a sheet, with what people must know to fill it in."""
+
+    def __init__(
+        self,
+        attribute: str,
+        column_name: str,
+        *,
+        explanation: Any,
+        example: str = "",
+        aliases: tuple[str, ...] = (),
+        is_required: bool = False,
+        is_secret: bool = False,
+        ignores_case: bool = False,
+        widget: Any = None,
+    ) -> None:
+        super().__init__(attribute=attribute, column_name=column_name, widget=widget or Text())
+        self.explanation = explanation
+        self.example = example
+        self.aliases = aliases
+        self.is_required = is_required
+        #: Read, but never shown and never exported.
+        self.is_secret = is_secret
+        self.ignores_case = ignores_case
+
+    def shown(self, instance: Model) -> str:
+        return ("•••" if self.get_value(instance) else "") if self.is_secret else self.export(instance)
+
+    def holds(self, instance: Model, text: str) -> bool:
+        """True if this text is what an export would write for the value that is there."""
+        current = self.get_value(instance)
+        return isinstance(current, str) and not self.is_secret and settled(current) == settled(text)
+
+
+class FromBatch(BaseInstanceLoader):
+    """Finds rows among those that `prefetch` has read for the whole batch."""
+
+    def __init__(self, resource: SheetResource, dataset: tablib.Dataset) -> None:
+        super().__init__(resource, dataset)
+        resource.prefetch(dataset.dict)
+
+    def get_instance(self, row: dict[str, str]) -> Model | None:
+        return self.resource.existing(row)
+
+
+class SheetMeta:
+    """Options of django-import-export: no queries per row, and our own comparison instead of its HTML."""
+
+    use_bulk = True
+    use_transactions = False
+    skip_diff = True
+    skip_html_diff = True
+    report_skipped = True
+    store_row_values = True
+    clean_model_instances = True
+    instance_loader_class = FromBatch
+
+
+class SheetResource(ModelResource):
+    """Turns rows into people or assignments, and back. Subclasses say which columns there are, and the rules."""
+
+    #: Columns that together say what a row is about: a file may name it only once.
+    key: ClassVar[tuple[str, ...]]
+
+    def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
+        super().__init__()
+        self.importer = importer
+        self.is_applied = is_applied
+        #: What the batch would write: the instance, and whether it is new.
+        self.pending: list[tuple[Any, bool]] = []
+        self._seen: dict[tuple[str, ...], int] = {}
+        self._columns: list[str] = []
+
+    # --- For subclasses ---
+    @classmethod
+    def exported(cls, rows: Any) -> Any:
+        """The rows to export, with what they need."""
+        raise NotImplementedError
+
+    def prefetch(self, rows: list[dict[str, str]]) -> None:
+        """Reads all that the batch will need. When applied, locks what will be written."""
+        raise NotImplementedError
+
+    def existing(self, row: dict[str, str]) -> Any:
+        raise NotImplementedError
+
+    def label(self, instance: Any) -> str:
+        return str(instance)
+
+    def rules(self, instance: Any, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
+        """Column and reason of everything that is wrong with a row beyond its single cells."""
+        yield from ()
+
+    def side_effects(self, instance: Any) -> list[tuple[str, str, str]]:
+        """Further changes that a row brings, to be shown: column, before, after."""
+        return []
+
+    def write(self) -> None:
+        """Writes `pending` through the models' doors, or keeps it for `finish`."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Called once, after the last row of a file that is applied and has no faults."""
+
+    # --- The sheet ---
+    @classmethod
+    def columns(cls) -> list[Column]:
+        return list(cls.fields.values())
+
+    @classmethod
+    def known_headings(cls) -> dict[str, str]:
+        """Headings that are understood, each with the name of its column."""
+        return {name: column.column_name for column in cls.columns() for name in (column.column_name, *column.aliases)}
+
+    def run(self, sheet: Sheet, report: Report) -> Iterator[int]:
+        """Takes every row of the sheet; yields how many are done. What is found goes into the report."""
+        self._columns = self._columns_of(sheet.headings)
+        report.notes += sheet.notes
+        done = 0
+        while batch := list(islice(sheet.rows, BATCH_ROWS)):
+            self._take(batch, report)
+            done += len(batch)
+            yield done
+        if not done:
+            raise ValidationError(_("The file has a heading but no rows."))
+        if self.is_applied and report.is_sound:
+            self.finish()
+
+    def _columns_of(self, headings: list[str]) -> list[str]:
+        """The column that each heading means. Raises ValidationError with everything that is wrong with them."""
+        known = self.known_headings()
+        names = [known.get(heading_of(heading), "") for heading in headings]
+        unknown = [heading or _("(no name)") for heading, name in zip(headings, names, strict=True) if not name]
+        twice = sorted({name for name in names if name and names.count(name) > 1})
+        missing = [c.column_name for c in self.columns() if c.is_required and c.column_name not in names]
+        problems = [
+            (_("These columns are missing: %(names)s."), missing),
+            (_("These columns are unknown: %(names)s. Check their spelling, or remove them."), unknown),
+            (_("These columns are there more than once: %(names)s."), twice),
+        ]
+        if found := [words % {"names": ", ".join(bad)} for words, bad in problems if bad]:
+            raise ValidationError([*found, _("Known columns: %(names)s.") % {"names": ", ".join(self.fields)}])
+        return names
+
+    def _take(self, batch: list[Row], report: Report) -> None:
+        self.pending = []
+        width = len(self._columns)
+        sound = [row for row in batch if len(row.cells) <= width]
+        for row in batch:
+            if len(row.cells) > width:
+                report.add_faults(row.number, [("", _("There are more cells than columns."), row.cells[width])])
+        dataset = tablib.Dataset(headers=[_NUMBER, *self._columns])
+        for row in sound:
+            dataset.append([row.number, *row.cells, *[""] * (width - len(row.cells))])
+        result = self.import_data(dataset, use_transactions=False)
+        for error in result.base_errors + [error for row in result.error_rows for error in row.errors]:
+            raise error.error
+        for row_result in result.rows:
+            self._report(row_result, report)
+        if self.is_applied and report.is_sound:
+            self.write()
+
+    def _report(self, result: RowResult, report: Report) -> None:
+        number = result.row_values[_NUMBER]
+        if result.import_type == RowResult.IMPORT_TYPE_INVALID:
+            report.add_faults(number, self._faults(result.validation_error, result.row_values))
+        elif result.import_type == RowResult.IMPORT_TYPE_SKIP:
+            report.unchanged_rows += 1
+        elif result.import_type == RowResult.IMPORT_TYPE_NEW:
+            report.add_created(number, result.label, {name: after for name, _before, after in result.changes if after})
+        else:
+            report.add_changed(number, result.label, result.changes)
+
+    def _faults(self, error: ValidationError, row: dict[str, str]) -> list[tuple[str, str, str]]:
+        """Column, reason, and what stood there, in the order of the columns."""
+        found = error.message_dict
+        return [
+            (column.column_name, reason, "" if column.is_secret else row.get(column.column_name, "")[:100])
+            for column in self.columns()
+            for reason in found.get(column.attribute, ())
+        ]
+
+    # --- Steps of django-import-export, row by row ---
+    def before_import_row(self, row: dict[str, Any], **kwargs: Any) -> None:
+        self._row = row
+
+    def after_init_instance(self, instance: Any, new: bool, row: Any, **kwargs: Any) -> None:
+        self._before = {column.column_name: ("" if new else column.shown(instance)) for column in self.columns()}
+        self._values = {} if new else {column.column_name: column.get_value(instance) for column in self.columns()}
+
+    def import_field(self, field: Column, instance: Any, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
+        """An empty cell leaves what is there."""
+        text = row.get(field.column_name, "")
+        if not text and field.is_required:
+            raise ValueError(_("This must not be empty."))
+        if text and not field.holds(instance, text):
+            super().import_field(field, instance, row, is_m2m, **kwargs)
+
+    def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
+        self._again = self._seen_before(row)
+        return bool(self._values) and not (import_validation_errors or self._again or self._changed(instance))
+
+    def validate_instance(self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True) -> None:
+        """Every fault of the row at once: its cells, the model's fields, and the rules."""
+        errors: dict[str, list[Any]] = defaultdict(list, import_validation_errors or {})
+        if self._meta.clean_model_instances:
+            try:
+                instance.full_clean(exclude={*errors, "password"}, validate_unique=False, validate_constraints=False)
+            except ValidationError as error:
+                error.update_error_dict(errors)
+        for name, reason in (*self._again, *self.rules(instance, self._row, self._changed(instance))):
+            attribute = self.fields[name].attribute
+            errors[attribute] = [*errors[attribute], ValidationError(reason)]
+        if errors:
+            raise ValidationError(dict(errors))
+
+    def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
+        self.pending.append((instance, is_create))
+
+    def after_import_row(self, row: Any, row_result: Any, **kwargs: Any) -> None:
+        if row_result.import_type == RowResult.IMPORT_TYPE_SKIP:
+            return
+        instance = self.pending[-1][0]
+        after = {column.column_name: column.shown(instance) for column in self.columns()}
+        changed = self._changed(instance)
+        row_result.label = self.label(instance)
+        row_result.changes = [
+            (name, self._before[name], after[name]) for name in after if not self._values or name in changed
+        ] + self.side_effects(instance)
+
+    def after_import(self, dataset: Any, result: Any, **kwargs: Any) -> None:
+        """Nothing: the sequences are the database's own."""
+
+    def _changed(self, instance: Any) -> set[str]:
+        """Names of the columns whose value is not what it was; all of a new one."""
+        return {
+            column.column_name
+            for column in self.columns()
+            if not self._values or column.get_value(instance) != self._values[column.column_name]
+        }
+
+    def _seen_before(self, row: dict[str, Any]) -> list[tuple[str, str]]:
+        texts = ((self.fields[name], row.get(name, "")) for name in self.key)
+        key = tuple(text.casefold() if column.ignores_case else text for column, text in texts)
+        if not all(key):
+            return []
+        first = self._seen.setdefault(key, row[_NUMBER])
+        reason = _("The same as in row %(row)s: keep only one of them.") % {"row": first}
+        return [(self.key[-1], reason)] if first != row[_NUMBER] else []

@@ -1,0 +1,93 @@
+"""The door through which many people come in at once: with what goes along when a person is edited."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_noop
+
+from config.logs import audit
+from users.finding import ADMINISTRATOR
+from users.models import Session, User
+from users.switches import keep_an_administrator, why_signed_out
+
+#: Columns that a change may write. The e-mail is what finds a person, and is never changed here.
+_WRITTEN = (
+    "first_name",
+    "last_name",
+    "is_warehouse_user",
+    "language",
+    "status",
+    "password",
+    "signed_out_at",
+    "updated_at",
+)
+_NEW_PASSWORD = gettext_noop("password changed")
+
+
+def save_many(new: Collection[Any], known: Collection[Any], groups: Mapping[str, Group]) -> None:
+    """Writes new and known people, in a transaction that the caller has opened and in which the known are locked.
+
+    Each has `group_names`, the groups they are to be in, and `new_password`, or "". A change of status, flag or
+    password signs a person out everywhere. Raises LastAdministratorError.
+    """
+    before = {person.pk: person for person in User.objects.filter(pk__in=[person.pk for person in known])}
+    _keep_an_administrator(known)
+    for person in (*new, *(person for person in known if person.new_password)):
+        person.password = make_password(person.new_password or None)
+    reasons = {person.pk: _why_signed_out(person, before[person.pk]) for person in known}
+    for person in known:
+        person.updated_at = Now()
+        if reasons[person.pk]:
+            person.signed_out_at = timezone.now()
+    User.objects.bulk_create(new)
+    if known:
+        User.objects.bulk_update(known, _WRITTEN)
+    _write_groups([*new, *known], groups)
+    _end_sessions(reasons)
+
+
+def _keep_an_administrator(known: Collection[Any]) -> None:
+    """Locks the administrators only if one of them would stop being one."""
+    losing = [
+        person.pk
+        for person in known
+        if person.rank and not (person.is_staff and (person.is_superuser or ADMINISTRATOR in person.group_names))
+    ]
+    if losing:
+        keep_an_administrator(losing)
+
+
+def _why_signed_out(person: Any, before: User) -> str:
+    """What to note at the person's sessions; "" if they may go on."""
+    changed = {name for name in ("status", "is_warehouse_user") if getattr(person, name) != getattr(before, name)}
+    return why_signed_out(changed, person) or (_NEW_PASSWORD if person.new_password else "")
+
+
+def _write_groups(people: Collection[Any], groups: Mapping[str, Group]) -> None:
+    memberships = User.groups.through.objects
+    there: dict[int, set[int]] = defaultdict(set)
+    for user_id, group_id in memberships.filter(user__in=people).values_list("user_id", "group_id"):
+        there[user_id].add(group_id)
+    wanted = {person.pk: {groups[name].pk for name in person.group_names} for person in people}
+    switched = [pk for pk, group_ids in wanted.items() if group_ids != there[pk]]
+    memberships.filter(user__in=switched).delete()
+    memberships.bulk_create(
+        User.groups.through(user_id=pk, group_id=group_id) for pk in switched for group_id in wanted[pk]
+    )
+
+
+def _end_sessions(reasons: Mapping[int, str]) -> None:
+    people: dict[str, list[int]] = defaultdict(list)
+    for pk, reason in reasons.items():
+        people[reason].append(pk)
+    for reason, pks in people.items():
+        if reason:
+            ended = Session.objects.filter(user__in=pks).end_all(reason)
+            audit.info("Sessions Ended", users=len(pks), sessions=ended, reason=reason)

@@ -1,0 +1,217 @@
+"""People as rows of a sheet: which columns there are, and what an importer may do to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from import_export.widgets import Widget
+
+from spreadsheets.cells import Word, YesNo
+from spreadsheets.resources import Column, SheetMeta, SheetResource
+from users.bulk import save_many
+from users.models import User
+from users.roles import grantable_by
+
+EXAMPLE = "jo.miller@example.com"
+
+
+class GroupNames(Widget):
+    """Names of groups with a semicolon between them. The groups that exist are put in before a batch."""
+
+    known: dict[str, str] = {}
+
+    def clean(self, value: str, row: Any = None, **kwargs: Any) -> tuple[str, ...]:
+        names = {name.strip() for name in value.split(";") if name.strip()}
+        if unknown := sorted(name for name in names if name.casefold() not in self.known):
+            raise ValueError(
+                _("There is no group %(unknown)s. Groups are: %(known)s.")
+                % {"unknown": ", ".join(f"“{name}”" for name in unknown), "known": "; ".join(self.known.values())}
+            )
+        return tuple(sorted(self.known[name.casefold()] for name in names))
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return "; ".join(value or ())
+
+
+class UserResource(SheetResource):
+    """One row is one person, known by their e-mail. An empty cell leaves what is there."""
+
+    email = Column(
+        "email",
+        "email",
+        explanation=gettext_lazy("By this a person is found; if nobody has it, a user is created."),
+        example=EXAMPLE,
+        aliases=("e_mail", "mail", "e_mail_address", "e_mail_adresse"),
+        is_required=True,
+        ignores_case=True,
+    )
+    first_name = Column(
+        "first_name",
+        "first_name",
+        explanation=gettext_lazy("First name."),
+        example="Jo",
+        aliases=("vorname",),
+        is_required=True,
+    )
+    last_name = Column(
+        "last_name",
+        "last_name",
+        explanation=gettext_lazy("Last name."),
+        example="Miller",
+        aliases=("nachname",),
+        is_required=True,
+    )
+    is_warehouse_user = Column(
+        "is_warehouse_user",
+        "is_warehouse_user",
+        explanation=gettext_lazy("yes or no: works in warehouses, and cannot enter the Back Office. New: no."),
+        example="yes",
+        aliases=("warehouse_user", "lagerbenutzer"),
+        widget=YesNo(),
+    )
+    language = Column(
+        "language",
+        "language",
+        explanation=gettext_lazy("en or de: the language of the pages. New: en."),
+        example="en",
+        aliases=("sprache", "interface_language"),
+        widget=Word(
+            {
+                User.Language.ENGLISH.value: ("en", "en_US", "en-US", "English", "Englisch"),
+                User.Language.GERMAN.value: ("de", "de_DE", "de-DE", "German", "Deutsch"),
+            }
+        ),
+    )
+    status = Column(
+        "status",
+        "status",
+        explanation=gettext_lazy("active or deactivated. New: active."),
+        example="active",
+        widget=Word(
+            {
+                User.Status.ACTIVE.value: ("active", "aktiv"),
+                User.Status.BLOCKED.value: ("deactivated", "blocked", "inactive", "deaktiviert", "gesperrt", "inaktiv"),
+            }
+        ),
+    )
+    groups = Column(
+        "group_names",
+        "groups",
+        explanation=gettext_lazy("Roles in the Back Office, with a semicolon between them. New: none."),
+        example="",
+        aliases=("group", "gruppen", "gruppe", "roles", "rollen"),
+        widget=GroupNames(),
+    )
+    password = Column(
+        "new_password",
+        "password",
+        explanation=gettext_lazy("12 characters or more; never exported. New: none, set it by “Forgot password?”."),
+        example="",
+        aliases=("passwort",),
+        is_secret=True,
+    )
+
+    key = ("email",)
+
+    class Meta(SheetMeta):
+        model = User
+        fields = (
+            "email",
+            "first_name",
+            "last_name",
+            "is_warehouse_user",
+            "language",
+            "status",
+            "groups",
+            "password",
+        )
+        import_id_fields = ("email",)
+
+    # --- Out ---
+    @classmethod
+    def exported(cls, rows: Any) -> Any:
+        """The people to export, with what their rows need."""
+        return rows.listed().prefetch_related("groups")
+
+    def dehydrate_groups(self, person: User) -> str:
+        return "; ".join(sorted(group.name for group in person.groups.all()))
+
+    # --- In ---
+    def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
+        super().__init__(importer, is_applied=is_applied)
+        self._people: dict[str, User] = {}
+        self._groups: dict[str, Group] = {}
+
+    def prefetch(self, rows: list[dict[str, str]]) -> None:
+        emails = {row["email"].lower() for row in rows}
+        people = User.objects.with_rank().alias(email_lower=Lower("email")).filter(email_lower__in=emails)
+        if self.is_applied:
+            people = people.order_by("pk").locked()
+        self._people = {person.email.lower(): person for person in people.prefetch_related("groups")}
+        if not self._groups:
+            self._read_groups()
+
+    def _read_groups(self) -> None:
+        """Once for all batches."""
+        self._groups = {group.name: group for group in Group.objects.order_by("name")}
+        self._grantable = set(grantable_by(self.importer).values_list("name", flat=True))
+        self.fields["groups"].widget.known = {name.casefold(): name for name in self._groups}
+
+    def existing(self, row: dict[str, str]) -> User | None:
+        return self._people.get(row["email"].lower())
+
+    def after_init_instance(self, instance: User, new: bool, row: Any, **kwargs: Any) -> None:
+        names = [] if new else sorted(group.name for group in instance.groups.all())
+        instance.group_names = tuple(names)  # type: ignore[attr-defined]
+        instance.new_password = ""  # type: ignore[attr-defined]
+        super().after_init_instance(instance, new, row, **kwargs)
+
+    def import_field(self, field: Any, instance: User, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
+        """The e-mail of somebody who is there keeps its spelling."""
+        if field.column_name != "email" or instance.pk is None:
+            super().import_field(field, instance, row, is_m2m, **kwargs)
+
+    def rules(self, instance: User, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
+        if row["email"].lower() == EXAMPLE:
+            yield "email", _("This is the example of the template. Write your own people over it.")
+        if instance.pk is not None:
+            yield from self._rules_of_change(instance, changed)
+        yield from self._rules_of_groups(instance)
+        if instance.new_password:  # type: ignore[attr-defined]
+            yield from self._rules_of_password(instance)
+
+    def _rules_of_change(self, person: User, changed: set[str]) -> Iterator[tuple[str, str]]:
+        if self._values["status"] == User.Status.DELETED:
+            yield "email", _("The user with this e-mail is deleted. To bring them back, edit their page.")
+        elif not person.may_be_changed_by(self.importer):
+            yield "email", _("Only an administrator may change an administrator, and only a superuser a superuser.")
+        elif person.pk == self.importer.pk:
+            for name in ("is_warehouse_user", "status", "groups"):
+                if name in changed:
+                    yield name, _("You cannot do this to yourself. Ask a colleague.")
+
+    def _rules_of_groups(self, person: User) -> Iterator[tuple[str, str]]:
+        switched = set(person.group_names) ^ set(self._values.get("groups", ()))  # type: ignore[attr-defined]
+        if beyond := sorted(switched - self._grantable):
+            yield (
+                "groups",
+                _("You cannot give or take the group %(names)s: it allows more than you may do yourself.")
+                % {"names": ", ".join(beyond)},
+            )
+
+    def _rules_of_password(self, person: User) -> Iterator[tuple[str, str]]:
+        try:
+            validate_password(person.new_password, person)  # type: ignore[attr-defined]
+        except ValidationError as error:
+            yield from (("password", reason) for reason in error.messages)
+
+    def write(self) -> None:
+        new = [person for person, is_new in self.pending if is_new]
+        save_many(new, [person for person, is_new in self.pending if not is_new], self._groups)
