@@ -1,0 +1,271 @@
+"""The assign pages in a real browser: with a mouse, with only a keyboard, and without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Locator, Page, expect
+
+from assignments.models import WarehouseUserAssignment
+from users.models import User
+from warehouses.models import Warehouse
+
+MARKUP = "<img src=x onerror=alert(1)>"
+UPDATED = "Warehouse user assignments are updated."
+WIDE = {"width": 1440, "height": 900}
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def admin(olive: User) -> User:
+    olive.is_superuser = True
+    olive.save()
+    return olive
+
+
+@pytest.fixture
+def sheds(live_server: Any) -> list[Warehouse]:
+    """Three hundred warehouses: Dock 000 to 149 and Shed 150 to 299."""
+    names = [f"{'Dock' if n < 150 else 'Shed'} {n:03}" for n in range(300)]
+    return Warehouse.objects.bulk_create(Warehouse(name=name, is_active=name != "Dock 002") for name in names)
+
+
+@pytest.fixture
+def assigned(pat: User, sheds: list[Warehouse]) -> list[Warehouse]:
+    """Ten of them, assigned to Pat, who stands in the first."""
+    WarehouseUserAssignment.objects.set_warehouses(pat, add=sheds[290:], remove=[])
+    pat.assignments.get(warehouse=sheds[290]).activate()
+    return sheds[290:]
+
+
+def address_of(user: User) -> str:
+    return reverse("admin:assignments_assign_warehouses", args=[user.uuid])
+
+
+def names_of(user: User) -> set[str]:
+    return set(user.assignments.values_list("warehouse__name", flat=True))
+
+
+def available(page: Page) -> Locator:
+    return page.locator("#available-tab")
+
+
+def tick(panel: Locator, *names: str) -> None:
+    for name in names:
+        panel.get_by_role("checkbox", name=f"Select {name}").click()
+
+
+def row_names(panel: Locator) -> list[str]:
+    return panel.locator("td.assign-name").all_text_contents()
+
+
+def search(panel: Locator, text: str, first: str) -> None:
+    """Types it, and waits for the answer."""
+    panel.get_by_role("searchbox").fill(text)
+    expect(panel.locator("td.assign-name").first).to_have_text(first)
+
+
+def turn(panel: Locator, first: str) -> None:
+    panel.get_by_role("button", name="Next").click()
+    expect(panel.locator("td.assign-name").first).to_have_text(first)
+
+
+def test_twenty_of_three_hundred_are_assigned_over_pages_and_searches_and_three_deassigned(
+    open_page: Callable[..., Page], admin: User, pat: User, assigned: list[Warehouse]
+) -> None:
+    page = open_page(admin, viewport=WIDE)
+    page.goto(address_of(pat))
+    panel = available(page)
+    expect(panel.get_by_text("290 found")).to_be_visible()
+
+    tick(panel, "Dock 000", "Dock 001", "Dock 002")
+    turn(panel, "Dock 025")
+    tick(panel, "Dock 025", "Dock 026")
+    turn(panel, "Dock 050")
+    tick(panel, "Dock 050")
+    search(panel, "shed 15", "Shed 150")
+    panel.get_by_role("button", name="Select All").click()  # ten: 150 to 159
+    search(panel, "shed 26", "Shed 260")
+    tick(panel, *[f"Shed {n}" for n in range(260, 264)])
+    expect(page.get_by_role("tab", name="Warehouses to be assigned (20)")).to_be_visible()
+
+    # What was ticked is ticked still, when its page comes back.
+    search(panel, "dock 02", "Dock 020")
+    boxes = panel.get_by_role("checkbox")
+    assert [boxes.nth(n).is_checked() for n in range(10)] == [n in (5, 6) for n in range(10)]
+
+    held = page.locator("#assigned-tab")
+    assert row_names(held) == [shed.name for shed in assigned]
+    tick(held, "Shed 297", "Shed 298", "Shed 299")
+    page.get_by_role("tab", name="Warehouses to be deassigned (3)").click()
+    assert row_names(page.locator("#picked-assigned-tab")) == ["Shed 297", "Shed 298", "Shed 299"]
+    page.get_by_role("tab", name="Warehouses to be assigned (20)").click()
+    picked = page.locator("#picked-available-tab")
+    assert len(row_names(picked)) == 20
+    expect(picked.get_by_role("heading", name="Selected warehouses")).to_be_visible()
+
+    # `Remove` takes a row back, and its box is empty again.
+    picked.get_by_role("button", name="Remove Dock 026").click()
+    page.get_by_role("tab", name="Select warehouses to assign").click()
+    expect(panel.get_by_role("checkbox", name="Select Dock 026")).not_to_be_checked()
+    tick(panel, "Dock 027")
+
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text(f"{UPDATED} 20 assigned, 3 deassigned.")).to_be_visible()
+    ours = {f"Dock {n:03}" for n in (0, 1, 2, 25, 27, 50)} | {f"Shed {n}" for n in [*range(150, 160), *range(260, 264)]}
+    assert names_of(pat) == ours | {f"Shed {n}" for n in range(290, 297)}
+
+
+def test_all_that_match_are_selected_in_one_go(
+    open_page: Callable[..., Page], admin: User, pat: User, sheds: list[Warehouse]
+) -> None:
+    page = open_page(admin, viewport=WIDE)
+    page.goto(address_of(pat))
+    panel = available(page)
+
+    search(panel, "shed", "Shed 150")
+    panel.get_by_role("button", name="Select all 150 that match").click()
+    tick(panel, "Shed 150")  # all but this one
+    page.get_by_role("tab", name="Warehouses to be assigned (149)").click()
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_text("149 assigned, 0 deassigned.")).to_be_visible()
+    assert pat.assignments.count() == 149
+
+
+def test_the_active_warehouse_is_marked_switched_and_cleared(
+    open_page: Callable[..., Page], admin: User, pat: User, assigned: list[Warehouse]
+) -> None:
+    page = open_page(admin, viewport=WIDE)
+    page.goto(address_of(pat))
+    standing = page.get_by_role("region", name="Active warehouse")
+    expect(standing).to_contain_text("Stands here now: Shed 290")
+
+    page.get_by_role("button", name="Make Shed 293 the active warehouse").click()
+    expect(standing).to_contain_text("after saving: Shed 293")
+    page.get_by_role("button", name="Save").click()
+    expect(standing).to_contain_text("Stands here now: Shed 293")
+    assert pat.assignments.get(is_active=True).warehouse == assigned[3]
+
+    standing.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Save").click()
+    expect(standing).to_contain_text("Stands here now: nowhere")
+    assert not pat.assignments.filter(is_active=True).exists()
+
+
+def test_a_keyboard_is_enough(
+    open_page: Callable[..., Page], admin: User, pat: User, assigned: list[Warehouse]
+) -> None:
+    page = open_page(admin, viewport=WIDE)
+    page.goto(address_of(pat))
+    expect(page.get_by_role("checkbox", name="Select Dock 000")).to_be_visible()
+    press = page.keyboard.press
+
+    available(page).get_by_role("searchbox").focus()
+    page.keyboard.type("dock 007")
+    press("Enter")
+    box = page.get_by_role("checkbox", name="Select Dock 007")
+    expect(page.locator("#available-tab td.assign-name")).to_have_text(["Dock 007"])
+    for _ in range(30):
+        press("Tab")
+        if box.evaluate("one => one === document.activeElement"):
+            break
+    press("Space")
+    expect(page.get_by_role("status")).to_have_text("To be assigned: 1. To be deassigned: 0.")
+    expect(box).to_be_focused()
+
+    page.get_by_role("tab", name="Select warehouses to assign").focus()
+    press("ArrowRight")
+    expect(page.get_by_role("tab", name="Warehouses to be assigned (1)")).to_be_focused()
+    expect(page.locator("#picked-available-tab")).to_be_visible()
+    press("ArrowRight")
+    expect(page.get_by_role("tab", name="Select warehouses to assign")).to_be_focused()
+    expect(page.locator("#picked-available-tab")).to_be_hidden()
+
+    page.get_by_role("button", name="Save").focus()
+    press("Enter")
+    expect(page.get_by_text("1 assigned, 0 deassigned.")).to_be_visible()
+    assert "Dock 007" in names_of(pat)
+
+
+def test_a_warehouse_named_like_markup_is_text_on_all_four_tabs(
+    open_page: Callable[..., Page], admin: User, pat: User, assign: Callable[..., Any], live_server: Any
+) -> None:
+    assign(pat, Warehouse.objects.create(name=MARKUP), is_active=True)
+    Warehouse.objects.create(name=f"{MARKUP} 2")
+    page = open_page(admin, viewport=WIDE)
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.type), dialog.accept()))
+    page.goto(address_of(pat))
+
+    tick(available(page), f"{MARKUP} 2")
+    tick(page.locator("#assigned-tab"), MARKUP)
+    for tab, name in (("available", f"{MARKUP} 2"), ("assigned", MARKUP)):
+        assert row_names(page.locator(f"#{tab}-tab")) == [name]
+        page.locator(f"#picked-{tab}-tab-label").click()
+        assert row_names(page.locator(f"#picked-{tab}-tab")) == [name]
+    assert page.locator("form#assign img").count() == 0
+
+    page.goto(reverse("admin:assignments_assign_people", args=[Warehouse.objects.order_by("pk")[0].uuid]))
+    expect(page.get_by_role("heading", name=MARKUP).first).to_be_visible()
+    assert dialogs == ["beforeunload"], "only the warning about what is not saved"
+
+
+def test_what_another_changed_meanwhile_is_told_on_the_open_page(
+    open_page: Callable[..., Page], admin: User, pat: User, assigned: list[Warehouse], sheds: list[Warehouse]
+) -> None:
+    page = open_page(admin, viewport=WIDE)
+    page.goto(address_of(pat))
+    tick(available(page), "Dock 001")
+
+    WarehouseUserAssignment.objects.set_warehouses(pat, add=[sheds[0]], remove=[sheds[299]])
+    page.evaluate("dispatchEvent(new Event('focus'))")
+
+    expect(page.get_by_role("alert")).to_contain_text("“Dock 000” was also assigned by someone in the database.")
+    expect(page.get_by_role("checkbox", name="Select Shed 299")).to_be_visible()
+    expect(page.get_by_role("checkbox", name="Select Dock 001")).to_be_checked()
+
+
+def test_the_same_form_works_without_scripts(
+    open_page: Callable[..., Page], admin: User, pat: User, assigned: list[Warehouse]
+) -> None:
+    page = open_page(admin, viewport=WIDE, java_script_enabled=False)
+    page.goto(address_of(pat))
+    page.get_by_role("searchbox", name="Search by name or ID").fill("dock 00")
+    page.get_by_role("button", name="Search", exact=True).click()
+    for name in ("Dock 003", "Dock 004"):
+        page.get_by_role("checkbox", name=f"Select {name}").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("2 assigned, 0 deassigned.")).to_be_visible()
+
+    page.get_by_role("link", name="Assigned warehouses").click()
+    page.get_by_role("checkbox", name="Select Shed 299").uncheck()
+    page.get_by_role("radio", name="Make Dock 003 the active warehouse").check()
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_text("0 assigned, 1 deassigned.")).to_be_visible()
+    assert {"Dock 003", "Dock 004"} < names_of(pat)
+    assert "Shed 299" not in names_of(pat)
+    assert pat.assignments.get(is_active=True).warehouse.name == "Dock 003"
+
+
+def test_people_are_assigned_from_a_warehouse(
+    open_page: Callable[..., Page], admin: User, pat: User, sam: User, olive: User, sheds: list[Warehouse]
+) -> None:
+    WarehouseUserAssignment.objects.set_warehouses(pat, add=sheds[:1], remove=[])
+    pat.assignments.get().activate()
+    page = open_page(admin, viewport=WIDE)
+    page.goto(reverse("admin:assignments_assign_people", args=[sheds[0].uuid]))
+
+    expect(page.locator("#assigned-tab tbody tr")).to_contain_text("Stands here now")
+    expect(page.locator("#available-tab td.assign-name")).to_have_text([sam.email])
+    tick(page.locator("#available-tab"), sam.email)
+    tick(page.locator("#assigned-tab"), pat.email)
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_text("1 assigned, 1 deassigned.")).to_be_visible()
+    assert (names_of(pat), names_of(sam)) == (set(), {"Dock 000"})
