@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -43,8 +43,8 @@ def pass_time(seconds: int) -> None:
 
 
 @pytest.fixture(params=DOORS, ids=lambda door: door.__name__)
-def door(request: Any) -> Iterator[Callable[..., Any]]:
-    yield request.param
+def door(request: Any) -> Callable[..., Any]:
+    return request.param
 
 
 def test_nine_failures_close_the_account_even_to_the_right_password(door: Callable[..., Any], olive: User) -> None:

@@ -76,11 +76,11 @@ def new_recovery_codes(user: User) -> list[str]:
     return codes
 
 
-def device_accepting(user: User, code: str) -> Any:
-    """The app or the recovery codes, whichever the code is from; None if it is wrong or comes too fast."""
-    kind: Any = TOTPDevice if len(code) == _TOTP_DIGITS else StaticDevice
-    device = kind.objects.filter(user=user, confirmed=True).first()
-    return device and verify_token(user, device.persistent_id, code)
+def device_accepting(user: User, code: str) -> TOTPDevice | None:
+    """The person's app, if the code is its or a recovery code; None if it is wrong or comes too fast."""
+    app = TOTPDevice.objects.filter(user=user, confirmed=True).first()
+    asked: Any = app if len(code) == _TOTP_DIGITS else StaticDevice.objects.filter(user=user).first()
+    return app if asked and verify_token(user, asked.persistent_id, code) else None
 
 
 # --- Forms ------------------------------------------------------------------------------------------------------
@@ -140,7 +140,8 @@ def _qr_code(text: str) -> str:
 def _manage(request: HttpRequest, user: User) -> HttpResponse:
     form = CodeForm(request.POST or None)
     if form.is_valid():
-        if device_accepting(user, form.cleaned_data["code"]):
+        if device := device_accepting(user, form.cleaned_data["code"]):
+            otp_login(request, device)
             return _switched_off(request, user) if "switch_off" in request.POST else _show_codes(request, user)
         form.refuse()
     codes = request.session.pop(_CODES, [])

@@ -1,0 +1,250 @@
+"""The second factor: switching it on and off, signing in with it, recovery codes, and demanding it of everyone."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django_otp.oath import totp
+from django_otp.plugins.otp_static.models import StaticToken
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from tests.client import PASSWORD
+from tests.test_door import LOGIN, is_in, log_in, text
+from users import two_factor
+from users.models import User
+
+PAGE = "/admin/two-factor/"
+SECOND_STEP = "/admin/login/code/"
+NOT_RIGHT = "This code is not right."
+
+
+def code_of(device: TOTPDevice, *, later: int = 0) -> str:
+    """What the person's app shows, so many steps of 30 seconds from now."""
+    return f"{totp(device.bin_key, drift=later):06}"
+
+
+def app_of(user: User) -> TOTPDevice:
+    return TOTPDevice.objects.get(user=user)
+
+
+def calm(user: User) -> None:
+    """As if time had passed since the last code, right or wrong."""
+    TOTPDevice.objects.filter(user=user).update(last_t=-1, throttling_failure_count=0)
+
+
+def enrol(client: Client) -> Any:
+    """Switches it on as a person would, by the key on the page."""
+    client.get(PAGE)
+    key = client.session["two_factor_key"]
+    return client.post(PAGE, {"code": code_of(TOTPDevice(key=key))}, follow=True)
+
+
+@pytest.fixture
+def inside(olive: User) -> Client:
+    client = Client()
+    client.force_login(olive)
+    return client
+
+
+@pytest.fixture
+def recovery_codes(inside: Client, olive: User) -> list[str]:
+    """Olive's, who has switched it on."""
+    page = enrol(inside)
+    calm(olive)
+    return page.context["codes"]
+
+
+# --- Switching it on --------------------------------------------------------------------------------------------
+def test_the_page_shows_the_key_as_a_picture_and_as_text(inside: Client) -> None:
+    page = inside.get(PAGE).content.decode()
+    (picture,) = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert not re.search(r"<script|<style|style=", picture)
+    (key,) = re.findall(r'id="two-factor-key"[^>]*>([A-Z2-7 ]+)<', page)
+    assert len(key.replace(" ", "")) == 32
+
+
+def test_a_code_from_the_app_switches_it_on_and_shows_recovery_codes_once(inside: Client, olive: User) -> None:
+    page = enrol(inside)
+    assert "Two-factor sign-in is switched on." in text(page)
+    assert len(page.context["codes"]) == 10
+    assert all(code in text(page) for code in page.context["codes"])
+    again = inside.get(PAGE)
+    assert not any(code in text(again) for code in page.context["codes"])
+    assert is_in(inside)
+
+
+def test_a_wrong_code_switches_nothing_on(inside: Client, olive: User) -> None:
+    inside.get(PAGE)
+    for code in ("000000", "abcdef", "١٢٣٤٥٦", "1" * 21, ""):
+        assert inside.post(PAGE, {"code": code}).status_code == 200
+    assert not two_factor.is_on(olive)
+
+
+def test_switching_it_on_ends_back_office_sessions_elsewhere(inside: Client, olive: User) -> None:
+    elsewhere = Client()
+    log_in(olive.email, client=elsewhere)
+    enrol(inside)
+    assert (is_in(inside), is_in(elsewhere)) == (True, False)
+
+
+def test_nobody_else_has_such_a_page(pat: User) -> None:
+    client = Client()
+    assert client.get(PAGE)["Location"] == f"{LOGIN}?next={PAGE}"
+    client.force_login(pat)
+    assert client.get(PAGE)["Location"] == f"{LOGIN}?next={PAGE}"
+
+
+# --- Signing in with it -----------------------------------------------------------------------------------------
+def test_the_password_alone_no_longer_opens_the_door(recovery_codes: list[str], olive: User) -> None:
+    client = Client()
+    answer = log_in(olive.email, client=client)
+    assert (answer.status_code, answer["Location"]) == (302, SECOND_STEP)
+    assert not is_in(client)
+
+
+def test_password_and_code_open_it(recovery_codes: list[str], olive: User) -> None:
+    client = Client()
+    client.post(f"{LOGIN}?next=/admin/password_change/", {"username": olive.email, "password": PASSWORD})
+    code = code_of(app_of(olive))
+    answer = client.post(SECOND_STEP, {"code": f"{code[:3]} {code[3:]}"})
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/password_change/")
+    assert is_in(client)
+
+
+def test_a_code_opens_it_only_once(recovery_codes: list[str], olive: User) -> None:
+    code = code_of(app_of(olive))
+    for opens in (True, False):
+        client = Client()
+        log_in(olive.email, client=client)
+        client.post(SECOND_STEP, {"code": code})
+        assert is_in(client) is opens
+
+
+def test_each_recovery_code_opens_it_once(recovery_codes: list[str], olive: User) -> None:
+    for opens in (True, False):
+        client = Client()
+        log_in(olive.email, client=client)
+        client.post(SECOND_STEP, {"code": recovery_codes[0].upper()})
+        assert is_in(client) is opens
+    assert StaticToken.objects.filter(device__user=olive).count() == 9
+
+
+def test_wrong_codes_count_as_failures(recovery_codes: list[str], olive: User) -> None:
+    client = Client()
+    log_in(olive.email, client=client)
+    for _ in range(9):
+        calm(olive)
+        assert NOT_RIGHT in text(client.post(SECOND_STEP, {"code": "000000"}))
+    calm(olive)
+    answer = client.post(SECOND_STEP, {"code": code_of(app_of(olive))})
+    assert (answer.status_code, int(answer["Retry-After"]) > 350) == (429, True)
+    assert log_in(olive.email).status_code == 429
+    assert not is_in(client)
+
+
+def test_codes_cannot_be_guessed_fast_from_many_addresses(recovery_codes: list[str], olive: User) -> None:
+    client = Client()
+    log_in(olive.email, client=client)
+    client.post(SECOND_STEP, {"code": "000000"}, REMOTE_ADDR="192.0.2.1")
+    page = client.post(SECOND_STEP, {"code": code_of(app_of(olive))}, REMOTE_ADDR="192.0.2.2")
+    assert NOT_RIGHT in text(page)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        lambda olive: User.objects.filter(pk=olive.pk).update(status="blocked"),
+        lambda olive: User.objects.filter(pk=olive.pk).update(is_warehouse_user=True),
+        lambda olive: olive.end_sessions("lost laptop"),
+    ],
+    ids=["blocked", "made a warehouse user", "signed out everywhere"],
+)
+def test_a_right_password_is_worth_nothing_once_things_have_changed(
+    recovery_codes: list[str], olive: User, event: Callable[[User], Any]
+) -> None:
+    client = Client()
+    log_in(olive.email, client=client)
+    event(olive)
+    answer = client.post(SECOND_STEP, {"code": code_of(app_of(olive))})
+    assert (answer.status_code, answer["Location"]) == (302, LOGIN)
+    assert not is_in(client)
+
+
+def test_the_second_step_does_not_wait_for_ever(recovery_codes: list[str], olive: User, monkeypatch: Any) -> None:
+    client = Client()
+    log_in(olive.email, client=client)
+    later = time.time() + 601
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert client.get(SECOND_STEP)["Location"] == LOGIN
+
+
+def test_without_a_password_there_is_no_second_step(olive: User) -> None:
+    assert Client().get(SECOND_STEP)["Location"] == LOGIN
+
+
+# --- Recovery codes, switching it off ---------------------------------------------------------------------------
+def test_new_recovery_codes_replace_the_old_ones(inside: Client, recovery_codes: list[str], olive: User) -> None:
+    page = inside.post(PAGE, {"code": code_of(app_of(olive)), "new_codes": "1"}, follow=True)
+    kept = set(StaticToken.objects.filter(device__user=olive).values_list("token", flat=True))
+    assert kept == set(page.context["codes"])
+    assert not kept & set(recovery_codes)
+
+
+def test_a_code_switches_it_off(inside: Client, recovery_codes: list[str], olive: User) -> None:
+    inside.post(PAGE, {"code": code_of(app_of(olive)), "switch_off": "1"})
+    assert not two_factor.is_on(olive)
+    assert is_in(inside)
+    assert log_in(olive.email)["Location"] == "/admin/"
+
+
+def test_a_wrong_code_changes_nothing(inside: Client, recovery_codes: list[str], olive: User) -> None:
+    for button in ("switch_off", "new_codes"):
+        calm(olive)
+        assert NOT_RIGHT in text(inside.post(PAGE, {"code": "000000", button: "1"}))
+    assert two_factor.is_on(olive)
+    assert set(StaticToken.objects.values_list("token", flat=True)) == set(recovery_codes)
+
+
+def test_who_has_lost_the_phone_is_helped_by_a_reset(recovery_codes: list[str], olive: User) -> None:
+    assert olive.reset_two_factor() is True
+    assert log_in(olive.email)["Location"] == "/admin/"
+    assert olive.reset_two_factor() is False
+
+
+# --- Demanding it of everyone -----------------------------------------------------------------------------------
+def test_a_person_without_it_gets_nowhere_but_to_the_enrolment_page(inside: Client, settings: Any) -> None:
+    settings.REQUIRE_TWO_FACTOR = True
+    for path in ("/admin/", "/admin/users/user/", "/admin/password_change/", "/admin/history/"):
+        answer = inside.get(path, follow=True)
+        assert answer.redirect_chain[-1] == (PAGE, 302), path
+    enrol(inside)
+    assert is_in(inside)
+
+
+def test_switching_it_off_while_it_is_demanded_leads_back_to_enrolment(
+    inside: Client, recovery_codes: list[str], olive: User, settings: Any
+) -> None:
+    settings.REQUIRE_TWO_FACTOR = True
+    page = inside.post(PAGE, {"code": code_of(app_of(olive)), "switch_off": "1"}, follow=True)
+    assert "Scan this picture" in text(page)
+    assert not is_in(inside)
+
+
+def test_a_session_without_the_code_does_not_get_past_the_demand(olive: User, settings: Any) -> None:
+    """Such as one that began before the person switched it on, if that could ever survive."""
+    two_factor.switch_on(olive, "0" * 40, code_of(TOTPDevice(key="0" * 40)))
+    client = Client()
+    client.force_login(User.objects.get(pk=olive.pk))
+    settings.REQUIRE_TWO_FACTOR = True
+    assert not is_in(client)
+
+
+def test_the_secrets_have_no_page(inside: Client, olive: User) -> None:
+    User.objects.filter(pk=olive.pk).update(is_superuser=True)
+    for path in ("otp_totp/totpdevice", "otp_static/staticdevice"):
+        assert inside.get(f"/admin/{path}/").status_code == 404
