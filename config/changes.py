@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.db.models import CharField, Model, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import CharField, F, Model, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, JSONObject
 from django.utils import formats, timezone
 from django.utils.text import capfirst
@@ -257,22 +257,35 @@ def _words(column: Any, value: Any, names: _Names) -> str:
 
 
 class _Names:
-    """The names of all that some changes point at, one query for each model; also of what is deleted by now."""
+    """The names of all that some changes point at, in one query; also of what is deleted by now."""
 
     def __init__(self, changes: Iterable[_Reader]) -> None:
         wanted: dict[type[Model], set[Any]] = defaultdict(set)
         for change in changes:
             for model, pk in change.pointed_at():
                 wanted[model].add(pk)
-        self._names = {(model, pk): name for model, pks in wanted.items() for pk, name in _names_of(model, pks)}
+        branches = [rows for model, pks in wanted.items() for rows in _names_of(model, pks - {None})]
+        found = branches[0].union(*branches[1:], all=True) if branches else []
+        self._names = {(row["of"], row["key"]): row["called"] for row in found}
 
     def __getitem__(self, key: tuple[type[Model], Any]) -> str:
-        return self._names.get(key) or _("no. %(number)s, deleted") % {"number": key[1]}
+        model, pk = key
+        return self._names.get((model._meta.label_lower, str(pk))) or _("no. %(number)s, deleted") % {"number": pk}
 
 
-def _names_of(model: Any, pks: set[Any]) -> Iterator[tuple[Any, str]]:
-    found = model._base_manager.in_bulk(pks - {None})
-    yield from ((pk, str(one)) for pk, one in found.items())
-    if hasattr(model, "pgh_event_model") and (missing := pks - {None} - set(found)):
-        last = model.pgh_event_model.objects.filter(pgh_obj__in=missing, pgh_label="delete")
-        yield from ((event.pgh_obj_id, model.__str__(event)) for event in last)
+def _names_of(model: Any, pks: set[Any]) -> Iterator[QuerySet[Any, dict[str, Any]]]:
+    """Of those that are there, and of those whose deletion is recorded."""
+    yield _called(model, model._base_manager.filter(pk__in=pks), "pk")
+    if hasattr(model, "pgh_event_model"):
+        deleted = model.pgh_event_model.objects.filter(pgh_obj__in=pks, pgh_label="delete")
+        yield _called(model, deleted, "pgh_obj_id")
+
+
+def _called(model: Any, rows: QuerySet[Any], key: str) -> QuerySet[Any, dict[str, Any]]:
+    """A person is called by what they sign in with, everything else by its name."""
+    columns = {"of": Value(model._meta.label_lower, output_field=CharField()), "key": Cast(key, CharField())}
+    return (
+        rows.order_by()
+        .annotate(**columns, called=F(getattr(model, "USERNAME_FIELD", "name")))
+        .values("of", "key", "called")
+    )

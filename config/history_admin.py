@@ -54,13 +54,13 @@ class HistoryAdminMixin:
 
 def history_view(request: HttpRequest, *, site: Any) -> HttpResponse:
     """Every change of everything that this person may view."""
-    if not _kinds(request):
+    if not kinds_for(request):
         raise PermissionDenied
     return _page(request, site, {"title": _now("History")})
 
 
 def _page(request: HttpRequest, site: Any, context: dict[str, Any], *, about: Model | None = None) -> HttpResponse:
-    kinds = _kinds(request)
+    kinds = kinds_for(request)
     form = HistoryForm(request.GET, kinds=kinds, about=about)
     rows, more = [], None
     if form.is_valid():
@@ -78,7 +78,7 @@ def _same_questions(request: HttpRequest, **also: str) -> str:
     return f"?{query.urlencode()}"
 
 
-def _kinds(request: HttpRequest) -> list[Any]:
+def kinds_for(request: HttpRequest) -> list[Any]:
     """The models whose history this person may read: those they may view."""
     return [model for model in changes.tracked_models() if request.user.has_perm(_view_permission(model))]
 

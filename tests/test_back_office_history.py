@@ -188,7 +188,7 @@ def test_the_cost_does_not_grow_with_the_rows(office: Client, assign: Any, pat: 
     for n in range(rows):
         assign(pat, Warehouse.objects.create(name=f"Warehouse {n}"), is_active=True)
     ask(office)
-    for path, most in ((HISTORY, 5), (tab(pat), 6)):
+    for path, most in ((HISTORY, 4), (tab(pat), 5)):
         with CaptureQueriesContext(
             connection,
         ) as queries:

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action, display
 
 from config.history_admin import HistoryAdminMixin, ReasonFormMixin
@@ -22,7 +23,7 @@ from warehouses.models import Warehouse
 _IS_ACTIVE = _("Status")
 
 
-class StatusFilter(admin.SimpleListFilter):
+class StatusFilter(RadioFilter):
     """Active or not, in the words of the list."""
 
     title = _IS_ACTIVE
