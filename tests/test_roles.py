@@ -114,7 +114,7 @@ TABLE: dict[str, tuple[str, str]] = {
 
 def routes() -> dict[str, str]:
     """Every route of the Back Office, without `admin/`."""
-    found = {}
+    found: dict[str, str] = {}
     for pattern in get_resolver().url_patterns:
         if isinstance(pattern, URLResolver) and str(pattern.pattern) == "admin/":
             found |= dict(_walk(pattern.url_patterns, ""))

@@ -13,7 +13,7 @@ from django.contrib.auth import SESSION_KEY, login, logout, signals
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.urls import reverse_lazy
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
@@ -69,7 +69,6 @@ class SignInView(BackOfficePage, LoginView):
 
     template_name = "admin/login.html"
     authentication_form = LoginForm
-    next_page = reverse_lazy("admin:index")
     title = _("Login")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -80,6 +79,9 @@ class SignInView(BackOfficePage, LoginView):
                 return redirect("admin_two_factor")
             logout(request)  # no longer one of us: the session is over, also if that should change again
         return super().dispatch(request, *args, **kwargs)
+
+    def get_default_redirect_url(self) -> str:
+        return reverse("admin:index")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         return super().get_context_data(**context) | {"app_path": self.request.get_full_path()}

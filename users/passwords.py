@@ -87,9 +87,11 @@ class ForgottenPasswordForm(PasswordResetForm):
     def get_users(self, email: str) -> list[User]:
         return [user for user in User.objects.by_email(email) if user.is_active]
 
-    def send_mail(self, subject: str, body: str, context: dict[str, Any], *addresses: Any, **kwargs: Any) -> None:
+    def send_mail(self, *files: Any, **given: Any) -> None:
+        """Takes the context third, whoever calls."""
+        context: dict[str, Any] = given["context"] if "context" in given else files[2]
         with translation.override(context["user"].language_code):
-            super().send_mail(subject, body, context, *addresses, **kwargs)
+            super().send_mail(*files, **given)
 
 
 @method_decorator([never_cache, csrf_protect], name="dispatch")
@@ -147,8 +149,9 @@ class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         answer = super().form_valid(form)
-        self.user.unlock_sign_in()
-        audit.info("Password Updated after Reset", tag="password_updated_after_reset", username=self.user.email)
+        user: Any = self.user
+        user.unlock_sign_in()
+        audit.info("Password Updated after Reset", tag="password_updated_after_reset", username=user.email)
         messages.success(self.request, _("Password updated."))
         return answer
 
