@@ -17,6 +17,7 @@ from django.db import models, transaction
 from django.db.models.fields.tuple_lookups import TupleIn
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from assignments import errors
 from config.errors import ApiError, Fault
@@ -156,7 +157,8 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
             locked = list(User.objects.locked().filter(pk__in=people).order_by("pk"))
             if len(locked) < len(people) or not all(person.may_be_assigned for person in locked):
                 raise ApiError(errors.USER_NOT_FOUND)
-            self.bulk_create([self.model(user_id=one, warehouse_id=there) for one, there in stands], ignore_conflicts=True)
+            rows = [self.model(user_id=user_id, warehouse_id=warehouse_id) for user_id, warehouse_id in stands]
+            self.bulk_create(rows, ignore_conflicts=True)
             here = self.of_pairs(pair for pair, stands_here in stands.items() if stands_here)
             left = self.of_pairs(pair for pair, stands_here in stands.items() if not stands_here)
             moved = self.filter(user__in=[user_id for (user_id, _), here in stands.items() if here])
@@ -172,18 +174,20 @@ class WarehouseUserAssignment(models.Model):
     """One warehouse assigned to one person; the active one is where the person stands now."""
 
     uuid = models.UUIDField(default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="assignments")
-    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="assignments")
-    is_active = models.BooleanField(default=False, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, verbose_name=_("user"), related_name="assignments")
+    warehouse = models.ForeignKey(Warehouse, models.PROTECT, verbose_name=_("warehouse"), related_name="assignments")
+    is_active = models.BooleanField(_("stands here now"), default=False, editable=False)
     #: How often it was made active. A warehouse token belongs to one of those times: after the person left and
     #: came back, the token from before stays withdrawn.
     activation = models.PositiveIntegerField(default=0, editable=False)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+    created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True, db_default=Now())
 
     objects = AssignmentQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("assignment")
+        verbose_name_plural = _("assignments")
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["uuid"], name="assignment_uuid_unique"),

@@ -25,7 +25,7 @@ from users.models import User
 from warehouses.models import Warehouse
 
 AVAILABLE, ASSIGNED = "available", "assigned"
-PAGE_ROWS = 25
+PAGE_ROWS = 10
 
 
 @dataclass(frozen=True)

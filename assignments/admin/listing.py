@@ -20,16 +20,20 @@ from unfold.paginator import InfinitePaginator
 
 from assignments.admin import pages
 from assignments.models import WarehouseUserAssignment
+from assignments.resources import AssignmentResource
 from config.errors import ApiError
 from config.history_admin import HistoryAdminMixin
+from spreadsheets.admin import SheetAdminMixin
 
 #: As many assignments may be switched at once.
 MOST_SWITCHED = 1_000
 
 
 @admin.register(WarehouseUserAssignment)
-class WarehouseUserAssignmentAdmin(HistoryAdminMixin, ModelAdmin):
+class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmin):
     """Who is assigned where, and who stands where now."""
+
+    sheet = AssignmentResource
 
     list_display = ("person", "warehouse", "stands_here", "updated_at")
     list_select_related = ("user", "warehouse")
@@ -77,6 +81,10 @@ class WarehouseUserAssignmentAdmin(HistoryAdminMixin, ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         """No form makes a single row: the assign pages do, through the doors."""
         return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether rows may be switched, by the actions. The page of one row changes nothing."""
+        return obj is None and super().has_change_permission(request)
 
     # --- Actions ------------------------------------------------------------------------------------------------
     @action(description=gettext_lazy("Assign Warehouses"), permissions=["view"])

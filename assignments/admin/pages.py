@@ -57,8 +57,7 @@ class Subject:
     @cached_property
     def may_edit(self) -> bool:
         """One page assigns and deassigns, so it needs the right to both."""
-        admin = self.model_admin
-        return bool(admin.opts and self._has("add") and self._has("delete"))
+        return self._has("add") and self._has("delete")
 
     @cached_property
     def may_switch(self) -> bool:

@@ -74,50 +74,74 @@ def turn(panel: Locator, first: str) -> None:
     expect(panel.locator("td.assign-name").first).to_have_text(first)
 
 
-def test_twenty_of_three_hundred_are_assigned_over_pages_and_searches_and_three_deassigned(
-    open_page: Callable[..., Page], admin: User, pat: User, assigned: list[Warehouse]
-) -> None:
+@pytest.fixture
+def page(open_page: Callable[..., Page], admin: User, pat: User, assigned: list[Warehouse]) -> Page:
+    """The page of Pat, who has ten warehouses of three hundred."""
     page = open_page(admin, viewport=WIDE)
     page.goto(address_of(pat))
-    panel = available(page)
-    expect(panel.get_by_text("290 found")).to_be_visible()
+    expect(available(page).get_by_text("290 found")).to_be_visible()
+    return page
 
+
+def pick_twenty(panel: Locator) -> None:
+    """On three pages of the list, and in two searches."""
     tick(panel, "Dock 000", "Dock 001", "Dock 002")
-    turn(panel, "Dock 025")
-    tick(panel, "Dock 025", "Dock 026")
-    turn(panel, "Dock 050")
-    tick(panel, "Dock 050")
+    turn(panel, "Dock 010")
+    tick(panel, "Dock 010", "Dock 011")
+    turn(panel, "Dock 020")
+    tick(panel, "Dock 020")
     search(panel, "shed 15", "Shed 150")
     panel.get_by_role("button", name="Select All").click()  # ten: 150 to 159
     search(panel, "shed 26", "Shed 260")
     tick(panel, *[f"Shed {n}" for n in range(260, 264)])
+
+
+TWENTY = {f"Dock {n:03}" for n in (0, 1, 2, 10, 11, 20)} | {f"Shed {n}" for n in [*range(150, 160), *range(260, 264)]}
+
+
+def test_twenty_of_three_hundred_are_assigned_over_pages_and_searches_and_three_deassigned(
+    page: Page, pat: User
+) -> None:
+    pick_twenty(available(page))
     expect(page.get_by_role("tab", name="Warehouses to be assigned (20)")).to_be_visible()
-
-    # What was ticked is ticked still, when its page comes back.
-    search(panel, "dock 02", "Dock 020")
-    boxes = panel.get_by_role("checkbox")
-    assert [boxes.nth(n).is_checked() for n in range(10)] == [n in (5, 6) for n in range(10)]
-
-    held = page.locator("#assigned-tab")
-    assert row_names(held) == [shed.name for shed in assigned]
-    tick(held, "Shed 297", "Shed 298", "Shed 299")
+    tick(page.locator("#assigned-tab"), "Shed 297", "Shed 298", "Shed 299")
     page.get_by_role("tab", name="Warehouses to be deassigned (3)").click()
     assert row_names(page.locator("#picked-assigned-tab")) == ["Shed 297", "Shed 298", "Shed 299"]
-    page.get_by_role("tab", name="Warehouses to be assigned (20)").click()
-    picked = page.locator("#picked-available-tab")
-    assert len(row_names(picked)) == 20
-    expect(picked.get_by_role("heading", name="Selected warehouses")).to_be_visible()
-
-    # `Remove` takes a row back, and its box is empty again.
-    picked.get_by_role("button", name="Remove Dock 026").click()
-    page.get_by_role("tab", name="Select warehouses to assign").click()
-    expect(panel.get_by_role("checkbox", name="Select Dock 026")).not_to_be_checked()
-    tick(panel, "Dock 027")
 
     page.get_by_role("button", name="Save").click()
+
     expect(page.get_by_text(f"{UPDATED} 20 assigned, 3 deassigned.")).to_be_visible()
-    ours = {f"Dock {n:03}" for n in (0, 1, 2, 25, 27, 50)} | {f"Shed {n}" for n in [*range(150, 160), *range(260, 264)]}
-    assert names_of(pat) == ours | {f"Shed {n}" for n in range(290, 297)}
+    assert names_of(pat) == TWENTY | {f"Shed {n}" for n in range(290, 297)}
+
+
+def test_what_was_ticked_is_ticked_still_after_searching_sorting_and_paging(page: Page) -> None:
+    panel = available(page)
+    pick_twenty(panel)
+
+    search(panel, "dock 01", "Dock 010")
+    boxes = panel.get_by_role("checkbox")
+    assert [boxes.nth(n).is_checked() for n in range(10)] == [n < 2 for n in range(10)]
+    panel.get_by_role("button", name="Name").click()
+    panel.get_by_role("button", name="Name").click()
+    expect(panel.locator("td.assign-name").first).to_have_text("Dock 019")
+    assert [boxes.nth(n).is_checked() for n in range(10)] == [n > 7 for n in range(10)]
+
+
+def test_remove_takes_a_row_back_and_empties_its_box(page: Page) -> None:
+    panel = available(page)
+    pick_twenty(panel)
+    search(panel, "dock 01", "Dock 010")
+    page.get_by_role("tab", name="Warehouses to be assigned (20)").click()
+    picked = page.locator("#picked-available-tab")
+    expect(picked.get_by_role("heading", name="Selected warehouses")).to_be_visible()
+    assert len(row_names(picked)) == 10  # and ten more on the next page
+
+    picked.get_by_role("button", name="Remove Dock 011").click()
+    expect(page.get_by_role("tab", name="Warehouses to be assigned (19)")).to_be_visible()
+    page.get_by_role("tab", name="Select warehouses to assign").click()
+
+    expect(panel.get_by_role("checkbox", name="Select Dock 011")).not_to_be_checked()
+    expect(panel.get_by_role("checkbox", name="Select Dock 010")).to_be_checked()
 
 
 def test_all_that_match_are_selected_in_one_go(
@@ -137,11 +161,7 @@ def test_all_that_match_are_selected_in_one_go(
     assert pat.assignments.count() == 149
 
 
-def test_the_active_warehouse_is_marked_switched_and_cleared(
-    open_page: Callable[..., Page], admin: User, pat: User, assigned: list[Warehouse]
-) -> None:
-    page = open_page(admin, viewport=WIDE)
-    page.goto(address_of(pat))
+def test_the_active_warehouse_is_marked_switched_and_cleared(page: Page, pat: User, assigned: list[Warehouse]) -> None:
     standing = page.get_by_role("region", name="Active warehouse")
     expect(standing).to_contain_text("Stands here now: Shed 290")
 
@@ -157,39 +177,45 @@ def test_the_active_warehouse_is_marked_switched_and_cleared(
     assert not pat.assignments.filter(is_active=True).exists()
 
 
-def test_a_keyboard_is_enough(
-    open_page: Callable[..., Page], admin: User, pat: User, assigned: list[Warehouse]
-) -> None:
-    page = open_page(admin, viewport=WIDE)
-    page.goto(address_of(pat))
-    expect(page.get_by_role("checkbox", name="Select Dock 000")).to_be_visible()
-    press = page.keyboard.press
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Presses Tab until this has the focus."""
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("one => one === document.activeElement"):
+            return
+    pytest.fail("the Tab key does not lead there")
 
+
+def test_a_keyboard_is_enough(page: Page, pat: User) -> None:
     available(page).get_by_role("searchbox").focus()
     page.keyboard.type("dock 007")
-    press("Enter")
-    box = page.get_by_role("checkbox", name="Select Dock 007")
+    page.keyboard.press("Enter")
     expect(page.locator("#available-tab td.assign-name")).to_have_text(["Dock 007"])
-    for _ in range(30):
-        press("Tab")
-        if box.evaluate("one => one === document.activeElement"):
-            break
-    press("Space")
+    box = page.get_by_role("checkbox", name="Select Dock 007")
+    tab_to(page, box)
+    page.keyboard.press("Space")
     expect(page.get_by_role("status")).to_have_text("To be assigned: 1. To be deassigned: 0.")
     expect(box).to_be_focused()
 
-    page.get_by_role("tab", name="Select warehouses to assign").focus()
-    press("ArrowRight")
-    expect(page.get_by_role("tab", name="Warehouses to be assigned (1)")).to_be_focused()
-    expect(page.locator("#picked-available-tab")).to_be_visible()
-    press("ArrowRight")
-    expect(page.get_by_role("tab", name="Select warehouses to assign")).to_be_focused()
-    expect(page.locator("#picked-available-tab")).to_be_hidden()
+    tab_to(page, page.get_by_role("button", name="Save"))
+    page.keyboard.press("Enter")
 
-    page.get_by_role("button", name="Save").focus()
-    press("Enter")
     expect(page.get_by_text("1 assigned, 0 deassigned.")).to_be_visible()
     assert "Dock 007" in names_of(pat)
+
+
+def test_arrow_keys_move_between_the_tabs_of_a_pair(page: Page) -> None:
+    first, second = (page.locator(f"#{name}-tab-label") for name in ("available", "picked-available"))
+    first.focus()
+
+    page.keyboard.press("ArrowRight")
+    expect(second).to_be_focused()
+    expect(page.locator("#picked-available-tab")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(first).to_be_focused()
+    expect(page.locator("#picked-available-tab")).to_be_hidden()
+    page.keyboard.press("End")
+    expect(second).to_have_attribute("aria-selected", "true")
 
 
 def test_a_warehouse_named_like_markup_is_text_on_all_four_tabs(
@@ -215,11 +241,7 @@ def test_a_warehouse_named_like_markup_is_text_on_all_four_tabs(
     assert dialogs == ["beforeunload"], "only the warning about what is not saved"
 
 
-def test_what_another_changed_meanwhile_is_told_on_the_open_page(
-    open_page: Callable[..., Page], admin: User, pat: User, assigned: list[Warehouse], sheds: list[Warehouse]
-) -> None:
-    page = open_page(admin, viewport=WIDE)
-    page.goto(address_of(pat))
+def test_what_another_changed_meanwhile_is_told_on_the_open_page(page: Page, pat: User, sheds: list[Warehouse]) -> None:
     tick(available(page), "Dock 001")
 
     WarehouseUserAssignment.objects.set_warehouses(pat, add=[sheds[0]], remove=[sheds[299]])
@@ -243,13 +265,13 @@ def test_the_same_form_works_without_scripts(
     expect(page.get_by_text("2 assigned, 0 deassigned.")).to_be_visible()
 
     page.get_by_role("link", name="Assigned warehouses").click()
-    page.get_by_role("checkbox", name="Select Shed 299").uncheck()
+    page.get_by_role("checkbox", name="Select Shed 297").uncheck()
     page.get_by_role("radio", name="Make Dock 003 the active warehouse").check()
     page.get_by_role("button", name="Save").click()
 
     expect(page.get_by_text("0 assigned, 1 deassigned.")).to_be_visible()
     assert {"Dock 003", "Dock 004"} < names_of(pat)
-    assert "Shed 299" not in names_of(pat)
+    assert "Shed 297" not in names_of(pat)
     assert pat.assignments.get(is_active=True).warehouse.name == "Dock 003"
 
 

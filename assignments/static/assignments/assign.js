@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const PICKED_ROWS = 25;
+  const PICKED_ROWS = 10;
   const form = document.getElementById("assign");
   const say = (key, values = {}) =>
     form.dataset["say" + key].replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
