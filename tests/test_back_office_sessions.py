@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from assignments.models import WarehouseUserAssignment
+from tests.back_office import member, signed_in, told
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, Api, refusal, sign_in
-from tests.test_back_office_users import member, signed_in, told
 from users.browsers import in_plain_words
 from users.models import Session, User
 
@@ -21,16 +21,6 @@ LIST = "/admin/users/session/"
 PHONE = (
     "Mozilla/5.0 (Linux; Android 14; TC22) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile Safari/537.36"
 )
-
-
-@pytest.fixture
-def manager(make_user: Callable[..., User]) -> User:
-    return member(make_user("mona.manager@example.test"), "Staff manager")
-
-
-@pytest.fixture
-def as_manager(manager: User) -> Client:
-    return signed_in(manager)
 
 
 def listed(client: Client, **query: Any) -> list[Session]:
@@ -57,7 +47,7 @@ def test_one_click_ends_a_session_and_the_api_answers_401(as_manager: Client, as
     other = sign_in(pat.email)["access_token"]
     assert as_pat.get(ASSIGNMENTS).status_code == 200
     answer = as_manager.post(f"{LIST}{session.pk}/end/?q=pat", {"change_reason": "phone lost"})
-    assert (answer.url, told(answer)) == (f"{LIST}?q=pat", ["1 session was ended."])
+    assert (answer["Location"], told(answer)) == (f"{LIST}?q=pat", ["1 session was ended."])
     assert refusal(as_pat.get(ASSIGNMENTS)) == [INVALID_TOKEN]
     assert Api(other).get(ASSIGNMENTS).status_code == 200
     session.refresh_from_db()

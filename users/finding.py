@@ -26,6 +26,8 @@ def _begins(text: str) -> Q:
 
 
 class FindingPeople(models.QuerySet):
+    model: Any
+
     def matching(self, text: str) -> Any:
         """Whose e-mail or names begin with the text, or with each of its words. No word matches from its middle."""
         words = text.lower().split()
@@ -70,6 +72,8 @@ class FindingPeople(models.QuerySet):
 
 
 class FindingSessions(models.QuerySet):
+    model: Any
+
     def ended(self) -> Any:
         """Ended by somebody, or expired."""
         return self.filter(Q(ended_at__isnull=False) | Q(expires_at__lte=timezone.now()))

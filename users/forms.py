@@ -29,7 +29,7 @@ class GroupChoiceField(forms.ModelMultipleChoiceField):
         return str(_(obj.name))  # the shipped roles have translations; other groups keep their names
 
 
-class UserForm(ReasonFormMixin, forms.ModelForm):  # type: ignore[type-arg]
+class UserForm(ReasonFormMixin, forms.ModelForm):
     """A person's page. `actor` is who edits it; what they may not give is not offered, and refused if sent."""
 
     actor: User
@@ -121,7 +121,7 @@ class UserForm(ReasonFormMixin, forms.ModelForm):  # type: ignore[type-arg]
 
     def _post_clean(self) -> None:
         """The password is judged last: it must not be too much like the names just entered."""
-        super()._post_clean()
+        super()._post_clean()  # type: ignore[misc]
         password = self.cleaned_data.get("password1")
         if password and "password2" not in self.errors:
             try:

@@ -14,9 +14,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop, ngettext_lazy
 
+from config.logs import audit
 from users.models import Session, User
 
 #: As many people at once; more need a narrower search.
@@ -57,6 +59,14 @@ def keep_an_administrator(leaving: Collection[int]) -> None:
         and not User.objects.administrators().exclude(pk__in=leaving).exists()
     ):
         raise LastAdministratorError
+
+
+def sign_out(pks: Collection[int], reason: str) -> int:
+    """Ends everything these people are signed in with, apps and Back Office. Returns how many app sessions ended."""
+    User.objects.filter(pk__in=pks).update(signed_out_at=timezone.now())
+    ended = Session.objects.filter(user__in=pks).end_all(reason)
+    audit.info("Sessions Ended", users=len(pks), sessions=ended, reason=reason)
+    return ended
 
 
 @dataclass
@@ -157,7 +167,7 @@ class Switch(Change):
     def write(self, people: Sequence[User], **given: Any) -> int:
         pks = [person.pk for person in people]
         User.objects.filter(pk__in=pks).update(**self.fields, updated_at=Now())
-        return Session.objects.filter(user__in=pks).end_all(self.end_reason)
+        return sign_out(pks, self.end_reason)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,8 +178,7 @@ class EndSessions(Change):
         return None
 
     def write(self, people: Sequence[User], **given: Any) -> int:
-        pks = [person.pk for person in people]
-        return Session.objects.filter(user__in=pks).end_all(ENDED_BY_STAFF)
+        return sign_out([person.pk for person in people], ENDED_BY_STAFF)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
@@ -77,12 +78,12 @@ class RelatedFilter(SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[()]:
         return ()
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         yield {
             "form": self.form_class(
                 request=self.request,
                 name=str(self.parameter_name),
-                label=str(self.title),
+                label=capfirst(self.title),
                 choices=(),
                 field=self.field(),
                 model_admin=self.model_admin,

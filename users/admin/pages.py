@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models.expressions import OrderBy
+from django.http import HttpRequest
 from django.utils.functional import cached_property
 from unfold.views import ChangeList
 
@@ -33,6 +34,10 @@ class CappedPaginator(Paginator):
 
 class IndexedChangeList(ChangeList):
     """Breaks ties in the direction of the sort, so that one index serves both directions."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.full_result_count = self.result_count  # there is no "N of all": nobody counts them all
 
     def _get_deterministic_ordering(self, ordering: Any) -> list[Any]:
         ordered = list(super()._get_deterministic_ordering(ordering))

@@ -10,12 +10,15 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
+from unfold.utils import display_for_label
 
 from config.history_admin import HistoryAdminMixin
 from users.admin.buttons import button
@@ -37,12 +40,16 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
     list_filter_submit = True
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = CappedPaginator
     ordering = ("-created_at",)
     search_fields = ("user__email",)
-    search_help_text = _("Finds people by the beginning of their e-mail or names.")
-    fields = ("person", "state", "client_id", "address", "browser", "user_agent")
-    fields += ("since", "last_used_at", "expires_at", "warehouse_token", "ended_at", "why")
+    search_help_text = _("E-mail or names of the user, from their beginnings")
+    fieldsets = (
+        (None, {"fields": ("person", "state", "warehouse_token", "ended_at", "why")}),
+        (_("Sign-in"), {"fields": ("client_id", "address", "browser", "user_agent")}),
+        (_("Times"), {"fields": ("since", "last_used_at", "expires_at")}),
+    )
     actions = ("end_selected",)
 
     class Media:
@@ -50,8 +57,8 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
 
     # --- The list ----------------------------------------------------------------------------------------------
     def get_list_display(self, request: HttpRequest) -> Any:
-        columns = ("since", "person", "client_id", "address", "browser", "last_used_at", "warehouse_token", "state")
-        return (*columns, "ended_at", "why", *([self._end_column(request)] if self.has_end_permission(request) else []))
+        columns = ("person", "since", "last_used_at", "client_id", "browser", "address", "warehouse_token", "state")
+        return (*columns, *([self._end_column(request)] if self.has_end_permission(request) else []))
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).with_warehouse()
@@ -79,15 +86,20 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
     def browser(self, obj: Session) -> str:
         return in_plain_words(obj.user_agent)
 
-    @display(description=_("Warehouse token for"))
+    @display(description=_("Warehouse token"))
     def warehouse_token(self, obj: Any) -> Any:
         return obj.warehouse
 
-    @display(description=_("State"), label={"live": "success", "ended": "danger"})
-    def state(self, obj: Session) -> tuple[str, Any]:
+    @display(description=_("State"))
+    def state(self, obj: Session) -> Any:
+        """Open, expired, or ended, and then when and why."""
         if obj.is_live:
-            return "live", _("Open")
-        return ("ended", _("Ended")) if obj.ended_at else ("expired", _("Expired"))
+            return display_for_label(("live", _("Open")), "", {"live": "success"})
+        if obj.ended_at is None:
+            return display_for_label(_("Expired"), "", True)
+        when = date_format(localtime(obj.ended_at), "DATETIME_FORMAT")
+        label = display_for_label(("ended", _("Ended")), "", {"ended": "danger"})
+        return format_html('{} <span class="session-end">{}, {}</span>', label, when, self.why(obj))
 
     @display(description=_("Why ended"))
     def why(self, obj: Session) -> str:
@@ -157,7 +169,7 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
     # --- Who may -----------------------------------------------------------------------------------------------
     def has_end_permission(self, request: HttpRequest) -> bool:
         """Whoever may change sessions may end them; nothing else about a session can be changed."""
-        return request.user.has_perm("users.change_session")  # type: ignore[union-attr]
+        return request.user.has_perm("users.change_session")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

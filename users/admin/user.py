@@ -6,25 +6,20 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import F
-from django.db.models.functions import Lower
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, URLPattern, path, reverse
-from django.utils.html import format_html_join
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 
 from config.history_admin import HistoryAdminMixin
 from spreadsheets.admin import SheetAdminMixin
-from users.admin.bulk import BulkMixin
-from users.admin.buttons import button, link
-from users.admin.filters import AssignedFilter, GapFilter, KindFilter, StandingFilter, StatusFilter
-from users.admin.pages import CappedPaginator, IndexedChangeList
+from users.admin.bulk import BulkMixin, actor
+from users.admin.listing import PeopleList, assign_url
 from users.forms import ReasonForm, UserForm
 from users.models import User
 from users.resources import UserResource
@@ -39,97 +34,16 @@ _TOLD = {
 
 
 @admin.register(User)
-class UserAdmin(SheetAdminMixin, BulkMixin, HistoryAdminMixin, ModelAdmin):
+class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, ModelAdmin):
     """Create and edit people. Rules live in `users.switches` and `users.forms`."""
 
     sheet = UserResource
 
     form = UserForm
-    list_display_links = ("email_",)
-    list_filter = (StatusFilter, KindFilter, AssignedFilter, StandingFilter, GapFilter)
-    list_filter_submit = True
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = CappedPaginator
-    ordering = (Lower("email"),)
-    search_fields = ("email", "first_name", "last_name")
-    search_help_text = _("Finds e-mail, first name and last name by their beginnings: “pat pi” finds Pat Picker.")
     readonly_fields = ("last_login_",)
 
     class Media:
         css = {"all": ("users/people.css",)}
-
-    # --- The list ----------------------------------------------------------------------------------------------
-    def get_list_display(self, request: HttpRequest) -> Any:
-        columns = ("email_", "first_name_", "last_name_", "last_login_", "status_", "standing_in", "assigned")
-        return (*columns, self._buttons_column(request))
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        people = super().get_queryset(request).with_rank()
-        name = request.resolver_match.url_name if request.resolver_match else ""
-        if name == "autocomplete":
-            return people.listed()
-        return people.with_whereabouts() if name == "users_user_changelist" else people
-
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        return queryset.matching(search_term), False
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return IndexedChangeList
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        return super().changelist_view(request, {"title": _("Users"), **(extra_context or {})})
-
-    @display(description=_("E-mail"), ordering=Lower("email"))
-    def email_(self, obj: User) -> str:
-        return obj.email
-
-    @display(description=_("First Name"), ordering=Lower("first_name"))
-    def first_name_(self, obj: User) -> str:
-        return obj.first_name
-
-    @display(description=_("Last Name"), ordering=Lower("last_name"))
-    def last_name_(self, obj: User) -> str:
-        return obj.last_name
-
-    @display(description=_("Last Login"), ordering=F("last_login").asc(nulls_first=True), empty_value=_("N/A"))
-    def last_login_(self, obj: User) -> Any:
-        return obj.last_login
-
-    @display(description=_("Status"), ordering="status", label={"active": "success", "blocked": "danger"})
-    def status_(self, obj: User) -> tuple[str, str]:
-        return obj.status, obj.get_status_display()
-
-    @display(description=_("Stands in"))
-    def standing_in(self, obj: Any) -> Any:
-        return obj.standing_in
-
-    @display(description=_("Warehouses"))
-    def assigned(self, obj: Any) -> Any:
-        return obj.assigned if obj.is_warehouse_user or obj.assigned else ""
-
-    def _buttons_column(self, request: HttpRequest) -> Any:
-        @display(description=_("Actions"))
-        def actions_column(obj: User) -> Any:
-            return format_html_join(" ", "{}", ((made,) for made in self._buttons(request, obj)))
-
-        return actions_column
-
-    def _buttons(self, request: HttpRequest, obj: User) -> list[Any]:
-        """In the order of contract 5.1."""
-        found = []
-        if assign := assign_url(request, obj):
-            found.append(link(_("Assign Warehouses"), obj.email, assign))
-        if self.has_change_permission(request, obj):
-            query = request.GET.urlencode()
-            switch = ACTIVATE if obj.status == User.Status.BLOCKED else DEACTIVATE
-            url = reverse("admin:users_user_switch", args=[obj.pk, switch.name]) + (f"?{query}" if query else "")
-            found.append(link(_("Edit"), obj.email, reverse("admin:users_user_change", args=[obj.pk])))
-            if not obj.is_deleted:
-                found.append(button(switch.title, obj.email, action=url))
-        if self.has_delete_permission(request, obj) and not obj.is_deleted:
-            found.append(link(_("Delete"), obj.email, reverse("admin:users_user_delete", args=[obj.pk]), danger=True))
-        return found
 
     # --- The page of one person --------------------------------------------------------------------------------
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
@@ -139,7 +53,7 @@ class UserAdmin(SheetAdminMixin, BulkMixin, HistoryAdminMixin, ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         person = ("email", "first_name", "last_name", "language")
         rights: tuple[str, ...] = ("groups",)
-        if request.user.is_superuser:  # type: ignore[union-attr]
+        if actor(request).is_superuser:
             rights = ("groups", "is_superuser")
         edited = () if obj is None else ("status", "last_login_")
         writable = self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj)
@@ -154,7 +68,7 @@ class UserAdmin(SheetAdminMixin, BulkMixin, HistoryAdminMixin, ModelAdmin):
         return found
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"language": request.user.language, **super().get_changeform_initial_data(request)}  # type: ignore
+        return {"language": actor(request).language, **super().get_changeform_initial_data(request)}
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         return super().add_view(request, form_url, {"title": _("Create new User"), **(extra_context or {})})
@@ -170,7 +84,7 @@ class UserAdmin(SheetAdminMixin, BulkMixin, HistoryAdminMixin, ModelAdmin):
     def _of(self, request: HttpRequest, person: User) -> dict[str, Any]:
         """What stands above the form: where to go from here, and who is signed in."""
         live = person.sessions.live()
-        sees_sessions = request.user.has_perm("users.view_session")  # type: ignore[union-attr]
+        sees_sessions = request.user.has_perm("users.view_session")
         return {
             "assign_url": assign_url(request, person),
             "open_sessions": live.count() if sees_sessions else 0,
@@ -183,6 +97,8 @@ class UserAdmin(SheetAdminMixin, BulkMixin, HistoryAdminMixin, ModelAdmin):
         super().save_model(request, obj, form, change)
         if change and (reason := why_signed_out(form.changed_data, obj)):
             obj.end_sessions(reason)
+        if obj.pk == request.user.pk:  # whoever sets their own password here stays signed in here
+            update_session_auth_hash(request, obj)
 
     def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
         self.message_user(request, _("User was created successfully."), messages.SUCCESS)
@@ -230,10 +146,10 @@ class UserAdmin(SheetAdminMixin, BulkMixin, HistoryAdminMixin, ModelAdmin):
             "opts": self.opts,
             "media": self.media,
             "person": person,
-            "refusal": DELETE.refusal(person, request.user),  # type: ignore[arg-type]
+            "refusal": DELETE.refusal(person, actor(request)),
             "sessions": live.count(),
             "tokens": live.holding_tokens(),
-            "assignments": person.assignments.count(),  # type: ignore[attr-defined]
+            "assignments": person.assignments.count(),
             "form": ReasonForm(),
         }
         return TemplateResponse(request, "admin/users/delete.html", context)
@@ -244,7 +160,7 @@ class UserAdmin(SheetAdminMixin, BulkMixin, HistoryAdminMixin, ModelAdmin):
             return HttpResponseNotAllowed(["POST"])
         if not self.has_end_sessions_permission(request):
             raise PermissionDenied
-        ended = END_SESSIONS.apply([self._person(request, pk).pk], request.user).counted  # type: ignore[arg-type]
+        ended = END_SESSIONS.apply([self._person(request, pk).pk], actor(request)).counted
         told = ngettext("%(count)d session was ended.", "%(count)d sessions were ended.", ended) % {"count": ended}
         self.message_user(request, told, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:users_user_change", args=[pk]))
@@ -252,7 +168,7 @@ class UserAdmin(SheetAdminMixin, BulkMixin, HistoryAdminMixin, ModelAdmin):
     def _switch(self, request: HttpRequest, switch: Switch, person: User) -> None:
         done, undone = _TOLD[switch]
         try:
-            outcome = switch.apply([person.pk], request.user)  # type: ignore[arg-type]
+            outcome = switch.apply([person.pk], actor(request))
             why = next((LeftOut(reason).label for reason in outcome.left_out), "")
         except ValidationError as refusal:
             why = " ".join(refusal.messages)
@@ -285,13 +201,3 @@ class UserAdmin(SheetAdminMixin, BulkMixin, HistoryAdminMixin, ModelAdmin):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
-
-
-def assign_url(request: HttpRequest, person: User) -> str:
-    """Where this person's warehouses are assigned, for whoever may see that; "" when there is nothing to assign."""
-    if not (person.may_be_assigned and request.user.has_perm("assignments.view_warehouseuserassignment")):  # type: ignore
-        return ""
-    try:
-        return reverse("admin:assignments_assign_warehouses", args=[person.uuid])
-    except NoReverseMatch:
-        return ""
