@@ -28,6 +28,7 @@ KEPT_SECONDS = 60
 DAYS = 14
 TOP = 20
 LATEST = 10
+NEWEST = 10_000
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,10 @@ class Day:
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the template shows; a part that this person may not see is absent."""
     may = request.user.has_perm
-    parts: dict[str, Any] = {"kept_seconds": KEPT_SECONDS}
+    parts: dict[str, Any] = {"kept_seconds": KEPT_SECONDS, "newest": NEWEST} | _kept("figures", _figures)
+    parts["may_view_users"], parts["may_view_sessions"] = may("users.view_user"), may("users.view_session")
     if may("warehouses.view_warehouse") and may("assignments.view_warehouseuserassignment"):
         parts |= _kept("places", _places)
-    if may("users.view_user") or may("users.view_session"):
-        figures = _kept("figures", _figures)
-        parts["may_view_users"], parts["may_view_sessions"] = may("users.view_user"), may("users.view_session")
-        parts |= figures
     if kinds := kinds_for(request):
         parts["latest"], _more = changes.find(changes.Question(kinds), LATEST)
     return context | parts
@@ -74,15 +72,9 @@ def _kept(name: str, count: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 # --- Where everyone is ------------------------------------------------------------------------------------------
 def _places() -> dict[str, Any]:
-    """One index holds just the active assignments, by warehouse."""
-    active = WarehouseUserAssignment.objects.filter(is_active=True).order_by()
-    numbers: dict[int, int] = dict(active.values_list("warehouse").annotate(people=Count("pk")))
-    top = sorted(numbers, key=lambda pk: (-numbers[pk], pk))[:TOP]
-    names = Warehouse.objects.in_bulk(top)
-    places = [
-        Place(pk, names[pk].name, numbers[pk], _percent(numbers[pk], numbers[top[0]])) for pk in top if pk in names
-    ]
-    return {"places": places, "standing": sum(numbers.values()), "warehouses": len(numbers)}
+    top = [one for one in Warehouse.objects.by_people_standing()[:TOP] if one.standing]
+    most = top[0].standing if top else 0
+    return {"places": [Place(one.pk, one.name, one.standing, _percent(one.standing, most)) for one in top]}
 
 
 def _percent(part: int, whole: int) -> int:
@@ -95,8 +87,9 @@ def _figures() -> dict[str, Any]:
     """All of them in one query: rows of what is counted, the day where it is by day, and the number."""
     today = timezone.localdate()
     since = timezone.make_aware(datetime.combine(today - timedelta(days=DAYS - 1), datetime.min.time()))
-    rows = _counted("idle", User.objects.listed().without_warehouse()).union(
+    rows = _counted("idle", _newest_warehouse_users().without_warehouse()).union(
         _counted("open", Session.objects.live()),
+        _counted("standing", WarehouseUserAssignment.objects.filter(is_active=True)),
         _by_day("sign-in", Session.objects.filter(created_at__gte=since), "created_at"),
         _by_day("failure", AccessFailureLog.objects.filter(attempt_time__gte=since), "attempt_time"),
         all=True,
@@ -106,10 +99,17 @@ def _figures() -> dict[str, Any]:
     most = max(numbers.get(("sign-in", day), 0) for day in days)
     return {
         "idle": numbers.get(("idle", None), 0),
+        "standing": numbers.get(("standing", None), 0),
         "open_sessions": numbers.get(("open", None), 0),
         "failures_today": numbers.get(("failure", today), 0),
         "days": [_day(day, numbers, most) for day in days],
     }
+
+
+def _newest_warehouse_users() -> Any:
+    """To look for the one person without a warehouse among all would read all assignments: new people are looked at."""
+    newest = User.objects.listed().filter(is_warehouse_user=True).order_by("-pk").values("pk")[:NEWEST]
+    return User.objects.filter(pk__in=newest)
 
 
 def _day(day: date, numbers: dict[tuple[str, date | None], int], most: int) -> Day:

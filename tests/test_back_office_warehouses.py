@@ -100,7 +100,7 @@ def test_the_list_costs_the_same_at_any_length(office: Client, assign: Any, pat:
     office.get(LIST)
     with CaptureQueriesContext(connection) as queries:
         office.get(LIST)
-    assert len(queries) == 4, [query["sql"][:90] for query in queries]
+    assert len(queries) == 5, [query["sql"][:90] for query in queries]
 
 
 def test_a_name_is_text_and_never_markup(office: Client) -> None:

@@ -146,6 +146,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Django's name for "may enter the Back Office": never a warehouse user (contract 5.6)."""
         return self.is_active and not self.is_warehouse_user
 
+    def get_full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}"
+
     @property
     def language_code(self) -> str:
         """The interface language as Django names it: `en`, `de`."""
@@ -279,6 +282,7 @@ class Session(RotatingCredential):
         indexes = [
             models.Index(fields=["created_at", "id"], name="session_by_created_at"),
             models.Index(fields=["created_at", "id"], condition=models.Q(ended_at=None), name="session_not_ended"),
+            models.Index(fields=["expires_at"], condition=models.Q(ended_at=None), name="session_open"),
         ]
 
     def __str__(self) -> str:

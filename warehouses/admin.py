@@ -55,10 +55,14 @@ class WarehouseAdmin(HistoryAdminMixin, ModelAdmin):
     actions_detail = ("view_row", "people_row")
     readonly_fields = ("uuid",)
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).with_people()
-
     # --- The list -----------------------------------------------------------------------------------------------
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Counts people for the rows of this page alone, in one query."""
+        page = super().get_changelist_instance(request)
+        people = Warehouse.objects.with_people().in_bulk([warehouse.pk for warehouse in page.result_list])
+        page.result_list = [people.get(warehouse.pk, warehouse) for warehouse in page.result_list]
+        return page
+
     @display(description=_("Warehouse ID"), ordering="id")
     def number(self, warehouse: Any) -> str:
         return str(warehouse.pk)
@@ -69,11 +73,15 @@ class WarehouseAdmin(HistoryAdminMixin, ModelAdmin):
 
     @display(description=_("People assigned"))
     def assigned(self, warehouse: Any) -> int:
-        return warehouse.assigned
+        return getattr(warehouse, "assigned", 0)
 
     @display(description=_("Standing here now"))
     def standing(self, warehouse: Any) -> int:
-        return warehouse.standing
+        return getattr(warehouse, "standing", 0)
+
+    def _with_people(self, request: HttpRequest, object_id: str) -> Any:
+        found = self.get_object(request, object_id)
+        return found and Warehouse.objects.with_people().filter(pk=found.pk).first()
 
     # --- Ways to other pages ------------------------------------------------------------------------------------
     @action(description=_("Create Warehouse"), url_path="create", icon="add", permissions=["add"])
@@ -83,7 +91,7 @@ class WarehouseAdmin(HistoryAdminMixin, ModelAdmin):
     @action(description=_("View"), url_path="view", icon="visibility", permissions=["view"])
     def view_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The page `View Warehouse`: what there is to know, and nothing to change by mistake."""
-        warehouse = self.get_object(request, object_id)
+        warehouse = self._with_people(request, object_id)
         if warehouse is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         context = {
@@ -155,7 +163,7 @@ class WarehouseAdmin(HistoryAdminMixin, ModelAdmin):
     # --- Delete -------------------------------------------------------------------------------------------------
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """With nobody assigned, one click. Else the page explains, and deletes all only for the typed name."""
-        warehouse = self.get_object(request, object_id)
+        warehouse = self._with_people(request, object_id)
         if warehouse is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         if not self.has_delete_permission(request, warehouse):
