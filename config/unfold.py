@@ -24,7 +24,7 @@ def _entry(title: Any, icon: str, link: str, *permissions: str) -> dict[str, Any
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("Back Office"),
     "SITE_HEADER": _("Back Office"),
-    "SITE_SUBHEADER": _("Warehouse users and where they work"),
+    "SITE_SUBHEADER": _("Warehouse users"),
     "SITE_SYMBOL": "warehouse",
     "SITE_URL": None,
     "SHOW_HISTORY": True,

@@ -66,6 +66,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "users/user/bulk/<str:name>/": (ALL, "AS"),
     "users/user/<int:pk>/switch/<str:name>/": (ALL, "AS"),
     "users/user/<int:pk>/sign-out/": (ALL, "AS"),
+    "users/user/<int:pk>/unlock-sign-in/": (ALL, "AS"),
+    "users/user/<int:pk>/reset-two-factor/": (ALL, "A"),
     "users/user/import/<uuid:pk>/": ("AS", "AS"),
     "users/user/import/<uuid:pk>/again/": (ALL, "AS"),
     "users/user/import/<uuid:pk>/apply/": (ALL, "AS"),
@@ -99,7 +101,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "assignments/warehouseuserassignment/add/": (NOBODY, NOBODY),
     "assignments/warehouseuserassignment/<path:object_id>/history/": ("ASWR", "ASWR"),
     "assignments/warehouseuserassignment/<path:object_id>/delete/": ("ASW", "ASW"),
-    "assignments/warehouseuserassignment/<path:object_id>/change/": ("ASWR", "ASW"),
+    "assignments/warehouseuserassignment/<path:object_id>/change/": ("ASWR", NOBODY),
     "assignments/warehouseuserassignment/<path:object_id>/": (ALL, ALL),
     "auth/group/": ("AR", "AR"),
     "auth/group/add/": ("A", "A"),
@@ -107,8 +109,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "auth/group/<path:object_id>/delete/": ("A", "A"),
     "auth/group/<path:object_id>/change/": ("AR", "A"),
     "auth/group/<path:object_id>/": (ALL, ALL),
-    r"^(?P<app_label>warehouses|users|assignments|auth)/$": (ALL, ALL),
-    "(?P<url>.*)$": (ALL, ALL),
+    "<app_label>/": (ALL, ALL),
+    "<url>": (ALL, ALL),
 }
 
 
@@ -123,7 +125,7 @@ def routes() -> dict[str, str]:
 
 def _walk(patterns: list[Any], prefix: str) -> Iterator[tuple[str, str]]:
     for pattern in patterns:
-        route = prefix + str(pattern.pattern)
+        route = prefix + re.sub(r"\^?\(\?P<(\w+)>[^)]*\)", r"<\1>", str(pattern.pattern)).rstrip("$")
         if isinstance(pattern, URLResolver):
             yield from _walk(pattern.url_patterns, route)
         else:
@@ -169,9 +171,7 @@ def path_of(route: str, rows: dict[str, Any]) -> str:
     if "<uuid:pk>" in route and model != "users/session":
         values["pk"] = "00000000-0000-4000-8000-000000000000"
     values |= {"name": "deactivate", "content_type_id": 1, "uidb64": "x", "token": "x"}
-    plain = re.sub(r"^\^|\$$", "", route)
-    plain = re.sub(r"\(\?P<(\w+)>[^)]*\)", r"<\1>", plain)
-    return "/admin/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(values[found[1]]), plain)
+    return "/admin/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(values[found[1]]), route)
 
 
 #: What to send so that a route would act, where nothing at all is not enough.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from django_otp.oath import totp
 from django_otp.plugins.otp_static.models import StaticToken
@@ -15,7 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.client import PASSWORD
 from tests.test_door import LOGIN, is_in, log_in, text
-from users import two_factor
+from users import roles, two_factor
 from users.models import User
 
 PAGE = "/admin/two-factor/"
@@ -210,10 +211,31 @@ def test_a_wrong_code_changes_nothing(inside: Client, recovery_codes: list[str],
     assert set(StaticToken.objects.values_list("token", flat=True)) == set(recovery_codes)
 
 
-def test_who_has_lost_the_phone_is_helped_by_a_reset(recovery_codes: list[str], olive: User) -> None:
-    assert olive.reset_two_factor() is True
+@pytest.fixture
+def administrator(make_user: Callable[..., User]) -> Client:
+    person = make_user("ada.admin@example.test")
+    person.groups.add(Group.objects.get(name=roles.ADMINISTRATOR))
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def test_an_administrator_helps_who_has_lost_the_phone(
+    administrator: Client, recovery_codes: list[str], olive: User
+) -> None:
+    page = administrator.get(f"/admin/users/user/{olive.pk}/change/")
+    assert "Reset two-factor sign-in" in text(page)
+    for words in ("Two-factor sign-in is reset", "There was nothing to reset"):
+        assert words in text(administrator.post(f"/admin/users/user/{olive.pk}/reset-two-factor/", follow=True))
     assert log_in(olive.email)["Location"] == "/admin/"
-    assert olive.reset_two_factor() is False
+
+
+def test_nobody_resets_it_for_who_stands_above_them(
+    administrator: Client, recovery_codes: list[str], olive: User
+) -> None:
+    User.objects.filter(pk=olive.pk).update(is_superuser=True)
+    assert administrator.post(f"/admin/users/user/{olive.pk}/reset-two-factor/").status_code == 403
+    assert two_factor.is_on(olive)
 
 
 # --- Demanding it of everyone -----------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 #: As long as an e-mail can be: anything longer is nobody's, and need not be told apart.
 _ACCOUNT_CHARACTERS = 254
@@ -137,7 +138,7 @@ def answer(request: HttpRequest, response: HttpResponse, credentials: dict[str, 
 
 def page(request: HttpRequest, seconds: int) -> HttpResponse:
     """The page that says when to try again."""
-    context = {**admin.site.each_context(request), "minutes": ceil(seconds / 60)}
+    context = {**admin.site.each_context(request), "title": _("Too many attempts"), "minutes": ceil(seconds / 60)}
     response = render(request, "registration/blocked.html", context, status=429)
     response["Retry-After"] = str(seconds)
     return response
