@@ -12,7 +12,7 @@ from typing import Any
 
 from axes.models import AccessFailureLog
 from django.core.cache import cache
-from django.db.models import CharField, Count, DateField, QuerySet, Value
+from django.db.models import BigIntegerField, CharField, Count, DateField, ExpressionWrapper, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, TruncDate
 from django.http import HttpRequest
 from django.utils import timezone
@@ -87,7 +87,7 @@ def _figures() -> dict[str, Any]:
     """All of them in one query: rows of what is counted, the day where it is by day, and the number."""
     today = timezone.localdate()
     since = timezone.make_aware(datetime.combine(today - timedelta(days=DAYS - 1), datetime.min.time()))
-    rows = _counted("idle", _newest_warehouse_users().without_warehouse()).union(
+    rows = _counted("idle", _newest().without_warehouse()).union(
         _counted("open", Session.objects.live()),
         _counted("standing", WarehouseUserAssignment.objects.filter(is_active=True)),
         _by_day("sign-in", Session.objects.filter(created_at__gte=since), "created_at"),
@@ -106,10 +106,14 @@ def _figures() -> dict[str, Any]:
     }
 
 
-def _newest_warehouse_users() -> Any:
-    """To look for the one person without a warehouse among all would read all assignments: new people are looked at."""
-    newest = User.objects.listed().filter(is_warehouse_user=True).order_by("-pk").values("pk")[:NEWEST]
-    return User.objects.filter(pk__in=newest)
+def _newest() -> Any:
+    """To find the few without a warehouse among all people would read all assignments: new people are looked at.
+
+    Bounded on both sides, so that PostgreSQL reads just these.
+    """
+    last = Subquery(User.objects.order_by("-pk").values("pk")[:1])
+    first = ExpressionWrapper(last - NEWEST, BigIntegerField())
+    return User.objects.listed().filter(pk__gt=first, pk__lte=last)
 
 
 def _day(day: date, numbers: dict[tuple[str, date | None], int], most: int) -> Day:
@@ -127,4 +131,4 @@ def _by_day(what: str, rows: QuerySet[Any], moment: str) -> QuerySet[Any, Any]:
 
 def _numbers(what: str, rows: QuerySet[Any], day: Any) -> QuerySet[Any, Any]:
     named = rows.order_by().annotate(what=Value(what, CharField()), day=day)
-    return named.values("what", "day").annotate(number=Count("pk"))
+    return named.values("what", "day").annotate(number=Count("*"))

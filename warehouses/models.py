@@ -37,7 +37,7 @@ def _people(**condition: Any) -> Any:
     """How many assignments a warehouse has."""
     assignments: Any = Warehouse._meta.get_field("assignments").related_model
     rows = assignments._default_manager.filter(warehouse=OuterRef("pk"), **condition).order_by().values("warehouse")
-    return Coalesce(Subquery(rows.annotate(people=Count("pk")).values("people")), 0)
+    return Coalesce(Subquery(rows.annotate(people=Count("*")).values("people")), 0)
 
 
 @tracked(exclude=["created_at", "updated_at"])
