@@ -10,33 +10,11 @@ from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from playwright.sync_api import Page
 
+from tests.pages import PAGES
 from users.models import Session, User
 
 #: Width and height in pixels, and the colours preferred.
 SCREENS = {"laptop by day": (1440, 900, "light"), "tablet by night": (820, 1180, "dark")}
-
-#: The pages, each found by what a test has at hand: `pat` a warehouse user who stands in `north`.
-PAGES: dict[str, Callable[..., str]] = {
-    "dashboard": lambda **_: reverse("admin:index"),
-    "users": lambda **_: reverse("admin:users_user_changelist"),
-    "new user": lambda **_: reverse("admin:users_user_add"),
-    "user": lambda pat, **_: reverse("admin:users_user_change", args=[pat.pk]),
-    "delete user": lambda pat, **_: reverse("admin:users_user_delete", args=[pat.pk]),
-    "history of a user": lambda pat, **_: reverse("admin:users_user_history", args=[pat.pk]),
-    "sessions": lambda **_: reverse("admin:users_session_changelist"),
-    "session": lambda session, **_: reverse("admin:users_session_change", args=[session.pk]),
-    "assign warehouses": lambda pat, **_: reverse("admin:assignments_assign_warehouses", args=[pat.uuid]),
-    "assign people": lambda north, **_: reverse("admin:assignments_assign_people", args=[north.uuid]),
-    "assignments": lambda **_: reverse("admin:assignments_warehouseuserassignment_changelist"),
-    "warehouses": lambda **_: reverse("admin:warehouses_warehouse_changelist"),
-    "new warehouse": lambda **_: reverse("admin:warehouses_warehouse_add"),
-    "warehouse": lambda north, **_: reverse("admin:warehouses_warehouse_change", args=[north.pk]),
-    "delete warehouse": lambda north, **_: reverse("admin:warehouses_warehouse_delete", args=[north.pk]),
-    "history": lambda **_: reverse("admin:history"),
-    "roles": lambda **_: reverse("admin:auth_group_changelist"),
-    "change password": lambda **_: reverse("admin:password_change"),
-    "two-factor": lambda **_: reverse("admin_two_factor"),
-}
 
 
 def faults(page: Page) -> list[str]:
