@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.text import capfirst
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -48,7 +48,7 @@ class HistoryAdminMixin:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         if not self.has_view_permission(request, found):
             raise PermissionDenied
-        context = {"title": _now("History: %(object)s") % {"object": found}, "opts": self.opts, "object": found}
+        context = {"title": gettext("History: %(object)s") % {"object": found}, "opts": self.opts, "object": found}
         return _page(request, self.admin_site, context | (extra_context or {}), about=found)
 
 
@@ -56,7 +56,7 @@ def history_view(request: HttpRequest, *, site: Any) -> HttpResponse:
     """Every change of everything that this person may view."""
     if not kinds_for(request):
         raise PermissionDenied
-    return _page(request, site, {"title": _now("History")})
+    return _page(request, site, {"title": gettext("History")})
 
 
 def _page(request: HttpRequest, site: Any, context: dict[str, Any], *, about: Model | None = None) -> HttpResponse:
@@ -144,7 +144,7 @@ class HistoryForm(forms.Form):
 
     def clean_actor(self) -> Any:
         text = self.cleaned_data["actor"]
-        if not text or text.lower() in {DATABASE, _now("Database").lower()}:
+        if not text or text.lower() in {DATABASE, gettext("Database").lower()}:
             return text and DATABASE
         return _found(_person(text), _("No person has the e-mail or ID “%(text)s”."), text).pk
 

@@ -133,7 +133,7 @@ def test_each_question_narrows(
 
     assert {one.kind for one in ask(office, person=pat.email.upper())} == {
         "User",
-        "Warehouse user assignment",
+        "Assignment",
         "Session",
     }
     assert len(ask(office, person=sam.email, warehouse="North Dock")) == 1
