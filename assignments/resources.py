@@ -144,7 +144,7 @@ class AssignmentResource(SheetResource):
 
     def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
         self._twice_standing = self._told_before(instance, row)
-        return not self._twice_standing and super().skip_row(instance, original, row, import_validation_errors)
+        return super().skip_row(instance, original, row, import_validation_errors) and not self._twice_standing
 
     def _told_before(self, instance: Any, row: dict[str, Any]) -> list[tuple[str, str]]:
         if not (instance.user_id and instance.stands_here and row.get("active")):
@@ -168,7 +168,7 @@ class AssignmentResource(SheetResource):
         left = self._standing.get(instance.user_id)
         if not instance.stands_here or left is None or left.warehouse_id == instance.warehouse_id:
             return []
-        return [(_("leaves"), left.warehouse.name, "")]
+        return [(_("leaves"), "", left.warehouse.name)]
 
     def write(self) -> None:
         """Not yet: what one row switches, a later row must still find as it was when the person looked."""

@@ -9,9 +9,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.translation import get_language
-from django.utils.translation import gettext as _now
-from django.utils.translation import gettext_lazy as _
+from django.utils.formats import number_format
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from unfold.decorators import action
 
@@ -31,7 +31,7 @@ class SheetAdminMixin:
     sheet: type[SheetResource]
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[misc]
+        super().__init__(*args, **kwargs)
         self.actions_list = [*self.actions_list, "import_sheet", "export_sheet", "template_sheet"]
 
     # --- Who may ---
@@ -79,13 +79,14 @@ class SheetAdminMixin:
         return answer
 
     # --- Import ---
-    @action(description=_("Import"), url_path="import", permissions=["import"], icon="upload")
+    @action(description=gettext_lazy("Import"), url_path="import", permissions=["import"], icon="upload")
     def import_sheet(self: Any, request: HttpRequest) -> HttpResponseBase:
         too_large = getattr(request, "has_too_large_file", False)
-        form = UploadForm(request.POST or None, request.FILES or None, has_too_large_file=too_large)
-        if request.method == "POST" and form.is_valid():
+        sent = (request.POST, request.FILES) if request.method == "POST" else ()
+        form = UploadForm(*sent, has_too_large_file=too_large)
+        if form.is_valid():
             return HttpResponseRedirect(self._url("import", self._begin(request, form).pk))
-        title = _now("Import %(what)s") % {"what": self.opts.verbose_name_plural}
+        title = _("Import %(what)s") % {"what": self.opts.verbose_name_plural}
         return self._page(request, "import", title, form=form)
 
     def _begin(self: Any, request: HttpRequest, form: UploadForm) -> Import:
@@ -107,9 +108,9 @@ class SheetAdminMixin:
     def import_page(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         """What the file would do, is doing, or has done."""
         job = self._job(request, pk)
-        faults, names = job.report.get("faults", []), [column.column_name for column in self.sheet.columns()]
-        created = [(row, [values.get(name, "") for name in names]) for row, _label, values in job.report.get("created", [])]
-        title = _now("Import %(what)s: %(file)s") % {"what": self.opts.verbose_name_plural, "file": job.file_name}
+        faults, created = job.report.get("faults", []), job.report.get("created", [])
+        filled = {name: True for _row, _label, values in created for name in values}
+        title = _("Import %(what)s: %(file)s") % {"what": self.opts.verbose_name_plural, "file": job.file_name}
         return self._page(
             request,
             "preview",
@@ -119,8 +120,8 @@ class SheetAdminMixin:
             is_sound=not (job.report.get("problems") or job.report.get("faulty_rows")),
             faults=faults[:_SHOWN_FAULTS],
             more_faults=max(len(faults) - _SHOWN_FAULTS, 0),
-            columns=names,
-            created=created,
+            columns=list(filled),
+            created=[(row, [values.get(name, "") for name in filled]) for row, _label, values in created],
             form=UploadForm(initial={"change_reason": job.context.get("reason", "")}),
             urls={name: self._url(f"import_{name}", job.pk) for name in ("again", "apply", "progress", "faults")},
             import_url=self._url("import_sheet"),
@@ -138,7 +139,7 @@ class SheetAdminMixin:
     def import_apply(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         job = self._job(request, pk)
         if job.report.get("faulty_rows") or job.report.get("problems"):
-            messages.error(request, _now("This file has faults. Correct them and upload it again."))
+            messages.error(request, _("This file has faults. Correct them and upload it again."))
         elif job.restart(Import.State.CHECKED, to=Import.State.APPLYING):
             jobs.start(job)
         return HttpResponseRedirect(self._url("import", job.pk))
@@ -150,7 +151,7 @@ class SheetAdminMixin:
     def import_faults(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         """Every fault as CSV."""
         job = self._job(request, pk)
-        headings = [_now("Row"), _now("Column"), _now("Reason"), _now("What stands there")]
+        headings = [_("Row"), _("Column"), _("Reason"), _("What stands there")]
         return exports.table(headings, job.report.get("faults", []), f"{self.opts.model_name}-faults")
 
     def _job(self: Any, request: HttpRequest, pk: Any) -> Import:
@@ -164,24 +165,26 @@ class SheetAdminMixin:
         return job
 
     # --- Export ---
-    @action(description=_("Export"), url_path="export", permissions=["export"], icon="download")
+    @action(description=gettext_lazy("Export"), url_path="export", permissions=["export"], icon="download")
     def export_sheet(self: Any, request: HttpRequest) -> HttpResponseBase:
         """All rows, or those of the search and filters that the address repeats from the list."""
         query = request.GET.copy()
         kind = (query.pop("format", [""]))[0]
         if kind in FORMATS:
-            request.GET = query  # the list knows nothing of formats
+            request.GET = query  # type: ignore[assignment]  # the list knows nothing of formats
             try:
                 rows = self.get_changelist_instance(request).get_queryset(request)
                 return exports.export(self.sheet(request.user), rows, str(self.opts.model_name), kind)
             except exports.TooManyRowsError:
-                most = {"rows": f"{exports.MOST_XLSX_ROWS:,}"}
-                messages.error(request, _now("Excel takes at most %(rows)s rows from here. Choose CSV.") % most)
-        title = _now("Export %(what)s") % {"what": self.opts.verbose_name_plural}
+                most = {"rows": number_format(exports.MOST_XLSX_ROWS, force_grouping=True)}
+                messages.error(request, _("Excel takes at most %(rows)s rows from here. Choose CSV.") % most)
+        title = _("Export %(what)s") % {"what": self.opts.verbose_name_plural}
         links = {name: f"?{_with_format(query, name)}" for name in FORMATS}
         return self._page(request, "export", title, links=links, is_narrowed=bool(query))
 
-    @action(description=_("Template"), url_path="import-template", permissions=["import"], icon="description")
+    @action(
+        description=gettext_lazy("Template"), url_path="import-template", permissions=["import"], icon="description"
+    )
     def template_sheet(self: Any, request: HttpRequest) -> HttpResponseBase:
         kind = request.GET.get("format", "xlsx")
         if kind not in FORMATS:
@@ -189,14 +192,14 @@ class SheetAdminMixin:
         return exports.template(self.sheet, str(self.opts.model_name), kind)
 
     def _page(self: Any, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         shared = {
             "opts": self.opts,
             "title": title,
             "columns_explained": self.sheet.columns(),
             "template_url": self._url("template_sheet"),
             "list_url": self._url("changelist"),
-            "most_rows": files.MOST_ROWS,
+            "most_rows": number_format(files.MOST_ROWS, force_grouping=True),
             "most_megabytes": files.MOST_BYTES // 1024**2,
         }
         everything = self.admin_site.each_context(request) | shared | context

@@ -71,9 +71,10 @@ class Word(Widget):
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> Any:
         if value.casefold() not in self.meanings:
             choices = ", ".join(words[0] for words in self.words.values())
-            raise ValueError(_("“%(value)s” is not known here. Write one of: %(choices)s.") % {
-                "value": value[:100], "choices": choices
-            })
+            raise ValueError(
+                _("“%(value)s” is not known here. Write one of: %(choices)s.")
+                % {"value": value[:100], "choices": choices}
+            )
         return self.meanings[value.casefold()]
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:

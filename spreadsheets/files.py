@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from spreadsheets.cells import text_of
@@ -61,8 +62,8 @@ def read(content: bytes, known: Iterable[str]) -> Sheet:
 
 
 def _too_large() -> str:
-    limits = {"size": MOST_BYTES // 1024**2, "rows": f"{MOST_ROWS:,}"}
-    return _("The file is too large: at most %(size)s MB. Split it into several files.") % limits
+    size = {"size": MOST_BYTES // 1024**2}
+    return _("The file is too large: at most %(size)s MB. Split it into several files.") % size
 
 
 def _sheet(rows: Iterator[tuple[int, Sequence[Any]]], size: int, notes: list[str]) -> Sheet:
@@ -87,7 +88,8 @@ def _limited(rows: Iterator[Row]) -> Iterator[Row]:
     for count, row in enumerate(rows):
         if count == MOST_ROWS:
             raise ValidationError(
-                _("The file has more than %(rows)s rows. Split it into several files.") % {"rows": f"{MOST_ROWS:,}"}
+                _("The file has more than %(rows)s rows. Split it into several files.")
+                % {"rows": number_format(MOST_ROWS, force_grouping=True)}
             )
         yield row
 

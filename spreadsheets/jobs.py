@@ -49,14 +49,13 @@ def run(job: Import) -> None:
     with translation.override(job.language), _heartbeat(job) as beat:
         job.refresh_from_db(fields=["state"])
         try:
-            {Import.State.CHECKING: _check, Import.State.APPLYING: _apply}.get(job.state, _nothing)(job, beat)
+            if job.state == Import.State.CHECKING:
+                _check(job, beat)
+            elif job.state == Import.State.APPLYING:  # in any other, somebody took it for dead before it began
+                _apply(job, beat)
         except Exception:
             _log.exception("An import stopped")
             job.move(job.state, to=Import.State.STOPPED)
-
-
-def _nothing(job: Import, beat: Any) -> None:
-    """Somebody took it for dead before it began."""
 
 
 def _check(job: Import, beat: Any) -> None:

@@ -104,9 +104,12 @@ class Import(models.Model):
 
     def _is_held(self) -> bool:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND "
-                           "database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND "
-                           "(classid::bigint << 32) | objid::bigint = %s)", [self.lock])
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND "
+                "database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND "
+                "(classid::bigint << 32) | objid::bigint = %s)",
+                [self.lock],
+            )
             return bool(cursor.fetchone()[0])
 
 

@@ -60,4 +60,5 @@ class Report:
         self.plan = hashlib.sha256((self.plan + json.dumps(parts)).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
+        self.faults.sort(key=lambda fault: fault[0])
         return asdict(self)

@@ -137,7 +137,8 @@ class SheetResource(ModelResource):
     # --- The sheet ---
     @classmethod
     def columns(cls) -> list[Column]:
-        return list(cls.fields.values())
+        """In the order of `Meta.fields`, which is that of exports, too."""
+        return [cls.fields[name] for name in cls._meta.fields]
 
     @classmethod
     def known_headings(cls) -> dict[str, str]:
@@ -169,28 +170,32 @@ class SheetResource(ModelResource):
             (_("These columns are missing: %(names)s."), missing),
             (_("These columns are unknown: %(names)s. Check their spelling, or remove them."), unknown),
             (_("These columns are there more than once: %(names)s."), twice),
+            (_("Known columns: %(names)s."), [column.column_name for column in self.columns()]),
         ]
-        if found := [words % {"names": ", ".join(bad)} for words, bad in problems if bad]:
-            raise ValidationError([*found, _("Known columns: %(names)s.") % {"names": ", ".join(self.fields)}])
+        if missing or unknown or twice:
+            raise ValidationError([words % {"names": ", ".join(bad)} for words, bad in problems if bad])
         return names
 
     def _take(self, batch: list[Row], report: Report) -> None:
         self.pending = []
-        width = len(self._columns)
-        sound = [row for row in batch if len(row.cells) <= width]
-        for row in batch:
-            if len(row.cells) > width:
-                report.add_faults(row.number, [("", _("There are more cells than columns."), row.cells[width])])
-        dataset = tablib.Dataset(headers=[_NUMBER, *self._columns])
-        for row in sound:
-            dataset.append([row.number, *row.cells, *[""] * (width - len(row.cells))])
-        result = self.import_data(dataset, use_transactions=False)
+        result = self.import_data(self._dataset(batch, report), use_transactions=False)
         for error in result.base_errors + [error for row in result.error_rows for error in row.errors]:
             raise error.error
         for row_result in result.rows:
             self._report(row_result, report)
         if self.is_applied and report.is_sound:
             self.write()
+
+    def _dataset(self, batch: list[Row], report: Report) -> tablib.Dataset:
+        """The rows as django-import-export wants them; without those that have cells too many."""
+        width = len(self._columns)
+        dataset = tablib.Dataset(headers=[_NUMBER, *self._columns])
+        for row in batch:
+            if len(row.cells) > width:
+                report.add_faults(row.number, [("", _("There are more cells than columns."), "")])
+            else:
+                dataset.append([row.number, *row.cells, *[""] * (width - len(row.cells))])
+        return dataset
 
     def _report(self, result: RowResult, report: Report) -> None:
         number = result.row_values[_NUMBER]
@@ -232,7 +237,9 @@ class SheetResource(ModelResource):
         self._again = self._seen_before(row)
         return bool(self._values) and not (import_validation_errors or self._again or self._changed(instance))
 
-    def validate_instance(self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True) -> None:
+    def validate_instance(
+        self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True
+    ) -> None:
         """Every fault of the row at once: its cells, the model's fields, and the rules."""
         errors: dict[str, list[Any]] = defaultdict(list, import_validation_errors or {})
         if self._meta.clean_model_instances:

@@ -14,7 +14,7 @@ class SizeLimit(FileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         if start + len(raw_data) > MOST_BYTES:
-            self.request.has_too_large_file = True
+            self.request.has_too_large_file = True  # type: ignore[union-attr]
             raise SkipFile
         return raw_data
 

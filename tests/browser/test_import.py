@@ -1,0 +1,117 @@
+"""A person brings in a season's staff from a spreadsheet, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from users.models import User
+from warehouses.models import Warehouse
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIST = "/admin/users/user/"
+HEADINGS = "email;first_name;last_name;is_warehouse_user;language;status\n"
+BAD = (
+    "ann.ames(at)example.test;Ann;Ames;ja;de;aktiv\n"
+    "ben.bock@example.test;;Bock;ja;de;aktiv\n"
+    "cem.cam@example.test;Cem;Cam;vielleicht;de;aktiv\n"
+    "dee.dorn@example.test;Dee;Dorn;ja;xx;aktiv\n"
+    "BEN.bock@example.test;Ben;Bock;ja;de;aktiv\n"
+)
+GOOD = (
+    "ann.ames@example.test;Ann;Ames;ja;de;aktiv\n"
+    "ben.bock@example.test;Ben;Bock;ja;de;aktiv\n"
+    "cem.cam@example.test;Cem;=Cam();ja;de;aktiv\n"
+    "dee.dorn@example.test;<img src=x onerror=alert(1)>;Dorn;ja;de;aktiv\n"
+    "pat.picker@example.test;Patricia;Picker;ja;de;\n"
+)
+
+
+@pytest.fixture
+def desk(open_page: Callable[..., Page], olive: User, pat: User) -> Page:
+    User.objects.filter(pk=olive.pk).update(is_superuser=True)
+    olive.refresh_from_db()
+    return open_page(olive, viewport={"width": 1440, "height": 900})
+
+
+def written(folder: Path, rows: str) -> str:
+    file = folder / "season.csv"
+    file.write_text(HEADINGS + rows, encoding="cp1252")
+    return str(file)
+
+
+def check(desk: Page, file: str) -> None:
+    desk.get_by_label("CSV or Excel file").set_input_files(file)
+    expect(desk.get_by_label("Reason")).to_have_value("")
+    desk.get_by_role("button", name="Check the file").click()
+
+
+def test_five_faults_are_shown_at_once_corrected_and_the_file_applied(desk: Page, tmp_path: Path) -> None:
+    desk.goto(LIST)
+    desk.get_by_role("link", name="Import", exact=False).first.click()
+    check(desk, written(tmp_path, BAD))
+
+    faults = desk.locator("#faults tbody tr")
+    expect(faults).to_have_count(5)
+    assert [row.split("\t")[:2] for row in faults.all_inner_texts()] == [
+        ["2", "email"],
+        ["3", "first_name"],
+        ["4", "is_warehouse_user"],
+        ["5", "language"],
+        ["6", "email"],
+    ]
+    expect(desk.get_by_role("alert")).to_contain_text("5 rows have faults. Nothing was changed.")
+    expect(desk.get_by_role("button", name="Apply")).to_have_count(0)
+
+    check(desk, written(tmp_path, GOOD.replace("<img src=x onerror=alert(1)>", "Dee")))
+    expect(desk.locator("#count-created")).to_have_text("4")
+    expect(desk.locator("#changed tbody tr")).to_have_count(2)
+    assert not User.objects.filter(email__startswith="ann.").exists()
+
+    desk.get_by_role("button", name="Apply").click()
+    expect(desk.get_by_role("status").first).to_contain_text("Done: the file was applied.")
+    desk.get_by_role("link", name="To the list").click()
+    expect(desk.get_by_text("ann.ames@example.test").first).to_be_visible()
+    assert User.objects.get(email="pat.picker@example.test").first_name == "Patricia"
+    assert User.objects.get(email="cem.cam@example.test").last_name == "=Cam()"
+
+
+def test_what_stands_in_a_file_is_shown_as_text(desk: Page, tmp_path: Path) -> None:
+    desk.goto(f"{LIST}import/")
+    check(desk, written(tmp_path, GOOD))
+    expect(desk.locator("#faults tbody tr")).to_contain_text(["<img src=x onerror=alert(1)>"])
+    assert desk.locator(".import img").count() == 0
+
+
+def test_an_import_needs_no_mouse(desk: Page, tmp_path: Path, north: Warehouse) -> None:
+    file = tmp_path / "places.csv"
+    file.write_text("email,warehouse,active\npat.picker@example.test,North Dock,yes\n")
+    desk.goto("/admin/assignments/warehouseuserassignment/import/")
+    desk.get_by_label("CSV or Excel file").focus()
+    desk.get_by_label("CSV or Excel file").set_input_files(str(file))
+    for _ in range(2):
+        desk.keyboard.press("Tab")
+    expect(desk.get_by_role("button", name="Check the file")).to_be_focused()
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_role("button", name="Apply")).to_be_visible()
+    desk.get_by_role("button", name="Apply").focus()
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_role("status").first).to_contain_text("Done: the file was applied.")
+
+
+def test_templates_and_exports_are_downloaded(desk: Page, pat: User) -> None:
+    desk.goto(f"{LIST}import/")
+    for link, name in (("Template for Excel", "user-template.xlsx"), ("Template as CSV", "user-template.csv")):
+        with desk.expect_download() as download:
+            desk.get_by_role("link", name=link).click()
+        assert download.value.suggested_filename == name
+    desk.goto(f"{LIST}export/")
+    with desk.expect_download() as download:
+        desk.get_by_role("link", name="CSV", exact=True).click()
+    content: Any = Path(download.value.path()).read_text(encoding="utf-8-sig")
+    assert pat.email in content

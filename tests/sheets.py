@@ -1,0 +1,64 @@
+"""What tests of spreadsheets do again and again: upload, apply, and read what came of it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from django.test import Client
+from openpyxl import Workbook
+
+from spreadsheets import jobs
+from spreadsheets.models import Import
+
+USERS = "/admin/users/user/"
+ASSIGNMENTS = "/admin/assignments/warehouseuserassignment/"
+PEOPLE_HEADINGS = "email,first_name,last_name,is_warehouse_user,language,status,groups,password"
+
+
+def upload(client: Client, page: str, content: str | bytes, name: str = "people.csv") -> Import:
+    """Sends a file and lets it be checked, as the thread would."""
+    file = io.BytesIO(content.encode() if isinstance(content, str) else content)
+    file.name = name
+    answer = client.post(f"{page}import/", {"file": file, "change_reason": "the new season"})
+    assert answer.status_code == 302, answer.context["form"].errors
+    job = Import.objects.get(pk=answer["Location"].split("/")[-2])
+    jobs.run(job)
+    job.refresh_from_db()
+    return job
+
+
+def apply(client: Client, page: str, job: Import) -> Import:
+    assert client.post(f"{page}import/{job.pk}/apply/").status_code == 302
+    job.refresh_from_db()
+    jobs.run(job)
+    job.refresh_from_db()
+    return job
+
+
+def faults(job: Import) -> list[tuple[int, str, str]]:
+    return [(row, column, reason) for row, column, reason, _value in job.report["faults"]]
+
+
+def counts(job: Import) -> tuple[int, int, int, int]:
+    """Created, changed, left alone, faulty."""
+    report = job.report
+    return report["created_rows"], report["changed_rows"], report["unchanged_rows"], report["faulty_rows"]
+
+
+def xlsx(*rows: list[Any]) -> bytes:
+    book, file = Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(file)
+    return file.getvalue()
+
+
+def exported(client: Client, page: str, kind: str = "csv") -> bytes:
+    answer = client.get(f"{page}export/?format={kind}")
+    assert answer.status_code == 200
+    return content_of(answer)
+
+
+def content_of(answer: Any) -> bytes:
+    return b"".join(answer.streaming_content)
