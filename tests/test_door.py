@@ -273,6 +273,11 @@ def test_the_login_page_speaks_the_browsers_language(db: None) -> None:
     assert "Email Address" in text(Client().get(LOGIN, headers={"Accept-Language": "fr"}))
 
 
+def test_a_refusal_is_in_the_browsers_language_too(olive: User) -> None:
+    page = text(log_in(olive.email, "wrong-Horse-7!", **{"Accept-Language": "de"}))
+    assert "Anmeldung fehlgeschlagen!" in page
+
+
 def test_the_back_office_speaks_its_users_language(inside: Client, olive: User) -> None:
     assert '<html lang="en"' in text(inside.get("/admin/", headers={"Accept-Language": "de"}))
     User.objects.filter(pk=olive.pk).update(language="de_DE")
