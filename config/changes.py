@@ -210,12 +210,18 @@ class _Reader:
         )
 
     def _what(self) -> str:
-        return {"insert": _("Created"), "update": _("Changed"), "delete": _("Deleted")}.get(self.label, self.label)
+        special = {
+            ("session", "insert"): _("Signed in"),
+            ("warehouseuserassignment", "insert"): _("Assigned"),
+            ("warehouseuserassignment", "delete"): _("Deassigned"),
+        }
+        usual = {"insert": _("Created"), "update": _("Changed"), "delete": _("Deleted")}
+        return special.get((self.model._meta.model_name or "", self.label)) or usual.get(self.label, self.label)
 
     def _subject(self, names: _Names) -> str:
-        links = [names[one.related_model, self.state[one.name]] for one in self.columns if one.related_model]
+        ends = [names[one.related_model, self.state[one.name]] for one in self.columns if one.related_model]
         own = self.state.get("email") or self.state.get("name") or self.state.get("client_id") or ""
-        return " → ".join([*links, own] if own else links)
+        return f"{' → '.join(ends)} ({own})" if ends and own else own or " → ".join(ends)
 
     def _who(self, names: _Names) -> str:
         if not self.context:
@@ -237,15 +243,19 @@ class _Reader:
                 old = None
             elif self.label == "delete":
                 old, new = new, None
-            if old != new:
+            if old != new and not (_is_empty(old) and _is_empty(new)):
                 hidden = self.label == "update" and not self.is_known_before
                 before = _("not recorded") if hidden else _words(column, old, names)
                 yield Difference(str(capfirst(column.verbose_name)), before, _words(column, new, names))
 
 
+def _is_empty(value: Any) -> bool:
+    return value is None or value == ""
+
+
 def _words(column: Any, value: Any, names: _Names) -> str:
     """A stored value as people say it."""
-    if value is None or value == "":
+    if _is_empty(value):
         return ""
     if column.related_model:
         return names[column.related_model, value]

@@ -104,8 +104,8 @@ def test_a_deleted_warehouse_keeps_its_name_in_history(
     for question in ("North Dock", str(pk)):
         assert {(one.what, one.subject) for one in ask(office, warehouse=question)} == {
             ("Created", "North Dock"),
-            ("Created", f"{pat.email} → North Dock"),
-            ("Deleted", f"{pat.email} → North Dock"),
+            ("Assigned", f"{pat.email} → North Dock"),
+            ("Deassigned", f"{pat.email} → North Dock"),
             ("Deleted", "North Dock"),
         }
 

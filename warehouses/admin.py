@@ -53,9 +53,12 @@ class WarehouseAdmin(HistoryAdminMixin, ModelAdmin):
     show_add_link = False
     actions_row = ("view_row", "edit_row", "people_row")
     actions_detail = ("view_row", "people_row")
-    readonly_fields = ("uuid",)
+    readonly_fields = ("identifier",)
 
     # --- The list -----------------------------------------------------------------------------------------------
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": gettext("Warehouses")} | (extra_context or {}))
+
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Counts people for the rows of this page alone, in one query."""
         page = super().get_changelist_instance(request)
@@ -126,6 +129,10 @@ class WarehouseAdmin(HistoryAdminMixin, ModelAdmin):
     def has_people_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("assignments.view_warehouseuserassignment")
 
+    @display(description="UUID")
+    def identifier(self, warehouse: Any) -> str:
+        return str(warehouse.uuid)
+
     # --- Create and edit ----------------------------------------------------------------------------------------
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """The confirmation is asked for only where the answers need one."""
@@ -133,7 +140,7 @@ class WarehouseAdmin(HistoryAdminMixin, ModelAdmin):
         fields = ["name", "is_active", *(["confirmed"] if asks else []), "note", "change_reason"]
         if not self.has_change_permission(request, obj) and obj is not None:
             fields = ["name", "is_active", "note"]
-        return ((None, {"fields": (*fields, "uuid") if obj else fields}),)
+        return ((None, {"fields": (*fields, "identifier") if obj else fields}),)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """One button, `Save`, which leads to the list."""
