@@ -123,12 +123,12 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
 
         People are locked in the order of their keys, so that two of these calls cannot wait for each other.
         """
-        todo = [(user.pk, user, [warehouse], []) for user in add]
-        todo += [(user.pk, user, [], [warehouse]) for user in remove]
+        here, nowhere = [warehouse], list[Warehouse]()
+        todo = [(user.pk, user, here, nowhere) for user in add] + [(user.pk, user, nowhere, here) for user in remove]
         with transaction.atomic():
             changes = [
                 self.set_warehouses(user, add=added, remove=removed)
-                for _, user, added, removed in sorted(todo, key=lambda one: one[0])
+                for _pk, user, added, removed in sorted(todo, key=lambda one: one[0])
             ]
         return Change(sum(one.assigned for one in changes), sum(one.deassigned for one in changes))
 
@@ -164,9 +164,7 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
             moved = self.filter(user__in=[user_id for (user_id, _), here in stands.items() if here])
             left = left | moved.exclude(pk__in=here.values("pk"))
             left.filter(is_active=True).update(is_active=False, updated_at=Now())
-            here.filter(is_active=False).update(
-                is_active=True, activation=models.F("activation") + 1, updated_at=Now()
-            )
+            here.filter(is_active=False).update(is_active=True, activation=models.F("activation") + 1, updated_at=Now())
 
 
 @tracked(exclude=["created_at", "updated_at"])
@@ -214,7 +212,7 @@ class WarehouseUserAssignment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} → {self.warehouse_id}"
+        return f"{self.user} → {self.warehouse}"
 
     def activate(self) -> None:
         """Makes this the one warehouse the person stands in; the one before becomes inactive.

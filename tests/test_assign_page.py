@@ -62,6 +62,12 @@ def warehouses_of(user: User) -> set[str]:
     return set(user.assignments.values_list("warehouse__name", flat=True))
 
 
+def events() -> Any:
+    """The recorded changes of assignments."""
+    tracked: Any = WarehouseUserAssignment
+    return tracked.pgh_event_model.objects
+
+
 def ids(*warehouses: Warehouse) -> str:
     return ",".join(str(warehouse.pk) for warehouse in warehouses)
 
@@ -242,7 +248,7 @@ def test_two_who_edit_at_once_lose_nothing_and_both_are_told(
 
     assert warehouses_of(pat) == {"North Dock", "River Annex"}
     assert said(answer)[1:] == ["Meanwhile “River Annex” was also assigned by nora.night@example.test."]
-    after_hers = WarehouseUserAssignment.pgh_event_model.objects.get(warehouse_id=river.pk).pgh_id
+    after_hers = events().get(warehouse_id=river.pk).pgh_id
     told = nora.get(f"{url}changes/", {"seen": after_hers}).json()
     assert told["changes"] == ["Meanwhile “North Dock” was also assigned by olive.office@example.test."]
     assert nora.get(f"{url}changes/", {"seen": told["seen"]}).json()["changes"] == []
@@ -251,7 +257,7 @@ def test_two_who_edit_at_once_lose_nothing_and_both_are_told(
 def test_the_reason_given_is_kept_in_the_history(office: Client, url: str, olive: User, north: Warehouse) -> None:
     office.post(url, {"assign": ids(north), "change_reason": "Summer season"})
 
-    event = WarehouseUserAssignment.pgh_event_model.objects.get()
+    event = events().get()
     assert (event.pgh_context["reason"], event.pgh_context["user"]) == ("Summer season", olive.pk)
 
 

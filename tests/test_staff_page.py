@@ -13,7 +13,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from assignments.models import WarehouseUserAssignment
-from tests.test_assign_page import MARKUP, UPDATED, names, office, reader, rows, said, staff  # noqa: F401 (fixtures)
+from tests.test_assign_page import MARKUP, UPDATED, events, names, office, reader, rows, said, staff  # noqa: F401 (fixtures)
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -84,7 +84,7 @@ def test_people_are_assigned_and_deassigned_at_once(
 
     assert said(answer) == [f"{UPDATED} 1 assigned, 1 deassigned."]
     assert people_of(north) == {sam.email}
-    reasons = WarehouseUserAssignment.pgh_event_model.objects.filter(pgh_context__reason="Holiday")
+    reasons = events().filter(pgh_context__reason="Holiday")
     assert reasons.count() == 2
 
 
@@ -214,7 +214,7 @@ def test_the_list_costs_the_same_for_one_row_and_many(
     WarehouseUserAssignment.objects.set_warehouses(pat, add=sheds, remove=[])
     office.get(LIST)
 
-    with django_assert_num_queries(5):  # session, user, two of rights; rows
+    with django_assert_num_queries(6):  # session, user, two of rights; keys and rows
         office.get(LIST)
 
 

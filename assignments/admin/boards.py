@@ -88,6 +88,7 @@ class Saved:
 class Board(ABC):
     """One subject, and the two lists beside it."""
 
+    subject: User | Warehouse
     #: Heading of each column, by the name it is sorted by.
     columns: ClassVar[dict[str, str | Promise]]
     #: Rows are counted, paged through and taken "all that match" up to this many.
@@ -102,6 +103,10 @@ class Board(ABC):
     @abstractmethod
     def assigned(self) -> QuerySet[Any]:
         """What is assigned, with `here`: whether the person stands there now."""
+
+    @abstractmethod
+    def standing(self) -> Warehouse | None:
+        """The warehouse that the person stands in now, if this is one person's board."""
 
     @abstractmethod
     def found(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
@@ -174,7 +179,6 @@ class WarehousesOf(Board):
         return meanwhile.History("warehouse", user_id=self.user.pk)
 
     def standing(self) -> Warehouse | None:
-        """The warehouse that the person stands in now."""
         return Warehouse.objects.filter(assignments__user=self.user, assignments__is_active=True).first()
 
     def save(self, choice: Choice) -> Saved:
@@ -228,8 +232,11 @@ class PeopleOf(Board):
     def found(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
         """By the beginning of an e-mail or name, which an index finds among millions; by id what looks like one."""
         is_id = text.isdecimal() or parse_uuid(text) != NIL
-        found: QuerySet[Any] = rows.filter(_by_id(text)) if is_id else rows.matching(text)  # type: ignore[attr-defined]
-        return found
+        if is_id:
+            return rows.filter(_by_id(text))
+        # Cut before it is sorted: else PostgreSQL may walk through everybody in the wanted order to find a few.
+        few: QuerySet[Any] = rows.matching(text).order_by().values("pk")[: self.most + 1]  # type: ignore[attr-defined]
+        return rows.filter(pk__in=few)
 
     def history(self) -> meanwhile.History:
         return meanwhile.History("user", warehouse_id=self.warehouse.pk)

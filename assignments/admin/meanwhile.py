@@ -24,7 +24,8 @@ class History:
         self._subject = subject
 
     def _events(self) -> QuerySet[Any]:
-        events: QuerySet[Any] = WarehouseUserAssignment.pgh_event_model.objects.filter(**self._subject)
+        tracked: Any = WarehouseUserAssignment
+        events: QuerySet[Any] = tracked.pgh_event_model.objects.filter(**self._subject)
         return events
 
     def newest(self) -> int:

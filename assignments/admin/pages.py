@@ -51,7 +51,7 @@ class Subject:
         return super().dispatch(request, *args, uuid=uuid, **kwargs)  # type: ignore[misc]
 
     def refuse(self) -> HttpResponse:
-        messages.error(self.request, self.missing)
+        messages.error(self.request, str(self.missing))
         return redirect(self.back)
 
     @cached_property
@@ -165,7 +165,6 @@ class AssignView(Subject, UnfoldModelAdminViewMixin, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         board, question = self.board, Question.parse(self.request.GET)
-        address = {"args": [board.subject.uuid]}
         return (
             super().get_context_data(**kwargs)
             | self.words
@@ -175,8 +174,8 @@ class AssignView(Subject, UnfoldModelAdminViewMixin, TemplateView):
                 "seen": board.history().newest(),
                 "may_edit": self.may_edit,
                 "may_switch": self.may_switch,
-                "rows_url": reverse(f"{self.url_name}_rows", **address),
-                "changes_url": reverse(f"{self.url_name}_changes", **address),
+                "rows_url": reverse(f"{self.url_name}_rows", args=[board.subject.uuid]),
+                "changes_url": reverse(f"{self.url_name}_changes", args=[board.subject.uuid]),
                 "back_url": reverse(self.back),
                 "question": question,
                 "page": board.page(question),

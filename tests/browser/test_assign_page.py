@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 
 from assignments.models import WarehouseUserAssignment
 from users.models import User
@@ -163,17 +163,17 @@ def test_all_that_match_are_selected_in_one_go(
 
 def test_the_active_warehouse_is_marked_switched_and_cleared(page: Page, pat: User, assigned: list[Warehouse]) -> None:
     standing = page.get_by_role("region", name="Active warehouse")
-    expect(standing).to_contain_text("Stands here now: Shed 290")
+    expect(standing).to_contain_text("Stands now in: Shed 290")
 
     page.get_by_role("button", name="Make Shed 293 the active warehouse").click()
     expect(standing).to_contain_text("after saving: Shed 293")
     page.get_by_role("button", name="Save").click()
-    expect(standing).to_contain_text("Stands here now: Shed 293")
+    expect(standing).to_contain_text("Stands now in: Shed 293")
     assert pat.assignments.get(is_active=True).warehouse == assigned[3]
 
     standing.get_by_role("button", name="Clear").click()
     page.get_by_role("button", name="Save").click()
-    expect(standing).to_contain_text("Stands here now: nowhere")
+    expect(standing).to_contain_text("Stands now in: nowhere")
     assert not pat.assignments.filter(is_active=True).exists()
 
 
@@ -225,7 +225,12 @@ def test_a_warehouse_named_like_markup_is_text_on_all_four_tabs(
     Warehouse.objects.create(name=f"{MARKUP} 2")
     page = open_page(admin, viewport=WIDE)
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.type), dialog.accept()))
+
+    def note(dialog: Dialog) -> None:
+        dialogs.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", note)
     page.goto(address_of(pat))
 
     tick(available(page), f"{MARKUP} 2")
