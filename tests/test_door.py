@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from django.utils import timezone
 
 from tests.client import ASSIGNMENTS, PASSWORD, Api, sign_in
 from users.models import Session, User
+from users.passwords import POSTMAN
 
 LOGIN = "/admin/login/"
 RESET = "/admin/password_reset/"
@@ -24,8 +26,8 @@ WORDS = "Authentication failed! Check the email address and the password, and tr
 SENT = "If there is an account associated with this email, you will receive an Email with further instructions."
 
 
-def log_in(email: str, password: str = PASSWORD, client: Client | None = None, **headers: str) -> Any:
-    return (client or Client()).post(LOGIN, {"username": email, "password": password}, headers=headers)
+def log_in(email: str, password: str = PASSWORD, client: Client | None = None) -> Any:
+    return (client or Client()).post(LOGIN, {"username": email, "password": password})
 
 
 def text(answer: Any) -> str:
@@ -193,10 +195,18 @@ def test_a_bad_new_password_changes_nothing_and_says_why(
 
 
 # --- A forgotten password ---------------------------------------------------------------------------------------
+def delivered() -> list[Any]:
+    """All e-mail, once it is on its way."""
+    for thread in threading.enumerate():
+        if thread.name == POSTMAN:
+            thread.join()
+    return mail.outbox
+
+
 def link_for(email: str) -> str:
     """The path in the e-mail that a request brings."""
     Client().post(RESET, {"email": email})
-    (found,) = re.findall(r"https://bapi\.example\.test(/admin/reset/\S+)", str(mail.outbox[-1].body))
+    (found,) = re.findall(r"https://bapi\.example\.test(/admin/reset/\S+)", str(delivered()[-1].body))
     return found
 
 
@@ -232,14 +242,15 @@ def test_asking_says_the_same_to_everyone_and_writes_only_to_who_may_sign_in(
         pages.add(text(answer))
     (page,) = pages
     assert SENT in page
-    assert [message.to for message in mail.outbox] == [[olive.email]]
+    assert [message.to for message in delivered()] == [[olive.email]]
 
 
 def test_the_email_is_in_the_persons_language(olive: User) -> None:
     User.objects.filter(pk=olive.pk).update(language="de_DE")
     Client().post(RESET, {"email": olive.email})
-    assert mail.outbox[0].subject == "Ihr neues Passwort für das Back Office"
-    assert mail.outbox[0].body.startswith("Hallo Olive,")
+    (message,) = delivered()
+    assert message.subject == "Ihr neues Passwort für das Back Office"
+    assert str(message.body).startswith("Hallo Olive,")
 
 
 def test_a_link_works_once_and_not_for_ever(olive: User, settings: Any) -> None:
@@ -274,7 +285,7 @@ def test_the_login_page_speaks_the_browsers_language(db: None) -> None:
 
 
 def test_a_refusal_is_in_the_browsers_language_too(olive: User) -> None:
-    page = text(log_in(olive.email, "wrong-Horse-7!", **{"Accept-Language": "de"}))
+    page = text(log_in(olive.email, "wrong-Horse-7!", Client(headers={"Accept-Language": "de"})))
     assert "Anmeldung fehlgeschlagen!" in page
 
 
