@@ -48,7 +48,7 @@ class HistoryAdminMixin:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         if not self.has_view_permission(request, found):
             raise PermissionDenied
-        context = {"title": gettext("History: %(object)s") % {"object": found}, "opts": self.opts, "object": found}
+        context = {"title": gettext("History: %(object)s") % {"object": found}, "opts": self.opts, "original": found}
         return _page(request, self.admin_site, context | (extra_context or {}), about=found)
 
 
