@@ -16,9 +16,31 @@ def _may(*permissions: str) -> Callable[[HttpRequest], bool]:
     return lambda request: any(request.user.has_perm(permission) for permission in permissions)
 
 
+def _is_in(address: Any) -> Callable[[HttpRequest], bool]:
+    """Whether a page belongs to an entry. The imports stand below the lists, but have entries of their own."""
+
+    def is_in(request: HttpRequest) -> bool:
+        entry, page = str(address), request.path
+        if entry.endswith(("/admin/", "/import/")) or "/import/" in page:
+            return page.startswith(entry) if entry.endswith("/import/") else page == entry
+        return page.startswith(entry)
+
+    return is_in
+
+
 def _entry(title: Any, icon: str, link: str, *permissions: str) -> dict[str, Any]:
-    entry = {"title": title, "icon": icon, "link": reverse_lazy(link)}
+    address = reverse_lazy(link)
+    entry = {"title": title, "icon": icon, "link": address, "active": _is_in(address)}
     return entry | ({"permission": _may(*permissions)} if permissions else {})
+
+
+def _import_entry(title: Any, model: str) -> dict[str, Any]:
+    """An import creates as well as changes."""
+    app, name = model.split("_")
+    needed = (f"{app}.add_{name}", f"{app}.change_{name}")
+    return _entry(title, "upload_file", f"admin:{model}_import_sheet") | {
+        "permission": lambda request: request.user.has_perms(needed)
+    }
 
 
 UNFOLD: dict[str, Any] = {
@@ -88,6 +110,8 @@ UNFOLD: dict[str, Any] = {
                         "warehouses.view_warehouse",
                         "assignments.view_warehouseuserassignment",
                     ),
+                    _import_entry(_("Import users"), "users_user"),
+                    _import_entry(_("Import assignments"), "assignments_warehouseuserassignment"),
                 ],
             },
         ],
