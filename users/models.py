@@ -109,6 +109,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.Index(Lower("last_name"), "id", name="user_by_last_name"),
             models.Index(models.F("last_login").asc(nulls_first=True), "id", name="user_by_last_login"),
             models.Index(fields=["status", "id"], name="user_by_status"),
+            models.Index(fields=["is_warehouse_user", "id"], name="user_by_kind"),
             models.Index(fields=["id"], condition=models.Q(is_superuser=True), name="user_superusers"),
         ]
         constraints = [

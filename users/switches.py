@@ -22,7 +22,7 @@ from config.logs import audit
 from users.models import Session, User
 
 #: As many people at once; more need a narrower search.
-MOST_PEOPLE = 10_000
+MOST_PEOPLE = 5_000
 
 
 class LeftOut(models.TextChoices):

@@ -16,7 +16,7 @@ from unfold.decorators import display
 
 from users.admin.buttons import button, link
 from users.admin.filters import AssignedFilter, GapFilter, KindFilter, StandingFilter, StatusFilter
-from users.admin.pages import CappedPaginator, IndexedChangeList
+from users.admin.pages import CappedPaginator, IndexedChangeList, narrowed
 from users.models import User
 from users.switches import ACTIVATE, DEACTIVATE
 
@@ -47,7 +47,9 @@ class PeopleList(ModelAdmin):
         return people.with_whereabouts() if name == "users_user_changelist" else people
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        return queryset.matching(search_term), False
+        if not search_term.strip():
+            return queryset, False
+        return narrowed(queryset, queryset.matching(search_term)), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return IndexedChangeList

@@ -23,7 +23,7 @@ from unfold.utils import display_for_label
 from config.history_admin import HistoryAdminMixin
 from users.admin.buttons import button
 from users.admin.filters import LiveFilter, PersonFilter
-from users.admin.pages import CappedPaginator, IndexedChangeList
+from users.admin.pages import CappedPaginator, IndexedChangeList, narrowed
 from users.browsers import in_plain_words
 from users.forms import ReasonForm
 from users.models import Session
@@ -70,7 +70,9 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
         return super().changelist_view(request, {"title": _("Sessions"), **(extra_context or {})})
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        return (queryset.of_people_matching(search_term) if search_term.strip() else queryset), False
+        if not search_term.strip():
+            return queryset, False
+        return narrowed(queryset, queryset.of_people_matching(search_term)), False
 
     @display(description=_("Since"), ordering="created_at")
     def since(self, obj: Session) -> Any:

@@ -158,6 +158,10 @@ class Migration(migrations.Migration):
             model_name="user",
             index=models.Index(condition=models.Q(("is_superuser", True)), fields=["id"], name="user_superusers"),
         ),
+        migrations.AddIndex(
+            model_name="user",
+            index=models.Index(fields=["is_warehouse_user", "id"], name="user_by_kind"),
+        ),
         begins_with("email"),
         begins_with("first_name"),
         begins_with("last_name"),
