@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import path
+from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from config.history_admin import history_view
@@ -19,7 +20,7 @@ class BackOffice(UnfoldAdminSite):
 
     site_title = "Back Office"
     site_header = "Back Office"
-    index_title = "Dashboard"
+    index_title = _("Dashboard")
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Asked on every request, so that a live session ends with the right to have one."""
