@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -26,7 +27,7 @@ _OWN = _("You cannot change this for yourself. Ask a colleague.")
 
 class GroupChoiceField(forms.ModelMultipleChoiceField):
     def label_from_instance(self, obj: Any) -> str:
-        return str(_(obj.name))  # the shipped roles have translations; other groups keep their names
+        return gettext(obj.name)  # the shipped roles have translations; other groups keep their names
 
 
 class UserForm(ReasonFormMixin, forms.ModelForm):
@@ -79,7 +80,7 @@ class UserForm(ReasonFormMixin, forms.ModelForm):
         had: QuerySet[Group] = self.instance.groups.all() if self.instance.pk else Group.objects.none()
         self._kept = list(had.exclude(pk__in=offered.queryset.values("pk"))) if self.instance.pk else []
         if self._kept:
-            names = ", ".join(group.name for group in self._kept)
+            names = ", ".join(gettext(group.name) for group in self._kept)
             offered.help_text = _("Also a member of %(groups)s, which only an administrator may change.") % {
                 "groups": names
             }
