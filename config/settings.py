@@ -155,6 +155,7 @@ AXES_CLIENT_IP_CALLABLE = "users.throttling.address_of"
 AXES_LOCKOUT_CALLABLE = "users.throttling.answer"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = False
+AXES_DISABLE_ACCESS_LOG = True  # a sign-in is an audit line
 AXES_VERBOSE = False
 #: True asks every Back Office user for a second factor: those without one must switch it on first.
 REQUIRE_TWO_FACTOR = env.bool("REQUIRE_TWO_FACTOR", default=False)
