@@ -193,7 +193,7 @@ def test_saving_assigns_and_deassigns_at_once_and_says_how_many(
     answer = office.post(url, {"assign": ids(river, mill), "deassign": ids(pat_north.warehouse)})
 
     assert answer.status_code == 302
-    assert answer["Location"] == url
+    assert answer["Location"] == f"{url}#saved"
     assert said(answer) == [f"{UPDATED} 2 assigned, 1 deassigned."]
     assert warehouses_of(pat) == {"River Annex", "Old Mill"}
     assert not pat.assignments.filter(is_active=True).exists()

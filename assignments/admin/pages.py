@@ -24,6 +24,9 @@ from config.identifiers import parse_uuid
 from users.models import User
 from warehouses.models import Warehouse
 
+#: Tells the page's script that what it sent is saved; without it, the selection is shown again.
+SAVED = "#saved"
+
 
 class Subject:
     """Finds the board that a URL speaks of, for those who may see assignments. Else says so, back at the list."""
@@ -135,14 +138,15 @@ class AssignView(Subject, UnfoldModelAdminViewMixin, TemplateView):
         try:
             names = ("assign", "deassign", "standing", "seen")
             self._tell(self.board.save(Choice(**{name: form.cleaned_data[name] for name in names})))
+            return self._again(SAVED)
         except ApiError:
             return self.refuse()
         except IntegrityError:
             messages.error(request, _("Something chosen was deleted meanwhile. Nothing was changed; please try again."))
         return self._again()
 
-    def _again(self) -> HttpResponseRedirect:
-        return HttpResponseRedirect(self.request.get_full_path())
+    def _again(self, fragment: str = "") -> HttpResponseRedirect:
+        return HttpResponseRedirect(self.request.get_full_path() + fragment)
 
     def _tell(self, saved: Saved) -> None:
         assigned, deassigned = saved.change

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 from playwright.sync_api import Dialog, Locator, Page, expect
 
@@ -244,6 +246,23 @@ def test_a_warehouse_named_like_markup_is_text_on_all_four_tabs(
     page.goto(reverse("admin:assignments_assign_people", args=[Warehouse.objects.order_by("pk")[0].uuid]))
     expect(page.get_by_role("heading", name=MARKUP).first).to_be_visible()
     assert dialogs == ["beforeunload"], "only the warning about what is not saved"
+
+
+def test_a_session_that_ends_costs_nobody_their_selection(page: Page, admin: User, pat: User, live_server: Any) -> None:
+    cookies = page.context.cookies()
+    tick(available(page), "Dock 001", "Dock 002")
+    page.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
+    page.get_by_role("button", name="Save").click()
+    expect(page).to_have_url(re.compile("/admin/login/"))
+
+    page.context.add_cookies([cookie for cookie in cookies if cookie["name"] == settings.SESSION_COOKIE_NAME])  # type: ignore[misc]
+    page.goto(address_of(pat))
+
+    expect(page.get_by_role("alert")).to_contain_text("Your selection was not saved yet.")
+    expect(page.get_by_role("tab", name="Warehouses to be assigned (2)")).to_be_visible()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("2 assigned, 0 deassigned.")).to_be_visible()
+    expect(page.get_by_text("was not saved yet")).to_have_count(0)
 
 
 def test_what_another_changed_meanwhile_is_told_on_the_open_page(page: Page, pat: User, sheds: list[Warehouse]) -> None:

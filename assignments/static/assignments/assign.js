@@ -387,12 +387,44 @@
     form.elements.standing.value = standing.next === undefined ? "" : standing.next ? standing.next.id : "none";
     form.elements.seen.value = seen;
     isSaving = true;
+    keep();
+  };
+
+  /* What was sent is kept in this tab until the server says that it is saved: a session that ended, or a refusal,
+     must not cost anybody their selection. */
+  const KEPT = "assign:" + location.pathname;
+  const keep = () => {
+    try {
+      const kept = { next: standing.next };
+      for (const [side, pair] of Object.entries(pairs)) kept[side] = [...pair.picked.values()];
+      if (isUnsaved()) sessionStorage.setItem(KEPT, JSON.stringify(kept));
+    } catch {
+      /* Storage is full or switched off: then nothing is kept, as in any other form. */
+    }
+  };
+  const restore = () => {
+    const kept = JSON.parse(sessionStorage.getItem(KEPT));
+    sessionStorage.removeItem(KEPT);
+    if (location.hash === "#saved") history.replaceState(null, "", location.pathname + location.search);
+    else if (kept && mayEdit) {
+      for (const [side, pair] of Object.entries(pairs)) for (const row of kept[side]) pair.picked.set(row.id, row);
+      standing.next = kept.next;
+      refresh();
+      warn(say("Restored"));
+    }
   };
 
   for (const root of form.querySelectorAll("[data-pair]")) pairs[root.dataset.pair] = new Pair(root);
   form.querySelector("[data-scripted]").hidden = false;
-  form.querySelector("[data-standing-clear]")?.addEventListener("click", () => standing.choose(null));
-  form.querySelector("[data-standing-undo]")?.addEventListener("click", () => standing.undo());
+  const [clear, undo] = ["[data-standing-clear]", "[data-standing-undo]"].map((one) => form.querySelector(one));
+  clear?.addEventListener("click", () => {
+    standing.choose(null);
+    (clear.hidden ? undo : clear).focus();
+  });
+  undo?.addEventListener("click", () => {
+    standing.undo();
+    (clear.hidden ? undo : clear).focus();
+  });
   form.addEventListener("submit", fill);
   addEventListener("beforeunload", (event) => {
     if (!isSaving && isUnsaved()) event.preventDefault();
@@ -402,4 +434,5 @@
   setInterval(lookForChanges, 30000);
   for (const pair of Object.values(pairs)) pair.ask().then(() => pair.drawPicked());
   standing.draw();
+  restore();
 })();
