@@ -72,7 +72,8 @@ def _kept(name: str, count: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 # --- Where everyone is ------------------------------------------------------------------------------------------
 def _places() -> dict[str, Any]:
-    top = [one for one in Warehouse.objects.by_people_standing()[:TOP] if one.standing]
+    rows: Any = Warehouse.objects.by_people_standing()[:TOP]
+    top = [one for one in rows if one.standing]
     most = top[0].standing if top else 0
     return {"places": [Place(one.pk, one.name, one.standing, _percent(one.standing, most)) for one in top]}
 

@@ -175,7 +175,7 @@ class _Reader:
 
     def __init__(self, row: dict[str, Any]) -> None:
         self.model = apps.get_model(row["kind"])
-        self.columns = recorded_fields(self.model.pgh_event_model)  # type: ignore[attr-defined]
+        self.columns = recorded_fields(self.model.pgh_event_model)
         self.position = Position(row["pgh_created_at"], row["pgh_id"], row["kind"])
         self.object_id: str = row["object"]
         self.label: str = row["pgh_label"]

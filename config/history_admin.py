@@ -62,10 +62,11 @@ def history_view(request: HttpRequest, *, site: Any) -> HttpResponse:
 def _page(request: HttpRequest, site: Any, context: dict[str, Any], *, about: Model | None = None) -> HttpResponse:
     kinds = kinds_for(request)
     form = HistoryForm(request.GET, kinds=kinds, about=about)
-    rows, more = [], None
+    rows: list[changes.Change] = []
+    more = None
     if form.is_valid():
         rows, more = changes.find(form.question(request.GET.get("after", "")), PAGE_ROWS)
-    request.current_app = site.name  # type: ignore[attr-defined]
+    request.current_app = site.name
     page = {"form": form, "changes": rows, "is_later": "after" in request.GET}
     links = {"newest": _same_questions(request), "older": more and _same_questions(request, after=str(more))}
     return TemplateResponse(request, "admin/history/page.html", site.each_context(request) | page | links | context)
@@ -170,7 +171,7 @@ def _found(one: Any, message: Any, text: str) -> Any:
 
 def _person(text: str) -> Any:
     people = get_user_model().objects
-    return people.filter(pk=int(text)).first() if _is_id(text) else people.by_email(text).first()  # type: ignore
+    return people.filter(pk=int(text)).first() if _is_id(text) else people.by_email(text).first()
 
 
 def _warehouse(text: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from assignments.models import WarehouseUserAssignment
 from config.changes import Change
 from tests.client import ASSIGNMENTS, Api
-from users.models import User
+from users.models import Session, User
 from warehouses.models import Warehouse
 
 HISTORY = "/admin/history/"
@@ -205,6 +205,17 @@ def test_a_person_reads_the_history_of_what_they_may_view(
     assert {one.kind for one in ask(browser)} == {one.kind for one in ask(browser, tab(north))} == {"Warehouse"}
     assert browser.get(tab(pat)).status_code == 403
     assert browser.get(HISTORY, {"kind": "users.user"}).context["changes"] == []
+
+
+def test_an_auditor_reads_all_history(make_user: Callable[..., User], as_pat: Api, pat: User, pat_north: Any) -> None:
+    auditor = make_user("ada.auditor@example.test")
+    auditor.groups.add(Group.objects.get(name="Auditor"))
+    browser = Client()
+    browser.force_login(auditor, backend=BACKEND)
+
+    assert {one.kind for one in ask(browser)} == {"User", "Session", "Warehouse", "Assignment"}
+    for row in (pat, pat_north, pat_north.warehouse, Session.objects.get()):
+        assert ask(browser, tab(row))
 
 
 def test_a_person_who_may_view_nothing_reads_no_history(clerk: Callable[..., Client], north: Warehouse) -> None:

@@ -78,7 +78,7 @@ class Warehouse(models.Model):
 
     def people_standing(self) -> models.QuerySet[Any]:
         """The assignments of the people who stand here now."""
-        return self.assignments.filter(is_active=True).select_related("user")  # type: ignore[attr-defined]
+        return self.assignments.filter(is_active=True).select_related("user")
 
     def remove(self, *, with_assignments: bool = False) -> int:
         """Deletes the warehouse, and only if asked also what is assigned to it. Returns how many people that was.
@@ -88,7 +88,7 @@ class Warehouse(models.Model):
         """
         with transaction.atomic():
             Warehouse.objects.select_for_update().get(pk=self.pk)
-            assignments = self.assignments.all()  # type: ignore[attr-defined]
+            assignments = self.assignments.all()
             if not with_assignments and assignments.exists():
                 raise ProtectedError("People are assigned to this warehouse.", set())
             people, _per_model = assignments.delete()
