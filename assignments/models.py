@@ -1,7 +1,7 @@
 """Who works where, and the rule at the heart: a warehouse user stands in at most one warehouse.
 
-The rule is a partial unique index; the doors below only spare callers its refusals. Four doors write
-assignments, and nothing else writes `is_active`: `assign`, `set_warehouses`, `activate`, `deactivate`.
+The rule is a partial unique index; the doors below only spare callers its refusals. Five doors write
+assignments, and nothing else writes `is_active`: `assign`, `set_warehouses`, `set_many`, `activate`, `deactivate`.
 Each locks the *person's* row first: siblings that do not exist yet cannot be locked.
 """
 

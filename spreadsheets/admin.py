@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from unfold.decorators import action
 
+from config.logs import audit
 from spreadsheets import exports, files, jobs
 from spreadsheets.exports import FORMATS
 from spreadsheets.forms import UploadForm
@@ -174,7 +175,9 @@ class SheetAdminMixin:
             request.GET = query  # type: ignore[assignment]  # the list knows nothing of formats
             try:
                 rows = self.get_changelist_instance(request).get_queryset(request)
-                return exports.export(self.sheet(request.user), rows, str(self.opts.model_name), kind)
+                answer = exports.export(self.sheet(request.user), rows, str(self.opts.model_name), kind)
+                audit.info("Rows Exported", user_uuid=str(request.user.uuid), kind=self.opts.label_lower)
+                return answer
             except exports.TooManyRowsError:
                 most = {"rows": number_format(exports.MOST_XLSX_ROWS, force_grouping=True)}
                 messages.error(request, _("Excel takes at most %(rows)s rows from here. Choose CSV.") % most)

@@ -20,9 +20,8 @@ MOST_BYTES = 5 * 1024 * 1024
 MOST_ROWS = 20_000
 MOST_COLUMNS = 100
 #: XLSX is a compressed archive: what may come out of it, in bytes and in members.
-_MOST_UNPACKED = 64 * 1024 * 1024
+_MOST_UNPACKED = 32 * 1024 * 1024
 _MOST_MEMBERS = 200
-#: A column that no heading names may hold nothing.
 _DELIMITERS = (",", ";", "\t", "|")
 
 

@@ -60,7 +60,7 @@ def run(job: Import) -> None:
 
 def _check(job: Import, beat: Any) -> None:
     report = _go_through(job, beat, is_applied=False)
-    job.move(Import.State.CHECKING, to=Import.State.CHECKED, report=report.to_json())
+    job.move(Import.State.CHECKING, to=Import.State.CHECKED, report=report.to_json(), rows_total=report.rows)
 
 
 def _apply(job: Import, beat: Any) -> None:
@@ -88,7 +88,7 @@ def _go_through(job: Import, beat: Any, *, is_applied: bool) -> Report:
     try:
         sheet = files.read(job.read(), resource.known_headings())
         for done in resource.run(sheet, report):
-            beat(done, sheet.size)
+            beat(done, sheet.size or job.rows_total)
     except ValidationError as error:
         report.problems += error.messages
     return report
@@ -109,6 +109,6 @@ def _heartbeat(job: Import) -> Iterator[Any]:
         def beat(done: int, total: int) -> None:
             table = Import._meta.db_table
             sql = f"UPDATE {table} SET rows_done = %s, rows_total = %s WHERE id = %s"  # noqa: S608 (our own name)
-            cursor.execute(sql, [done, max(total, done), job.pk])
+            cursor.execute(sql, [done, total and max(total, done), job.pk])
 
         yield beat

@@ -86,7 +86,7 @@ class Import(models.Model):
 
     def move(self, state: str, *, to: str, **fields: Any) -> bool:
         """From one state to another, once, whoever else tries. False if it was not in that state any more."""
-        if to not in self.RUNNING and to == self.State.APPLIED:
+        if to == self.State.APPLIED:
             fields["content"] = b""
         moved = Import.objects.filter(pk=self.pk, state=state).update(state=to, **fields)
         return bool(moved)

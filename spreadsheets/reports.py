@@ -37,8 +37,8 @@ class Report:
         return not (self.problems or self.faulty_rows)
 
     @property
-    def does_something(self) -> bool:
-        return bool(self.created_rows or self.changed_rows)
+    def rows(self) -> int:
+        return self.created_rows + self.changed_rows + self.unchanged_rows + self.faulty_rows
 
     def add_faults(self, row: int, faults: list[tuple[str, str, str]]) -> None:
         self.faulty_rows += 1

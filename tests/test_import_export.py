@@ -192,6 +192,24 @@ def test_an_import_whose_process_died_says_so_and_can_be_checked_again(admin: Cl
     assert job.state == Import.State.CHECKING
 
 
+def test_an_import_that_fails_says_so_and_applies_nothing(admin: Client, pat: User, nothing_changes: Any) -> None:
+    job = upload(admin, USERS, f"email,first_name,last_name\n{pat.email},Patricia,Picker")
+    Import.objects.filter(pk=job.pk).update(content=b"lost its key")
+    with nothing_changes():
+        job = apply(admin, USERS, job)
+    assert job.state == Import.State.STOPPED
+    assert b"Nothing of it was applied" in admin.get(f"{USERS}import/{job.pk}/").content
+
+
+def test_an_import_given_up_before_it_began_applies_nothing(admin: Client, pat: User, nothing_changes: Any) -> None:
+    job = upload(admin, USERS, f"email,first_name,last_name\n{pat.email},Patricia,Picker")
+    Import.objects.filter(pk=job.pk).update(state="stopped")
+    with nothing_changes():
+        jobs.run(job)
+    job.refresh_from_db()
+    assert job.state == Import.State.STOPPED
+
+
 # --- Rights -----------------------------------------------------------------------------------------------------
 def test_a_staff_manager_cannot_make_or_change_who_stands_above_them(
     enter: Callable[..., Client], roles: None, make_user: Callable[..., User], nothing_changes: Any

@@ -93,7 +93,7 @@ def test_the_catalogues_are_compiled_from_what_is_written() -> None:
 class Words(HTMLParser):
     """The texts of a page that a person reads or hears."""
 
-    _SILENT = ("script", "style", "template")
+    _SILENT = ("script", "style", "template", "code")
     _SPOKEN = ("placeholder", "aria-label", "title", "alt")
 
     def __init__(self, page: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.test_accessibility import faults
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -56,9 +57,9 @@ def test_five_faults_are_shown_at_once_corrected_and_the_file_applied(desk: Page
     desk.get_by_role("link", name="Import", exact=False).first.click()
     check(desk, written(tmp_path, BAD))
 
-    faults = desk.locator("#faults tbody tr")
-    expect(faults).to_have_count(5)
-    assert [row.split("\t")[:2] for row in faults.all_inner_texts()] == [
+    rows = desk.locator("#faults tbody tr")
+    expect(rows).to_have_count(5)
+    assert [row.split("\t")[:2] for row in rows.all_inner_texts()] == [
         ["2", "email"],
         ["3", "first_name"],
         ["4", "is_warehouse_user"],
@@ -115,3 +116,16 @@ def test_templates_and_exports_are_downloaded(desk: Page, pat: User) -> None:
         desk.get_by_role("link", name="CSV", exact=True).click()
     content: Any = Path(download.value.path()).read_text(encoding="utf-8-sig")
     assert pat.email in content
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_preview_has_no_serious_fault_for_a_screen_reader(
+    open_page: Callable[..., Page], desk: Page, olive: User, tmp_path: Path, scheme: Any
+) -> None:
+    size: Any = {"width": 820, "height": 1180}
+    page = open_page(olive, viewport=size, color_scheme=scheme, reduced_motion="reduce")
+    for rows, shown in ((BAD, "#faults"), (GOOD.replace("<img src=x onerror=alert(1)>", "Dee"), "#created")):
+        page.goto(f"{LIST}import/")
+        check(page, written(tmp_path, rows))
+        expect(page.locator(shown)).to_be_visible()
+        assert faults(page) == []
