@@ -46,9 +46,9 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
     search_fields = ("user__email",)
     search_help_text = _("E-mail or names of the user, from their beginnings")
     fieldsets = (
-        (None, {"fields": ("person", "state", "warehouse_token", "ended_at", "why")}),
+        (None, {"fields": ("person", "state", "warehouse_token", "why")}),
         (_("Sign-in"), {"fields": ("client_id", "address", "browser", "user_agent")}),
-        (_("Times"), {"fields": ("since", "last_used_at", "expires_at")}),
+        (_("Times"), {"fields": ("since", "last_used", "expires")}),
     )
     actions = ("end_selected",)
 
@@ -57,7 +57,7 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
 
     # --- The list ----------------------------------------------------------------------------------------------
     def get_list_display(self, request: HttpRequest) -> Any:
-        columns = ("person", "since", "last_used_at", "client_id", "browser", "address", "warehouse_token", "state")
+        columns = ("person", "since", "last_used", "client_id", "browser", "address", "warehouse_token", "state")
         return (*columns, *([self._end_column(request)] if self.has_end_permission(request) else []))
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -77,6 +77,14 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
     @display(description=_("Since"), ordering="created_at")
     def since(self, obj: Session) -> Any:
         return obj.created_at
+
+    @display(description=_("Last used"))
+    def last_used(self, obj: Session) -> Any:
+        return obj.last_used_at
+
+    @display(description=_("Expires"))
+    def expires(self, obj: Session) -> Any:
+        return obj.expires_at
 
     @display(description=_("User"))
     def person(self, obj: Session) -> Any:
