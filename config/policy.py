@@ -2,9 +2,10 @@
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL
 from csp.middleware import CSPMiddleware
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
-DIRECTIVES = {
+DIRECTIVES: dict[str, list[str]] = {
     "default-src": [SELF],
     "script-src": [SELF],
     "style-src": [SELF],
@@ -19,7 +20,7 @@ DIRECTIVES = {
 class PolicyMiddleware(CSPMiddleware):
     """Sends the policy; in the Back Office, scripts may also evaluate expressions, as Unfold's Alpine must."""
 
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if request.path_info.startswith("/admin/"):
             response._csp_update = {"script-src": [UNSAFE_EVAL]}  # type: ignore[attr-defined]
         return super().process_response(request, response)

@@ -25,12 +25,12 @@ FUNCTIONS = {
     "_": (0,),
     "gettext": (0,),
     "gettext_lazy": (0,),
-    "ngettext": (0, 1),
-    "ngettext_lazy": (0, 1),
+    "ngettext": (0,),  # the catalogue knows a text by its singular
+    "ngettext_lazy": (0,),
     "pgettext": (1,),
     "pgettext_lazy": (1,),
-    "npgettext": (1, 2),
-    "npgettext_lazy": (1, 2),
+    "npgettext": (1,),
+    "npgettext_lazy": (1,),
 }
 _IN_TEMPLATE = re.compile(r"\b(n?p?gettext)\(((?:.|\n)*?)\)(?=\s|$|X|[^\w'\"])")
 
@@ -69,7 +69,7 @@ def texts() -> Iterator[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def german() -> set[str]:
     """The texts that have a German translation: ours, Django's, and those of the packages we use."""
-    catalog = trans_real.translation("de")._catalog
+    catalog = trans_real.translation("de")._catalog  # type: ignore[attr-defined]
     keys = (key if isinstance(key, str) else key[0] for catalogue in catalog._catalogs for key in catalogue)
     return {key.rpartition("\x04")[2] for key in keys}
 
