@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import (
-    UnfoldAdminCheckboxSelectMultipleWidget,
-    UnfoldAdminMultipleAutocompleteModelChoiceFieldWidget,
-    UnfoldAdminPasswordWidget,
-)
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
 
 from config.history_admin import ReasonFormMixin
 from users.models import User
@@ -151,6 +149,6 @@ class WarehousesForm(ReasonFormMixin):
         field = forms.ModelMultipleChoiceField(
             label=_("Warehouses"),
             queryset=warehouse.related_model._default_manager.all(),
-            widget=UnfoldAdminMultipleAutocompleteModelChoiceFieldWidget,
+            widget=AutocompleteSelectMultiple(warehouse, admin.site),
         )
         self.fields = {"warehouses": field, **self.fields}
