@@ -346,6 +346,7 @@ def test_who_may_only_look_sees_it_and_changes_nothing(
     page = reader.get(url).content.decode()
     assert "Assign Warehouse to User" in page
     assert "Select All" not in page
+    assert "Select warehouses to assign" not in page
     assert names(reader, url, side="assigned") == ["North Dock"]
 
     with nothing_changes():

@@ -13,10 +13,10 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from unfold import paginator
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action, display
-from unfold.paginator import InfinitePaginator
 
 from assignments.admin import pages
 from assignments.models import WarehouseUserAssignment
@@ -29,12 +29,15 @@ from spreadsheets.admin import SheetAdminMixin
 MOST_SWITCHED = 1_000
 
 
-class PagesByKey(InfinitePaginator):
-    """Finds the keys of a page in an index alone, then fetches their rows: what comes before costs next to nothing."""
+class InfinitePaginator(paginator.InfinitePaginator):
+    """Finds the keys of a page in an index alone, then fetches their rows: what comes before costs next to nothing.
 
-    def _get_page(self, object_list: Any, number: int, paginator: Any) -> Any:
+    It counts nothing. Unfold's heading knows it by this name, and shows no count.
+    """
+
+    def _get_page(self, object_list: Any, number: int, whole: Any) -> Any:
         keys = list(object_list.values_list("pk", flat=True))
-        return super()._get_page(self.object_list.filter(pk__in=keys), number, paginator)
+        return super()._get_page(self.object_list.filter(pk__in=keys), number, whole)
 
 
 @admin.register(WarehouseUserAssignment)
@@ -51,13 +54,18 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     ordering = ("-id",)
     sortable_by = ()
     list_per_page = 50
+    list_disable_select_all = True  # of all pages: that would need a count
     show_full_result_count = False
-    paginator = PagesByKey
+    paginator = InfinitePaginator
     fields = ("user", "warehouse", "is_active", "created_at", "updated_at")
     readonly_fields = fields
     actions = ("activate_chosen", "deactivate_chosen")
     actions_row = ("assign_warehouses",)
     actions_detail = ("assign_warehouses",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Without the words about "all": nobody counted them."""
+        return super().changelist_view(request, {"selection_note_all": "", **(extra_context or {})})  # type: ignore[return-value]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With the names that each row, and the question before deleting, shows."""

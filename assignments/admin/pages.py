@@ -169,6 +169,7 @@ class AssignView(Subject, UnfoldModelAdminViewMixin, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         board, question = self.board, Question.parse(self.request.GET)
+        available = self.words["available" if self.may_edit else "others"]
         return (
             super().get_context_data(**kwargs)
             | self.words
@@ -183,7 +184,8 @@ class AssignView(Subject, UnfoldModelAdminViewMixin, TemplateView):
                 "back_url": reverse(self.back),
                 "question": question,
                 "page": board.page(question),
-                "sides": [(AVAILABLE, self.words["available"]), (ASSIGNED, self.words["assigned"])],
+                "available": available,
+                "sides": [(AVAILABLE, available), (ASSIGNED, self.words["assigned"])],
             }
         )
 
@@ -197,6 +199,7 @@ class AssignWarehouses(PersonSubject, AssignView):
         "notice": gettext_lazy("A warehouse can be assigned to multiple users at a time."),
         "back_label": gettext_lazy("List Users"),
         "available": gettext_lazy("Select warehouses to assign"),
+        "others": gettext_lazy("Other warehouses"),
         "to_assign": gettext_lazy("Warehouses to be assigned"),
         "assigned": gettext_lazy("Assigned warehouses"),
         "to_deassign": gettext_lazy("Warehouses to be deassigned"),
@@ -220,6 +223,7 @@ class AssignPeople(WarehouseSubject, AssignView):
         "notice": gettext_lazy("A warehouse user can be assigned to multiple warehouses at a time."),
         "back_label": gettext_lazy("List Warehouses"),
         "available": gettext_lazy("Select warehouse users to assign"),
+        "others": gettext_lazy("Other warehouse users"),
         "to_assign": gettext_lazy("Warehouse users to be assigned"),
         "assigned": gettext_lazy("Assigned warehouse users"),
         "to_deassign": gettext_lazy("Warehouse users to be deassigned"),
