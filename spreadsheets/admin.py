@@ -110,7 +110,9 @@ class SheetAdminMixin:
         """What the file would do, is doing, or has done."""
         job = self._job(request, pk)
         faults, created = job.report.get("faults", []), job.report.get("created", [])
-        filled = {name: True for _row, _label, values in created for name in values}
+        filled = {name for _row, _label, values in created for name in values}
+        order = [column.column_name for column in self.sheet.columns()]
+        names = [name for name in order if name in filled] + sorted(filled - set(order))
         title = _("Import %(what)s: %(file)s") % {"what": self.opts.verbose_name_plural, "file": job.file_name}
         return self._page(
             request,
@@ -121,8 +123,8 @@ class SheetAdminMixin:
             is_sound=not (job.report.get("problems") or job.report.get("faulty_rows")),
             faults=faults[:_SHOWN_FAULTS],
             more_faults=max(len(faults) - _SHOWN_FAULTS, 0),
-            columns=list(filled),
-            created=[(row, [values.get(name, "") for name in filled]) for row, _label, values in created],
+            columns=names,
+            created=[(row, [values.get(name, "") for name in names]) for row, _label, values in created],
             form=UploadForm(initial={"change_reason": job.context.get("reason", "")}),
             urls={name: self._url(f"import_{name}", job.pk) for name in ("again", "apply", "progress", "faults")},
             import_url=self._url("import_sheet"),
@@ -167,12 +169,12 @@ class SheetAdminMixin:
 
     # --- Export ---
     @action(description=gettext_lazy("Export"), url_path="export", permissions=["export"], icon="download")
-    def export_sheet(self: Any, request: HttpRequest) -> HttpResponseBase:
+    def export_sheet(self: Any, request: Any) -> HttpResponseBase:
         """All rows, or those of the search and filters that the address repeats from the list."""
         query = request.GET.copy()
         kind = (query.pop("format", [""]))[0]
         if kind in FORMATS:
-            request.GET = query  # type: ignore[assignment]  # the list knows nothing of formats
+            request.GET = query  # the list knows nothing of formats
             try:
                 rows = self.get_changelist_instance(request).get_queryset(request)
                 answer = exports.export(self.sheet(request.user), rows, str(self.opts.model_name), kind)
