@@ -23,6 +23,8 @@ PAGES: dict[str, Callable[..., str]] = {
     "warehouses": lambda **_: reverse("admin:warehouses_warehouse_changelist"),
     "new warehouse": lambda **_: reverse("admin:warehouses_warehouse_add"),
     "warehouse": lambda north, **_: reverse("admin:warehouses_warehouse_change", args=[north.pk]),
+    "view warehouse": lambda north, **_: reverse("admin:warehouses_warehouse_view_row", args=[north.pk]),
+    "history of a warehouse": lambda north, **_: reverse("admin:warehouses_warehouse_history", args=[north.pk]),
     "delete warehouse": lambda north, **_: reverse("admin:warehouses_warehouse_delete", args=[north.pk]),
     "history": lambda **_: reverse("admin:history"),
     "roles": lambda **_: reverse("admin:auth_group_changelist"),
