@@ -199,6 +199,8 @@ class WarehouseAdmin(HistoryAdminMixin, ModelAdmin):
             message = gettext("Meanwhile somebody was assigned to this warehouse. Nothing was deleted.")
             self.message_user(request, message, messages.ERROR)
             return HttpResponseRedirect(request.path)
+        except Warehouse.DoesNotExist:  # somebody else was faster
+            return self._get_obj_does_not_exist_redirect(request, self.opts, str(warehouse.pk))
         told = {"name": warehouse.name, "people": people}
         message = ngettext(
             "Warehouse “%(name)s” was deleted, and %(people)s assignment to it.",
