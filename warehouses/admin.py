@@ -213,11 +213,12 @@ class WarehouseAdmin(HistoryAdminMixin, ModelAdmin):
 
 def _delete_form(request: HttpRequest, warehouse: Any) -> Any:
     """What to fill in before a deletion; None for somebody who may not delete what hangs on it."""
+    answers = request.POST if request.method == "POST" else None
     if not warehouse.assigned:
-        return ReasonFormMixin(request.POST or None)
+        return ReasonFormMixin(answers)
     if not request.user.has_perm("assignments.delete_warehouseuserassignment"):
         return None
-    return DeleteForm(request.POST or None, warehouse=warehouse)
+    return DeleteForm(answers, warehouse=warehouse)
 
 
 def _title(warehouse: Any, *, may_change: bool) -> str:
