@@ -2,7 +2,7 @@
 
 import pghistory
 
-from config import database, secrets
+from config import database, policy, secrets
 from config.environment import Environment
 from config.unfold import UNFOLD as UNFOLD  # the Back Office's looks and menu
 
@@ -93,6 +93,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "config.policy.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -236,6 +237,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 X_FRAME_OPTIONS = "SAMEORIGIN"
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy.DIRECTIVES}
 
 # --- Logs: one JSON object a line -------------------------------------------------------------------------------
 LOGGING = {

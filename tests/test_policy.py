@@ -1,0 +1,41 @@
+"""The Content-Security-Policy: all from this site, nothing inline."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+
+from users.models import User
+
+STRICT = {
+    "base-uri 'self'",
+    "default-src 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'self'",
+    "img-src 'self' data:",
+    "object-src 'none'",
+    "style-src 'self'",
+}
+
+
+def policy(client: Client, path: str) -> set[str]:
+    return set(client.get(path)["Content-Security-Policy"].split("; "))
+
+
+@pytest.mark.parametrize("path", ["/docs", "/users", "/no-such-path", "/.well-known/jwks.json"])
+def test_the_api_and_its_documentation_run_scripts_of_ours_only(db: None, client: Client, path: str) -> None:
+    assert policy(client, path) == {*STRICT, "script-src 'self'"}
+
+
+def test_the_back_office_may_evaluate_expressions_as_unfolds_alpine_must(db: None, client: Client) -> None:
+    assert policy(client, "/admin/login/") == {*STRICT, "script-src 'self' 'unsafe-eval'"}
+
+
+def test_no_page_carries_a_script_or_style_inline(client: Client, olive: User) -> None:
+    User.objects.filter(pk=olive.pk).update(is_superuser=True)
+    client.force_login(olive, backend="django.contrib.auth.backends.ModelBackend")
+    for path in ("/admin/", "/admin/users/user/", f"/admin/users/user/{olive.pk}/change/", "/docs"):
+        page = client.get(path).content.decode()
+        assert re.findall(r"<script(?![^>]*\bsrc=)[^>]*>|<style|\son\w+=", page) == []
