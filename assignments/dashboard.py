@@ -15,6 +15,7 @@ from django.core.cache import cache
 from django.db.models import BigIntegerField, CharField, Count, DateField, ExpressionWrapper, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, TruncDate
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
 from assignments.models import WarehouseUserAssignment
@@ -84,6 +85,12 @@ def _percent(part: int, whole: int) -> int:
 
 
 # --- Who signs in -----------------------------------------------------------------------------------------------
+def _failed_sign_ins(since: datetime) -> QuerySet[AccessFailureLog]:
+    """Without the requests for a new password, which are counted in the same table."""
+    failures = AccessFailureLog.objects.filter(attempt_time__gte=since)
+    return failures.exclude(path_info=reverse("admin_password_reset"))
+
+
 def _figures() -> dict[str, Any]:
     """All of them in one query: rows of what is counted, the day where it is by day, and the number."""
     today = timezone.localdate()
@@ -92,7 +99,7 @@ def _figures() -> dict[str, Any]:
         _counted("open", Session.objects.live()),
         _counted("standing", WarehouseUserAssignment.objects.filter(is_active=True)),
         _by_day("sign-in", Session.objects.filter(created_at__gte=since), "created_at"),
-        _by_day("failure", AccessFailureLog.objects.filter(attempt_time__gte=since), "attempt_time"),
+        _by_day("failure", _failed_sign_ins(since), "attempt_time"),
         all=True,
     )
     numbers: dict[tuple[str, date | None], int] = {(row["what"], row["day"]): row["number"] for row in rows}
