@@ -285,6 +285,10 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
             session__user__is_warehouse_user=True,
         )
 
+    def with_what_it_stands_for(self) -> WarehouseGrantQuerySet:
+        """Along with all that a token says, so that it can be written even if the rows vanish meanwhile."""
+        return self.select_related("session__user", "assignment__user", "assignment__warehouse")
+
     def for_token(self, token: WarehouseToken) -> WarehouseGrantQuerySet:
         """The grant that this token was issued under, if it still stands for what the token says."""
         return self.filter(

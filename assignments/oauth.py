@@ -35,9 +35,10 @@ class WarehouseRefreshGrant(RotatingGrant):
 
     def authenticate_refresh_token(self, refresh_token: str) -> GrantToken:
         grant = WarehouseGrant.of_refresh_token(refresh_token)
-        if grant is None or not WarehouseGrant.objects.holding().filter(pk=grant.pk).exists():
+        still = grant and WarehouseGrant.objects.holding().with_what_it_stands_for().filter(pk=grant.pk).first()
+        if not still:
             raise InvalidRequestError(BAD_REFRESH_TOKEN)
-        return GrantToken(grant)
+        return GrantToken(still)
 
     def authenticate_user(self, refresh_token: GrantToken) -> User:
         return refresh_token.grant.session.user

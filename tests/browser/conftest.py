@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from users.models import User
@@ -82,8 +82,14 @@ class Watch:
     #: Parts of messages that the test itself provokes, such as "status of 403".
     expected: list[str] = field(default_factory=list)
 
+    #: Requests that were sent and not yet answered.
+    underway: set[Request] = field(default_factory=set)
+
     def over(self, context: BrowserContext) -> None:
         context.on("request", lambda request: self._note_request(request.url))
+        context.on("request", self.underway.add)
+        context.on("requestfinished", self.underway.discard)
+        context.on("requestfailed", self.underway.discard)
         context.on("console", self._note_console)
         context.on("weberror", lambda error: self._note_error(f"{error.page and error.page.url}: {error.error}"))
 
@@ -134,7 +140,16 @@ def open_page(browser: Browser, live_server: LiveServer, watch: Watch) -> Iterat
 
     yield open_page
     for context in contexts:
+        _let_finish(context, watch)
         context.close()
+
+
+def _let_finish(context: BrowserContext, watch: Watch) -> None:
+    """A request still under way would meet the emptying of the database after the test."""
+    patience = PATIENCE
+    while watch.underway and context.pages and patience > 0:
+        context.pages[0].wait_for_timeout(50)
+        patience -= 50
 
 
 def _session_cookie(user: User, url: str) -> Any:

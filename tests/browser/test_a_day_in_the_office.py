@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, refusal, sign_in
 from tests.pages import PAGES
@@ -95,7 +95,12 @@ def test_a_warehouse_named_like_markup_is_text_on_every_page(
     sign_in(pat.email)
     page = open_page(olive, viewport=LAPTOP)
     alarms: list[str] = []
-    page.on("dialog", lambda dialog: (alarms.append(dialog.message), dialog.dismiss()))
+
+    def note(dialog: Dialog) -> None:
+        alarms.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", note)
     shown = 0
     for path in PAGES.values():
         page.goto(path(pat=pat, north=trap, session=Session.objects.get()))
