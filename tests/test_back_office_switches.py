@@ -84,7 +84,7 @@ def test_the_last_administrator_is_safe_at_the_door_itself(
         change_.apply([ada.pk], outsider)
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_two_administrators_who_remove_each_other_at_once_leave_one(make_user: Callable[..., User]) -> None:
     first, second = (make_user(f"{name}.admin@example.test", is_superuser=True) for name in ("ann", "bob"))
     barrier = Barrier(2)

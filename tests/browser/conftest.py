@@ -19,7 +19,16 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 from pytest_django.live_server_helper import LiveServer
 
 from users.models import User
@@ -45,17 +54,29 @@ PATIENCE = 10_000
 
 
 def find_chromium(playwright: Playwright) -> str | None:
-    """The program to drive: the one named in CHROMIUM, an installed one, or Playwright's own, downloaded if need be."""
+    """The program to drive: the one named in CHROMIUM, an installed one, Playwright's own, or one installed now."""
     if named := os.environ.get("CHROMIUM"):
         return shutil.which(named)
-    installed = next((path for name in NAMES if (path := shutil.which(name))), None)
-    return installed or _playwrights_own(Path(playwright.chromium.executable_path))
+    own = Path(playwright.chromium.executable_path)
+    found = _installed() or (str(own) if own.exists() else None)
+    if found is None:
+        _install()
+        found = _installed() or (str(own) if own.exists() else None)
+    return found
 
 
-def _playwrights_own(path: Path) -> str | None:
-    if not path.exists():
-        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False, capture_output=True)
-    return str(path) if path.exists() else None
+def _installed() -> str | None:
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def _install() -> None:
+    """From the system's packages where we may, else as Playwright does it. What fails here is told by `MISSING`."""
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        commands = [["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]]
+    else:
+        commands = [[sys.executable, "-m", "playwright", "install", "chromium"]]
+    for command in commands:
+        subprocess.run(command, check=False, capture_output=True)
 
 
 @pytest.fixture(scope="package")
@@ -66,6 +87,7 @@ def browser() -> Iterator[Browser]:
         path = find_chromium(playwright)
         if path is None:
             (pytest.fail if os.environ.get("CI", "").lower() == "true" else pytest.skip)(MISSING)
+        expect.set_options(timeout=PATIENCE)
         chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield chromium
         chromium.close()
@@ -87,9 +109,9 @@ class Watch:
 
     def over(self, context: BrowserContext) -> None:
         context.on("request", lambda request: self._note_request(request.url))
-        context.on("request", self.underway.add)
-        context.on("requestfinished", self.underway.discard)
-        context.on("requestfailed", self.underway.discard)
+        context.on("request", lambda request: self.underway.add(request))
+        context.on("requestfinished", lambda request: self.underway.discard(request))
+        context.on("requestfailed", lambda request: self.underway.discard(request))
         context.on("console", self._note_console)
         context.on("weberror", lambda error: self._note_error(f"{error.page and error.page.url}: {error.error}"))
 
