@@ -1,9 +1,7 @@
 # The two commands: `make run` serves the product, `make test` proves it.
 # Both make .venv from the pinned requirements first; Python is all they need.
 PYTHON ?= python3
-PORT ?= 8000
 BIN := .venv/bin
-export PORT
 
 .PHONY: run test lint lock
 

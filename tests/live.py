@@ -36,7 +36,7 @@ def database_url() -> str:
 
 def production_environment() -> dict[str, str]:
     """An environment with the test database and every required setting, so that tokens minted here hold there."""
-    inherited = {name: value for name, value in os.environ.items() if name != "DEBUG"}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("DEBUG", "HOST", "PORT")}
     return inherited | {
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "DATABASE_URL": database_url(),

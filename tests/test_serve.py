@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -160,7 +161,8 @@ def test_ctrl_c_reaches_every_process_and_none_is_left(production: dict[str, str
     processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children()]
 
     for process in processes:  # as a terminal does it
-        process.send_signal(signal.SIGINT)
+        with suppress(psutil.NoSuchProcess):  # the first may have ended the others already
+            process.send_signal(signal.SIGINT)
     server.communicate(timeout=30)
 
     assert (server.returncode, psutil.wait_procs(processes, timeout=0)[1], operator_lines(log)) == (0, [], [])
