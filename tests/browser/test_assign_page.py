@@ -272,7 +272,7 @@ def test_what_another_changed_meanwhile_is_told_on_the_open_page(page: Page, pat
     page.evaluate("dispatchEvent(new Event('focus'))")
 
     expect(page.get_by_role("alert")).to_contain_text("“Dock 000” was also assigned by someone in the database.")
-    expect(page.get_by_role("checkbox", name="Select Shed 299")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("“Shed 299” was also deassigned by someone in the database.")
     expect(page.get_by_role("checkbox", name="Select Dock 001")).to_be_checked()
 
 
