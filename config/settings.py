@@ -36,6 +36,12 @@ SIGNING_KEYS = secrets.signing_keys()
 ISSUER = secrets.required("ISSUER", lambda: f"http://{HOST}:{PORT}")
 #: Client that a sign-in without `client_id` belongs to.
 DEFAULT_CLIENT_ID = env.str("DEFAULT_CLIENT_ID", default="frontend")
+#: Where that client, the Fulfillment App, takes its authorization codes (comma list, matched character by character).
+DEFAULT_CLIENT_REDIRECT_URIS = env.list("DEFAULT_CLIENT_REDIRECT_URIS", default=[])
+#: Origins whose pages may read our answers as that client (comma list, such as `https://app.example.com`).
+DEFAULT_CLIENT_ORIGINS = env.list("DEFAULT_CLIENT_ORIGINS", default=[])
+#: How many seconds an authorization code is good for.
+AUTHORIZATION_CODE_SECONDS = env.int("AUTHORIZATION_CODE_SECONDS", default=60)
 #: Lifetimes in seconds: user access token 8 hours, warehouse token 7 days, refresh token 31 days.
 ACCESS_TOKEN_SECONDS = env.int("ACCESS_TOKEN_SECONDS", default=28_800)
 WAREHOUSE_TOKEN_SECONDS = env.int("WAREHOUSE_TOKEN_SECONDS", default=604_800)

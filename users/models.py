@@ -226,12 +226,12 @@ class SessionQuerySet(FindingSessions):
     ) -> tuple[Session, str] | None:
         """A new session for a person who has just proved who they are, with its first refresh token.
 
-        None when, since the proof was looked at, the password was changed or the person blocked: what ends
-        their sessions must not miss this one.
+        None when, since the proof was looked at, the person was blocked or signed out everywhere, as a new password
+        does: what ends their sessions must not miss this one.
         """
         with transaction.atomic():
             person = User.objects.locked().get(pk=user.pk)
-            if person.password != user.password or not person.is_active:
+            if person.get_session_auth_hash() != user.get_session_auth_hash() or not person.is_active:
                 return None
             session = Session(
                 user=person,
@@ -303,3 +303,8 @@ class Session(RotatingCredential):
         """Keeps `last_used_at` roughly right without a write for each request."""
         if now - self.last_used_at > timedelta(seconds=self.LAST_USED_SECONDS):
             Session.objects.filter(pk=self.pk).update(last_used_at=now)
+
+
+# The rest of this app's tables: Django looks for them here.
+from users.clients import Client as Client  # noqa: E402
+from users.codes import AuthorizationCode as AuthorizationCode  # noqa: E402

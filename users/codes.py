@@ -1,0 +1,116 @@
+"""Authorization codes: made by `/authorize`, redeemed once at `/token` (RFC 6749 section 4.1.2, contract 2.2)."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models, transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_noop
+
+from users.models import Session, User
+
+
+class CodeRefusedError(Exception):
+    """The code is unknown, expired, or was made for a person about whom something changed since."""
+
+
+class CodeReplayedError(CodeRefusedError):
+    """The code had been redeemed before: one of the two who used it has stolen it."""
+
+
+class AuthorizationCodeQuerySet(models.QuerySet["AuthorizationCode"]):
+    def make(self, user: User, *, client_id: str, redirect_uri: str, scope: str, challenge: str) -> str:
+        """A new code for a person who has just proved who they are. Only its digest is kept."""
+        code = secrets.token_urlsafe(32)
+        self.create(
+            digest=_digest(code),
+            user=user,
+            proof=user.get_session_auth_hash(),
+            client_id=client_id,
+            redirect_uri=redirect_uri,
+            requested_scope=scope,
+            challenge=challenge,
+            expires_at=timezone.now() + timedelta(seconds=settings.AUTHORIZATION_CODE_SECONDS),
+        )
+        return code
+
+    def of(self, code: str, client_id: str) -> AuthorizationCode | None:
+        """The row of a code that this client was given, whether or not it is still good."""
+        return self.select_related("user").filter(digest=_digest(code), client_id=client_id).first()
+
+
+class AuthorizationCode(models.Model):
+    """Proof, for a minute, that a person has signed in at this client; and later the memory of who redeemed it."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    #: What was true of the person when the code was made: it is void once they are signed out everywhere.
+    proof = models.CharField(max_length=64)
+    client_id = models.CharField(max_length=255)
+    #: As it was sent to `/authorize`; empty if it was not.
+    redirect_uri = models.CharField(max_length=2000, blank=True)
+    requested_scope = models.CharField(max_length=255, blank=True)
+    #: BASE64URL(SHA-256(verifier)) (RFC 7636 section 4.2).
+    challenge = models.CharField(max_length=128)
+    expires_at = models.DateTimeField(db_index=True)
+    redeemed_at = models.DateTimeField(null=True)
+    #: What was made of it, and ends should the code come back.
+    session = models.ForeignKey(Session, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    objects = AuthorizationCodeQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.client_id} · {self.user_id}"
+
+    # --- As Authlib asks ----------------------------------------------------------------------------------------
+    code_challenge_method = "S256"
+
+    @property
+    def code_challenge(self) -> str:
+        return self.challenge
+
+    def get_redirect_uri(self) -> str:
+        return self.redirect_uri
+
+    def get_scope(self) -> str:
+        return self.requested_scope
+
+    # --- Using it up --------------------------------------------------------------------------------------------
+    def refuse_if_void(self) -> None:
+        """Raises CodeReplayedError for one that was redeemed, CodeRefusedError for one that no longer counts."""
+        if self.redeemed_at is not None:
+            raise CodeReplayedError
+        if self.expires_at <= timezone.now() or self.proof != self.user.get_session_auth_hash():
+            raise CodeRefusedError
+
+    def redeem(self, request: HttpRequest) -> tuple[Session, str]:
+        """The session that this code is good for, with its first refresh token. Of several at once, one succeeds.
+
+        Raises CodeReplayedError for the others, and CodeRefusedError when the person may no longer sign in.
+        """
+        with transaction.atomic():
+            mine = AuthorizationCode.objects.filter(pk=self.pk, redeemed_at=None)
+            if not mine.update(redeemed_at=timezone.now()):
+                raise CodeReplayedError
+            started = Session.objects.start(
+                self.user, client_id=self.client_id, requested_scope=self.requested_scope, request=request
+            )
+            if started is None:
+                raise CodeRefusedError
+            AuthorizationCode.objects.filter(pk=self.pk).update(session=started[0])
+        return started
+
+    def end_what_it_made(self) -> None:
+        """Ends the session of a code that came back (RFC 6749 section 4.1.2)."""
+        session = Session.objects.filter(pk__in=AuthorizationCode.objects.filter(pk=self.pk).values("session")).first()
+        if session is not None:
+            session.end(gettext_noop("authorization code used twice"))
+
+
+def _digest(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()
