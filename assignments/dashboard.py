@@ -12,7 +12,7 @@ from typing import Any
 
 from axes.models import AccessFailureLog
 from django.core.cache import cache
-from django.db.models import BigIntegerField, CharField, Count, DateField, ExpressionWrapper, QuerySet, Subquery, Value
+from django.db.models import CharField, Count, DateField, QuerySet, Value
 from django.db.models.functions import Cast, TruncDate
 from django.http import HttpRequest
 from django.urls import reverse
@@ -29,7 +29,6 @@ KEPT_SECONDS = 60
 DAYS = 14
 TOP = 20
 LATEST = 10
-NEWEST = 10_000
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Day:
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the template shows; a part that this person may not see is absent."""
     may = request.user.has_perm
-    parts: dict[str, Any] = {"kept_seconds": KEPT_SECONDS, "newest": NEWEST} | _kept("figures", _figures)
+    parts: dict[str, Any] = {"kept_seconds": KEPT_SECONDS} | _kept("figures", _figures)
     parts["may_view_users"], parts["may_view_sessions"] = may("users.view_user"), may("users.view_session")
     if may("warehouses.view_warehouse") and may("assignments.view_warehouseuserassignment"):
         parts |= _kept("places", _places)
@@ -95,7 +94,7 @@ def _figures() -> dict[str, Any]:
     """All of them in one query: rows of what is counted, the day where it is by day, and the number."""
     today = timezone.localdate()
     since = timezone.make_aware(datetime.combine(today - timedelta(days=DAYS - 1), datetime.min.time()))
-    rows = _counted("idle", _newest().without_warehouse()).union(
+    rows = _counted("idle", User.objects.listed().without_warehouse()).union(
         _counted("open", Session.objects.live()),
         _counted("standing", WarehouseUserAssignment.objects.filter(is_active=True)),
         _by_day("sign-in", Session.objects.filter(created_at__gte=since), "created_at"),
@@ -112,16 +111,6 @@ def _figures() -> dict[str, Any]:
         "failures_today": numbers.get(("failure", today), 0),
         "days": [_day(day, numbers, most) for day in days],
     }
-
-
-def _newest() -> Any:
-    """To find the few without a warehouse among all people would read all assignments: new people are looked at.
-
-    Bounded on both sides, so that PostgreSQL reads just these.
-    """
-    last = Subquery(User.objects.order_by("-pk").values("pk")[:1])
-    first = ExpressionWrapper(last - NEWEST, BigIntegerField())
-    return User.objects.listed().filter(pk__gt=first, pk__lte=last)
 
 
 def _day(day: date, numbers: dict[tuple[str, date | None], int], most: int) -> Day:

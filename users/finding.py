@@ -57,9 +57,7 @@ class FindingPeople(models.QuerySet):
 
     def without_warehouse(self) -> Any:
         """Warehouse users to whom no warehouse is assigned, so that they cannot work."""
-        assignments = self.model._meta.get_field("assignments").related_model
-        theirs = assignments._default_manager.filter(user=OuterRef("pk")).order_by()
-        return self.filter(~Exists(theirs), is_warehouse_user=True)
+        return self.filter(is_warehouse_user=True, has_warehouse=False)
 
     def never_signed_in(self) -> Any:
         return self.filter(last_login=None)

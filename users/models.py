@@ -64,7 +64,7 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
 _name_rule = RegexValidator(r"^[^:/<>]+$", _("A name must not contain any of : / < >"))
 
 
-@tracked(exclude=["password", "last_login", "signed_out_at", "created_at", "updated_at"])
+@tracked(exclude=["password", "last_login", "signed_out_at", "has_warehouse", "created_at", "updated_at"])
 class User(AbstractBaseUser, PermissionsMixin):
     """A person. One flag makes them a warehouse user, who works in warehouses and has no Back Office."""
 
@@ -86,6 +86,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     language = models.CharField(
         _("Interface language"), max_length=5, choices=Language.choices, default=Language.ENGLISH
     )
+    #: Whether any warehouse is assigned. PostgreSQL keeps it right by triggers; what is written here is ignored.
+    has_warehouse = models.BooleanField(default=False, db_default=False, editable=False)
     #: Every Back Office session from before is over.
     signed_out_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -111,6 +113,11 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.Index(fields=["status", "id"], name="user_by_status"),
             models.Index(fields=["is_warehouse_user", "id"], name="user_by_kind"),
             models.Index(fields=["id"], condition=models.Q(is_superuser=True), name="user_superusers"),
+            models.Index(
+                fields=["status", "id"],
+                condition=models.Q(is_warehouse_user=True, has_warehouse=False),
+                name="user_without_warehouse",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["uuid"], name="user_uuid_unique"),
