@@ -1,14 +1,14 @@
 """Who works where, and the rule at the heart: a warehouse user stands in at most one warehouse.
 
 The rule is a partial unique index; the doors below only spare callers its refusals. Five doors write
-assignments, and nothing else writes `is_active`: `assign`, `set_warehouses`, `set_many`, `activate`, `deactivate`.
+assignments, and nothing else writes `is_active`: `assign`, `set_pairs`, `set_many`, `activate`, `deactivate`.
 Each locks the *person's* row first: siblings that do not exist yet cannot be locked.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -19,7 +19,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from assignments import errors
+from assignments import errors, pairs
+from assignments.pairs import Pair
 from config.errors import ApiError, Fault
 from config.history import tracked
 from config.identifiers import parse_uuid
@@ -37,7 +38,7 @@ _FOUND_MOST = 100
 
 
 class Change(NamedTuple):
-    """How many warehouses `set_warehouses` assigned and deassigned."""
+    """How many assignments `set_pairs` made and removed."""
 
     assigned: int
     deassigned: int
@@ -105,36 +106,31 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
         return faults
 
     def set_warehouses(self, user: User, *, add: Iterable[Warehouse], remove: Iterable[Warehouse]) -> Change:
-        """Assigns and deassigns many warehouses of one person at once, all or nothing.
-
-        New rows are inactive; what is already so stays so. Raises ApiError 5202 for anyone but a warehouse user.
-        """
-        with transaction.atomic():
-            _lock_assignable(user)
-            deassigned, _ = self.filter(user=user, warehouse__in=list(remove)).delete()
-            rows = [self.model(user=user, warehouse=warehouse) for warehouse in add]
-            before = self.filter(user=user).count()
-            self.bulk_create(rows, ignore_conflicts=True)
-            assigned = self.filter(user=user).count() - before
-        return Change(assigned, deassigned)
+        """`set_pairs` for one person."""
+        return self.set_pairs(
+            add=[(user.pk, warehouse.pk) for warehouse in add],
+            remove=[(user.pk, warehouse.pk) for warehouse in remove],
+        )
 
     def set_people(self, warehouse: Warehouse, *, add: Iterable[User], remove: Iterable[User]) -> Change:
-        """Assigns and deassigns many people of one warehouse at once, all or nothing: `set_warehouses` for each.
+        """`set_pairs` for one warehouse."""
+        return self.set_pairs(
+            add=[(user.pk, warehouse.pk) for user in add], remove=[(user.pk, warehouse.pk) for user in remove]
+        )
 
-        People are locked in the order of their keys, so that two of these calls cannot wait for each other.
+    def set_pairs(self, *, add: Collection[Pair], remove: Collection[Pair]) -> Change:
+        """Assigns and deassigns many warehouses of many people at once, all or nothing.
+
+        New rows are inactive; what is already so stays so. Raises ApiError 5202 if one is no warehouse user.
         """
-        here, nowhere = [warehouse], list[Warehouse]()
-        todo = [(user.pk, user, here, nowhere) for user in add] + [(user.pk, user, nowhere, here) for user in remove]
         with transaction.atomic():
-            changes = [
-                self.set_warehouses(user, add=added, remove=removed)
-                for _pk, user, added, removed in sorted(todo, key=lambda one: one[0])
-            ]
-        return Change(sum(one.assigned for one in changes), sum(one.deassigned for one in changes))
+            _lock_assignable(user_id for user_id, _warehouse_id in (*add, *remove))
+            deassigned = pairs.deassign(remove)
+            assigned = pairs.assign(add)
+        return Change(assigned, deassigned)
 
-    def of_pairs(self, pairs: Iterable[tuple[int, int]]) -> AssignmentQuerySet:
+    def of_pairs(self, wanted: list[Pair]) -> AssignmentQuerySet:
         """Those of these people to these warehouses, by (user id, warehouse id)."""
-        wanted = list(pairs)
         return self.filter(TupleIn((models.F("user_id"), models.F("warehouse_id")), wanted)) if wanted else self.none()
 
     def where_stand(self, people: Iterable[User]) -> AssignmentQuerySet:
@@ -148,23 +144,14 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
     def set_many(self, wanted: Iterable[tuple[int, int, bool]]) -> None:
         """Assigns many warehouses to many people at once and says of each pair whether the person stands there.
 
-        Pairs are (user id, warehouse id, stands there); a person may stand in one of them only. All or nothing, with
-        the people locked in the order of their keys. Raises ApiError 5202 if one is no warehouse user.
+        Pairs are (user id, warehouse id, stands there); a person may stand in one of them only. All or nothing.
+        Raises ApiError 5202 if one is no warehouse user.
         """
-        stands = {(user_id, warehouse_id): stands_here for user_id, warehouse_id, stands_here in wanted}
-        people = {user_id for user_id, _ in stands}
+        told = [*wanted]
         with transaction.atomic():
-            locked = list(User.objects.locked().filter(pk__in=people).order_by("pk"))
-            if len(locked) < len(people) or not all(person.may_be_assigned for person in locked):
-                raise ApiError(errors.USER_NOT_FOUND)
-            rows = [self.model(user_id=user_id, warehouse_id=warehouse_id) for user_id, warehouse_id in stands]
-            self.bulk_create(rows, ignore_conflicts=True)
-            here = self.of_pairs(pair for pair, stands_here in stands.items() if stands_here)
-            left = self.of_pairs(pair for pair, stands_here in stands.items() if not stands_here)
-            moved = self.filter(user__in=[user_id for (user_id, _), here in stands.items() if here])
-            left = left | moved.exclude(pk__in=here.values("pk"))
-            left.filter(is_active=True).update(is_active=False, updated_at=Now())
-            here.filter(is_active=False).update(is_active=True, activation=models.F("activation") + 1, updated_at=Now())
+            _lock_assignable(user_id for user_id, _warehouse_id, _stands_here in told)
+            pairs.assign((user_id, warehouse_id) for user_id, warehouse_id, _stands_here in told)
+            pairs.switch(told)
 
 
 @tracked(exclude=["created_at", "updated_at"])
@@ -220,14 +207,14 @@ class WarehouseUserAssignment(models.Model):
         Raises ApiError 5202 when the person is no warehouse user any more, 5201 when the row is gone.
         """
         with transaction.atomic():
-            _lock_assignable(self.user)
+            _lock_assignable([self.user_id])
             if not self._is_already(active=True):
                 self._stand_here()
 
     def deactivate(self) -> None:
         """The person stands here no longer; nothing else becomes active. Raises as `activate` does."""
         with transaction.atomic():
-            _lock_assignable(self.user)
+            _lock_assignable([self.user_id])
             if not self._is_already(active=False):
                 self._switch(to=False)
 
@@ -251,9 +238,14 @@ class WarehouseUserAssignment(models.Model):
         self.is_active = to
 
 
-def _lock_assignable(user: User) -> None:
-    locked = User.objects.locked().get(pk=user.pk)
-    if not locked.may_be_assigned:
+def _lock_assignable(people: Iterable[int]) -> None:
+    """Locks these people in the order of their keys, so that no two calls wait for each other.
+
+    Raises ApiError 5202 if one of them is not there or no warehouse user.
+    """
+    pks = set(people)
+    locked = User.objects.locked().filter(pk__in=pks).order_by("pk").only("is_warehouse_user", "status")
+    if sum(person.may_be_assigned for person in locked) < len(pks):
         raise ApiError(errors.USER_NOT_FOUND)
 
 

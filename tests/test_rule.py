@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pghistory
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -104,6 +105,46 @@ def test_set_warehouses_is_for_warehouse_users(olive: User, north: Warehouse) ->
         doors.set_warehouses(olive, add=[north], remove=[])
     assert refused.value.faults == (errors.USER_NOT_FOUND,)
     assert not doors.exists()
+
+
+def test_one_who_is_no_warehouse_user_spoils_it_for_all(
+    pat: User, olive: User, north: Warehouse, sam_north: WarehouseUserAssignment, nothing_changes: Any
+) -> None:
+    with nothing_changes(), pytest.raises(ApiError) as refused:
+        doors.set_people(north, add=[pat, olive], remove=[sam_north.user])
+    assert refused.value.faults == (errors.USER_NOT_FOUND,)
+
+
+def test_many_are_written_with_as_many_statements_as_one(
+    make_user: Callable[..., User], north: Warehouse, river: Warehouse
+) -> None:
+    people = [make_user(f"picker.{n}@example.test", is_warehouse_user=True) for n in range(20)]
+    gone = people[:2]
+    doors.set_people(river, add=people, remove=[])
+    with CaptureQueriesContext(connection) as queries:
+        assert doors.set_people(north, add=people, remove=[]) == Change(assigned=20, deassigned=0)
+        assert doors.set_people(river, add=[], remove=gone) == Change(assigned=0, deassigned=2)
+        doors.set_many([(person.pk, north.pk, True) for person in people])
+        doors.set_many([(person.pk, north.pk, False) for person in gone])
+    statements = [query["sql"].split()[0] for query in queries if "SAVEPOINT" not in query["sql"]]
+    lock = "SELECT"
+    assert statements == [lock, "INSERT", lock, "DELETE", *([lock, "INSERT", "UPDATE", "UPDATE"] * 2)]
+    assert doors.filter(is_active=True, warehouse=north, activation=1).count() == 18
+
+
+def test_many_doors_tell_history_each_row_with_the_reason(pat: User, north: Warehouse, river: Warehouse) -> None:
+    with pghistory.context(reason="the new season"):
+        doors.set_warehouses(pat, add=[north, river], remove=[])
+        doors.set_many([(pat.pk, river.pk, True)])
+        doors.set_warehouses(pat, add=[], remove=[north])
+    events = doors.model.events.rel.related_model.objects.order_by("pgh_id")
+    told = [(event.pgh_label, event.warehouse_id, event.pgh_context["reason"]) for event in events]
+    assert told == [
+        ("insert", north.pk, "the new season"),
+        ("insert", river.pk, "the new season"),
+        ("update", river.pk, "the new season"),
+        ("delete", north.pk, "the new season"),
+    ]
 
 
 def test_a_row_deleted_meanwhile_cannot_be_activated(pat_north: WarehouseUserAssignment) -> None:

@@ -191,8 +191,8 @@ class AssignWarehouses(Change):
         return None if person.is_warehouse_user else LeftOut.NO_WAREHOUSE_USER
 
     def write(self, people: Sequence[User], **given: Any) -> int:
-        door = assignments_model()._default_manager
-        return sum(door.set_warehouses(person, add=given["warehouses"], remove=[]).assigned for person in people)
+        pairs = [(person.pk, warehouse.pk) for person in people for warehouse in given["warehouses"]]
+        return int(assignments_model()._default_manager.set_pairs(add=pairs, remove=[]).assigned)
 
 
 def assignments_model() -> Any:
