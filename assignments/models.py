@@ -262,6 +262,10 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
         grant.save(force_insert=True)
         return grant, token
 
+    def past_keeping(self) -> WarehouseGrantQuerySet:
+        """Expired ones, whose tokens are worth nothing any more: `manage.py purge` deletes them."""
+        return self.filter(expires_at__lt=timezone.now())
+
     def holding(self) -> WarehouseGrantQuerySet:
         """Grants whose tokens still hold *now*: contract 0.4, "Ended at once", in one query."""
         now = timezone.now()

@@ -5,7 +5,6 @@ Nothing here is written by hand. A request only tells the triggers who is behind
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,8 @@ import pgtrigger
 from django.db.models import F, ForeignKey, Index, Model, Q
 from django.http import HttpRequest
 from pghistory.middleware import HistoryMiddleware as PgHistoryMiddleware
+
+from config import origin
 
 #: Form field in which Back Office staff may say why.
 REASON = "change_reason"
@@ -31,7 +32,7 @@ class HistoryMiddleware(PgHistoryMiddleware):
     def get_context(self, request: HttpRequest) -> dict[str, Any]:
         reason = request.POST.get(REASON, "") if request.path_info.startswith("/admin/") else ""
         return super().get_context(request) | {
-            "request_id": request.headers.get("X-Request-Id", "")[:64] or uuid.uuid4().hex,
+            "request_id": origin.id_of(request),
             "client": "back-office" if request.path_info.startswith("/admin/") else "api",
             **({"reason": reason[:255]} if reason else {}),
         }

@@ -1,9 +1,30 @@
 """Log lines: one JSON object each, on standard error. `audit` is the channel `security` of contract section 4.5."""
 
+from __future__ import annotations
+
+import logging
+from typing import Any
+
 import structlog
+from django.apps import apps
+
+from config import origin
+
+
+def _name_request(logger: Any, method: str, line: dict[str, Any]) -> dict[str, Any]:
+    """Which request a line belongs to, if to any. What the line says of it already stays."""
+    request = origin.request_at_work()
+    if request is None:
+        return line
+    return {
+        "request_id": origin.id_of(request),
+        "address": origin.address_of(request),
+        "path": origin.path_of(request),
+    } | line
+
 
 _FROM_ANYWHERE = [
-    structlog.contextvars.merge_contextvars,
+    _name_request,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -17,8 +38,25 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 
-#: Who signed in, who was refused, what was withdrawn. Never a password, token, code or key.
+#: Who signed in, who was refused, what was withdrawn. Never a password, token, code or key. Each event is a line and
+#: a row that the Back Office lists (`users.audit`). A refusal is told after its transaction, which would take the row
+#: back; what has been done is told inside, so that what is taken back has no row.
 audit = structlog.stdlib.get_logger("security")
+
+
+class RowHandler(logging.Handler):
+    """Keeps each line of a channel as a row of `model`, whose manager has `keep(record)`."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__()
+        self.model = model
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Whatever goes wrong here, the line is written and the caller has its answer."""
+        try:
+            apps.get_model(self.model)._default_manager.keep(record)  # type: ignore[attr-defined]
+        except Exception:
+            logging.getLogger(__name__).exception("An audit event could not be kept as a row")
 
 
 def json_formatter() -> structlog.stdlib.ProcessorFormatter:

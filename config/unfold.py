@@ -110,6 +110,9 @@ UNFOLD: dict[str, Any] = {
                         "warehouses.view_warehouse",
                         "assignments.view_warehouseuserassignment",
                     ),
+                    _entry(
+                        _("Security events"), "policy", "admin:users_auditevent_changelist", "users.view_auditevent"
+                    ),
                     _import_entry(_("Import users"), "users_user"),
                     _import_entry(_("Import assignments"), "assignments_warehouseuserassignment"),
                 ],

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from config.keeping import oldest_kept
 from users.models import Session, User
 
 
@@ -38,6 +39,10 @@ class AuthorizationCodeQuerySet(models.QuerySet["AuthorizationCode"]):
             expires_at=timezone.now() + timedelta(seconds=settings.AUTHORIZATION_CODE_SECONDS),
         )
         return code
+
+    def past_keeping(self) -> AuthorizationCodeQuerySet:
+        """Nobody will bring these again: `manage.py purge` deletes them."""
+        return self.filter(expires_at__lt=oldest_kept())
 
     def of(self, code: str, client_id: str) -> AuthorizationCode | None:
         """The row of a code that this client was given, whether or not it is still good."""

@@ -20,7 +20,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from config.history import tracked
+from config.keeping import oldest_kept
 from config.logs import audit
+from users.audit import AuditEvent as AuditEvent
 from users.finding import FindingPeople, FindingSessions
 from users.roles import ADMINISTRATOR
 from users.rotation import RotatingCredential
@@ -223,6 +225,12 @@ class SessionQuerySet(FindingSessions):
     def live(self) -> SessionQuerySet:
         """Neither ended nor expired."""
         return self.filter(ended_at=None, expires_at__gt=timezone.now())
+
+    def past_keeping(self) -> SessionQuerySet:
+        """Those that were over long ago: `manage.py purge` deletes them."""
+        oldest = oldest_kept()
+        over = models.Q(ended_at__lt=oldest) | models.Q(expires_at__lt=oldest)
+        return self.filter(over, created_at__lt=oldest)  # which has an index
 
     def end_all(self, reason: str) -> int:
         """Ends those that are live, for this reason. Returns how many that were."""

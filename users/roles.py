@@ -26,6 +26,7 @@ _SESSION = "users.session"
 _WAREHOUSE = "warehouses.warehouse"
 _ASSIGNMENT = "assignments.warehouseuserassignment"
 _GROUP = "auth.group"
+_AUDIT_EVENT = "users.auditevent"
 _READ = ("view",)
 _EVERYTHING = ("view", "add", "change", "delete")
 #: Nobody makes or removes a session by hand: to end one is to change it.
@@ -37,6 +38,7 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
     ADMINISTRATOR: {
         **dict.fromkeys((_USER, _WAREHOUSE, _ASSIGNMENT, _GROUP), _EVERYTHING),
         _SESSION: _END,
+        _AUDIT_EVENT: _READ,
     },
     STAFF_MANAGER: {
         **dict.fromkeys((_USER, _ASSIGNMENT), _EVERYTHING),
@@ -47,7 +49,7 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         **dict.fromkeys((_WAREHOUSE, _ASSIGNMENT), _EVERYTHING),
         _USER: _READ,
     },
-    AUDITOR: dict.fromkeys((_USER, _SESSION, _WAREHOUSE, _ASSIGNMENT, _GROUP), _READ),
+    AUDITOR: dict.fromkeys((_USER, _SESSION, _WAREHOUSE, _ASSIGNMENT, _GROUP, _AUDIT_EVENT), _READ),
 }
 
 
@@ -59,10 +61,15 @@ def codenames(role: str) -> Iterator[tuple[str, str]]:
 
 
 def make_groups(group: Any, permission: Any) -> None:
-    """A group for each role, with exactly its permissions. Takes the models of a migration's moment."""
+    """A group for each role, with exactly its permissions. Takes the models of a migration's moment.
+
+    A permission for a model that does not exist yet is given by the migration that makes the model.
+    """
     for role in ROLES:
         found = [
-            permission.objects.get(content_type__app_label=app, codename=codename) for app, codename in codenames(role)
+            one
+            for app, codename in codenames(role)
+            for one in permission.objects.filter(content_type__app_label=app, codename=codename)
         ]
         group.objects.get_or_create(name=role)[0].permissions.set(found)
 

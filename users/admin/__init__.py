@@ -1,6 +1,7 @@
-"""People and their sessions in the Back Office."""
+"""People, their sessions and security events in the Back Office."""
 
+from users.admin.audit import AuditEventAdmin
 from users.admin.session import SessionAdmin
 from users.admin.user import UserAdmin
 
-__all__ = ["SessionAdmin", "UserAdmin"]
+__all__ = ["AuditEventAdmin", "SessionAdmin", "UserAdmin"]
