@@ -7,8 +7,9 @@ class AssignmentsConfig(AppConfig):
     verbose_name = _("Assignments")
 
     def ready(self) -> None:
-        """Teaches the authorization server of `users`, which knows nothing of warehouses, to refresh our tokens."""
-        from assignments.oauth import WarehouseRefreshGrant
-        from users.oauth import server
+        """Teaches the authorization server of `users`, which knows nothing of warehouses, about our tokens."""
+        from assignments.oauth import GrantToken, WarehouseRefreshGrant
+        from users.oauth.server import server
 
         server.register_grant(WarehouseRefreshGrant)
+        server.register_token(GrantToken)

@@ -1,31 +1,56 @@
-"""`grant_type=refresh_token` for warehouse tokens (contract 0.4)."""
+"""Warehouse tokens that come back: refreshed, withdrawn, told about (contract 0.4)."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
-from authlib.oauth2.rfc6749 import TokenMixin
 from authlib.oauth2.rfc6749.errors import InvalidRequestError
 from django.conf import settings
+from django.utils.translation import gettext_noop
+from rest_framework_simplejwt.exceptions import TokenError
 
 from assignments.models import WarehouseGrant
 from assignments.tokens import WarehouseToken
 from users.models import User
-from users.oauth import BAD_REFRESH_TOKEN, PublicClient, RotatingGrant, token_answer
+from users.oauth.errors import BAD_REFRESH_TOKEN
+from users.oauth.grants import RotatingGrant, token_answer
+from users.oauth.issued import IssuedToken, shared_claims
 from users.tokens import Scope
 
 
-class GrantToken(TokenMixin):
-    """A warehouse grant, as Authlib's refresh grant wants to see it."""
+class GrantToken(IssuedToken):
+    """The access and refresh tokens of a warehouse grant."""
 
-    def __init__(self, grant: WarehouseGrant) -> None:
-        self.grant = grant
+    def __init__(self, grant: WarehouseGrant, access_token: WarehouseToken | None = None) -> None:
+        self.grant, self.access_token = grant, access_token
+        self.client_id = grant.session.client_id
 
-    def check_client(self, client: PublicClient) -> bool:
-        return client.client_id == self.grant.session.client_id
+    @classmethod
+    def of_access_token(cls, text: str) -> Self | None:
+        try:
+            token = WarehouseToken(text)
+        except TokenError:
+            return None
+        grant = WarehouseGrant.objects.holding().for_token(token).select_related("session").first()
+        return cls(grant, token) if grant else None
+
+    @classmethod
+    def of_refresh_token(cls, text: str) -> Self | None:
+        grant = WarehouseGrant.of_refresh_token(text)
+        return cls(grant) if grant else None
 
     def get_scope(self) -> str:
         return Scope.WAREHOUSE
+
+    def withdraw(self, *, everywhere: bool) -> None:
+        """This grant only: other programs hold warehouse tokens, and must not sign their person out."""
+        self.grant.end(gettext_noop("signed out"))
+
+    def claims(self) -> dict[str, Any]:
+        assert self.access_token is not None  # noqa: S101 (introspection finds access tokens only)
+        token = self.access_token
+        places = {name: token[name] for name in ("assignment", "warehouse")}
+        return shared_claims(token, token["act"]) | places
 
 
 class WarehouseRefreshGrant(RotatingGrant):

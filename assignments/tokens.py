@@ -1,4 +1,4 @@
-"""What a warehouse token says, and whether it still holds (contract 0.4 and section 2.3)."""
+"""What a warehouse token says (contract 0.4 and section 2.3). Whether it still holds: `assignments.oauth`."""
 
 from __future__ import annotations
 
@@ -74,16 +74,3 @@ def _refused(session: Session) -> ApiError:
     person = str(session.user.uuid)
     audit.warning("Failed Login (Warehouse User)", tag="warehouse_user_failed_login", user_uuid=person)
     return ApiError(errors.FORBIDDEN)
-
-
-def holds(text: str) -> bool:
-    """Whether a warehouse token may be believed *now*. One query; read fresh each time.
-
-    False from the very next call when the assignment was deactivated or deleted, the warehouse went inactive,
-    the person was blocked, deleted or lost the flag, the session ended, or the token expired or is not ours.
-    """
-    try:
-        token = WarehouseToken(text)
-    except TokenError:
-        return False
-    return WarehouseGrant.objects.holding().for_token(token).exists()

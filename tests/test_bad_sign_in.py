@@ -210,7 +210,19 @@ def test_what_is_meant_is_told_by_looking_at_the_body(olive: User, body: str, co
     assert Session.objects.get().user == olive
 
 
-@pytest.mark.parametrize("header", ["", "Bearer x", "Bearer", "Basic b2xpdmU6eA==", "Basic !", "é"])
-def test_an_authorization_header_is_ignored(olive: User, header: str) -> None:
+@pytest.mark.parametrize("header", ["", "Bearer x", "Bearer", "é"])
+def test_an_access_token_is_neither_needed_nor_looked_at(olive: User, header: str) -> None:
     assert _post(GOOD, Authorization=header).status_code == 200
     assert Session.objects.get().user == olive
+
+
+@pytest.mark.parametrize("header", ["Basic b2xpdmU6eA==", "Basic !", "Basic", "Basic /w==", "basic ADo="])
+def test_whoever_tries_to_prove_to_be_a_client_has_to_prove_it(olive: User, header: str) -> None:
+    """RFC 6749 section 2.3.1; never `WWW-Authenticate`, which the app takes for a failure (contract 6.3)."""
+    answer = _post(GOOD, Authorization=header)
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"error": "invalid_client", "error_description": "Client authentication failed"},
+    )
+    assert "WWW-Authenticate" not in answer
+    assert not Session.objects.exists()

@@ -54,9 +54,16 @@ def test_every_operation_says_what_a_reader_needs(document: Document) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_only_signing_in_and_the_keys_need_no_token(document: Document) -> None:
+def test_only_the_routes_of_oauth_need_no_token(document: Document) -> None:
     public = {route for route, operation in document.operations.items() if operation["security"] == [{}]}
-    assert public == {("POST", "/token"), ("GET", "/.well-known/jwks.json")}
+    assert public == {
+        ("POST", "/authorize"),
+        ("POST", "/token"),
+        ("POST", "/revoke"),
+        ("POST", "/introspect"),
+        ("GET", "/.well-known/jwks.json"),
+        ("GET", "/.well-known/oauth-authorization-server"),
+    }
     others = [document.operations[route]["security"] for route in set(document.operations) - public]
     assert others == [[{"userToken": []}]] * len(others)
 

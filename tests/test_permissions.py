@@ -59,6 +59,26 @@ MATRIX = """
     PUT     token                               405    405   405    405   405    405
     PATCH   token                               405    405   405    405   405    405
     DELETE  token                               405    405   405    405   405    405
+    GET     authorize                               405    405   405    405   405    405
+    POST    authorize                               400    400   400    400   400    400
+    PUT     authorize                               405    405   405    405   405    405
+    PATCH   authorize                               405    405   405    405   405    405
+    DELETE  authorize                               405    405   405    405   405    405
+    GET     revoke                                  405    405   405    405   405    405
+    POST    revoke                                  400    400   400    400   400    400
+    PUT     revoke                                  405    405   405    405   405    405
+    PATCH   revoke                                  405    405   405    405   405    405
+    DELETE  revoke                                  405    405   405    405   405    405
+    GET     introspect                              405    405   405    405   405    405
+    POST    introspect                              400    400   400    400   400    400
+    PUT     introspect                              405    405   405    405   405    405
+    PATCH   introspect                              405    405   405    405   405    405
+    DELETE  introspect                              405    405   405    405   405    405
+    GET     .well-known/oauth-authorization-server  200    200   200    200   200    200
+    POST    .well-known/oauth-authorization-server  405    405   405    405   405    405
+    PUT     .well-known/oauth-authorization-server  405    405   405    405   405    405
+    PATCH   .well-known/oauth-authorization-server  405    405   405    405   405    405
+    DELETE  .well-known/oauth-authorization-server  405    405   405    405   405    405
     GET     .well-known/jwks.json               200    200   200    200   200    200
     POST    .well-known/jwks.json               405    405   405    405   405    405
     PUT     .well-known/jwks.json               405    405   405    405   405    405

@@ -33,13 +33,7 @@ class BearerAuthentication(BaseAuthentication):
 
     def _person(self, token: AccessToken) -> User:
         """The live session's person. Who they are comes from the token, what they may from the database."""
-        session = (
-            Session.objects.live()
-            .select_related("user")
-            .filter(pk=token.session_id, client_id=token.get("aud"), user__uuid=token.user_uuid)
-            .filter(user__status=User.Status.ACTIVE)
-            .first()
-        )
+        session = Session.objects.behind(token).first()
         if session is None:
             raise ApiError(errors.INVALID_TOKEN)
         session.note_use(timezone.now())

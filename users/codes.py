@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from datetime import timedelta
 
 from django.conf import settings
@@ -25,10 +24,11 @@ class CodeReplayedError(CodeRefusedError):
 
 
 class AuthorizationCodeQuerySet(models.QuerySet["AuthorizationCode"]):
-    def make(self, user: User, *, client_id: str, redirect_uri: str, scope: str, challenge: str) -> str:
-        """A new code for a person who has just proved who they are. Only its digest is kept."""
-        code = secrets.token_urlsafe(32)
-        self.create(
+    def keep(
+        self, code: str, user: User, *, client_id: str, redirect_uri: str, scope: str, challenge: str
+    ) -> AuthorizationCode:
+        """Remembers a code just made for a person who has proved who they are. Only its digest is kept."""
+        return self.create(
             digest=_digest(code),
             user=user,
             proof=user.get_session_auth_hash(),
@@ -38,7 +38,6 @@ class AuthorizationCodeQuerySet(models.QuerySet["AuthorizationCode"]):
             challenge=challenge,
             expires_at=timezone.now() + timedelta(seconds=settings.AUTHORIZATION_CODE_SECONDS),
         )
-        return code
 
     def past_keeping(self) -> AuthorizationCodeQuerySet:
         """Nobody will bring these again: `manage.py purge` deletes them."""

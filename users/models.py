@@ -30,6 +30,8 @@ from users.rotation import RotatingCredential
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+    from users.tokens import AccessToken
+
 
 class UserQuerySet(FindingPeople):
     def listed(self) -> UserQuerySet:
@@ -231,6 +233,15 @@ class SessionQuerySet(FindingSessions):
         oldest = oldest_kept()
         over = models.Q(ended_at__lt=oldest) | models.Q(expires_at__lt=oldest)
         return self.filter(over, created_at__lt=oldest)  # which has an index
+
+    def behind(self, token: AccessToken) -> SessionQuerySet:
+        """The live session that this token was issued in, with its person, who is active."""
+        return (
+            self.live()
+            .select_related("user")
+            .filter(pk=token.session_id, client_id=token.get("aud"), user__uuid=token.user_uuid)
+            .filter(user__status=User.Status.ACTIVE)
+        )
 
     def end_all(self, reason: str) -> int:
         """Ends those that are live, for this reason. Returns how many that were."""

@@ -12,7 +12,9 @@ from config.jsonapi.views import ResourceViewSet
 from config.views import ApiViewSet
 from users import errors, schema
 from users.models import User
-from users.oauth import server
+from users.oauth import schema as oauth_schema
+from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
+from users.oauth.server import metadata, server
 from users.serializers import UserSerializer
 from users.tokens import Scope, key_ring
 
@@ -34,27 +36,64 @@ class UserViewSet(ResourceViewSet):
         return User.objects.visible_to(self.caller)
 
 
-class TokenView(ApiViewSet):
-    """`POST /token`: sign in and refresh (contract section 2.1)."""
+class OAuthViewSet(ApiViewSet):
+    """What the routes of OAuth share: no access token is asked for, and errors are those of RFC 6749 section 5.2."""
 
-    schema = schema.TOKEN
     error_shape = "oauth"
     authentication_classes = ()
     permission_classes = (AllowAny,)
     renderer_classes = (PlainJSONRenderer,)
+
+
+class AuthorizeView(OAuthViewSet):
+    """`POST /authorize`: the app's own login form asks for a code (contract section 2.2)."""
+
+    schema = oauth_schema.AUTHORIZE
+
+    def create(self, request: Request) -> HttpResponse:
+        return server.authorization_response(request._request)
+
+
+class TokenView(OAuthViewSet):
+    """`POST /token`: sign in and refresh (contract section 2.1)."""
+
+    schema = oauth_schema.TOKEN
 
     def create(self, request: Request) -> HttpResponse:
         return server.token_response(request._request)
 
 
-class KeySetView(ApiViewSet):
+class RevokeView(OAuthViewSet):
+    """`POST /revoke`: a token is wanted no more (RFC 7009)."""
+
+    schema = oauth_schema.REVOKE
+
+    def create(self, request: Request) -> HttpResponse:
+        return server.endpoint_response(RevocationEndpoint, request._request)
+
+
+class IntrospectView(OAuthViewSet):
+    """`POST /introspect`: does this token hold now? (RFC 7662)"""
+
+    schema = oauth_schema.INTROSPECT
+
+    def create(self, request: Request) -> HttpResponse:
+        return server.endpoint_response(IntrospectionEndpoint, request._request)
+
+
+class MetadataView(OAuthViewSet):
+    """`GET /.well-known/oauth-authorization-server`: where everything is (RFC 8414 section 3)."""
+
+    schema = oauth_schema.METADATA
+
+    def list(self, request: Request) -> Response:
+        return Response(metadata(), headers={"Cache-Control": "public, max-age=300"})
+
+
+class KeySetView(OAuthViewSet):
     """`GET /.well-known/jwks.json`: the public keys that our tokens verify with (RFC 7517 section 5)."""
 
-    schema = schema.KEYS
-    error_shape = "oauth"
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    renderer_classes = (PlainJSONRenderer,)
+    schema = oauth_schema.KEYS
 
     def list(self, request: Request) -> Response:
         keys = {"keys": [key.jwk for key in key_ring.keys.values()]}

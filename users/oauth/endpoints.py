@@ -1,0 +1,46 @@
+"""Withdrawing tokens, and telling other programs whether one holds (RFC 7009, RFC 7662; contract 0.4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from authlib.oauth2.rfc7009 import RevocationEndpoint as Revocation
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint as Introspection
+
+from config.logs import audit
+from users.clients import Client
+from users.oauth.grants import CLIENT_METHODS
+from users.oauth.issued import IssuedToken
+from users.oauth.requests import Request
+
+
+class RevocationEndpoint(Revocation):
+    """`POST /revoke`. An unknown token is no error (RFC 7009 section 2.2): what it asks for is already so.
+
+    `everywhere=true`, which is ours, signs the token's person out of every device.
+    """
+
+    CLIENT_AUTH_METHODS = CLIENT_METHODS
+
+    def query_token(self, token_string: str, token_type_hint: str | None) -> IssuedToken | None:
+        return self.server.find_access_token(token_string) or self.server.find_refresh_token(token_string)
+
+    def revoke_token(self, token: IssuedToken, request: Request) -> None:
+        everywhere = request.form.get("everywhere", "").lower() == "true"
+        token.withdraw(everywhere=everywhere)
+        audit.info("Token Revoked", tag="token_revoked", client_id=request.client.client_id, everywhere=everywhere)
+
+
+class IntrospectionEndpoint(Introspection):
+    """`POST /introspect`, for clients that can prove themselves. Refresh tokens are no business of theirs."""
+
+    CLIENT_AUTH_METHODS = CLIENT_METHODS[1:]
+
+    def query_token(self, token_string: str, token_type_hint: str | None) -> IssuedToken | None:
+        return self.server.find_access_token(token_string)
+
+    def check_permission(self, token: IssuedToken, client: Client, request: Request) -> bool:
+        return True
+
+    def introspect_token(self, token: IssuedToken) -> dict[str, Any]:
+        return {"active": True} | token.claims()

@@ -1,0 +1,50 @@
+"""The sentences of the reference (contract sections 2.1 and 2.2), and the refusals that RFC 6749 does not know."""
+
+from __future__ import annotations
+
+from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidGrantError, OAuth2Error, UnsupportedGrantTypeError
+
+#: RFC 6749's own sentence, which the reference answers for every malformed request.
+MALFORMED = (
+    "The request is missing a required parameter, includes an invalid parameter value, "
+    "includes a parameter more than once, or is otherwise malformed."
+)
+#: RFC 6749's own sentence again, for a grant that is somebody else's.
+BAD_GRANT = (
+    "The provided authorization grant (e.g., authorization code, resource owner credentials) or refresh token is "
+    "invalid, expired, revoked, does not match the redirection URI used in the authorization request, or was issued "
+    "to another client."
+)
+BAD_CREDENTIALS = "The user credentials were incorrect."
+BAD_REFRESH_TOKEN = "The refresh token is invalid."  # noqa: S105 (a sentence, not a secret)
+BAD_CLIENT = "Client authentication failed"
+
+
+class BlockedError(InvalidGrantError):
+    """Too many failures for this account or client from this address (contract 0.4): 429 instead of 400."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many failed sign-ins. Please try again in {seconds} seconds.")
+        self.seconds = seconds
+
+
+class BadClientError(InvalidClientError):
+    """The client is unknown, or its secret wrong. Challenged with 401 where that is not `/token`, whose answers never
+    say `WWW-Authenticate`: the app takes it for a failure (contract 6.3).
+    """
+
+    def __init__(self, *, is_challenged: bool) -> None:
+        super().__init__()
+        self.is_challenged = is_challenged
+
+
+def words_of(error: OAuth2Error) -> str:
+    """The sentence that tells about an error: ours where we chose one, else the reference's."""
+    if error.description in {BAD_CREDENTIALS, BAD_REFRESH_TOKEN} or isinstance(error, BlockedError):
+        return error.description
+    if isinstance(error, UnsupportedGrantTypeError):
+        return f'Grant type "{error.grant_type or ""}" not found'
+    return _WORDS.get(error.error) or error.get_error_description()
+
+
+_WORDS = {"invalid_request": MALFORMED, "invalid_client": BAD_CLIENT, "invalid_grant": BAD_GRANT}

@@ -1,0 +1,238 @@
+"""How a session starts, and how it goes on (RFC 6749 sections 4.1, 4.3 and 6; RFC 7636; contract 2.1 and 2.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidGrantError, InvalidRequestError
+from authlib.oauth2.rfc6749.grants import (
+    AuthorizationCodeGrant,
+    RefreshTokenGrant,
+    ResourceOwnerPasswordCredentialsGrant,
+)
+from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc7636.challenge import compare_s256_code_challenge
+from django.conf import settings
+from django.contrib.auth import authenticate
+
+from config.logs import audit
+from users.clients import Client
+from users.codes import AuthorizationCode, CodeRefusedError, CodeReplayedError
+from users.models import Session, User
+from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BlockedError
+from users.oauth.issued import SessionToken
+from users.oauth.requests import Request
+from users.rotation import RefreshRefusedError, RefreshTokenReusedError
+from users.throttling import is_blocked
+from users.tokens import AccessToken, scopes_for
+
+#: How a client may prove itself: a public one not at all, a confidential one by its secret (RFC 6749 section 2.3).
+CLIENT_METHODS = ("none", "client_secret_basic", "client_secret_post")
+#: As long as an e-mail can be: what else is sent as a user name must not fill the log.
+_LOGGED_CHARACTERS = 254
+
+
+# --- What the grants share --------------------------------------------------------------------------------------
+def token_answer(access_token: str, refresh_token: str, expires_in: int) -> dict[str, Any]:
+    """The body of a successful `/token` (RFC 6749 section 5.1)."""
+    return {
+        "token_type": "Bearer",
+        "expires_in": expires_in,
+        "access_token": access_token,
+        "refresh_token": refresh_token,
+    }
+
+
+def _session_answer(session: Session, refresh_token: str, scope: str = "") -> dict[str, Any]:
+    token = AccessToken.for_session(session, scopes_for(session.user, scope or session.requested_scope))
+    return token_answer(str(token), refresh_token, settings.ACCESS_TOKEN_SECONDS)
+
+
+def _proved(request: Request, username: str, password: str) -> User:
+    """The person whose name and password these are. Raises BlockedError or InvalidGrantError, and logs it."""
+    # Django's backend hashes once for an unknown user too, so that time tells nothing about who exists.
+    user = authenticate(request.django, username=username, password=password)
+    if user is None:
+        audit.warning("Failed Login", tag="failed_login", username=username[:_LOGGED_CHARACTERS])
+        if is_blocked(request.django):
+            raise BlockedError(request.django.retry_after)
+        raise InvalidGrantError(BAD_CREDENTIALS)
+    return user
+
+
+def _log_sign_in(user: User, client: Client) -> None:
+    audit.info("Successful Login", tag="successful_login", username=user.email, client_id=client.client_id)
+
+
+# --- By password ------------------------------------------------------------------------------------------------
+class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
+    """RFC 6749 section 4.3."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = CLIENT_METHODS
+
+    def authenticate_user(self, username: str, password: str) -> User:
+        return _proved(self.request, username, password)
+
+    def generate_token(self, user: User, scope: str | None = None, **_: Any) -> dict[str, Any]:
+        started = Session.objects.start(
+            user, client_id=self.client.client_id, requested_scope=scope or "", request=self.request.django
+        )
+        if started is None:
+            raise InvalidGrantError(BAD_CREDENTIALS)
+        _log_sign_in(user, self.client)
+        return _session_answer(*started)
+
+
+# --- By authorization code --------------------------------------------------------------------------------------
+class S256Challenge(CodeChallenge):
+    """RFC 7636, demanded of every client, and by the only method that protects (RFC 9700 section 2.1.1)."""
+
+    SUPPORTED_CODE_CHALLENGE_METHOD = ("S256",)
+    CODE_CHALLENGE_METHODS = {"S256": compare_s256_code_challenge}
+
+    def validate_code_challenge(self, grant: CodeGrant, redirect_uri: str) -> None:
+        sent = grant.request.form
+        if "code_challenge" not in sent or "code_challenge_method" not in sent:  # absent would mean `plain`
+            raise InvalidRequestError
+        super().validate_code_challenge(grant, redirect_uri)
+
+
+class CodeGrant(AuthorizationCodeGrant):
+    """RFC 6749 section 4.1, without its redirect: the app asks by its own login form, and redirects itself (6.1)."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = CLIENT_METHODS
+
+    # At /authorize
+    @staticmethod
+    def validate_authorization_redirect_uri(request: Request, client: Client) -> str:
+        """The address as it was sent; none may be sent where only one is registered (RFC 6749 section 3.1.2.3)."""
+        sent = request.payload.redirect_uri
+        if not (client.check_redirect_uri(sent) if sent else client.get_default_redirect_uri()):
+            raise InvalidClientError
+        return sent or ""
+
+    def sign_in(self) -> User:
+        """The person whose name and password came along. Raises an OAuth2Error for anybody else."""
+        sent = self.request.form
+        if "username" not in sent or "password" not in sent:
+            raise InvalidRequestError
+        return _proved(self.request, sent["username"], sent["password"])
+
+    def create_authorization_response(self, redirect_uri: str, grant_user: User) -> tuple[int, str, Any]:
+        """An array of one object, each member of which the app puts into its redirect (contract 6.7)."""
+        self.request.user = grant_user
+        answer = {"code": self.generate_authorization_code()}
+        self.save_authorization_code(answer["code"], self.request)
+        if self.request.payload.state:
+            answer["state"] = self.request.payload.state
+        return 200, orjson.dumps([answer]).decode(), self.TOKEN_RESPONSE_HEADER
+
+    def save_authorization_code(self, code: str, request: Request) -> None:
+        AuthorizationCode.objects.keep(
+            code,
+            request.user,
+            client_id=request.client.client_id,
+            redirect_uri=request.payload.redirect_uri or "",
+            scope=request.scope,
+            challenge=request.form["code_challenge"],
+        )
+        audit.info(
+            "Authorization Code Made",
+            tag="authorization_code_made",
+            username=request.user.email,
+            client_id=request.client.client_id,
+        )
+
+    # At /token
+    def query_authorization_code(self, code: str, client: Client) -> AuthorizationCode:
+        """Raises InvalidRequestError for a code that is not good, or not for this client or this address."""
+        kept = AuthorizationCode.objects.of(code, client.client_id)
+        if kept is None:
+            raise InvalidRequestError
+        self._refuse_if(kept.refuse_if_void, kept)
+        if kept.redirect_uri and kept.redirect_uri != self.request.payload.redirect_uri:
+            raise InvalidRequestError
+        return kept
+
+    def authenticate_user(self, authorization_code: AuthorizationCode) -> User:
+        return authorization_code.user
+
+    def generate_token(self, user: User, **_: Any) -> dict[str, Any]:
+        code: AuthorizationCode = self.request.authorization_code
+        started = self._refuse_if(lambda: code.redeem(self.request.django), code)
+        _log_sign_in(user, self.client)
+        return _session_answer(*started)
+
+    def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
+        """It has been redeemed, in the transaction that made the session; its row remembers that."""
+
+    def _refuse_if(self, check: Any, code: AuthorizationCode) -> Any:
+        """What `check` returns. Its refusals become OAuth's, and a replay ends what the code had made."""
+        try:
+            return check()
+        except CodeReplayedError:
+            audit.warning(
+                "Authorization Code Replayed",
+                tag="authorization_code_replayed",
+                user_uuid=str(code.user.uuid),
+                client_id=code.client_id,
+            )
+            code.end_what_it_made()
+            raise InvalidRequestError from None
+        except CodeRefusedError:
+            raise InvalidRequestError from None
+
+
+# --- By refresh token -------------------------------------------------------------------------------------------
+class RotatingGrant(RefreshTokenGrant):
+    """RFC 6749 section 6, with rotation (RFC 9700 section 4.14.2)."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = CLIENT_METHODS
+    #: First part of the refresh tokens this grant answers for.
+    KIND: str
+
+    @classmethod
+    def check_token_endpoint(cls, request: Request) -> bool:
+        return super().check_token_endpoint(request) and _kind_of(request) == cls.KIND
+
+    def rotated(self, credential: Any) -> str:
+        """The successor of the token in the request. A reused token ends what it was issued for."""
+        try:
+            return credential.rotate(self.request.form["refresh_token"])
+        except RefreshTokenReusedError:
+            audit.warning(
+                "Refresh Token Reused", tag="refresh_token_reused", kind=self.KIND, client_id=self.client.client_id
+            )
+            credential.end("refresh token used twice")
+            raise InvalidRequestError(BAD_REFRESH_TOKEN) from None
+        except RefreshRefusedError:
+            raise InvalidRequestError(BAD_REFRESH_TOKEN) from None
+
+
+def _kind_of(request: Request) -> str:
+    """What the refresh token says it is for; one that says nothing known is a session's, and refused there."""
+    kind = request.form.get("refresh_token", "").partition(".")[0]
+    return kind if kind in {"session", "warehouse"} else "session"
+
+
+class SessionRefreshGrant(RotatingGrant):
+    """A new access token for a session that is still live and whose person may still sign in."""
+
+    KIND = Session.kind
+
+    def authenticate_refresh_token(self, refresh_token: str) -> SessionToken:
+        token = SessionToken.of_refresh_token(refresh_token)
+        if token is None or not token.session.is_live or not token.session.user.is_active:
+            raise InvalidRequestError(BAD_REFRESH_TOKEN)
+        return token
+
+    def authenticate_user(self, refresh_token: SessionToken) -> User:
+        return refresh_token.session.user
+
+    def issue_token(self, user: User, refresh_token: SessionToken) -> dict[str, Any]:
+        scope = self.request.payload.scope or ""
+        return _session_answer(refresh_token.session, self.rotated(refresh_token.session), scope)
+
+    def revoke_old_credential(self, refresh_token: SessionToken) -> None:
+        """Rotation has used it up."""

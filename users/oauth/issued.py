@@ -1,0 +1,102 @@
+"""Tokens of ours that come back, as Authlib wants to see them: to be refreshed, withdrawn or told about."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Self
+
+from authlib.oauth2.rfc6749 import TokenMixin
+from django.utils.translation import gettext_noop
+from rest_framework_simplejwt.exceptions import TokenError
+
+from users.clients import Client
+from users.models import Session, User
+from users.tokens import AccessToken, Scope, SignedToken, scopes_for
+
+
+class IssuedToken(TokenMixin):
+    """A kind of token. Each app registers its own with `server.register_token`."""
+
+    client_id: str
+
+    @classmethod
+    @abstractmethod
+    def of_access_token(cls, text: str) -> Self | None:
+        """The token in this text if it may be believed *now*. At most one query."""
+
+    @classmethod
+    @abstractmethod
+    def of_refresh_token(cls, text: str) -> Self | None:
+        """The token that this text was issued for, whether or not it is still good."""
+
+    @abstractmethod
+    def withdraw(self, *, everywhere: bool) -> None:
+        """Ends it and all that was issued with it; `everywhere` signs its person out of every device."""
+
+    @abstractmethod
+    def claims(self) -> dict[str, Any]:
+        """What introspection tells of an access token (RFC 7662 section 2.2)."""
+
+    def check_client(self, client: Client) -> bool:
+        return client.client_id == self.client_id
+
+    def is_expired(self) -> bool:
+        """Those that no longer hold are not found."""
+        return False
+
+    is_revoked = is_expired
+
+
+def shared_claims(token: SignedToken, person_uuid: Any) -> dict[str, Any]:
+    """`act` is the person's uuid in every kind of token (contract 0.4); `exp` is in seconds since 1970."""
+    return {
+        "sub": token["sub"],
+        "act": str(person_uuid),
+        "scope": " ".join(token.scopes),
+        "client_id": token["aud"],
+        "exp": int(token["exp"]),
+    }
+
+
+class SessionToken(IssuedToken):
+    """The access and refresh tokens of a session."""
+
+    def __init__(self, session: Session, access_token: AccessToken | None = None) -> None:
+        self.session, self.access_token = session, access_token
+        self.client_id = session.client_id
+
+    @classmethod
+    def of_access_token(cls, text: str) -> Self | None:
+        try:
+            token = AccessToken(text)
+        except TokenError:
+            return None
+        if "id_user" not in token.subject:
+            return None
+        session = Session.objects.behind(token).first()
+        fits = session is not None and _fits(token, session.user)
+        return cls(session, token) if session is not None and fits else None
+
+    @classmethod
+    def of_refresh_token(cls, text: str) -> Self | None:
+        session = Session.of_refresh_token(text)
+        return cls(session) if session else None
+
+    def get_scope(self) -> str:
+        return " ".join(scopes_for(self.session.user, self.session.requested_scope))
+
+    def withdraw(self, *, everywhere: bool) -> None:
+        if everywhere:
+            self.session.user.end_sessions(gettext_noop("signed out everywhere"))
+        else:
+            self.session.end(gettext_noop("signed out"))
+
+    def claims(self) -> dict[str, Any]:
+        assert self.access_token is not None  # noqa: S101 (introspection finds access tokens only)
+        return shared_claims(self.access_token, self.session.user.uuid)
+
+
+def _fits(token: AccessToken, user: User) -> bool:
+    """Whether the token's role is still the account's; other programs are told of no token that says more."""
+    role = Scope.WAREHOUSE_USER if user.is_warehouse_user else Scope.BACK_OFFICE_USER
+    return token.role is role

@@ -1,0 +1,120 @@
+"""What was sent to the routes of OAuth: a form or JSON, in snake_case or camelCase (contract 0.1)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from authlib.oauth2.rfc6749 import OAuth2Payload, OAuth2Request
+from authlib.oauth2.rfc6749.errors import InvalidRequestError
+from authlib.oauth2.rfc6749.util import extract_basic_authorization
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.datastructures import MultiValueDict
+
+from users.tokens import Scope
+
+#: More than any client sends; what a hostile one sends beyond is not looked at.
+_MOST_PARAMETERS = 100
+
+
+class Request(OAuth2Request):
+    """Authlib's view of a Django request. Raises InvalidRequestError for a body that cannot be read."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        # Authlib refuses plain http; whether TLS is needed is decided by `HTTPS`, before any view is reached.
+        super().__init__(request.method or "", "https://localhost" + request.path, headers={})
+        self.django = request
+        self.payload = Payload(request.body)
+        self.attempted_client, self.attempted_method = self.payload.client_id, "none"
+        if "client_secret" in self.payload.data:
+            self.attempted_method = "client_secret_post"
+        if request.headers.get("Authorization", "").lower().startswith("basic"):
+            self._read_basic(request.headers["Authorization"])
+
+    @property
+    def form(self) -> dict[str, str]:
+        return self.payload.data
+
+    def use_default_client(self) -> None:
+        """Who names no client, and proves to be none, is the default one (contract section 2.1)."""
+        if self.attempted_client is None and self.attempted_method == "none":
+            self.payload.set("client_id", settings.DEFAULT_CLIENT_ID)
+
+    def _read_basic(self, header: str) -> None:
+        """RFC 6749 section 2.3.1. What cannot be read proves nothing, and is not handed on."""
+        self.attempted_method = "client_secret_basic"
+        try:
+            client_id, secret = extract_basic_authorization({"Authorization": header})
+        except ValueError:  # not UTF-8
+            client_id = secret = None
+        self.attempted_client = client_id
+        if client_id and "\x00" not in client_id and secret:
+            self.headers["Authorization"] = header
+
+
+class Payload(OAuth2Payload):
+    """The parameters of a request, each at most once, from whichever kind of body it is."""
+
+    def __init__(self, body: bytes) -> None:
+        self._values = _parameters(body)
+
+    @property
+    def data(self) -> dict[str, str]:
+        return {key: several[0] for key, several in self._values.lists()}
+
+    @property
+    def datalist(self) -> dict[str, list[str]]:
+        return dict(self._values.lists())
+
+    def set(self, key: str, value: str) -> None:
+        self._values[key] = value
+
+
+def _parameters(body: bytes) -> MultiValueDict[str, str]:
+    """Raises InvalidRequestError when the body can be read as neither, or a parameter is no text or stands twice."""
+    try:
+        pairs = _json_pairs(body) if body.lstrip().startswith((b"{", b"[")) else _form_pairs(body)
+    except ValueError:
+        raise InvalidRequestError from None
+    values: MultiValueDict[str, str] = MultiValueDict()
+    for key, value in pairs:
+        values.appendlist(_snake_case(key), value)
+    if any(len(several) > 1 for _, several in values.lists()):
+        raise InvalidRequestError
+    if "scope" in values:
+        values["scope"] = _known(str(values["scope"]))
+    return values
+
+
+def _known(scope: str) -> str:
+    """The words of a requested scope that mean something here, each once; the others are dropped."""
+    return " ".join(dict.fromkeys(word for word in scope.split() if word in set(Scope)))
+
+
+def _form_pairs(body: bytes) -> list[tuple[str, str]]:
+    pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
+    return [(key, _text(value)) for key, value in pairs if value != ""]
+
+
+def _json_pairs(body: bytes) -> list[tuple[str, str]]:
+    document = orjson.loads(body)
+    if isinstance(document, dict) and isinstance(document.get("data"), dict):
+        document = document["data"].get("attributes")  # a form that the reference's install guide shows
+    if not isinstance(document, dict):
+        raise ValueError("not an object")
+    if len(document) > _MOST_PARAMETERS:
+        raise ValueError("too many parameters")
+    return [(key, _text(value)) for key, value in document.items() if value not in (None, "")]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or "\x00" in value:
+        raise ValueError("not a text")
+    return value
+
+
+def _snake_case(key: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", key).lower()

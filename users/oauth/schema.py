@@ -1,0 +1,396 @@
+"""What the OpenAPI document says about signing in and about tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from authlib.oauth2.rfc6749.errors import (
+    InvalidGrantError,
+    InvalidRequestError,
+    OAuth2Error,
+    UnsupportedGrantTypeError,
+    UnsupportedTokenTypeError,
+)
+from django.conf import settings
+
+from config import errors
+from config.schema import Answer, ApiSchema, Body, Component, Operation
+from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BadClientError, BlockedError
+from users.oauth.grants import token_answer
+from users.oauth.server import server
+from users.schema import PAT
+
+_FORM_OR_JSON = ["application/x-www-form-urlencoded", "application/json"]
+_SAID_OF_BODIES = (
+    "The body may be a form or JSON, whatever its `Content-Type` says; keys may be in snake_case or camelCase."
+)
+_NO_STORE = {"Cache-Control": "`no-store`: the answer is a secret."}
+_CLIENT_ID = {"type": "string", "default": settings.DEFAULT_CLIENT_ID, "description": "The app that asks."}
+_CLIENT_SECRET = {
+    "type": "string",
+    "format": "password",
+    "description": "Of a confidential client; or both id and secret in HTTP Basic (RFC 6749 section 2.3.1).",
+}
+_ACCESS_TOKEN = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl"  # noqa: S105 (an example)
+_REFRESH_TOKEN = "session.3f0c9a5d7e8b4c1d9a2e6f7081b2c3d4.5d1e.c2lnbmF0dXJl"  # noqa: S105 (an example)
+_VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+_CODE = "n0tMuchToSeeHereJustFortyEightRandomCharacters00"
+_CALLBACK = "https://app.example.com/oauth/cb/spryker"
+
+
+def _refused(*errors_: OAuth2Error) -> list[Any]:
+    return [server.handle_error_response(None, error) for error in errors_]
+
+
+_SCOPE = {"type": "string", "description": "Narrows what the token may be used for; unknown words are dropped."}
+
+AUTHORIZE = ApiSchema(
+    "Tokens",
+    create=Operation(
+        "authorize",
+        "Ask for an authorization code",
+        "The app's own login form sends the person's name and password with a PKCE challenge, and takes the code to "
+        f"`POST /token` within {settings.AUTHORIZATION_CODE_SECONDS} seconds. Only `S256`; the redirect address must "
+        f"be registered, character by character. {_SAID_OF_BODIES}",
+        Answer(
+            "The code, in an array of one.",
+            schema=Component(
+                "CodeAnswer",
+                {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": 1,
+                    "items": {
+                        "type": "object",
+                        "required": ["code"],
+                        "properties": {
+                            "code": {"type": "string", "description": "Good for one use."},
+                            "state": {"type": "string", "description": "As sent; absent if it was not."},
+                        },
+                    },
+                },
+            ),
+            examples={"The code": [{"code": _CODE}]},
+            headers=_NO_STORE,
+        ),
+        Body(
+            Component(
+                "AuthorizeRequest",
+                {
+                    "type": "object",
+                    "required": "response_type client_id code_challenge code_challenge_method username password".split(),
+                    "properties": {
+                        "response_type": {"const": "code"},
+                        "client_id": {"type": "string"},
+                        "redirect_uri": {
+                            "type": "string",
+                            "description": "May be left out where only one is registered.",
+                        },
+                        "scope": _SCOPE,
+                        "state": {"type": "string"},
+                        "code_challenge": {"type": "string", "pattern": "^[A-Za-z0-9._~-]{43,128}$"},
+                        "code_challenge_method": {"const": "S256"},
+                        "username": {"type": "string", "description": "The e-mail."},
+                        "password": {"type": "string", "format": "password"},
+                    },
+                },
+            ),
+            {
+                "As the Fulfillment App does": {
+                    "client_id": settings.DEFAULT_CLIENT_ID,
+                    "response_type": "code",
+                    "redirect_uri": _CALLBACK,
+                    "scope": "user",
+                    "code_challenge": _CHALLENGE,
+                    "code_challenge_method": "S256",
+                    "username": PAT.email,
+                    "password": "correct-Horse-7!",
+                }
+            },
+            _FORM_OR_JSON,
+        ),
+        faults=(errors.TOO_LARGE, errors.UNAVAILABLE),
+        refusals=_refused(
+            InvalidRequestError(),
+            BadClientError(is_challenged=False),
+            InvalidGrantError(BAD_CREDENTIALS),
+            BlockedError(240),
+        ),
+    ),
+)
+
+# --- POST /token ------------------------------------------------------------------------------------------------
+_TOKEN_REQUEST = Component(
+    "TokenRequest",
+    {
+        "type": "object",
+        "required": ["grant_type"],
+        "properties": {
+            "grant_type": {"type": "string", "enum": ["authorization_code", "password", "refresh_token"]},
+            "code": {"type": "string", "description": "With `authorization_code`."},
+            "code_verifier": {
+                "type": "string",
+                "pattern": "^[A-Za-z0-9._~-]{43,128}$",
+                "description": "With `authorization_code` (RFC 7636).",
+            },
+            "redirect_uri": {
+                "type": "string",
+                "description": "With `authorization_code`, if it was sent to `/authorize`: the same.",
+            },
+            "username": {"type": "string", "description": "The e-mail. With `password`."},
+            "password": {"type": "string", "format": "password", "description": "With `password`."},
+            "refresh_token": {"type": "string", "description": "With `refresh_token`."},
+            "client_id": _CLIENT_ID,
+            "client_secret": _CLIENT_SECRET,
+            "scope": _SCOPE,
+        },
+    },
+)
+_TOKEN_ANSWER = Component(
+    "TokenAnswer",
+    {
+        "type": "object",
+        "required": ["token_type", "expires_in", "access_token", "refresh_token"],
+        "properties": {
+            "token_type": {"const": "Bearer"},
+            "expires_in": {"type": "integer", "description": "Seconds that the access token is good for."},
+            "access_token": {"type": "string", "description": "A JWT signed with RS256."},
+            "refresh_token": {"type": "string", "description": "Opaque. Good for one use."},
+        },
+    },
+)
+
+TOKEN = ApiSchema(
+    "Tokens",
+    create=Operation(
+        "createToken",
+        "Sign in, or refresh",
+        "`grant_type=authorization_code` and `grant_type=password` start a session; a code used twice ends the one it "
+        "started. `grant_type=refresh_token` goes on with a session and replaces the refresh "
+        "token. A refresh token used twice ends the session, except for one retry within "
+        f"{settings.REFRESH_GRACE_SECONDS} seconds. Warehouse refresh tokens are taken here too.\n\n" + _SAID_OF_BODIES,
+        Answer(
+            "The tokens.",
+            schema=_TOKEN_ANSWER,
+            examples={"The tokens": token_answer(_ACCESS_TOKEN, _REFRESH_TOKEN, settings.ACCESS_TOKEN_SECONDS)},
+            headers=_NO_STORE,
+        ),
+        Body(
+            _TOKEN_REQUEST,
+            {
+                "With a code": {
+                    "grant_type": "authorization_code",
+                    "client_id": settings.DEFAULT_CLIENT_ID,
+                    "code": _CODE,
+                    "code_verifier": _VERIFIER,
+                    "redirect_uri": _CALLBACK,
+                },
+                "Sign in": {"grant_type": "password", "username": PAT.email, "password": "correct-Horse-7!"},
+                "Refresh": {"grant_type": "refresh_token", "refresh_token": _REFRESH_TOKEN},
+            },
+            _FORM_OR_JSON,
+        ),
+        faults=(errors.TOO_LARGE, errors.UNAVAILABLE),
+        refusals=_refused(
+            InvalidGrantError(BAD_CREDENTIALS),
+            InvalidGrantError(),
+            InvalidRequestError(),
+            InvalidRequestError(BAD_REFRESH_TOKEN),
+            UnsupportedGrantTypeError("abc"),
+            BadClientError(is_challenged=False),
+            BlockedError(240),
+        ),
+    ),
+)
+
+# --- POST /revoke and POST /introspect --------------------------------------------------------------------------
+_HINT = {"type": "string", "enum": ["access_token", "refresh_token"], "description": "Taken, and not needed."}
+
+REVOKE = ApiSchema(
+    "Tokens",
+    create=Operation(
+        "revokeToken",
+        "Withdraw a token",
+        "RFC 7009. An access or refresh token of a sign-in ends that session with all its tokens; a warehouse token "
+        "ends itself and its refresh token. From the next request on, on every server. An unknown token is answered "
+        f"alike. {_SAID_OF_BODIES}",
+        Answer("It is withdrawn.", schema=Component("Nothing", {"type": "object"}), examples={"Done": {}}),
+        Body(
+            Component(
+                "RevokeRequest",
+                {
+                    "type": "object",
+                    "required": ["token"],
+                    "properties": {
+                        "token": {"type": "string"},
+                        "token_type_hint": _HINT,
+                        "everywhere": {
+                            "type": "string",
+                            "enum": ["true", "false"],
+                            "default": "false",
+                            "description": "`true` signs the person out of every device. Not by warehouse tokens.",
+                        },
+                        "client_id": _CLIENT_ID,
+                        "client_secret": _CLIENT_SECRET,
+                    },
+                },
+            ),
+            {
+                "Sign out": {"token": _REFRESH_TOKEN},
+                "Sign out everywhere": {"token": _REFRESH_TOKEN, "everywhere": "true"},
+            },
+            _FORM_OR_JSON,
+        ),
+        faults=(errors.TOO_LARGE, errors.UNAVAILABLE),
+        refusals=_refused(
+            InvalidRequestError(),
+            InvalidGrantError(),
+            UnsupportedTokenTypeError(),
+            BadClientError(is_challenged=False),
+            BadClientError(is_challenged=True),
+            BlockedError(240),
+        ),
+    ),
+)
+
+_HOLDS = {
+    "active": True,
+    "sub": '{"id_warehouse":7}',
+    "act": str(PAT.uuid),
+    "scope": "warehouse",
+    "client_id": settings.DEFAULT_CLIENT_ID,
+    "exp": 1_790_604_800,
+    "assignment": "a6f8da15-cd2e-4923-89ed-56dc94865418",
+    "warehouse": "2d62827f-8d68-4fe7-a0aa-3bd9a425c351",
+}
+
+INTROSPECT = ApiSchema(
+    "Tokens",
+    create=Operation(
+        "introspectToken",
+        "Ask whether a token holds now",
+        "RFC 7662, for confidential clients. Read fresh each time: a token withdrawn a moment ago is inactive. "
+        "Whatever is not an access or warehouse token that holds is answered with `active: false` and nothing else. "
+        f"{_SAID_OF_BODIES}",
+        Answer(
+            "What there is to say.",
+            schema=Component(
+                "Introspection",
+                {
+                    "type": "object",
+                    "required": ["active"],
+                    "properties": {
+                        "active": {"type": "boolean"},
+                        "sub": {"type": "string", "description": "JSON in a string, as in the token."},
+                        "act": {"type": "string", "format": "uuid", "description": "The person."},
+                        "scope": {"type": "string"},
+                        "client_id": {"type": "string"},
+                        "exp": {"type": "integer", "description": "Seconds since 1970."},
+                        "assignment": {"type": "string", "format": "uuid", "description": "Of a warehouse token."},
+                        "warehouse": {"type": "string", "format": "uuid", "description": "Of a warehouse token."},
+                    },
+                },
+            ),
+            examples={"A warehouse token that holds": _HOLDS, "Anything else": {"active": False}},
+            headers=_NO_STORE,
+        ),
+        Body(
+            Component(
+                "IntrospectRequest",
+                {
+                    "type": "object",
+                    "required": ["token"],
+                    "properties": {
+                        "token": {"type": "string"},
+                        "token_type_hint": _HINT,
+                        "client_id": {"type": "string"},
+                        "client_secret": _CLIENT_SECRET,
+                    },
+                },
+            ),
+            {"With the secret in the body": {"token": _ACCESS_TOKEN, "client_id": "picking", "client_secret": "…"}},
+            _FORM_OR_JSON,
+        ),
+        faults=(errors.TOO_LARGE, errors.UNAVAILABLE),
+        refusals=_refused(
+            InvalidRequestError(), UnsupportedTokenTypeError(), BadClientError(is_challenged=True), BlockedError(240)
+        ),
+    ),
+)
+
+# --- GET /.well-known/jwks.json ---------------------------------------------------------------------------------
+_KEY = {
+    "kty": "RSA",
+    "use": "sig",
+    "alg": "RS256",
+    "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+    "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc",
+    "e": "AQAB",
+}
+_KEY_SET = Component(
+    "KeySet",
+    {
+        "type": "object",
+        "required": ["keys"],
+        "properties": {
+            "keys": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "required": list(_KEY),
+                    "properties": {name: {"type": "string"} for name in _KEY},
+                },
+            }
+        },
+    },
+)
+
+KEYS = ApiSchema(
+    "Tokens",
+    list=Operation(
+        "listKeys",
+        "Keys that tokens verify with",
+        "The public keys as a JSON Web Key Set (RFC 7517). Choose the one that the `kid` in a token's header names.",
+        Answer(
+            "The keys; the first one signs.",
+            schema=_KEY_SET,
+            examples={"One key": {"keys": [_KEY]}},
+            headers={"Cache-Control": "How long the answer may be kept."},
+        ),
+    ),
+)
+
+# --- GET /.well-known/oauth-authorization-server ----------------------------------------------------------------
+METADATA = ApiSchema(
+    "Tokens",
+    list=Operation(
+        "getMetadata",
+        "Where everything is",
+        "What a client library needs to know about this server (RFC 8414).",
+        Answer(
+            "The metadata.",
+            schema=Component(
+                "Metadata",
+                {
+                    "type": "object",
+                    "required": ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"],
+                    "additionalProperties": {
+                        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+                    },
+                },
+            ),
+            examples={
+                "The metadata": {
+                    "issuer": settings.ISSUER,
+                    "authorization_endpoint": f"{settings.ISSUER}/authorize",
+                    "token_endpoint": f"{settings.ISSUER}/token",
+                    "jwks_uri": f"{settings.ISSUER}/.well-known/jwks.json",
+                    "code_challenge_methods_supported": ["S256"],
+                }
+            },
+            headers={"Cache-Control": "How long the answer may be kept."},
+        ),
+    ),
+)

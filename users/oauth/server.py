@@ -1,0 +1,161 @@
+"""Authlib's server with our rows behind it and the reference's words in front."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from authlib.integrations.django_oauth2 import AuthorizationServer as DjangoAuthorizationServer
+from authlib.oauth2.rfc6749.errors import (
+    InvalidClientError,
+    InvalidRequestError,
+    OAuth2Error,
+    UnsupportedResponseTypeError,
+)
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from users import throttling
+from users.clients import Client
+from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
+from users.oauth.errors import BadClientError, BlockedError, words_of
+from users.oauth.grants import CodeGrant, PasswordGrant, RotatingGrant, S256Challenge, SessionRefreshGrant
+from users.oauth.issued import IssuedToken, SessionToken
+from users.oauth.requests import Request
+from users.tokens import Scope
+
+
+class AuthorizationServer(DjangoAuthorizationServer):
+    """What `/authorize`, `/token`, `/revoke` and `/introspect` answer."""
+
+    def __init__(self) -> None:
+        super().__init__(client_model=None, token_model=None)
+        self._token_kinds: list[type[IssuedToken]] = []
+
+    # --- The routes ---------------------------------------------------------------------------------------------
+    def authorization_response(self, request: HttpRequest) -> HttpResponse:
+        """`POST /authorize`. The order of checks is that of contract section 2.2: the password comes last."""
+        return self._answered(lambda: self._authorize(Request(request)))
+
+    def token_response(self, request: HttpRequest) -> HttpResponse:
+        """`POST /token`."""
+        return self._answered(lambda: self.create_token_response(request))
+
+    def endpoint_response(self, endpoint: type, request: HttpRequest) -> HttpResponse:
+        """`POST /revoke` and `POST /introspect`."""
+        return self._answered(lambda: self.create_endpoint_response(endpoint.ENDPOINT_NAME, request))
+
+    def _authorize(self, request: Request) -> HttpResponse:
+        if request.payload.client_id is None:
+            raise InvalidRequestError
+        grant = self.get_authorization_grant(request)
+        redirect_uri = grant.validate_authorization_request()
+        return self.handle_response(*grant.create_authorization_response(redirect_uri, grant.sign_in()))
+
+    def _answered(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
+        """The answer, also for a body that cannot be read."""
+        try:
+            return answer()
+        except UnsupportedResponseTypeError:
+            return self.handle_error_response(None, InvalidRequestError())
+        except OAuth2Error as error:
+            return self.handle_error_response(None, error)
+
+    # --- Clients ------------------------------------------------------------------------------------------------
+    def query_client(self, client_id: str) -> Client | None:
+        return Client.objects.known(client_id)
+
+    def authenticate_client(self, request: Request, methods: Any, endpoint: str = "token") -> Client:
+        """Whoever tries to prove something has to prove it: a wrong secret does not make a public client.
+
+        The right secret is never refused: it cannot be guessed, and a neighbour's failures must not close a service.
+        """
+        request.use_default_client()
+        method = request.attempted_method
+        try:
+            return super().authenticate_client(request, [method] if method in methods else [], endpoint)
+        except InvalidClientError:
+            if method != "none":
+                _count_failure(request)
+            is_challenged = endpoint != "token" and (method == "client_secret_basic" or "none" not in methods)
+            raise BadClientError(is_challenged=is_challenged) from None
+
+    # --- Tokens -------------------------------------------------------------------------------------------------
+    def register_token(self, kind: type[IssuedToken]) -> None:
+        """Has `/revoke` and `/introspect` know this kind of token."""
+        self._token_kinds.append(kind)
+
+    def find_access_token(self, text: str) -> IssuedToken | None:
+        """The access token in this text, if it may be believed now. One query."""
+        return next(_found(kind.of_access_token(text) for kind in self._token_kinds), None)
+
+    def find_refresh_token(self, text: str) -> IssuedToken | None:
+        return next(_found(kind.of_refresh_token(text) for kind in self._token_kinds), None)
+
+    def save_token(self, token: dict[str, Any], request: Request) -> None:
+        """The grants have saved their rows already."""
+
+    def create_oauth2_request(self, request: HttpRequest) -> Request:
+        return Request(request)
+
+    # --- Errors -------------------------------------------------------------------------------------------------
+    def handle_error_response(self, request: Request | None, error: OAuth2Error) -> HttpResponse:
+        """RFC 6749 section 5.2."""
+        body = {"error": error.error, "error_description": words_of(error)}
+        response = self.handle_response(HTTPStatus.BAD_REQUEST, body, PasswordGrant.TOKEN_RESPONSE_HEADER)
+        if isinstance(error, BlockedError):
+            response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+            response["Retry-After"] = str(error.seconds)
+        if isinstance(error, BadClientError) and error.is_challenged:
+            response.status_code = HTTPStatus.UNAUTHORIZED
+            response["WWW-Authenticate"] = 'Basic realm="clients", charset="UTF-8"'
+        return response
+
+
+def _found(tokens: Iterator[IssuedToken | None]) -> Iterator[IssuedToken]:
+    return (token for token in tokens if token is not None)
+
+
+def _count_failure(request: Request) -> None:
+    """One more failed proof of this client from this address. Raises BlockedError after too many (contract 0.4)."""
+    account = throttling.key_of(f"client {request.attempted_client}")
+    if seconds := throttling.blocked_seconds(request.django, account):
+        raise BlockedError(seconds)
+    throttling.record_failure(request.django, account)
+
+
+server = AuthorizationServer()
+server.register_grant(PasswordGrant)
+server.register_grant(CodeGrant, [S256Challenge()])
+server.register_grant(SessionRefreshGrant)
+server.register_endpoint(RevocationEndpoint)
+server.register_endpoint(IntrospectionEndpoint)
+server.register_token(SessionToken)
+
+
+# --- What we tell about ourselves -------------------------------------------------------------------------------
+def metadata() -> AuthorizationServerMetadata:
+    """RFC 8414 section 2."""
+    grants = [CodeGrant.GRANT_TYPE, PasswordGrant.GRANT_TYPE, RotatingGrant.GRANT_TYPE]
+    return AuthorizationServerMetadata(
+        issuer=settings.ISSUER,
+        authorization_endpoint=_address("authorize"),
+        token_endpoint=_address("token"),
+        jwks_uri=_address(".well-known/jwks.json"),
+        revocation_endpoint=_address("revoke"),
+        introspection_endpoint=_address("introspect"),
+        scopes_supported=list(Scope),
+        response_types_supported=list(CodeGrant.RESPONSE_TYPES),
+        grant_types_supported=grants,
+        token_endpoint_auth_methods_supported=list(CodeGrant.TOKEN_ENDPOINT_AUTH_METHODS),
+        revocation_endpoint_auth_methods_supported=list(RevocationEndpoint.CLIENT_AUTH_METHODS),
+        introspection_endpoint_auth_methods_supported=list(IntrospectionEndpoint.CLIENT_AUTH_METHODS),
+        code_challenge_methods_supported=list(S256Challenge.SUPPORTED_CODE_CHALLENGE_METHOD),
+    )
+
+
+def _address(route: str) -> str:
+    return settings.ISSUER + reverse(route).rstrip("/")
