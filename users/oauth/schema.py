@@ -45,6 +45,8 @@ def _refused(*errors_: OAuth2Error) -> list[Any]:
 
 _SCOPE = {"type": "string", "description": "Narrows what the token may be used for; unknown words are dropped."}
 
+_NEEDED = ["response_type", "client_id", "code_challenge", "code_challenge_method", "username", "password"]
+
 AUTHORIZE = ApiSchema(
     "Tokens",
     create=Operation(
@@ -79,7 +81,7 @@ AUTHORIZE = ApiSchema(
                 "AuthorizeRequest",
                 {
                     "type": "object",
-                    "required": "response_type client_id code_challenge code_challenge_method username password".split(),
+                    "required": _NEEDED,
                     "properties": {
                         "response_type": {"const": "code"},
                         "client_id": {"type": "string"},
