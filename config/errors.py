@@ -23,6 +23,8 @@ from django.views import defaults
 from psycopg.errors import ForeignKeyViolation
 from rest_framework import exceptions as drf
 
+from config.paths import is_back_office
+
 logger = logging.getLogger(__name__)
 
 
@@ -68,6 +70,8 @@ UNSUPPORTED_FILTER = Fault(400, "Unsupported `Filter` format is used. Please use
 VANISHED = Fault(409, "Something this request refers to was removed in the same moment. Please try again.")
 TOO_LARGE = Fault(413, "The request body is larger than this server accepts.")
 MALFORMED = Fault(400, "The request could not be read.")
+NOT_ALLOWED = Fault(400, "Not allowed.")
+ORIGIN_MISSING = Fault(501, "The required header `origin` for the options method is missing.")
 UNAVAILABLE = Fault(503, "The database does not answer at the moment. Please try again.")
 CRASHED = Fault(500, "Something went wrong on our side. It has been logged.")
 
@@ -184,26 +188,21 @@ _SHAPES: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
 # --- What goes wrong outside the views --------------------------------------------------------------------------
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's `handler400`."""
-    if _is_page(request):
+    if is_back_office(request):
         return defaults.bad_request(request, exception)
     return respond(_shape_of(request), faults_of(exception))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's `handler404`, for what no view of ours has answered."""
-    return defaults.page_not_found(request, exception) if _is_page(request) else respond("jsonapi", [NOT_FOUND])
+    return defaults.page_not_found(request, exception) if is_back_office(request) else respond("jsonapi", [NOT_FOUND])
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's `handler500`; Django has logged the exception."""
-    if _is_page(request):
+    if is_back_office(request):
         return defaults.server_error(request)
     return respond(_shape_of(request), [CRASHED])
-
-
-def _is_page(request: HttpRequest) -> bool:
-    """Whether a person looks at the answer: the Back Office."""
-    return request.path_info.startswith("/admin/")
 
 
 def _shape_of(request: HttpRequest) -> str:

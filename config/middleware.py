@@ -5,6 +5,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 
+from config.paths import is_back_office
+
 
 class LanguageMiddleware(LocaleMiddleware):
     """The Back Office speaks its user's language, before sign-in the browser's. The API speaks English to everyone.
@@ -13,16 +15,12 @@ class LanguageMiddleware(LocaleMiddleware):
     """
 
     def process_request(self, request: HttpRequest) -> None:
-        language = _language_of(request) if _is_page(request) else settings.LANGUAGE_CODE
+        language = _language_of(request) if is_back_office(request) else settings.LANGUAGE_CODE
         translation.activate(language)
         request.LANGUAGE_CODE = translation.get_language()
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        return super().process_response(request, response) if _is_page(request) else response
-
-
-def _is_page(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/admin/")
+        return super().process_response(request, response) if is_back_office(request) else response
 
 
 def _language_of(request: HttpRequest) -> str:

@@ -1,9 +1,13 @@
-"""The Content-Security-Policy of every answer (CSP level 3): all from this site, nothing inline."""
+"""The Content-Security-Policy of every answer (CSP level 3): a page takes all from this site and nothing inline; data
+takes nothing at all.
+"""
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL
 from csp.middleware import CSPMiddleware
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+
+from config.paths import is_api, is_back_office
 
 DIRECTIVES: dict[str, list[str]] = {
     "default-src": [SELF],
@@ -15,12 +19,21 @@ DIRECTIVES: dict[str, list[str]] = {
     "form-action": [SELF],
     "frame-ancestors": [SELF],
 }
+#: Of answers for programs, should a browser ever show one.
+DATA_DIRECTIVES: dict[str, list[str]] = {
+    "default-src": [NONE],
+    "base-uri": [NONE],
+    "form-action": [NONE],
+    "frame-ancestors": [SELF],
+}
 
 
 class PolicyMiddleware(CSPMiddleware):
     """Sends the policy; in the Back Office, scripts may also evaluate expressions, as Unfold's Alpine must."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        if request.path_info.startswith("/admin/"):
+        if is_back_office(request):
             response._csp_update = {"script-src": [UNSAFE_EVAL]}  # type: ignore[attr-defined]
+        elif is_api(request) and not response.headers.get("Content-Type", "").startswith("text/html"):
+            response._csp_config = DATA_DIRECTIVES  # type: ignore[attr-defined]
         return super().process_response(request, response)

@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "corsheaders",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -101,8 +102,10 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.origin.OriginMiddleware",
-    "django.middleware.security.SecurityMiddleware",
+    "config.headers.HeadersMiddleware",
     "config.policy.PolicyMiddleware",
+    "config.cors.CorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -247,6 +250,12 @@ SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 X_FRAME_OPTIONS = "SAMEORIGIN"
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy.DIRECTIVES}
+#: What pages of a client's origin may send, on every path, so that they can read a 404 or 405 too (`config.cors`).
+CORS_ALLOW_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST")
+CORS_ALLOW_HEADERS = ("accept", "content-type", "content-language", "accept-language", "authorization")
+CORS_EXPOSE_HEADERS = ("Location", "Retry-After")
+#: How many seconds a browser may go by the answer to a preflight; each has a shorter bound of its own.
+CORS_PREFLIGHT_MAX_AGE = 86_400
 
 # --- Logs: one JSON object a line -------------------------------------------------------------------------------
 LOGGING = {

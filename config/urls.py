@@ -10,13 +10,16 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from config.urlpatterns import route
 from config.views import NotFoundView
 
+#: No `OPTIONS` of their own: see `config.cors`.
+READ_ONLY = {"http_method_names": ["get", "head"]}
+
 urlpatterns = [
     path("", csrf_exempt(RedirectView.as_view(url="/admin/")), name="home"),
     path("admin", RedirectView.as_view(url="/admin/"), name="home"),
     path("admin/", include("users.back_office")),
     path("admin/", admin.site.urls),
-    route("schema", SpectacularAPIView.as_view(content_negotiation_class=DefaultContentNegotiation)),
-    route("docs", SpectacularSwaggerSplitView.as_view(template_name="docs.html")),
+    route("schema", SpectacularAPIView.as_view(content_negotiation_class=DefaultContentNegotiation, **READ_ONLY)),
+    route("docs", SpectacularSwaggerSplitView.as_view(template_name="docs.html", **READ_ONLY)),
     path("", include("users.urls")),
     path("", include("warehouses.urls")),
     path("", include("assignments.urls")),

@@ -6,7 +6,7 @@ from rest_framework.viewsets import ViewSet
 
 
 class ApiViewSet(ViewSet):
-    """What every route of the API shares: no `OPTIONS` of its own, so that 405 and `Allow` tell the truth."""
+    """What every route of the API shares: no `OPTIONS` of its own, which `config.cors` answers."""
 
     http_method_names = ("get", "head", "post", "put", "patch", "delete")
 

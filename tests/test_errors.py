@@ -84,7 +84,6 @@ def test_a_bad_token_on_an_unknown_path_is_told_first(anonymous: Api) -> None:
         ("PUT", ASSIGNMENTS, "GET, HEAD, POST"),
         ("PATCH", ASSIGNMENTS, "GET, HEAD, POST"),
         ("POST", f"{ASSIGNMENTS}/a6f8da15-cd2e-4923-89ed-56dc94865418", "GET, HEAD, PATCH, DELETE"),
-        ("OPTIONS", ASSIGNMENTS, "GET, HEAD, POST"),
     ],
 )
 def test_a_wrong_method_is_told_which_ones_there_are(as_olive: Api, method: str, path: str, allow: str) -> None:

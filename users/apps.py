@@ -1,3 +1,4 @@
+from corsheaders.signals import check_request_enabled
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -5,3 +6,8 @@ from django.utils.translation import gettext_lazy as _
 class UsersConfig(AppConfig):
     name = "users"
     verbose_name = _("Users")
+
+    def ready(self) -> None:
+        from users.allowed_origins import is_allowed
+
+        check_request_enabled.connect(is_allowed)

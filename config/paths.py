@@ -1,0 +1,18 @@
+"""Which part of the site a request is for: the Back Office, static files, or else the API."""
+
+import re
+
+from django.http import HttpRequest
+
+#: The Back Office with the two short ways into it, and static files.
+_PAGES_AND_FILES = re.compile(r"/(?:$|admin$|admin/|static/)")
+
+
+def is_back_office(request: HttpRequest) -> bool:
+    """Whether a person looks at the answer."""
+    return request.path_info.startswith("/admin/")
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Whether a program reads the answer. So it is for every path that nothing else serves."""
+    return _PAGES_AND_FILES.match(request.path_info) is None
