@@ -4,6 +4,15 @@ from collections.abc import Callable
 
 from django.urls import reverse
 
+from users.audit import AuditEvent
+from users.models import User
+
+
+def _some_event(pat: User) -> AuditEvent:
+    pat.unlock_sign_in()
+    return AuditEvent.objects.latest("id")
+
+
 #: The pages, each found by what a test has at hand: `pat` a warehouse user who stands in `north`.
 PAGES: dict[str, Callable[..., str]] = {
     "dashboard": lambda **_: reverse("admin:index"),
@@ -16,6 +25,8 @@ PAGES: dict[str, Callable[..., str]] = {
     "export users": lambda **_: reverse("admin:users_user_export_sheet"),
     "sessions": lambda **_: reverse("admin:users_session_changelist"),
     "session": lambda session, **_: reverse("admin:users_session_change", args=[session.pk]),
+    "security events": lambda **_: reverse("admin:users_auditevent_changelist"),
+    "security event": lambda pat, **_: reverse("admin:users_auditevent_change", args=[_some_event(pat).pk]),
     "assign warehouses": lambda pat, **_: reverse("admin:assignments_assign_warehouses", args=[pat.uuid]),
     "assign people": lambda north, **_: reverse("admin:assignments_assign_people", args=[north.uuid]),
     "assignments": lambda **_: reverse("admin:assignments_warehouseuserassignment_changelist"),

@@ -17,6 +17,7 @@ from tests.client import sign_in
 from tests.conftest import snapshot
 from tests.test_permissions import undone
 from users import roles
+from users.audit import AuditEvent
 from users.models import Session, User
 from warehouses.models import Warehouse
 
@@ -55,6 +56,12 @@ TABLE: dict[str, tuple[str, str]] = {
     "warehouses/warehouse/<path:object_id>/delete/": ("AW", "AW"),
     "warehouses/warehouse/<path:object_id>/change/": ("ASWR", "AW"),
     "warehouses/warehouse/<path:object_id>/": (ALL, ALL),
+    "users/auditevent/": ("AR", "AR"),
+    "users/auditevent/add/": (NOBODY, NOBODY),
+    "users/auditevent/<path:object_id>/history/": ("AR", "AR"),
+    "users/auditevent/<path:object_id>/delete/": (NOBODY, NOBODY),
+    "users/auditevent/<path:object_id>/change/": ("AR", NOBODY),
+    "users/auditevent/<path:object_id>/": (ALL, ALL),
     "users/session/end/": (ALL, "AS"),
     "users/session/<uuid:pk>/end/": (ALL, "AS"),
     "users/session/": ("ASR", "ASR"),
@@ -138,6 +145,7 @@ def rows(pat: User, north: Warehouse, river: Warehouse, pat_north: WarehouseUser
     return {
         "users/user": pat,
         "users/session": Session.objects.get(),
+        "users/auditevent": AuditEvent.objects.get(),
         "warehouses/warehouse": north,
         "elsewhere": river,
         "assignments/warehouseuserassignment": pat_north,

@@ -61,7 +61,7 @@ class AuditEvent(models.Model):
     """One event. Nobody changes it; `manage.py purge` deletes it after `AUDIT_DAYS`."""
 
     class Level(models.TextChoices):
-        INFO = "info", _("Information")
+        INFO = "info", _("Notice")
         WARNING = "warning", _("Warning")
         ERROR = "error", _("Error")
 

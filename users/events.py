@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.utils.translation import gettext, gettext_noop
 
 #: Tag → title, as in the calls of `config.logs.audit`: a test holds that none is missing.
@@ -35,3 +38,29 @@ TITLES: dict[str, str] = {
 def title_of(tag: str, event: str) -> str:
     """The event in the language of the moment; one that is not known here, as it was written."""
     return gettext(TITLES.get(tag, event))
+
+
+#: What details say, in words for people; a name that is not known here stays as it is.
+DETAILS: dict[str, str] = {
+    "by": gettext_noop("by"),
+    "changed": gettext_noop("changed rows"),
+    "created": gettext_noop("created rows"),
+    "everywhere": gettext_noop("everywhere"),
+    "failures": gettext_noop("failures forgotten"),
+    "kind": gettext_noop("kind"),
+    "reason": gettext_noop("reason"),
+    "sessions": gettext_noop("sessions"),
+    "users": gettext_noop("users"),
+    "was_on": gettext_noop("was switched on"),
+}
+
+
+def in_words(details: Mapping[str, Any]) -> str:
+    """ "reason: signed out, by: ada@example.test" in the language of the moment."""
+    return ", ".join(f"{gettext(DETAILS.get(name, name))}: {_plain(value)}" for name, value in details.items())
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    return gettext(value) if isinstance(value, str) and value else str(value)

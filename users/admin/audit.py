@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -25,7 +24,7 @@ from config.identifiers import NIL, parse_uuid
 from users.admin.pages import CappedPaginator, IndexedChangeList
 from users.audit import AuditEvent
 from users.browsers import in_plain_words
-from users.events import TITLES, title_of
+from users.events import TITLES, in_words, title_of
 from users.models import User
 
 
@@ -171,7 +170,7 @@ class AuditEventAdmin(ModelAdmin):
 
     @display(description=_("Details"))
     def more(self, obj: AuditEvent) -> str:
-        return ", ".join(f"{name}: {_plain(value)}" for name, value in obj.details.items())
+        return in_words(obj.details)
 
     # --- Who may -----------------------------------------------------------------------------------------------
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -182,10 +181,6 @@ class AuditEventAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
         return False
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 # --- Searching --------------------------------------------------------------------------------------------------

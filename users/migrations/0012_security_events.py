@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 (
                     "level",
                     models.CharField(
-                        choices=[("info", "Information"), ("warning", "Warning"), ("error", "Error")],
+                        choices=[("info", "Notice"), ("warning", "Warning"), ("error", "Error")],
                         max_length=8,
                         verbose_name="Level",
                     ),
