@@ -32,8 +32,11 @@ class CorsMiddleware(middleware.CorsMiddleware):
         view_class = getattr(view, "cls", None)
         if "Origin" not in request.headers and view_class is NotFoundView:
             return None
-        fault = self._fault(request)
-        return respond(getattr(view_class, "error_shape", "jsonapi"), [fault]) if fault else HttpResponse(status=204)
+        if fault := self._fault(request):
+            return respond(getattr(view_class, "error_shape", "jsonapi"), [fault])
+        granted = HttpResponse(status=204)
+        del granted["Content-Type"]
+        return granted
 
     def _fault(self, request: HttpRequest) -> Fault | None:
         """What is wrong with a preflight: no page asks, or one of a foreign origin, or for more than we allow."""

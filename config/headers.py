@@ -1,6 +1,7 @@
 """What every answer tells browsers and caches (contract 2.0), also one that no view was asked for."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -27,4 +28,6 @@ class HeadersMiddleware:
         response = self.get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        if response.status_code == HTTPStatus.NO_CONTENT:
+            response.headers.pop("Content-Length", None)  # Django counts zero bytes; RFC 9110 section 8.6 forbids it
         return response

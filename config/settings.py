@@ -147,6 +147,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # our pages only
 
 # --- People -----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "users.User"

@@ -58,6 +58,13 @@ def test_what_depends_on_a_token_is_kept_nowhere(as_pat: Api, pat: User, pat_nor
     assert [answer["Cache-Control"] for answer in answers] == ["no-store"] * 6
 
 
+def test_an_answer_without_a_body_describes_none(as_olive: Api, pat_north: WarehouseUserAssignment) -> None:
+    answer = as_olive.delete(f"{ASSIGNMENTS}/{pat_north.uuid}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert {"Content-Type", "Content-Length"} & set(answer.headers) == set()
+    check(answer)
+
+
 def test_the_keys_are_kept_for_five_minutes(anonymous: Api) -> None:
     assert anonymous.get("/.well-known/jwks.json")["Cache-Control"] == "public, max-age=300"
 
@@ -131,3 +138,4 @@ def test_a_static_file_carries_them_and_may_be_kept(settings: Any, tmp_path: Any
     answer.close()
     check(answer)
     assert answer["Cache-Control"] == "max-age=60, public"
+    assert "Access-Control-Allow-Origin" not in answer
