@@ -12,6 +12,7 @@ from django.contrib.auth.hashers import make_password
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
 from tests.back_office import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
 from tests.client import PASSWORD, Api, sign_in
+from tests.issued import issued  # noqa: F401 (a fixture)
 from tests.live import live_url  # noqa: F401 (a fixture)
 from users.models import Session, User
 from warehouses.models import Warehouse
