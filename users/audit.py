@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config import origin
 from config.keeping import oldest_kept
+from users.events import title_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -101,7 +102,7 @@ class AuditEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event} {self.username or self.user_uuid or ''} {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{title_of(self.tag, self.event)} {self.username or self.user_uuid or ''} {self.at:%Y-%m-%d %H:%M:%S}"
 
 
 _COLUMNS = [column.name for column in AuditEvent._meta.concrete_fields if not column.primary_key]

@@ -12,8 +12,9 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.timezone import localtime, make_aware
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import DropdownFilter, RadioFilter
@@ -80,7 +81,7 @@ class DayFilter(admin.SimpleListFilter):
             return None
         try:
             day = date.fromisoformat(self.value() or "") + timedelta(days=days_later)
-            return timezone.make_aware(datetime.combine(day, time.min))
+            return make_aware(datetime.combine(day, time.min))
         except (ValueError, OverflowError):
             raise IncorrectLookupParameters from None
 
@@ -121,7 +122,7 @@ class AuditEventAdmin(ModelAdmin):
     search_fields = ("username",)
     search_help_text = _("E-mail from its beginning, or the UUID of a user")
     fieldsets = (
-        (None, {"fields": ("time", "event_", "level_", "who", "more")}),
+        (None, {"fields": ("time", "event_", "level", "who", "more")}),
         (_("Where from"), {"fields": ("address", "browser", "user_agent", "client_id", "session")}),
         (_("Request"), {"fields": ("path", "request_id")}),
     )
@@ -145,8 +146,10 @@ class AuditEventAdmin(ModelAdmin):
         return (_about(queryset, term) if term else queryset), False
 
     @display(description=_("Time"), ordering="at")
-    def time(self, obj: AuditEvent) -> Any:
-        return obj.at
+    def time(self, obj: AuditEvent) -> str:
+        """To the second: the order of events matters."""
+        at = localtime(obj.at)
+        return f"{date_format(at, 'DATE_FORMAT')}, {at:%H:%M:%S}"
 
     @display(description=_("Event"))
     def event_(self, obj: AuditEvent) -> str:
