@@ -12,8 +12,11 @@ from django.contrib.auth.hashers import make_password
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
 from tests.back_office import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
 from tests.client import PASSWORD, Api, sign_in
+from tests.code_flow import app, partner  # noqa: F401 (fixtures)
 from tests.issued import issued  # noqa: F401 (a fixture)
 from tests.live import live_url  # noqa: F401 (a fixture)
+from users.clients import Client
+from users.codes import AuthorizationCode
 from users.models import Session, User
 from warehouses.models import Warehouse
 
@@ -118,7 +121,7 @@ def snapshot() -> list[Any]:
     """Everything that a refused request must leave as it was."""
     return [
         list(model.objects.order_by("pk").values())
-        for model in (User, Warehouse, WarehouseUserAssignment, WarehouseGrant, Session)
+        for model in (User, Warehouse, WarehouseUserAssignment, WarehouseGrant, Session, Client, AuthorizationCode)
     ]
 
 
