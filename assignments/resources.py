@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from import_export.widgets import Widget
 
 from assignments.models import WarehouseUserAssignment
 from spreadsheets.cells import YesNo
-from spreadsheets.resources import BATCH_ROWS, Column, SheetMeta, SheetResource
+from spreadsheets.resources import Column, SheetMeta, SheetResource
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -52,9 +51,10 @@ class AssignmentResource(SheetResource):
     email = Column(
         "user",
         "email",
+        pgettext_lazy("column", "email"),
         explanation=gettext_lazy("The e-mail of a warehouse user who is there already."),
         example=EXAMPLE,
-        aliases=("e_mail", "mail", "user", "benutzer", "lagerbenutzer"),
+        aliases=("mail", "user", "benutzer", "lagerbenutzer"),
         is_required=True,
         ignores_case=True,
         widget=KnownPerson(
@@ -64,18 +64,19 @@ class AssignmentResource(SheetResource):
     warehouse = Column(
         "warehouse",
         "warehouse",
+        pgettext_lazy("column", "warehouse"),
         explanation=gettext_lazy("The name of a warehouse, spelt as in the Back Office."),
         example="North Dock",
-        aliases=("lager",),
         is_required=True,
         widget=Known("name", gettext_lazy("There is no warehouse with this name. Check the spelling.")),
     )
     active = Column(
         "stands_here",
         "active",
+        pgettext_lazy("column", "active"),
         explanation=gettext_lazy("yes: the person stands here now, and nowhere else. At most one yes per person."),
-        example="no",
-        aliases=("aktiv", "is_active"),
+        example=pgettext_lazy("cell", "no"),
+        aliases=("is_active",),
         widget=YesNo(),
     )
 
@@ -101,17 +102,10 @@ class AssignmentResource(SheetResource):
         """The assignments to export, with what their rows need."""
         return rows.of_listed_people().select_related("user", "warehouse")
 
-    def dehydrate_active(self, assignment: WarehouseUserAssignment) -> str:
-        return "yes" if assignment.is_active else "no"
-
     # --- In ---
     def prefetch(self, rows: list[dict[str, str]]) -> None:
         """Four queries, however many rows."""
-        people = User.objects.alias(email_lower=Lower("email")).filter(
-            email_lower__in={row["email"].lower() for row in rows}
-        )
-        if self.is_applied:
-            people = people.order_by("pk").locked()
+        people = User.objects.by_emails(row["email"] for row in rows)
         by_email = {person.email.lower(): person for person in people}
         by_name = {place.name: place for place in Warehouse.objects.filter(name__in={row["warehouse"] for row in rows})}
         self.fields["email"].widget.found = by_email
@@ -135,9 +129,8 @@ class AssignmentResource(SheetResource):
             found.warehouse = self.fields["warehouse"].widget.found[row["warehouse"]]
         return found
 
-    def after_init_instance(self, instance: Any, new: bool, row: Any, **kwargs: Any) -> None:
+    def prepare(self, instance: Any) -> None:
         instance.stands_here = instance.is_active
-        super().after_init_instance(instance, new, row, **kwargs)
 
     def get_instance(self, instance_loader: Any, row: dict[str, str]) -> Any:
         return self.existing(row)
@@ -175,5 +168,4 @@ class AssignmentResource(SheetResource):
         self._wanted += [(one.user_id, one.warehouse_id, one.stands_here) for one, _is_new in self.pending]
 
     def finish(self) -> None:
-        for start in range(0, len(self._wanted), BATCH_ROWS):
-            WarehouseUserAssignment.objects.set_many(self._wanted[start : start + BATCH_ROWS])
+        WarehouseUserAssignment.objects.set_many(self._wanted)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -21,9 +22,6 @@ from spreadsheets.exports import FORMATS
 from spreadsheets.forms import UploadForm
 from spreadsheets.models import Import
 from spreadsheets.resources import SheetResource
-
-#: How many faults the page shows; the file to download holds all.
-_SHOWN_FAULTS = 1_000
 
 
 class SheetAdminMixin:
@@ -109,9 +107,9 @@ class SheetAdminMixin:
     def import_page(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         """What the file would do, is doing, or has done."""
         job = self._job(request, pk)
-        faults, created = job.report.get("faults", []), job.report.get("created", [])
+        created = job.report.get("created", [])
         filled = {name for _row, _label, values in created for name in values}
-        order = [column.column_name for column in self.sheet.columns()]
+        order = [str(column.heading) for column in self.sheet.columns()]
         names = [name for name in order if name in filled] + sorted(filled - set(order))
         title = _("Import %(what)s: %(file)s") % {"what": self.opts.verbose_name_plural, "file": job.file_name}
         return self._page(
@@ -121,8 +119,7 @@ class SheetAdminMixin:
             job=job,
             report=job.report,
             is_sound=not (job.report.get("problems") or job.report.get("faulty_rows")),
-            faults=faults[:_SHOWN_FAULTS],
-            more_faults=max(len(faults) - _SHOWN_FAULTS, 0),
+            faults=Paginator(job.fault_pages.all(), 1).get_page(request.GET.get("page")),
             columns=names,
             created=[(row, [values.get(name, "") for name in names]) for row, _label, values in created],
             form=UploadForm(initial={"change_reason": job.context.get("reason", "")}),
@@ -153,9 +150,9 @@ class SheetAdminMixin:
 
     def import_faults(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         """Every fault as CSV."""
-        job = self._job(request, pk)
+        pages = self._job(request, pk).fault_pages.values_list("faults", flat=True).iterator(chunk_size=1)
         headings = [_("Row"), _("Column"), _("Reason"), _("What stands there")]
-        return exports.table(headings, job.report.get("faults", []), f"{self.opts.model_name}-faults")
+        return exports.table(headings, (fault for page in pages for fault in page), f"{self.opts.model_name}-faults")
 
     def _job(self: Any, request: HttpRequest, pk: Any) -> Import:
         """One's own import: another person's is none."""

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+from django.conf import settings
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
+from django.utils.translation import override, pgettext_lazy
 from import_export.widgets import Widget
 
 #: A spreadsheet program takes a text that begins like this for a formula (OWASP, "CSV injection").
@@ -61,33 +64,58 @@ class Text(Widget):
 
 
 class Word(Widget):
-    """One of a few values, each with the words that people write for it. The first word is the one exported."""
+    """One of a few values, each with the words that people write for it, in each language of the site.
 
-    def __init__(self, words: Mapping[Any, tuple[str, ...]]) -> None:
+    The first word is the one exported, in the reader's language.
+    """
+
+    def __init__(self, words: Mapping[Any, tuple[Any, ...]]) -> None:
         super().__init__()
         self.words = words
-        self.meanings = {word.casefold(): value for value, all_words in words.items() for word in all_words}
+
+    @cached_property
+    def meanings(self) -> dict[str, Any]:
+        return {
+            spelling.casefold(): value
+            for value, words in self.words.items()
+            for word in words
+            for spelling in in_every_language(word)
+        }
+
+    @cached_property
+    def shown(self) -> dict[Any, str]:
+        """What is exported for each value. Read once, since a million rows ask: a resource speaks one language."""
+        return {value: str(words[0]) for value, words in self.words.items()}
+
+    @cached_property
+    def _refusal(self) -> str:
+        return _("“%(value)s” is not known here. Write one of: %(choices)s.")
 
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> Any:
         if value.casefold() not in self.meanings:
-            choices = ", ".join(words[0] for words in self.words.values())
-            raise ValueError(
-                _("“%(value)s” is not known here. Write one of: %(choices)s.")
-                % {"value": value[:100], "choices": choices}
-            )
+            raise ValueError(self._refusal % {"value": value[:100], "choices": ", ".join(self.shown.values())})
         return self.meanings[value.casefold()]
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return self.words[value][0] if value in self.words else ""
+        return self.shown.get(value, "")
 
 
 class YesNo(Word):
-    """A tick, in the spellings of English and German people and of their spreadsheet programs."""
+    """A tick, in the spellings of people and of their spreadsheet programs."""
 
     def __init__(self) -> None:
         super().__init__(
             {
-                True: ("yes", "ja", "y", "j", "true", "wahr", "1", "on", "x"),
-                False: ("no", "nein", "n", "false", "falsch", "0", "off", "-"),
+                True: (pgettext_lazy("cell", "yes"), "y", "j", "true", "wahr", "1", "on", "x"),
+                False: (pgettext_lazy("cell", "no"), "n", "false", "falsch", "0", "off", "-"),
             }
         )
+
+
+def in_every_language(text: Any) -> set[str]:
+    """A lazily translated text in all languages of the site: a file may have been written in any of them."""
+    found = set()
+    for code, _name in settings.LANGUAGES:
+        with override(code):
+            found.add(str(text))
+    return found

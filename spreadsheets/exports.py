@@ -30,29 +30,28 @@ class TooManyRowsError(Exception):
 
 def export(resource: SheetResource, rows: Any, name: str, kind: str) -> HttpResponseBase:
     """Everything of these rows that may be exported. Raises TooManyRowsError."""
-    columns = [column.column_name for column in resource.columns() if not column.is_secret]
+    head = [str(column.heading) for column in resource.exported_columns()]
     found = resource.exported(rows).order_by("pk").iterator(chunk_size=_BATCH_ROWS)
-    lines = (resource.export_resource(row, selected_fields=columns) for row in found)
-    return _file([columns, *()], lines, f"{name}-{timezone.localdate():%Y-%m-%d}", kind)
+    return _file(head, resource.lines(found), f"{name}-{timezone.localdate():%Y-%m-%d}", kind)
 
 
 def template(resource: type[SheetResource], name: str, kind: str) -> HttpResponseBase:
     """Headings, one example, and what each column is for."""
     columns = resource.columns()
-    lines = [[column.example for column in columns]]
+    lines = [[str(column.example) for column in columns]]
     remarks = [
-        [column.column_name, _("required") if column.is_required else _("optional"), str(column.explanation)]
+        [str(column.heading), _("required") if column.is_required else _("optional"), str(column.explanation)]
         for column in columns
     ]
-    return _file([[column.column_name for column in columns]], iter(lines), f"{name}-template", kind, remarks)
+    return _file([str(column.heading) for column in columns], iter(lines), f"{name}-template", kind, remarks)
 
 
 def table(headings: Sequence[str], lines: Iterable[Sequence[Any]], name: str) -> HttpResponseBase:
-    return _file([headings], iter(lines), name, "csv")
+    return _file(headings, iter(lines), name, "csv")
 
 
 def _file(
-    head: list[Any], lines: Iterator[Sequence[Any]], name: str, kind: str, remarks: Sequence[Sequence[str]] = ()
+    head: Sequence[str], lines: Iterator[Sequence[Any]], name: str, kind: str, remarks: Sequence[Sequence[str]] = ()
 ) -> HttpResponseBase:
     rows = _safe(head, lines)
     answer: HttpResponseBase = _csv(rows, remarks) if kind == "csv" else FileResponse(_xlsx(rows, name, remarks))
@@ -61,8 +60,8 @@ def _file(
     return answer
 
 
-def _safe(head: list[Any], lines: Iterator[Sequence[Any]]) -> Iterator[list[str]]:
-    yield from (list(line) for line in head)
+def _safe(head: Sequence[str], lines: Iterator[Sequence[Any]]) -> Iterator[list[str]]:
+    yield list(head)
     yield from ([writable(str(cell)) for cell in line] for line in lines)
 
 

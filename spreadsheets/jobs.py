@@ -55,20 +55,29 @@ def run(job: Import) -> None:
                 _apply(job, beat)
         except Exception:
             _log.exception("An import stopped")
-            job.move(job.state, to=Import.State.STOPPED)
+            job.refresh_from_db(fields=["state"])
+            if job.is_running:
+                job.move(job.state, to=Import.State.STOPPED)
 
 
-def _check(job: Import, beat: Any) -> None:
-    report = _go_through(job, beat, is_applied=False)
+def _check(job: Import, beat: Any, *notes: str) -> None:
+    report = Report(notes=[*notes])
+    job.fault_pages.all().delete()
+    for _batch in _go_through(job, report, beat, is_applied=False):
+        job.keep_faults(report.take_pages())
+    job.keep_faults(report.take_pages(is_last=True))
     job.move(Import.State.CHECKING, to=Import.State.CHECKED, report=report.to_json(), rows_total=report.rows)
 
 
 def _apply(job: Import, beat: Any) -> None:
     """Applies what was shown, and only that: if it would do anything else by now, shows that instead."""
+    report = Report()
     with pghistory.context(**job.context), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
-        report = _go_through(job, beat, is_applied=True)
+        for _batch in _go_through(job, report, beat, is_applied=True):
+            if not report.is_sound:
+                break
         applied = report.is_sound and report.plan == job.report.get("plan")
         if applied:
             job.move(Import.State.APPLYING, to=Import.State.APPLIED, report=report.to_json())
@@ -77,21 +86,23 @@ def _apply(job: Import, beat: Any) -> None:
     if applied:
         counts = {"created": report.created_rows, "changed": report.changed_rows}
         audit.info("Import Applied", user_uuid=str(job.person.uuid), kind=job.kind, **counts)
-    else:
-        report.notes.append(_("Someone has changed the data since you looked. Nothing was applied: look again."))
-        job.move(Import.State.APPLYING, to=Import.State.CHECKED, report=report.to_json())
+    elif job.move(Import.State.APPLYING, to=Import.State.CHECKING):
+        _check(job, beat, _("Someone has changed the data since you looked. Nothing was applied: look again."))
 
 
-def _go_through(job: Import, beat: Any, *, is_applied: bool) -> Report:
-    report = Report()
+def _go_through(job: Import, report: Report, beat: Any, *, is_applied: bool) -> Iterator[None]:
+    """Takes the rows of the file, batch by batch; what is found goes into the report."""
     resource = resource_of(job.kind)(job.person, is_applied=is_applied)
+    content, known = job.read(), resource.known_headings()
     try:
-        sheet = files.read(job.read(), resource.known_headings())
+        if is_applied:
+            resource.lock(files.read(content, known))
+        sheet = files.read(content, known)
         for done in resource.run(sheet, report):
             beat(done, sheet.size or job.rows_total)
+            yield
     except ValidationError as error:
         report.problems += error.messages
-    return report
 
 
 def resource_of(kind: str) -> type[SheetResource]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ from django.db import connection, models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from spreadsheets.reports import Fault
+
 #: The report stays readable this long; the file itself goes as soon as it is applied.
 _KEPT = timedelta(days=1)
 #: A thread that has not begun after this time never will.
@@ -22,8 +25,11 @@ _SLOWEST_START = timedelta(seconds=15)
 
 class ImportQuerySet(models.QuerySet["Import"]):
     def of(self, person: Any, kind: str) -> ImportQuerySet:
-        """Imports of one kind of row that this person has uploaded: nobody else sees them."""
-        return self.filter(person=person, kind=kind)
+        """Imports of one kind of row that this person has uploaded: nobody else sees them.
+
+        Without the file and the report, which may be large: a page asks for progress again and again.
+        """
+        return self.filter(person=person, kind=kind).defer("content", "report")
 
     def stale(self) -> ImportQuerySet:
         return self.filter(created_at__lt=timezone.now() - _KEPT).exclude(state__in=Import.RUNNING)
@@ -91,6 +97,11 @@ class Import(models.Model):
         moved = Import.objects.filter(pk=self.pk, state=state).update(state=to, **fields)
         return bool(moved)
 
+    def keep_faults(self, pages: Iterable[tuple[int, list[Fault]]]) -> None:
+        """Keeps what a check has found so far, by the number of the page."""
+        for number, faults in pages:
+            self.fault_pages.create(number=number, faults=faults)
+
     def restart(self, state: str, *, to: str, **fields: Any) -> bool:
         """Makes it run: someone must start it after that."""
         return self.move(state, to=to, rows_done=0, started_at=timezone.now(), **fields)
@@ -111,6 +122,24 @@ class Import(models.Model):
                 [self.lock],
             )
             return bool(cursor.fetchone()[0])
+
+
+class FaultPage(models.Model):
+    """As many of an import's faults as one page shows: so that nobody ever holds them all at once."""
+
+    job = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="fault_pages")
+    #: From 1.
+    number = models.PositiveIntegerField()
+    #: Row, column, reason, what stood there; in the order of the rows.
+    faults = models.JSONField()
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="import_fault_page_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id} · {self.number}"
 
 
 def _safe() -> Fernet:

@@ -7,20 +7,22 @@ through doors of the models: never row by row.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, ClassVar
 
 import tablib
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import Model
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 from import_export.fields import Field
 from import_export.instance_loaders import BaseInstanceLoader
 from import_export.resources import ModelResource
 from import_export.results import RowResult
 
-from spreadsheets.cells import Text, settled
+from spreadsheets.cells import Text, in_every_language, settled
 from spreadsheets.files import Row, Sheet, heading_of
 from spreadsheets.reports import Report
 
@@ -37,9 +39,10 @@ class Column(Field):
         self,
         attribute: str,
         column_name: str,
+        heading: Any,
         *,
         explanation: Any,
-        example: str = "",
+        example: Any = "",
         aliases: tuple[str, ...] = (),
         is_required: bool = False,
         is_secret: bool = False,
@@ -47,21 +50,36 @@ class Column(Field):
         widget: Any = None,
     ) -> None:
         super().__init__(attribute=attribute, column_name=column_name, widget=widget or Text())
+        #: What stands above it, in the reader's language. A file may have it in any language.
+        self.heading = heading
         self.explanation = explanation
         self.example = example
+        #: Further headings that are understood.
         self.aliases = aliases
         self.is_required = is_required
         #: Read, but never shown and never exported.
         self.is_secret = is_secret
         self.ignores_case = ignores_case
 
-    def shown(self, instance: Model) -> str:
-        return ("•••" if self.get_value(instance) else "") if self.is_secret else self.export(instance)
+    def headings(self) -> set[str]:
+        """Every heading that means this column, in the spelling of `heading_of`."""
+        return {heading_of(text) for text in (self.column_name, *in_every_language(self.heading), *self.aliases)}
+
+    def shown(self, value: Any) -> str:
+        return ("•••" if value else "") if self.is_secret else self.widget.render(value)
 
     def holds(self, instance: Model, text: str) -> bool:
         """True if this text is what an export would write for the value that is there."""
         current = self.get_value(instance)
         return isinstance(current, str) and not self.is_secret and settled(current) == settled(text)
+
+
+class FaultyRowError(ValidationError):
+    """Tells django-import-export that a row is invalid, and carries why: column, reason, and what stood there."""
+
+    def __init__(self, faults: list[tuple[str, str, str]]) -> None:
+        super().__init__("")
+        self.faults = faults
 
 
 class FromBatch(BaseInstanceLoader):
@@ -102,6 +120,14 @@ class SheetResource(ModelResource):
         self.pending: list[tuple[Any, bool]] = []
         self._seen: dict[tuple[str, ...], int] = {}
         self._columns: list[str] = []
+        self._language = get_language()
+        self._all: list[Column] = [self.fields[name] for name in self._meta.fields]
+        self._must_be_filled = _("This must not be empty.")
+        #: What no column writes need not be looked at again.
+        self._unwritten = {field.name for field in self._meta.model._meta.fields} - {
+            column.attribute for column in self._all
+        }
+        self._headings = {column.column_name: str(column.heading) for column in self._all}
 
     # --- For subclasses ---
     @classmethod
@@ -109,8 +135,11 @@ class SheetResource(ModelResource):
         """The rows to export, with what they need."""
         raise NotImplementedError
 
+    def prepare(self, instance: Any) -> None:
+        """Sets what columns need beyond the fields of the model."""
+
     def prefetch(self, rows: list[dict[str, str]]) -> None:
-        """Reads all that the batch will need. When applied, locks what will be written."""
+        """Reads all that the batch will need."""
         raise NotImplementedError
 
     def existing(self, row: dict[str, str]) -> Any:
@@ -143,7 +172,32 @@ class SheetResource(ModelResource):
     @classmethod
     def known_headings(cls) -> dict[str, str]:
         """Headings that are understood, each with the name of its column."""
-        return {name: column.column_name for column in cls.columns() for name in (column.column_name, *column.aliases)}
+        return {heading: column.column_name for column in cls.columns() for heading in column.headings()}
+
+    @classmethod
+    def exported_columns(cls) -> list[Column]:
+        return [column for column in cls.columns() if not column.is_secret]
+
+    def lines(self, rows: Iterable[Any]) -> Iterator[list[str]]:
+        """Each row as an export has it, in the language of whoever asked: a stream goes out after their request."""
+        found = iter(rows)
+        while batch := list(islice(found, BATCH_ROWS)):
+            with override(self._language):
+                lines = [self._line(row) for row in batch]
+            yield from lines
+
+    def _line(self, row: Any) -> list[str]:
+        self.prepare(row)
+        return [column.export(row) for column in self._all if not column.is_secret]
+
+    def lock(self, sheet: Sheet) -> None:
+        """Locks everybody whom the sheet names before anything is looked at, in the order of their keys.
+
+        Batch by batch, two who write many people could wait for each other.
+        """
+        place = self._columns_of(sheet.headings).index("email")
+        emails = {row.cells[place] for row in sheet.rows if len(row.cells) > place}
+        len(get_user_model().objects.by_emails(emails).order_by("pk").only("pk").locked())
 
     def run(self, sheet: Sheet, report: Report) -> Iterator[int]:
         """Takes every row of the sheet; yields how many are done. What is found goes into the report."""
@@ -165,16 +219,19 @@ class SheetResource(ModelResource):
         names = [known.get(heading_of(heading), "") for heading in headings]
         unknown = [heading or _("(no name)") for heading, name in zip(headings, names, strict=True) if not name]
         twice = sorted({name for name in names if name and names.count(name) > 1})
-        missing = [c.column_name for c in self.columns() if c.is_required and c.column_name not in names]
+        missing = [column.column_name for column in self._all if column.is_required and column.column_name not in names]
         problems = [
-            (_("These columns are missing: %(names)s."), missing),
+            (_("These columns are missing: %(names)s."), self._shown(missing)),
             (_("These columns are unknown: %(names)s. Check their spelling, or remove them."), unknown),
-            (_("These columns are there more than once: %(names)s."), twice),
-            (_("Known columns: %(names)s."), [column.column_name for column in self.columns()]),
+            (_("These columns are there more than once: %(names)s."), self._shown(twice)),
+            (_("Known columns: %(names)s."), list(self._headings.values())),
         ]
         if missing or unknown or twice:
             raise ValidationError([words % {"names": ", ".join(bad)} for words, bad in problems if bad])
         return names
+
+    def _shown(self, names: list[str]) -> list[str]:
+        return [self._headings[name] for name in names]
 
     def _take(self, batch: list[Row], report: Report) -> None:
         self.pending = []
@@ -200,7 +257,7 @@ class SheetResource(ModelResource):
     def _report(self, result: RowResult, report: Report) -> None:
         number = result.row_values[_NUMBER]
         if result.import_type == RowResult.IMPORT_TYPE_INVALID:
-            report.add_faults(number, self._faults(result.validation_error, result.row_values))
+            report.add_faults(number, result.validation_error.faults)
         elif result.import_type == RowResult.IMPORT_TYPE_SKIP:
             report.unchanged_rows += 1
         elif result.import_type == RowResult.IMPORT_TYPE_NEW:
@@ -208,50 +265,59 @@ class SheetResource(ModelResource):
         else:
             report.add_changed(number, result.label, result.changes)
 
-    def _faults(self, error: ValidationError, row: dict[str, str]) -> list[tuple[str, str, str]]:
-        """Column, reason, and what stood there, in the order of the columns."""
-        found = error.message_dict
-        return [
-            (column.column_name, reason, "" if column.is_secret else row.get(column.column_name, "")[:100])
-            for column in self.columns()
-            for reason in found.get(column.attribute, ())
-        ]
-
     # --- Steps of django-import-export, row by row ---
     def before_import_row(self, row: dict[str, Any], **kwargs: Any) -> None:
         self._row = row
+        #: Column → what is wrong with it. Plain texts: an exception for each would cost more than all the rest.
+        self._found: dict[str, list[str]] = defaultdict(list)
 
     def after_init_instance(self, instance: Any, new: bool, row: Any, **kwargs: Any) -> None:
-        self._before = {column.column_name: ("" if new else column.shown(instance)) for column in self.columns()}
-        self._values = {} if new else {column.column_name: column.get_value(instance) for column in self.columns()}
+        self.prepare(instance)
+        self._values = {} if new else {column.column_name: column.get_value(instance) for column in self._all}
 
     def import_field(self, field: Column, instance: Any, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
         """An empty cell leaves what is there."""
         text = row.get(field.column_name, "")
         if not text and field.is_required:
-            raise ValueError(_("This must not be empty."))
+            self._found[field.column_name].append(self._must_be_filled)
         if text and not field.holds(instance, text):
-            super().import_field(field, instance, row, is_m2m, **kwargs)
+            try:
+                setattr(instance, field.attribute, field.widget.clean(text, row))
+            except ValueError as error:
+                self._found[field.column_name].append(str(error))
 
     def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
         self._again = self._seen_before(row)
-        return bool(self._values) and not (import_validation_errors or self._again or self._changed(instance))
+        self._changed = self._changes_of(instance)
+        return bool(self._values) and not (self._found or self._again or self._changed)
 
     def validate_instance(
         self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True
     ) -> None:
         """Every fault of the row at once: its cells, the model's fields, and the rules."""
-        errors: dict[str, list[Any]] = defaultdict(list, import_validation_errors or {})
         if self._meta.clean_model_instances:
-            try:
-                instance.full_clean(exclude={*errors, "password"}, validate_unique=False, validate_constraints=False)
-            except ValidationError as error:
-                error.update_error_dict(errors)
-        for name, reason in (*self._again, *self.rules(instance, self._row, self._changed(instance))):
-            attribute = self.fields[name].attribute
-            errors[attribute] = [*errors[attribute], ValidationError(reason)]
-        if errors:
-            raise ValidationError(dict(errors))
+            self._look_at_fields(instance)
+        for name, reason in (*self._again, *self.rules(instance, self._row, self._changed)):
+            self._found[name].append(reason)
+        if self._found:
+            raise FaultyRowError([*self._faults()])
+
+    def _look_at_fields(self, instance: Any) -> None:
+        wrong = {column.attribute for column in self._all if column.column_name in self._found}
+        try:
+            instance.full_clean(exclude=wrong | self._unwritten, validate_unique=False, validate_constraints=False)
+        except ValidationError as error:
+            names = {column.attribute: column.column_name for column in self._all}
+            for attribute, reasons in error.message_dict.items():
+                self._found[names.get(attribute, "")] += reasons
+
+    def _faults(self) -> Iterator[tuple[str, str, str]]:
+        """Heading, reason, and what stood there, in the order of the columns."""
+        for column in self._all:
+            for reason in self._found.get(column.column_name, ()):
+                stood = "" if column.is_secret else self._row.get(column.column_name, "")[:100]
+                yield self._headings[column.column_name], reason, stood
+        yield from (("", reason, "") for reason in self._found.get("", ()))
 
     def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
         self.pending.append((instance, is_create))
@@ -260,21 +326,25 @@ class SheetResource(ModelResource):
         if row_result.import_type == RowResult.IMPORT_TYPE_SKIP:
             return
         instance = self.pending[-1][0]
-        after = {column.column_name: column.shown(instance) for column in self.columns()}
-        changed = self._changed(instance)
         row_result.label = self.label(instance)
         row_result.changes = [
-            (name, self._before[name], after[name]) for name in after if not self._values or name in changed
+            (
+                self._headings[column.column_name],
+                column.shown(self._values[column.column_name]) if self._values else "",
+                column.shown(column.get_value(instance)),
+            )
+            for column in self._all
+            if column.column_name in self._changed
         ] + self.side_effects(instance)
 
     def after_import(self, dataset: Any, result: Any, **kwargs: Any) -> None:
         """Nothing: the sequences are the database's own."""
 
-    def _changed(self, instance: Any) -> set[str]:
+    def _changes_of(self, instance: Any) -> set[str]:
         """Names of the columns whose value is not what it was; all of a new one."""
         return {
             column.column_name
-            for column in self.columns()
+            for column in self._all
             if not self._values or column.get_value(instance) != self._values[column.column_name]
         }
 

@@ -9,7 +9,7 @@ from django.test import Client
 from openpyxl import Workbook
 
 from spreadsheets import jobs
-from spreadsheets.models import Import
+from spreadsheets.models import FaultPage, Import
 
 USERS = "/admin/users/user/"
 ASSIGNMENTS = "/admin/assignments/warehouseuserassignment/"
@@ -37,7 +37,8 @@ def apply(client: Client, page: str, job: Import) -> Import:
 
 
 def faults(job: Import) -> list[tuple[int, str, str]]:
-    return [(row, column, reason) for row, column, reason, _value in job.report["faults"]]
+    pages = FaultPage.objects.filter(job=job).values_list("faults", flat=True)
+    return [(row, column, reason) for page in pages for row, column, reason, _value in page]
 
 
 def counts(job: Import) -> tuple[int, int, int, int]:

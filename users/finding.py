@@ -5,6 +5,7 @@ What `assignments` knows is reached through relations only: nothing here imports
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import reduce
 from operator import and_
 from typing import Any
@@ -36,6 +37,11 @@ class FindingPeople(models.QuerySet):
         people = self.alias(**{f"{field}_lower": Lower(field) for field in SEARCHED})
         wanted = reduce(and_, map(_begins, words))
         return people.filter(wanted if len(words) == 1 else wanted | _begins(" ".join(words)))
+
+    def by_emails(self, emails: Iterable[str]) -> Any:
+        """Those with these e-mails, in any case of letters. Reads the unique index."""
+        lower = {email.lower() for email in emails}
+        return self.alias(email_lower=Lower("email")).filter(email_lower__in=lower)
 
     def with_whereabouts(self) -> Any:
         """Adds `standing_in`, the name of the warehouse they stand in now, and `assigned`, how many they have."""

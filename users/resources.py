@@ -8,12 +8,12 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db.models.functions import Lower
+from django.utils.functional import cached_property
+from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from import_export.widgets import Widget
 
-from spreadsheets.cells import Word, YesNo
+from spreadsheets.cells import Word, YesNo, in_every_language
 from spreadsheets.resources import Column, SheetMeta, SheetResource
 from users.bulk import save_many
 from users.models import User
@@ -23,21 +23,37 @@ EXAMPLE = "jo.miller@example.com"
 
 
 class GroupNames(Widget):
-    """Names of groups with a semicolon between them. The groups that exist are put in before a batch."""
+    """Names of groups with a semicolon between them. The groups are read once, when the first row asks."""
 
-    known: dict[str, str] = {}
+    @cached_property
+    def names(self) -> list[str]:
+        return list(Group.objects.order_by("name").values_list("name", flat=True))
+
+    @cached_property
+    def shown(self) -> dict[str, str]:
+        """Each group's name in the reader's language, as the forms have it.
+
+        Its own if the translated one is another group's: else a file would mean the wrong group.
+        """
+        return {name: name if gettext(name) in self.names else gettext(name) for name in self.names}
+
+    @cached_property
+    def known(self) -> dict[str, str]:
+        """Every spelling that is understood, with the group it means."""
+        translated = {text.casefold(): name for name in self.names for text in in_every_language(gettext_lazy(name))}
+        return translated | {name.casefold(): name for name in self.names}
 
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> tuple[str, ...]:
         names = {name.strip() for name in value.split(";") if name.strip()}
         if unknown := sorted(name for name in names if name.casefold() not in self.known):
             raise ValueError(
                 _("There is no group %(unknown)s. Groups are: %(known)s.")
-                % {"unknown": ", ".join(f"“{name}”" for name in unknown), "known": "; ".join(self.known.values())}
+                % {"unknown": ", ".join(f"“{name}”" for name in unknown), "known": "; ".join(self.shown.values())}
             )
         return tuple(sorted(self.known[name.casefold()] for name in names))
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return "; ".join(value or ())
+        return "; ".join(self.shown[name] for name in value or ())
 
 
 class UserResource(SheetResource):
@@ -46,42 +62,45 @@ class UserResource(SheetResource):
     email = Column(
         "email",
         "email",
+        pgettext_lazy("column", "email"),
         explanation=gettext_lazy("By this a person is found; if nobody has it, a user is created."),
         example=EXAMPLE,
-        aliases=("e_mail", "mail", "e_mail_address", "e_mail_adresse"),
+        aliases=("mail", "e_mail_address", "e_mail_adresse"),
         is_required=True,
         ignores_case=True,
     )
     first_name = Column(
         "first_name",
         "first_name",
+        pgettext_lazy("column", "first_name"),
         explanation=gettext_lazy("First name."),
         example="Jo",
-        aliases=("vorname",),
         is_required=True,
     )
     last_name = Column(
         "last_name",
         "last_name",
+        pgettext_lazy("column", "last_name"),
         explanation=gettext_lazy("Last name."),
         example="Miller",
-        aliases=("nachname",),
         is_required=True,
     )
     is_warehouse_user = Column(
         "is_warehouse_user",
         "is_warehouse_user",
+        pgettext_lazy("column", "is_warehouse_user"),
         explanation=gettext_lazy("yes or no: works in warehouses, and cannot enter the Back Office. New: no."),
-        example="yes",
-        aliases=("warehouse_user", "lagerbenutzer"),
+        example=pgettext_lazy("cell", "yes"),
+        aliases=("warehouse_user",),
         widget=YesNo(),
     )
     language = Column(
         "language",
         "language",
+        pgettext_lazy("column", "language"),
         explanation=gettext_lazy("en or de: the language of the pages. New: en."),
         example="en",
-        aliases=("sprache", "interface_language"),
+        aliases=("interface_language",),
         widget=Word(
             {
                 User.Language.ENGLISH.value: ("en", "en_US", "en-US", "English", "Englisch"),
@@ -92,29 +111,37 @@ class UserResource(SheetResource):
     status = Column(
         "status",
         "status",
+        pgettext_lazy("column", "status"),
         explanation=gettext_lazy("active or deactivated. New: active."),
-        example="active",
+        example=pgettext_lazy("cell", "active"),
         widget=Word(
             {
-                User.Status.ACTIVE.value: ("active", "aktiv"),
-                User.Status.BLOCKED.value: ("deactivated", "blocked", "inactive", "deaktiviert", "gesperrt", "inaktiv"),
+                User.Status.ACTIVE.value: (pgettext_lazy("cell", "active"),),
+                User.Status.BLOCKED.value: (
+                    pgettext_lazy("cell", "deactivated"),
+                    "blocked",
+                    "inactive",
+                    "gesperrt",
+                    "inaktiv",
+                ),
             }
         ),
     )
     groups = Column(
         "group_names",
         "groups",
+        pgettext_lazy("column", "groups"),
         explanation=gettext_lazy("Roles in the Back Office, with a semicolon between them. New: none."),
         example="",
-        aliases=("group", "gruppen", "gruppe", "roles", "rollen"),
+        aliases=("group", "gruppe", "roles", "rollen"),
         widget=GroupNames(),
     )
     password = Column(
         "new_password",
         "password",
+        pgettext_lazy("column", "password"),
         explanation=gettext_lazy("12 characters or more; never exported. New: none, set it by “Forgot password?”."),
         example="",
-        aliases=("passwort",),
         is_secret=True,
     )
 
@@ -140,38 +167,31 @@ class UserResource(SheetResource):
         """The people to export, with what their rows need."""
         return rows.listed().prefetch_related("groups")
 
-    def dehydrate_groups(self, person: User) -> str:
-        return "; ".join(sorted(group.name for group in person.groups.all()))
-
     # --- In ---
     def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
         super().__init__(importer, is_applied=is_applied)
         self._people: dict[str, User] = {}
-        self._groups: dict[str, Group] = {}
+
+    def prepare(self, instance: User) -> None:
+        names = sorted(group.name for group in instance.groups.all()) if instance.pk else ()
+        instance.group_names = tuple(names)  # type: ignore[attr-defined]
+        instance.new_password = ""  # type: ignore[attr-defined]
 
     def prefetch(self, rows: list[dict[str, str]]) -> None:
-        emails = {row["email"].lower() for row in rows}
-        people = User.objects.with_rank().alias(email_lower=Lower("email")).filter(email_lower__in=emails)
-        if self.is_applied:
-            people = people.order_by("pk").locked()
+        """Two queries, however many rows."""
+        people = User.objects.with_rank().by_emails(row["email"] for row in rows)
         self._people = {person.email.lower(): person for person in people.prefetch_related("groups")}
-        if not self._groups:
-            self._read_groups()
 
-    def _read_groups(self) -> None:
-        """Once for all batches."""
-        self._groups = {group.name: group for group in Group.objects.order_by("name")}
-        self._grantable = set(grantable_by(self.importer).values_list("name", flat=True))
-        self.fields["groups"].widget.known = {name.casefold(): name for name in self._groups}
+    @cached_property
+    def _groups(self) -> dict[str, Group]:
+        return {group.name: group for group in Group.objects.all()}
+
+    @cached_property
+    def _grantable(self) -> set[str]:
+        return set(grantable_by(self.importer).values_list("name", flat=True))
 
     def existing(self, row: dict[str, str]) -> User | None:
         return self._people.get(row["email"].lower())
-
-    def after_init_instance(self, instance: User, new: bool, row: Any, **kwargs: Any) -> None:
-        names = [] if new else sorted(group.name for group in instance.groups.all())
-        instance.group_names = tuple(names)  # type: ignore[attr-defined]
-        instance.new_password = ""  # type: ignore[attr-defined]
-        super().after_init_instance(instance, new, row, **kwargs)
 
     def import_field(self, field: Any, instance: User, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
         """The e-mail of somebody who is there keeps its spelling."""

@@ -1,0 +1,110 @@
+"""A file that is bad all over: every fault can be seen, and nobody holds them all at once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from assignments.models import WarehouseUserAssignment
+from spreadsheets import jobs
+from spreadsheets.models import FaultPage, Import
+from spreadsheets.reports import FAULTS_PER_PAGE
+from tests.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, apply, content_of, faults, upload
+from users.models import User
+from warehouses.models import Warehouse
+
+ROWS = 260  # more than a batch
+BAD = "\n".join([PEOPLE_HEADINGS, *(f"no address {n},,B<d,maybe,xx,gone,," for n in range(ROWS))])
+
+
+@pytest.fixture
+def admin(olive: User, client: Client) -> Client:
+    User.objects.filter(pk=olive.pk).update(is_superuser=True)
+    client.force_login(olive, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def shown(client: Client, job: Import, page: int | str) -> list[int]:
+    """The rows whose faults a page of the preview shows."""
+    text = client.get(f"{USERS}import/{job.pk}/?page={page}").content.decode()
+    return [int(row) for row in re.findall(r'<th scope="row">(\d+)</th>', text.split('id="faults"')[1])]
+
+
+def test_every_fault_can_be_seen_page_by_page_and_in_one_file(admin: Client) -> None:
+    job = upload(admin, USERS, BAD)
+    expected = [row for row in range(2, ROWS + 2) for _fault in range(6)]
+    assert (job.report["faulty_rows"], job.report["fault_count"]) == (ROWS, ROWS * 6)
+    assert [row for row, _column, _reason in faults(job)] == expected
+    assert [row for page in (1, 2, 3, 4) for row in shown(admin, job, page)] == expected
+    lines = list(csv.reader(io.StringIO(content_of(admin.get(f"{USERS}import/{job.pk}/faults/")).decode("utf-8-sig"))))
+    assert lines[0] == ["Row", "Column", "Reason", "What stands there"]
+    assert [int(line[0]) for line in lines[1:]] == expected
+    assert lines[1] == ["2", "email", "Enter a valid email address.", "no address 0"]
+
+
+def test_faults_are_kept_by_the_page_and_never_all_in_one_place(admin: Client) -> None:
+    job = upload(admin, USERS, BAD)
+    pages = FaultPage.objects.filter(job=job)
+    assert [len(page.faults) for page in pages] == [FAULTS_PER_PAGE] * 3 + [60]
+    assert "faults" not in job.report
+
+
+def test_pages_of_faults_lead_to_each_other(admin: Client) -> None:
+    job = upload(admin, USERS, BAD)
+    text = admin.get(f"{USERS}import/{job.pk}/?page=2").content.decode()
+    assert "Page 2 of 4" in text
+    assert 'rel="prev" href="?page=1#faults-heading"' in text
+    assert 'rel="next" href="?page=3#faults-heading"' in text
+
+
+@pytest.mark.parametrize(("asked", "first_row"), [("99", 252), ("x", 2), ("0", 252)])
+def test_a_page_of_faults_that_is_not_there_shows_one_that_is(admin: Client, asked: str, first_row: int) -> None:
+    assert shown(admin, upload(admin, USERS, BAD), asked)[0] == first_row
+
+
+def test_checking_again_forgets_the_faults_of_before(admin: Client) -> None:
+    job = upload(admin, USERS, BAD)
+    admin.post(f"{USERS}import/{job.pk}/again/")
+    job.refresh_from_db()
+    jobs.run(job)
+    assert len(faults(job)) == ROWS * 6
+
+
+def test_faults_go_with_their_import(admin: Client) -> None:
+    upload(admin, USERS, BAD)
+    Import.objects.update(created_at="2026-01-01T00:00:00Z")
+    upload(admin, USERS, "email,first_name,last_name\nann.ames@example.test,Ann,Ames")
+    assert not FaultPage.objects.exists()
+
+
+def test_progress_is_told_without_reading_the_file_or_the_report(admin: Client) -> None:
+    job = upload(admin, USERS, BAD)
+    with CaptureQueriesContext(connection) as queries:
+        answer = admin.get(f"{USERS}import/{job.pk}/progress/")
+    assert answer.json()["running"] is False
+    read = [query["sql"] for query in queries if "spreadsheets_import" in query["sql"]]
+    assert not [sql for sql in read if '"content"' in sql or '"report"' in sql]
+
+
+# --- Locks ------------------------------------------------------------------------------------------------------
+def test_everybody_in_a_file_is_locked_at_once_and_in_one_order(
+    admin: Client, make_user: Any, north: Warehouse
+) -> None:
+    """Batch by batch, an import and somebody who assigns many people could wait for each other."""
+    people = [make_user(f"picker.{n}@example.test", is_warehouse_user=True) for n in range(ROWS)]
+    lines = [f"{person.email},North Dock,yes" for person in reversed(people)]
+    job = upload(admin, ASSIGNMENTS, "\n".join(["email,warehouse,active", *lines]))
+    with CaptureQueriesContext(connection) as queries:
+        assert apply(admin, ASSIGNMENTS, job).state == Import.State.APPLIED
+    locks = [query["sql"] for query in queries if "FOR NO KEY UPDATE" in query["sql"]]
+    assert len(locks) == 2  # all the people; and once more, by the door that writes
+    assert all(people[n].email in locks[0] for n in (0, ROWS - 1))
+    assert all('ORDER BY "users_user"."id" ASC' in lock for lock in locks)
+    assert WarehouseUserAssignment.objects.filter(warehouse=north, is_active=True).count() == ROWS
