@@ -10,6 +10,7 @@ import pytest
 from django.test import Client as Browser
 
 from assignments.models import WarehouseUserAssignment
+from assignments.oauth import GrantToken
 from tests.back_office import signed_in
 from tests.client import FORM, Api, sign_in
 from users.clients import Client
@@ -46,6 +47,11 @@ class Issued:
 
 def post(path: str, **parameters: str) -> Any:
     return Browser().post(path, urlencode(parameters), content_type=FORM)
+
+
+def holds(warehouse_token: str) -> bool:
+    """Whether introspection would say so."""
+    return GrantToken.of_access_token(warehouse_token) is not None
 
 
 def service(client_id: str) -> dict[str, str]:

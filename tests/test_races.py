@@ -14,8 +14,8 @@ import pytest
 from django.db import connection
 
 from assignments.models import WarehouseUserAssignment
-from assignments.tokens import holds
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, JSON_API, PASSWORD, Api, error, refusal, sign_in
+from tests.issued import holds
 from users.models import User
 from warehouses.models import Warehouse
 

@@ -17,8 +17,8 @@ from django.utils import timezone
 from jwt import PyJWKSet
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from assignments.oauth import GrantToken
 from tests.client import ASSIGNMENTS, FORBIDDEN, JSON_API, Api, refusal, sign_in
+from tests.issued import holds
 from tests.test_sign_in import BAD_REFRESH_TOKEN, refresh
 from users.models import Session, User
 from users.tokens import key_ring
@@ -38,11 +38,6 @@ def standing(pat_north: WarehouseUserAssignment) -> WarehouseUserAssignment:
 def issued(as_pat: Api, standing: WarehouseUserAssignment) -> dict[str, Any]:
     """What Pat was given for it."""
     return as_pat.call("POST", "/warehouse-tokens").json()[0]
-
-
-def holds(text: str) -> bool:
-    """Whether introspection would say so; the answer itself is tested in `test_introspection`."""
-    return GrantToken.of_access_token(text) is not None
 
 
 def security_lines(caplog: pytest.LogCaptureFixture) -> list[Any]:
