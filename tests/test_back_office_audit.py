@@ -111,7 +111,7 @@ def test_events_have_german_names(as_auditor: Client, happened: Any) -> None:
 
 
 def test_no_page_counts_further_than_anybody_would_page(as_auditor: Client, happened: Any) -> None:
-    happened()
+    happened(username="root@example.test")
     for asked in ({}, {"event": "failed_login"}, {"q": "root@"}, {"level": "warning"}):
         with CaptureQueriesContext(connection) as queries:
             found(as_auditor, **asked)

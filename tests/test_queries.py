@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from assignments.models import WarehouseUserAssignment
-from tests.client import ASSIGNMENTS, Api
+from tests.client import ASSIGNMENTS, FORM, PASSWORD, Api
 from users.models import Session, User
 from warehouses.models import Warehouse
 
@@ -132,12 +134,25 @@ def test_a_new_active_assignment_costs_seven(as_olive: Api, pat: User, north: Wa
     ]
 
 
-def test_a_warehouse_token_costs_three(as_pat: Api, pat_north: WarehouseUserAssignment, statements: Any) -> None:
+def test_a_sign_in_costs_six(pat: User, statements: Any) -> None:
+    body = urlencode({"grant_type": "password", "username": pat.email, "password": PASSWORD})
+    assert statements(lambda: Client().post("/token", body, content_type=FORM)) == [
+        "SELECT accessfailurelog",  # is the account closed to this address?
+        "SELECT user",
+        "SELECT user FOR UPDATE",  # still the same password, now that nobody can change it?
+        "INSERT session",
+        "UPDATE user",  # the last sign-in
+        "INSERT auditevent",
+    ]
+
+
+def test_a_warehouse_token_costs_four(as_pat: Api, pat_north: WarehouseUserAssignment, statements: Any) -> None:
     pat_north.activate()
     assert statements(lambda: as_pat.post("/warehouse-tokens")) == [
         SIGNED_IN,
         "SELECT warehouseuserassignment",
         "INSERT warehousegrant",
+        "INSERT auditevent",
     ]
 
 
