@@ -80,6 +80,7 @@ class SheetAdminMixin:
     # --- Import ---
     @action(description=gettext_lazy("Import"), url_path="import", permissions=["import"], icon="upload")
     def import_sheet(self: Any, request: HttpRequest) -> HttpResponseBase:
+        Import.objects.past_keeping().delete()
         too_large = getattr(request, "has_too_large_file", False)
         sent = (request.POST, request.FILES) if request.method == "POST" else ()
         form = UploadForm(*sent, has_too_large_file=too_large)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from spreadsheets.reports import Fault
 
-#: The report stays readable this long; the file itself goes as soon as it is applied.
+#: File and report stay this long after they were last worked on; an applied file goes at once. Nothing runs so long.
 _KEPT = timedelta(days=1)
 #: A thread that has not begun after this time never will.
 _SLOWEST_START = timedelta(seconds=15)
@@ -31,12 +31,12 @@ class ImportQuerySet(models.QuerySet["Import"]):
         """
         return self.filter(person=person, kind=kind).defer("content", "report")
 
-    def stale(self) -> ImportQuerySet:
-        return self.filter(created_at__lt=timezone.now() - _KEPT).exclude(state__in=Import.RUNNING)
+    def past_keeping(self) -> ImportQuerySet:
+        """Those that nobody has come back to. Removed by whoever opens the page next, and by `manage.py purge`."""
+        return self.filter(started_at__lt=timezone.now() - _KEPT)
 
     def begin(self, **fields: Any) -> Import:
-        """A new import, about to be checked. Removes those of former days."""
-        self.stale().delete()
+        """A new import, about to be checked."""
         content = _safe().encrypt(fields.pop("content"))
         return self.create(content=content, state=Import.State.CHECKING, **fields)
 
@@ -72,8 +72,10 @@ class Import(models.Model):
     objects = ImportQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
         default_permissions = ()
-        indexes = [models.Index(fields=["created_at"], name="import_by_created_at")]
+        indexes = [models.Index(fields=["started_at"], name="import_by_started_at")]
 
     def __str__(self) -> str:
         return self.file_name

@@ -77,13 +77,6 @@ def test_checking_again_forgets_the_faults_of_before(admin: Client) -> None:
     assert len(faults(job)) == ROWS * 6
 
 
-def test_faults_go_with_their_import(admin: Client) -> None:
-    upload(admin, USERS, BAD)
-    Import.objects.update(created_at="2026-01-01T00:00:00Z")
-    upload(admin, USERS, "email,first_name,last_name\nann.ames@example.test,Ann,Ames")
-    assert not FaultPage.objects.exists()
-
-
 def test_progress_is_told_without_reading_the_file_or_the_report(admin: Client) -> None:
     job = upload(admin, USERS, BAD)
     with CaptureQueriesContext(connection) as queries:
