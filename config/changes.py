@@ -250,7 +250,7 @@ class _Reader:
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or value == ""
+    return value is None or value in ("", [])
 
 
 def _words(column: Any, value: Any, names: _Names) -> str:
@@ -261,6 +261,8 @@ def _words(column: Any, value: Any, names: _Names) -> str:
         return names[column.related_model, value]
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     if column.get_internal_type() == "DateTimeField":
         return formats.date_format(timezone.localtime(column.to_python(value)), "SHORT_DATETIME_FORMAT")
     return str(dict(column.flatchoices).get(value, value))

@@ -79,6 +79,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _entry(_("Users"), "group", "admin:users_user_changelist", "users.view_user"),
                     _entry(_("Sessions"), "devices", "admin:users_session_changelist", "users.view_session"),
+                    _entry(_("Clients"), "apps", "admin:users_client_changelist", "users.view_client"),
                     _entry(_("Roles"), "shield_person", "admin:auth_group_changelist", "auth.view_group"),
                 ],
             },

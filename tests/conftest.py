@@ -117,6 +117,22 @@ def anonymous(db: None) -> Api:
     return Api()
 
 
+def make_client(**fields: Any) -> Client:
+    """A registered client: an app in a browser, unless told otherwise."""
+    scanner = {
+        "client_id": "pat-scanner",
+        "name": "Pat's scanner",
+        "redirect_uris": ["https://scan.example.test/cb"],
+        "allowed_origins": ["https://scan.example.test"],
+    }
+    return Client.objects.create(**scanner | fields)
+
+
+@pytest.fixture
+def scanner(db: None) -> Client:
+    return make_client()
+
+
 def snapshot() -> list[Any]:
     """Everything that a refused request must leave as it was."""
     return [

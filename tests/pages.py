@@ -5,12 +5,20 @@ from collections.abc import Callable
 from django.urls import reverse
 
 from users.audit import AuditEvent
-from users.models import User
+from users.models import Client, User
 
 
 def _some_event(pat: User) -> AuditEvent:
     pat.unlock_sign_in()
     return AuditEvent.objects.latest("id")
+
+
+def _printer() -> Client:
+    """A confidential client, made when it is first asked for."""
+    return Client.objects.get_or_create(
+        client_id="pat-printer",
+        defaults={"name": "Pat's printer", "is_confidential": True, "redirect_uris": ["https://print.example.test/cb"]},
+    )[0]
 
 
 #: The pages, each found by what a test has at hand: `pat` a warehouse user who stands in `north`.
@@ -27,6 +35,12 @@ PAGES: dict[str, Callable[..., str]] = {
     "session": lambda session, **_: reverse("admin:users_session_change", args=[session.pk]),
     "security events": lambda **_: reverse("admin:users_auditevent_changelist"),
     "security event": lambda pat, **_: reverse("admin:users_auditevent_change", args=[_some_event(pat).pk]),
+    "clients": lambda **_: reverse("admin:users_client_changelist"),
+    "new client": lambda **_: reverse("admin:users_client_add"),
+    "client": lambda **_: reverse("admin:users_client_change", args=[_printer().pk]),
+    "new secret of a client": lambda **_: reverse("admin:users_client_secret", args=[_printer().pk]),
+    "remove client": lambda **_: reverse("admin:users_client_delete", args=[_printer().pk]),
+    "history of a client": lambda **_: reverse("admin:users_client_history", args=[_printer().pk]),
     "assign warehouses": lambda pat, **_: reverse("admin:assignments_assign_warehouses", args=[pat.uuid]),
     "assign people": lambda north, **_: reverse("admin:assignments_assign_people", args=[north.uuid]),
     "assignments": lambda **_: reverse("admin:assignments_warehouseuserassignment_changelist"),

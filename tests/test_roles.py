@@ -14,7 +14,7 @@ from django.urls import URLResolver, get_resolver
 
 from assignments.models import WarehouseUserAssignment
 from tests.client import sign_in
-from tests.conftest import snapshot
+from tests.conftest import make_client, snapshot
 from tests.test_permissions import undone
 from users import roles
 from users.audit import AuditEvent
@@ -62,6 +62,13 @@ TABLE: dict[str, tuple[str, str]] = {
     "users/auditevent/<path:object_id>/delete/": (NOBODY, NOBODY),
     "users/auditevent/<path:object_id>/change/": ("AR", NOBODY),
     "users/auditevent/<path:object_id>/": (ALL, ALL),
+    "users/client/<int:pk>/secret/": ("A", "A"),
+    "users/client/": ("AR", "AR"),
+    "users/client/add/": ("A", "A"),
+    "users/client/<path:object_id>/history/": ("AR", "AR"),
+    "users/client/<path:object_id>/delete/": ("A", "A"),
+    "users/client/<path:object_id>/change/": ("AR", "A"),
+    "users/client/<path:object_id>/": (ALL, ALL),
     "users/session/end/": (ALL, "AS"),
     "users/session/<uuid:pk>/end/": (ALL, "AS"),
     "users/session/": ("ASR", "ASR"),
@@ -146,6 +153,7 @@ def rows(pat: User, north: Warehouse, river: Warehouse, pat_north: WarehouseUser
         "users/user": pat,
         "users/session": Session.objects.get(),
         "users/auditevent": AuditEvent.objects.get(),
+        "users/client": make_client(client_id="label-printer", is_confidential=True),
         "warehouses/warehouse": north,
         "elsewhere": river,
         "assignments/warehouseuserassignment": pat_north,

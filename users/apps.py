@@ -8,6 +8,7 @@ class UsersConfig(AppConfig):
     verbose_name = _("Users")
 
     def ready(self) -> None:
+        from users import checks  # noqa: F401 (registers them)
         from users.allowed_origins import is_allowed
 
         check_request_enabled.connect(is_allowed)

@@ -12,12 +12,17 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from config.history import tracked
+from config.logs import audit
+from users.codes import AuthorizationCode
+from users.models import Session
 
 #: Hosts that mean the user's own device, where plain http goes over no network (RFC 8252 section 7.3).
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -26,10 +31,14 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # --- What may be registered -------------------------------------------------------------------------------------
 def check_redirect_uri(text: str) -> None:
     """Raises ValidationError unless `text` is an absolute address that nobody else can listen at."""
-    address = _parsed(text)
-    if address is None or not address.netloc or address.fragment or "#" in text or "*" in text:
+    if "#" in text or "*" in text:
         raise ValidationError(
-            _("“%(value)s” must be a complete address, such as https://app.example.com/oauth/cb."),
+            _("“%(value)s” must not contain # or *: every address is written out in full."), params={"value": text}
+        )
+    address = _parsed(text)
+    if address is None:
+        raise ValidationError(
+            _("“%(value)s” is not a complete address, such as https://app.example.com/oauth/cb."),
             params={"value": text},
         )
     _refuse_plain_http(text, address)
@@ -38,12 +47,22 @@ def check_redirect_uri(text: str) -> None:
 def check_origin(text: str) -> None:
     """Raises ValidationError unless `text` is an origin as browsers send it (RFC 6454 section 6.2)."""
     address = _parsed(text)
-    if address is None or text != f"{address.scheme}://{address.netloc}" or text != text.lower() or "*" in text:
+    if address is None or "*" in text or text != _origin_of(address):
         raise ValidationError(
-            _("“%(value)s” must be an origin in small letters and without a path, such as https://app.example.com."),
+            _(
+                "“%(value)s” must be the beginning of an address in small letters, with nothing after the name of the "
+                "site, such as https://app.example.com."
+            ),
             params={"value": text},
         )
     _refuse_plain_http(text, address)
+
+
+def _origin_of(address: Any) -> str:
+    """The port is left out where it is the scheme's own."""
+    host = f"[{address.hostname}]" if ":" in address.hostname else address.hostname
+    usual = {"https": 443, "http": 80}.get(address.scheme)
+    return f"{address.scheme}://{host}" + ("" if address.port in (None, usual) else f":{address.port}")
 
 
 def _parsed(text: str) -> Any:
@@ -60,7 +79,8 @@ def _parsed(text: str) -> Any:
 def _refuse_plain_http(text: str, address: Any) -> None:
     if address.scheme != "https" and not (address.scheme == "http" and address.hostname in _LOOPBACK):
         raise ValidationError(
-            _("“%(value)s” must begin with https://; http:// is for localhost only."), params={"value": text}
+            _("“%(value)s” must begin with https://. Only localhost may be reached by http://."),
+            params={"value": text},
         )
 
 
@@ -85,6 +105,14 @@ class ClientQuerySet(models.QuerySet["Client"]):
             redirect_uris=settings.DEFAULT_CLIENT_REDIRECT_URIS,
             allowed_origins=settings.DEFAULT_CLIENT_ORIGINS,
         )
+
+    def hold(self, client_id: str) -> bool:
+        """Whether there is this client; if so, nobody removes it before the transaction ends. The default one stays."""
+        if client_id == settings.DEFAULT_CLIENT_ID:
+            return True
+        table = self.model._meta.db_table
+        held = self.raw(f'SELECT id FROM "{table}" WHERE client_id = %s FOR KEY SHARE', [client_id])  # noqa: S608
+        return any(held)
 
     def origins(self) -> set[str]:
         """Every origin whose pages may read our answers (CORS). One query."""
@@ -113,6 +141,8 @@ class Client(ClientMixin, models.Model):
     is_confidential = models.BooleanField(_("This client can keep a secret"), default=False)
     #: SHA-256: the secret has 256 random bits, so that a slow hash would add nothing.
     secret_digest = models.CharField(max_length=64, blank=True, editable=False)
+    #: What the history tells of the secret.
+    secret_made_at = models.DateTimeField(_("Secret made"), null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
 
@@ -135,17 +165,38 @@ class Client(ClientMixin, models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.client_id
+        return self.name
 
     def clean(self) -> None:
-        if self.client_id == settings.DEFAULT_CLIENT_ID:
+        if self._state.adding and self.client_id == settings.DEFAULT_CLIENT_ID:
             raise ValidationError({"client_id": _("This client comes from the settings of the site.")})
 
     def make_secret(self) -> str:
         """A new secret, which replaces the one before. It is returned once and kept as a digest only."""
         secret = secrets.token_urlsafe(32)
-        self.secret_digest = _digest(secret)
+        self.keep_secret(secret)
+        audit.info("Client Secret Made", tag="client_secret_made", client_id=self.client_id)
         return secret
+
+    def keep_secret(self, secret: str) -> None:
+        self.secret_digest = _digest(secret)
+        self.secret_made_at = timezone.now()
+
+    def sessions(self) -> Any:
+        """Those that people began through this client."""
+        return Session.objects.filter(client_id=self.client_id)
+
+    def remove(self) -> int:
+        """Deletes it, with the codes it was given, and ends its sessions. Returns how many of them that were.
+
+        The codes come first: whoever redeems one locks it before the client (`hold`).
+        """
+        with transaction.atomic():
+            AuthorizationCode.objects.filter(client_id=self.client_id, redeemed_at=None).delete()
+            self.delete()
+            ended = self.sessions().end_all(gettext_noop("client removed"))
+            audit.info("Client Removed", tag="client_removed", client_id=self.client_id)
+        return int(ended)
 
     # --- As Authlib asks ----------------------------------------------------------------------------------------
     def get_client_id(self) -> str:

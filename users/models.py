@@ -253,11 +253,13 @@ class SessionQuerySet(FindingSessions):
         """A new session for a person who has just proved who they are, with its first refresh token.
 
         None when, since the proof was looked at, the person was blocked or signed out everywhere, as a new password
-        does: what ends their sessions must not miss this one.
+        does, or the client was removed: what ends their sessions must not miss this one.
         """
         with transaction.atomic():
             person = User.objects.locked().get(pk=user.pk)
             if person.get_session_auth_hash() != user.get_session_auth_hash() or not person.is_active:
+                return None
+            if not Client.objects.hold(client_id):
                 return None
             session = Session(
                 user=person,

@@ -23,6 +23,7 @@ AUDITOR = gettext_noop("Auditor")
 
 _USER = "users.user"
 _SESSION = "users.session"
+_CLIENT = "users.client"
 _WAREHOUSE = "warehouses.warehouse"
 _ASSIGNMENT = "assignments.warehouseuserassignment"
 _GROUP = "auth.group"
@@ -36,7 +37,7 @@ _END = ("view", "change")
 #: Role → model → actions.
 ROLES: dict[str, dict[str, tuple[str, ...]]] = {
     ADMINISTRATOR: {
-        **dict.fromkeys((_USER, _WAREHOUSE, _ASSIGNMENT, _GROUP), _EVERYTHING),
+        **dict.fromkeys((_USER, _CLIENT, _WAREHOUSE, _ASSIGNMENT, _GROUP), _EVERYTHING),
         _SESSION: _END,
         _AUDIT_EVENT: _READ,
     },
@@ -49,7 +50,7 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         **dict.fromkeys((_WAREHOUSE, _ASSIGNMENT), _EVERYTHING),
         _USER: _READ,
     },
-    AUDITOR: dict.fromkeys((_USER, _SESSION, _WAREHOUSE, _ASSIGNMENT, _GROUP, _AUDIT_EVENT), _READ),
+    AUDITOR: dict.fromkeys((_USER, _SESSION, _CLIENT, _WAREHOUSE, _ASSIGNMENT, _GROUP, _AUDIT_EVENT), _READ),
 }
 
 

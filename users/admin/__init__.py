@@ -1,7 +1,8 @@
-"""People, their sessions and security events in the Back Office."""
+"""People, their sessions, the programs they sign in with, and security events in the Back Office."""
 
 from users.admin.audit import AuditEventAdmin
+from users.admin.client import ClientAdmin
 from users.admin.session import SessionAdmin
 from users.admin.user import UserAdmin
 
-__all__ = ["AuditEventAdmin", "SessionAdmin", "UserAdmin"]
+__all__ = ["AuditEventAdmin", "ClientAdmin", "SessionAdmin", "UserAdmin"]

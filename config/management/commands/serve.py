@@ -10,6 +10,7 @@ import threading
 from typing import Any
 
 from django.conf import settings
+from django.core import checks
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
@@ -38,6 +39,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         _refuse_impossible_numbers()
+        _refuse_unusable_settings()
         address = _free_address()
         _refuse_silent_database()
         _wait_for_turn()
@@ -54,6 +56,12 @@ def _refuse_impossible_numbers() -> None:
     for name, most in (("PORT", 65_535), ("WORKERS", 1_000)):
         if not 1 <= getattr(settings, name) <= most:
             raise CommandError(f"{name} must be between 1 and {most}, not {getattr(settings, name)}.")
+
+
+def _refuse_unusable_settings() -> None:
+    """What the apps' own checks find in the settings (`users.checks`)."""
+    if faults := [str(fault.msg) for fault in checks.run_checks(tags=["settings"])]:
+        raise CommandError("\n".join(faults))
 
 
 def _free_address() -> str:

@@ -1,0 +1,198 @@
+"""Clients in the Back Office: the programs that may ask for tokens. A secret is shown once, when it is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html_join
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from config.history_admin import HistoryAdminMixin
+from users.client_form import ClientForm
+from users.clients import Client
+from users.forms import ReasonForm
+
+_FIXED = ("identifier", "kind")
+_EDITED = ("name", "redirect_uris", "allowed_origins")
+
+
+@admin.register(Client)
+class ClientAdmin(HistoryAdminMixin, ModelAdmin):
+    """Register, edit, remove, and make new secrets. The default client is told of above the list: it has no row."""
+
+    form = ClientForm
+    list_display = ("client_id", "name", "kind_", "addresses", "created")
+    list_display_links = ("client_id", "name")
+    list_before_template = "admin/users/client/default.html"
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("client_id", "name")
+    search_help_text = _("Search by name or client ID")
+    actions = None
+
+    class Media:
+        css = {"all": ("users/people.css", "users/clients.css")}
+
+    # --- The list ----------------------------------------------------------------------------------------------
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        told = {"title": _("Clients"), "default_client": Client.objects.default()}
+        return super().changelist_view(request, told | (extra_context or {}))
+
+    @display(description=_("Kind"), ordering="is_confidential", label={True: "success", False: "info"})
+    def kind_(self, obj: Client) -> tuple[bool, Any]:
+        return obj.is_confidential, _("Confidential") if obj.is_confidential else _("Public")
+
+    @display(description=_("Redirect addresses"))
+    def addresses(self, obj: Client) -> int:
+        return len(obj.redirect_uris)
+
+    @display(description=_("Created"), ordering="created_at")
+    def created(self, obj: Client) -> str:
+        return date_format(localtime(obj.created_at), "DATETIME_FORMAT")
+
+    # --- The page of one client --------------------------------------------------------------------------------
+    def get_fieldsets(self, request: HttpRequest, obj: Client | None = None) -> Any:
+        if obj is None:
+            return ((None, {"fields": ("client_id", "name", "is_confidential", *_EDITED[1:], "change_reason")}),)
+        times = ("created", "secret_made_at") if obj.is_confidential else ("created",)
+        if not self.has_change_permission(request, obj):
+            return ((None, {"fields": (*_FIXED, "name", "redirect_lines", "origin_lines", *times)}),)
+        return ((None, {"fields": (*_FIXED, *_EDITED, *times, "change_reason")}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
+        return () if obj is None else (*_FIXED, "redirect_lines", "origin_lines", "created", "secret_made_at")
+
+    @display(description=_("Client ID"))
+    def identifier(self, obj: Client) -> str:
+        return obj.client_id
+
+    @display(description=_("Kind"))
+    def kind(self, obj: Client) -> Any:
+        if obj.is_confidential:
+            return _("Confidential: it keeps a secret, and must show it")
+        return _("Public: it has no secret")
+
+    @display(description=_("Redirect addresses"))
+    def redirect_lines(self, obj: Client) -> Any:
+        return _lines(obj.redirect_uris)
+
+    @display(description=_("Allowed origins"))
+    def origin_lines(self, obj: Client) -> Any:
+        return _lines(obj.allowed_origins)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """One button, `Save`, which leads to the list."""
+        context |= {"show_save_and_continue": False, "show_save_and_add_another": False, "subtitle": None}
+        if client := kwargs.get("obj"):
+            edits = self.has_change_permission(request, client)
+            context["title"] = (_now("Edit client: %(name)s") if edits else _now("Client: %(name)s")) % vars(client)
+        else:
+            context["title"] = _now("New client")
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @transaction.atomic
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        if object_id is not None and request.method == "POST":
+            self._held(request, object_id)
+        return super().changeform_view(request, object_id, *args, **kwargs)
+
+    def _held(self, request: HttpRequest, object_id: str) -> Client | None:
+        """The client, locked until the transaction ends: whoever comes second sees what the first has done."""
+        found = self.get_object(request, object_id)
+        return found and Client.objects.select_for_update(no_key=True).filter(pk=found.pk).first()
+
+    def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
+        if not change and obj.is_confidential:
+            obj.shown_once = obj.make_secret()  # type: ignore[attr-defined]
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: Client, post_url_continue: str | None = None) -> HttpResponse:
+        if obj.is_confidential:
+            return self._secret_page(request, obj, obj.shown_once)  # type: ignore[attr-defined]
+        self.message_user(request, _now("Client “%(name)s” was created.") % vars(obj), messages.SUCCESS)
+        return self.response_post_save_add(request, obj)
+
+    def response_change(self, request: HttpRequest, obj: Client) -> HttpResponse:
+        self.message_user(request, _now("Client “%(name)s” was saved.") % vars(obj), messages.SUCCESS)
+        return self.response_post_save_change(request, obj)
+
+    # --- Its secret --------------------------------------------------------------------------------------------
+    def get_urls(self) -> list[URLPattern]:
+        secret = self.admin_site.admin_view(self.secret_view)
+        return [path("<int:pk>/secret/", secret, name="users_client_secret"), *super().get_urls()]
+
+    @transaction.atomic
+    def secret_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Asks; then makes a new secret and shows it."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        client = self._held(request, str(pk))
+        if client is None or not client.is_confidential:
+            raise Http404
+        if request.method != "POST":
+            return self._ask(request, client, "new_secret", _now("Make a new secret: %(name)s"))
+        secret = client.make_secret()
+        client.save()
+        return self._secret_page(request, client, secret)
+
+    def _secret_page(self, request: HttpRequest, client: Client, secret: str) -> HttpResponse:
+        """The one answer that holds it: in no address, no message and no session. `admin_view` forbids keeping it."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _now("The secret of %(name)s") % vars(client),
+            "opts": self.opts,
+            "media": self.media,
+            "client": client,
+            "secret": secret,
+        }
+        return TemplateResponse(request, "admin/users/client/secret.html", context)
+
+    # --- Removing ----------------------------------------------------------------------------------------------
+    @transaction.atomic
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Asks, saying what will end; then removes the client, and its sessions with it."""
+        if not self.has_delete_permission(request):
+            raise PermissionDenied
+        client = self._held(request, object_id)
+        if client is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if request.method != "POST":
+            live = client.sessions().live()
+            told = {"sessions": live.count(), "tokens": live.holding_tokens()}
+            return self._ask(request, client, "remove", _now("Remove client: %(name)s"), **told)
+        ended = client.remove()
+        told = ngettext(
+            "Client “%(name)s” was removed, and %(count)d open session ended.",
+            "Client “%(name)s” was removed, and %(count)d open sessions ended.",
+            ended,
+        )
+        self.message_user(request, told % {"name": client.name, "count": ended}, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:users_client_changelist"))
+
+    def _ask(self, request: HttpRequest, client: Client, question: str, title: str, **told: Any) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title % vars(client),
+            "opts": self.opts,
+            "media": self.media,
+            "client": client,
+            "form": ReasonForm(),
+            **told,
+        }
+        return TemplateResponse(request, f"admin/users/client/{question}.html", context)
+
+
+def _lines(values: list[str]) -> Any:
+    return format_html_join("", '<span class="client-line">{}</span>', ((value,) for value in values)) or _("none")
