@@ -15,6 +15,7 @@ from django.db import connection
 from tqdm import tqdm
 
 from assignments.models import WarehouseUserAssignment
+from users.clients import Client
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -22,6 +23,8 @@ from warehouses.models import Warehouse
 PASSWORD = "correct-Horse-7!"  # noqa: S105 (no secret)
 OFFICE = "olive.office@example.test"
 PICKER = "pat.picker@example.test"
+#: A service that may ask whether tokens hold; its secret is the password above.
+SERVICE = "picking"
 
 _BATCH_ROWS = 100_000
 
@@ -38,7 +41,7 @@ def logins() -> dict[str, User]:
 
 
 def load_named() -> None:
-    """Olive of the Back Office, two warehouse users, three warehouses (one inactive), three assignments."""
+    """Olive of the Back Office, two warehouse users, three warehouses (one inactive), three assignments, a service."""
     warehouses = {
         name: Warehouse.objects.get_or_create(name=name, defaults={"is_active": is_active})[0]
         for name, is_active in (("North Dock", True), ("River Annex", True), ("Old Mill", False))
@@ -49,12 +52,20 @@ def load_named() -> None:
     doors = WarehouseUserAssignment.objects
     doors.set_warehouses(pat, add=[warehouses["North Dock"], warehouses["River Annex"]], remove=[])
     doors.set_warehouses(sam, add=[warehouses["North Dock"]], remove=[])
+    _service(SERVICE)
 
 
 def _person(email: str, first_name: str, last_name: str, **fields: Any) -> User:
     user = User.objects.by_email(email).first()
     names = {"first_name": first_name, "last_name": last_name}
     return user or User.objects.create_user(email, PASSWORD, **names, **fields)
+
+
+def _service(client_id: str) -> None:
+    client = Client(client_id=client_id, name="Picking", is_confidential=True)
+    client.keep_secret(PASSWORD)
+    if not Client.objects.filter(client_id=client_id).exists():
+        client.save()
 
 
 def load_many(users: int, warehouses: int, assignments: int) -> None:

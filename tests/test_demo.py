@@ -8,10 +8,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import Count, Q
 
+from assignments import demo
 from assignments.models import WarehouseUserAssignment
 from config import database
 from tests.client import sign_in
 from tests.conftest import snapshot
+from users.clients import Client
 from users.models import User
 from users.tokens import AccessToken
 from warehouses.models import Warehouse
@@ -145,3 +147,14 @@ def test_a_real_database_gets_it_with_force(monkeypatch: pytest.MonkeyPatch) -> 
     load("--force")
 
     assert counts() == (3, 3, 3)
+
+
+def test_the_demo_service_may_ask_about_tokens() -> None:
+    load()
+    load()
+    client = Client.objects.get()
+    assert (client.client_id, client.is_confidential, client.check_client_secret(demo.PASSWORD)) == (
+        "picking",
+        True,
+        True,
+    )
