@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -93,9 +94,19 @@ class S256Challenge(CodeChallenge):
 
     def validate_code_challenge(self, grant: CodeGrant, redirect_uri: str) -> None:
         sent = grant.request.form
-        if "code_challenge" not in sent or "code_challenge_method" not in sent:  # absent would mean `plain`
-            raise InvalidRequestError
+        if "code_challenge_method" not in sent or not _is_sound(sent.get("code_challenge")):
+            raise InvalidRequestError  # without a method, `plain` would be meant
         super().validate_code_challenge(grant, redirect_uri)
+
+    def validate_code_verifier(self, grant: CodeGrant, result: Any) -> None:
+        if not _is_sound(grant.request.form.get("code_verifier")):
+            raise InvalidRequestError
+        super().validate_code_verifier(grant, result)
+
+
+def _is_sound(text: str | None) -> bool:
+    """Whether this can be a challenge or verifier (RFC 7636 section 4). Authlib lets a line feed at the end pass."""
+    return re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", text or "") is not None
 
 
 class CodeGrant(AuthorizationCodeGrant):
