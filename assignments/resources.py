@@ -100,7 +100,8 @@ class AssignmentResource(SheetResource):
     @classmethod
     def exported(cls, rows: Any) -> Any:
         """The assignments to export, with what their rows need."""
-        return rows.of_listed_people().select_related("user", "warehouse")
+        fields = ("is_active", "user__email", "warehouse__name")
+        return rows.of_listed_people().select_related("user", "warehouse").only(*fields)
 
     # --- In ---
     def prefetch(self, rows: list[dict[str, str]]) -> None:

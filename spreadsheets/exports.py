@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -65,19 +67,20 @@ def _safe(head: Sequence[str], lines: Iterator[Sequence[Any]]) -> Iterator[list[
     yield from ([writable(str(cell)) for cell in line] for line in lines)
 
 
-class _Echo:
-    """A file that gives back what is written: so the csv module can feed a stream."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def _csv(rows: Iterator[list[str]], remarks: Sequence[Sequence[str]]) -> StreamingHttpResponse:
     """With the mark by which Excel knows UTF-8, and with the separator that the reader's Excel expects."""
-    writer = csv.writer(_Echo(), delimiter=";" if (get_language() or "").startswith("de") else ",")
-    text = (writer.writerow(row) for row in rows)
-    explained = (writer.writerow([f"# {': '.join(remark)}"]) for remark in remarks)
-    return StreamingHttpResponse(part for parts in (["\ufeff"], text, explained) for part in parts)
+    delimiter = ";" if (get_language() or "").startswith("de") else ","
+    explained = ([f"# {': '.join(remark)}"] for remark in remarks)
+    return StreamingHttpResponse(_pieces(chain(rows, explained), delimiter))
+
+
+def _pieces(rows: Iterator[list[str]], delimiter: str) -> Iterator[str]:
+    """The text of many rows at once: a server pays for each piece that it sends."""
+    yield "\ufeff"
+    while batch := list(islice(rows, _BATCH_ROWS)):
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=delimiter).writerows(batch)
+        yield text.getvalue()
 
 
 def _xlsx(rows: Iterator[list[str]], name: str, remarks: Sequence[Sequence[str]]) -> Any:
