@@ -86,7 +86,8 @@ class SessionToken(IssuedToken):
         return " ".join(scopes_for(self.session.user, self.session.requested_scope))
 
     def withdraw(self, *, everywhere: bool) -> None:
-        if everywhere:
+        """Once its session is over, a token has no say in where else its person is signed in."""
+        if everywhere and self.session.is_live:
             self.session.user.end_sessions(gettext_noop("signed out everywhere"))
         else:
             self.session.end(gettext_noop("signed out"))
