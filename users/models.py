@@ -191,8 +191,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def end_sessions(self, reason: str) -> int:
         """Signs the person out everywhere, from the next request on. Returns how many sessions that ended."""
-        ended = self.sessions.end_all(reason)
-        self.sign_out_of_back_office()
+        with transaction.atomic():
+            self.sign_out_of_back_office()  # first: it waits for a session that is just beginning
+            ended = self.sessions.end_all(reason)
         audit.info("Sessions Ended", user_uuid=str(self.uuid), sessions=ended, reason=reason)
         return ended
 
