@@ -3,23 +3,21 @@
 There is no default secret anywhere. A file made here belongs to its maker alone (mode 600).
 """
 
+import base64
 import os
-import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.fernet import Fernet, MultiFernet
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
+from django.utils.encoding import force_bytes
 
 from config import database
-
-#: The least that RS256 allows (RFC 7518 section 3.3).
-_KEY_BITS = 2048
-#: One private key in a text that may hold several.
-PEM = re.compile(r"-----BEGIN .+?-----END [A-Z ]+-----", re.DOTALL)
 
 
 def required(name: str, embedded_default: Callable[[], str]) -> str:
@@ -39,31 +37,18 @@ def secret_key() -> str:
     return required("SECRET_KEY", lambda: _read_or_create("secret_key", get_random_secret_key))
 
 
-def signing_keys() -> str:
-    """RSA private keys in PEM (`SIGNING_KEYS`), one after the other: the first signs, all of them verify."""
-    pems = required("SIGNING_KEYS", lambda: _read_or_create("signing_keys.pem", new_signing_key))
-    _refuse_unreadable_keys(pems)
-    return pems
+def safe(purpose: str) -> MultiFernet:
+    """Encrypts what is kept in the database, with a key made of `SECRET_KEY` for this purpose alone.
+
+    Opens what was encrypted under one of `SECRET_KEY_FALLBACKS` too. What is not from here, raises
+    cryptography.fernet.InvalidToken.
+    """
+    return MultiFernet([_fernet(secret, purpose) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
 
 
-def _refuse_unreadable_keys(pems: str) -> None:
-    try:
-        keys = [serialization.load_pem_private_key(pem.encode(), password=None) for pem in PEM.findall(pems)]
-    except (ValueError, TypeError):  # damaged; protected by a pass phrase
-        keys = []
-    if not keys or not all(isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _KEY_BITS for key in keys):
-        raise ImproperlyConfigured(
-            f"SIGNING_KEYS must hold RSA private keys of at least {_KEY_BITS} bits in PEM, without a pass phrase "
-            f"and with their line breaks: `openssl genrsa {_KEY_BITS}` makes one."
-        )
-
-
-def new_signing_key() -> str:
-    """A new RSA key for RS256, as PEM."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
+def _fernet(secret: str | bytes, purpose: str) -> Fernet:
+    key = HKDF(hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(force_bytes(secret))
+    return Fernet(base64.urlsafe_b64encode(key))
 
 
 def _read_or_create(name: str, make: Callable[[], str]) -> str:

@@ -32,8 +32,8 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 AUDIT_DAYS = env.int("AUDIT_DAYS", default=400)
 
 # --- Tokens (contract section 4) --------------------------------------------------------------------------------
-#: RSA private keys in PEM: the first signs, all of them verify.
-SIGNING_KEYS = secrets.signing_keys()
+#: How many seconds services may keep our public keys; a new one is published that long before it signs.
+KEY_PUBLISHED_SECONDS = env.int("KEY_PUBLISHED_SECONDS", default=300)
 #: The `iss` claim: this site's public address, without a slash at the end.
 ISSUER = secrets.required("ISSUER", lambda: f"http://{HOST}:{PORT}")
 #: Client that a sign-in without `client_id` belongs to.

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import uuid
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from cryptography.fernet import Fernet
 from django.conf import settings
 from django.db import connection, models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config import secrets
 from spreadsheets.reports import Fault
 
 #: File and report stay this long after they were last worked on; an applied file goes at once. Nothing runs so long.
@@ -37,7 +35,7 @@ class ImportQuerySet(models.QuerySet["Import"]):
 
     def begin(self, **fields: Any) -> Import:
         """A new import, about to be checked."""
-        content = _safe().encrypt(fields.pop("content"))
+        content = secrets.safe("imports").encrypt(fields.pop("content"))
         return self.create(content=content, state=Import.State.CHECKING, **fields)
 
 
@@ -90,7 +88,7 @@ class Import(models.Model):
         return self.id.int >> 65
 
     def read(self) -> bytes:
-        return _safe().decrypt(bytes(self.content))
+        return secrets.safe("imports").decrypt(bytes(self.content))
 
     def move(self, state: str, *, to: str, **fields: Any) -> bool:
         """From one state to another, once, whoever else tries. False if it was not in that state any more."""
@@ -142,7 +140,3 @@ class FaultPage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id} · {self.number}"
-
-
-def _safe() -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"imports" + settings.SECRET_KEY.encode()).digest()))

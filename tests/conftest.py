@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.hashers import make_password
+from django.db.models.signals import post_migrate
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
 from tests.back_office import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
@@ -17,8 +20,28 @@ from tests.issued import issued  # noqa: F401 (a fixture)
 from tests.live import live_url  # noqa: F401 (a fixture)
 from users.clients import Client
 from users.codes import AuthorizationCode
-from users.models import Session, User
+from users.key_ring import key_ring
+from users.models import Session, SigningKey, User
 from warehouses.models import Warehouse
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """One signing key, there before the first test and again whenever a test has emptied the tables.
+
+    Servers that tests share know it by then, and no test meets the moment when keys are read again.
+    """
+    with django_db_blocker.unblock():
+        key_ring.read()
+    key = key_ring.current
+
+    def put_back(**_: Any) -> None:
+        SigningKey.objects.bulk_create([key], ignore_conflicts=True)
+
+    post_migrate.connect(put_back, sender=apps.get_app_config("users"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("users.key_ring.REREAD_SECONDS", math.inf)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -137,7 +160,16 @@ def snapshot() -> list[Any]:
     """Everything that a refused request must leave as it was."""
     return [
         list(model.objects.order_by("pk").values())
-        for model in (User, Warehouse, WarehouseUserAssignment, WarehouseGrant, Session, Client, AuthorizationCode)
+        for model in (
+            User,
+            Warehouse,
+            WarehouseUserAssignment,
+            WarehouseGrant,
+            Session,
+            SigningKey,
+            Client,
+            AuthorizationCode,
+        )
     ]
 
 

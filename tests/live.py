@@ -41,7 +41,6 @@ def production_environment() -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "DATABASE_URL": database_url(),
         "SECRET_KEY": settings.SECRET_KEY,
-        "SIGNING_KEYS": settings.SIGNING_KEYS,
         "ALLOWED_HOSTS": "127.0.0.1",
         "ISSUER": settings.ISSUER,
         "HTTPS": "false",

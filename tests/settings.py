@@ -16,9 +16,8 @@ os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 os.environ.setdefault("ISSUER", "https://bapi.example.test")
 os.environ.setdefault("HTTPS", "false")
 
-from config import database, secrets  # noqa: E402 (reads the environment set above)
+from config import database  # noqa: E402 (reads the environment set above)
 
-os.environ.setdefault("SIGNING_KEYS", secrets.new_signing_key())
 database.start_embedded()
 
 from config.settings import *  # noqa: E402, F403

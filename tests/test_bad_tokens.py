@@ -18,13 +18,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, JSON_API, MISSING_TOKEN, Api, error, refusal, sign_in
 from tests.test_bad_input import Watch
+from users.key_ring import key_ring
 from users.models import Session, User
-from users.tokens import key_ring
 
 NOBODY = error(400, "Invalid access token.", "001")
 
 
-def _refused_everywhere(header: str, expected: dict[str, Any]) -> None:
+def refused_everywhere(header: str, expected: dict[str, Any]) -> None:
     """The whole answer in both shapes: on the resource, on a path nobody answers, and on `/warehouse-tokens`."""
     status = int(expected["status"])
     challenge = "Bearer" if status == 401 else None
@@ -47,7 +47,7 @@ def test_a_header_without_a_second_part_is_a_missing_token(
     pat_north: WarehouseUserAssignment, nothing_changes: Watch, header: str
 ) -> None:
     with nothing_changes():
-        _refused_everywhere(header, MISSING_TOKEN)
+        refused_everywhere(header, MISSING_TOKEN)
 
 
 INVALID_HEADERS = {
@@ -75,13 +75,13 @@ def test_a_header_with_anything_else_is_an_invalid_token(
     pat_north: WarehouseUserAssignment, nothing_changes: Watch, header: str
 ) -> None:
     with nothing_changes():
-        _refused_everywhere(header, INVALID_TOKEN)
+        refused_everywhere(header, INVALID_TOKEN)
 
 
 def test_a_good_token_of_another_scheme_or_with_a_third_part_is_refused(as_olive: Api, nothing_changes: Watch) -> None:
     with nothing_changes():
         for header in (f"Basic {as_olive.token}", f"Bearer {as_olive.token} x", f"Bearer x {as_olive.token}"):
-            _refused_everywhere(header, INVALID_TOKEN)
+            refused_everywhere(header, INVALID_TOKEN)
 
 
 @pytest.mark.parametrize("spelling", ["Bearer {}", "bearer {}", "BEARER {}", "Bearer  {}", "Bearer\t{}", " Bearer {} "])
@@ -116,9 +116,13 @@ def _raw(token: str, signature: bytes = b"", **header: Any) -> str:
     return f"{_part(members)}.{_part_of_claims(token)}.{_part(signature)}"
 
 
-def _hs256(token: str, secret: bytes) -> str:
-    signed = _raw(token, alg="HS256").rpartition(".")[0]
+def _hs256(token: str, secret: bytes, **header: Any) -> str:
+    signed = _raw(token, alg="HS256", **header).rpartition(".")[0]
     return f"{signed}.{_part(hmac.digest(secret, signed.encode(), hashlib.sha256))}"
+
+
+def _header(**members: Any) -> bytes:
+    return json.dumps({"typ": "JWT", "alg": "RS256"} | members).encode()
 
 
 def _public_pem() -> bytes:
@@ -133,6 +137,10 @@ def _under_header(token: str, header: bytes) -> str:
     return f"{_part(header)}.{token.partition('.')[2]}"
 
 
+def _our_jwk() -> dict[str, Any]:
+    return key_ring.current.jwk
+
+
 def _stranger_jwk() -> dict[str, Any]:
     return json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(STRANGER.public_key()))
 
@@ -143,7 +151,7 @@ FORGERIES: dict[str, Callable[[str], str]] = {
     "none with our signature": lambda token: _raw(token, alg="none").rpartition(".")[0] + "." + token.split(".")[2],
     "HS256 with the public key": lambda token: _hs256(token, _public_pem()),
     "HS256 with the public key, stripped": lambda token: _hs256(token, _public_pem().strip()),
-    "HS256 with the public key as JWK": lambda token: _hs256(token, json.dumps(key_ring.current.jwk).encode()),
+    "HS256 with the public key as JWK": lambda token: _hs256(token, json.dumps(_our_jwk()).encode()),
     "HS256 with nothing": lambda token: _hs256(token, b""),
     "no algorithm": lambda token: _raw(token),
     "algorithm a list": lambda token: _raw(token, alg=["RS256"]),
@@ -151,6 +159,9 @@ FORGERIES: dict[str, Callable[[str], str]] = {
     "another RSA key, its own id": lambda token: _signed(_claims(token), STRANGER, kid="stranger"),
     "another RSA key in the header": lambda token: _signed(_claims(token), STRANGER, jwk=_stranger_jwk()),
     "another RSA key by address": lambda token: _signed(_claims(token), STRANGER, jku="https://evil.example.test/jwks"),
+    "another certificate by address": lambda token: _signed(_claims(token), STRANGER, x5u="https://evil.example.test/"),
+    "another certificate in the header": lambda token: _signed(_claims(token), STRANGER, x5c=["MIIB"]),
+    "HS256 with the public key, which the header brings": lambda token: _hs256(token, _public_pem(), jwk=_our_jwk()),
     "no signature": lambda token: token.rpartition(".")[0] + ".",
     "half a signature": lambda token: token[:-100],
     "other claims under our signature": lambda token: _part({"sub": "{}"}).join(token.split(_part_of_claims(token))),
@@ -159,6 +170,16 @@ FORGERIES: dict[str, Callable[[str], str]] = {
     "path in kid": lambda token: _signed(_claims(token), kid="../../../dev/null"),
     "SQL in kid": lambda token: _signed(_claims(token), kid="' OR 1=1; --"),
     "NUL in kid": lambda token: _signed(_claims(token), kid="\0"),
+    "kid empty": lambda token: _signed(_claims(token), kid=""),
+    "kid of a megabyte": lambda token: _signed(_claims(token), kid="x" * 1_000_000),
+    "our kid in capitals": lambda token: _signed(_claims(token), kid=key_ring.current.kid.upper()),
+    "our kid and a blank": lambda token: _signed(_claims(token), kid=f"{key_ring.current.kid} "),
+    "our kid and NUL": lambda token: _signed(_claims(token), kid=f"{key_ring.current.kid}\0"),
+    "our kid as a pattern": lambda token: _signed(_claims(token), kid="%"),
+    "our kid in a list": lambda token: _under_header(token, _header(kid=[key_ring.current.kid])),
+    "our kid in an object": lambda token: _under_header(token, _header(kid={"kid": key_ring.current.kid})),
+    "kid null": lambda token: _under_header(token, _header(kid=None)),
+    "kid a truth": lambda token: _under_header(token, _header(kid=True)),
     "kid a list": lambda token: _under_header(token, json.dumps({"alg": "RS256", "kid": [1]}).encode()),
     "kid an object": lambda token: _under_header(token, json.dumps({"alg": "RS256", "kid": {}}).encode()),
     "kid a number": lambda token: _under_header(token, json.dumps({"alg": "RS256", "kid": 1}).encode()),
@@ -178,7 +199,7 @@ def test_a_token_that_we_did_not_sign_is_invalid(
 ) -> None:
     forged = forge(as_olive.token or "")
     with nothing_changes():
-        _refused_everywhere(f"Bearer {forged}", INVALID_TOKEN)
+        refused_everywhere(f"Bearer {forged}", INVALID_TOKEN)
 
 
 def _subject(**members: Any) -> str:
@@ -226,7 +247,7 @@ def test_a_token_that_is_not_for_here_and_now_is_invalid(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, changes: dict[str, Any]
 ) -> None:
     with nothing_changes():
-        _refused_everywhere(f"Bearer {_with(as_olive.token or '', changes)}", INVALID_TOKEN)
+        refused_everywhere(f"Bearer {_with(as_olive.token or '', changes)}", INVALID_TOKEN)
 
 
 def test_a_token_with_the_session_of_another_person_is_invalid(
@@ -236,7 +257,7 @@ def test_a_token_with_the_session_of_another_person_is_invalid(
     theirs = Session.objects.get(user=sam)
     with nothing_changes():
         for changes in ({"sid": str(theirs.pk)}, {"sub": _subject(id_user=sam.pk, uuid=str(sam.uuid))}):
-            _refused_everywhere(f"Bearer {_with(as_olive.token or '', changes)}", INVALID_TOKEN)
+            refused_everywhere(f"Bearer {_with(as_olive.token or '', changes)}", INVALID_TOKEN)
 
 
 NOBODIES = {
@@ -257,13 +278,13 @@ def test_a_good_token_that_names_neither_person_nor_warehouse_is_400(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, subject: str | None
 ) -> None:
     with nothing_changes():
-        _refused_everywhere(f"Bearer {_with(as_olive.token or '', {'sub': subject})}", NOBODY)
+        refused_everywhere(f"Bearer {_with(as_olive.token or '', {'sub': subject})}", NOBODY)
 
 
 def test_a_refresh_token_is_no_access_token(pat: User, nothing_changes: Watch) -> None:
     refresh_token = sign_in(pat.email)["refresh_token"]
     with nothing_changes():
-        _refused_everywhere(f"Bearer {refresh_token}", INVALID_TOKEN)
+        refused_everywhere(f"Bearer {refresh_token}", INVALID_TOKEN)
 
 
 def test_a_scope_that_is_not_ours_or_ill_typed_allows_nothing(as_olive: Api, nothing_changes: Watch) -> None:

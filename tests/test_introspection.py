@@ -14,8 +14,8 @@ from pytest_django import DjangoAssertNumQueries
 from tests.client import FORM, Api, sign_in
 from tests.issued import INACTIVE, Issued, post
 from users.clients import Client
+from users.key_ring import key_ring
 from users.models import User
-from users.tokens import key_ring
 
 BAD_CLIENT = {"error": "invalid_client", "error_description": "Client authentication failed"}
 CHALLENGE = 'Basic realm="clients", charset="UTF-8"'

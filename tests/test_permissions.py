@@ -11,8 +11,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, FORBIDDEN, INVALID_TOKEN, NOT_FOUND, UNAUTHORIZED, Api, error, refusal, sign_in
+from users.key_ring import key_ring
 from users.models import Session, User
-from users.tokens import AccessToken, key_ring
+from users.tokens import AccessToken
 from warehouses.models import Warehouse
 
 #: Bad: a broken or expired token, one of an ended session, one of a blocked user. Office: a Back Office user.

@@ -21,7 +21,7 @@ from users.models import User
 pytestmark = pytest.mark.live
 
 #: Whatever else an installation has set, the embedded trial knows nothing of it.
-OF_AN_INSTALLATION = {"DATABASE_URL", "EMBEDDED_DATABASE_URL", "SECRET_KEY", "SIGNING_KEYS", "ALLOWED_HOSTS", "ISSUER"}
+OF_AN_INSTALLATION = {"DATABASE_URL", "EMBEDDED_DATABASE_URL", "SECRET_KEY", "ALLOWED_HOSTS", "ISSUER"}
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ def test_refuses_a_login_that_the_database_refuses(production: dict[str, str], r
     assert "secret" not in line
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "SIGNING_KEYS", "ALLOWED_HOSTS", "ISSUER"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "ISSUER"])
 def test_refuses_to_start_without_a_required_setting_and_names_it(
     production: dict[str, str], refusal: Refusal, name: str
 ) -> None:

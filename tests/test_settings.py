@@ -6,8 +6,10 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
@@ -16,7 +18,7 @@ from config import database, secrets
 from config.environment import Environment
 from tests import live
 
-REQUIRED = ["SECRET_KEY", "SIGNING_KEYS", "ALLOWED_HOSTS", "ISSUER"]
+REQUIRED = ["SECRET_KEY", "ALLOWED_HOSTS", "ISSUER"]
 
 
 @pytest.fixture
@@ -73,9 +75,8 @@ def test_a_missing_required_setting_names_itself(name: str) -> None:
 def test_no_secret_is_made_up_for_a_production_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
 
-    for secret in (secrets.secret_key, secrets.signing_keys):
-        with pytest.raises(ImproperlyConfigured):
-            secret()
+    with pytest.raises(ImproperlyConfigured):
+        secrets.secret_key()
 
     assert not (tmp_path / "var").exists()
 
@@ -88,26 +89,24 @@ def test_an_empty_required_setting_is_a_missing_one(production: None, monkeypatc
 
 
 # --- Secrets of the embedded trial --------------------------------------------------------------------------------
-def test_secrets_are_made_once_and_stay(embedded: Path) -> None:
-    first = (secrets.secret_key(), secrets.signing_keys())
+def test_a_secret_is_made_once_and_stays(embedded: Path) -> None:
+    first = secrets.secret_key()
 
-    assert (secrets.secret_key(), secrets.signing_keys()) == first
-    assert sorted(path.name for path in embedded.iterdir()) == ["secret_key", "signing_keys.pem"]
+    assert secrets.secret_key() == first
+    assert [path.name for path in embedded.iterdir()] == ["secret_key"]
 
 
-def test_secrets_belong_to_their_maker_alone(embedded: Path) -> None:
+def test_a_secret_belongs_to_its_maker_alone(embedded: Path) -> None:
     secrets.secret_key()
-    secrets.signing_keys()
 
     assert {stat.filemode(path.stat().st_mode) for path in embedded.iterdir()} == {"-rw-------"}
 
 
 def test_no_two_installations_share_a_secret(embedded: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    first = (secrets.secret_key(), secrets.signing_keys())
+    first = secrets.secret_key()
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "other"))
-    second = (secrets.secret_key(), secrets.signing_keys())
 
-    assert not set(first) & set(second)
+    assert secrets.secret_key() != first
 
 
 def test_the_environment_outranks_the_files(embedded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,38 +116,26 @@ def test_the_environment_outranks_the_files(embedded: Path, monkeypatch: pytest.
     assert not embedded.exists()
 
 
+# --- What is kept encrypted ---------------------------------------------------------------------------------------
+def test_what_is_kept_for_one_purpose_does_not_open_for_another() -> None:
+    kept = secrets.safe("imports").encrypt(b"a file")
+
+    assert secrets.safe("imports").decrypt(kept) == b"a file"
+    with pytest.raises(InvalidToken):
+        secrets.safe("signing keys").decrypt(kept)
+
+
+def test_a_new_secret_key_opens_what_the_one_before_it_kept(settings: Any) -> None:
+    kept = secrets.safe("imports").encrypt(b"a file")
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another " * 10
+
+    assert secrets.safe("imports").decrypt(kept) == b"a file"
+    settings.SECRET_KEY_FALLBACKS = []
+    with pytest.raises(InvalidToken):
+        secrets.safe("imports").decrypt(kept)
+
+
 # --- Values that cannot be used -----------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["echo", "no key"],
-        ["echo", "-----BEGIN PRIVATE KEY-----\nbroken\n-----END PRIVATE KEY-----"],
-        ["openssl", "genrsa", "1024"],
-        ["openssl", "genrsa", "-aes128", "-passout", "pass:word", "2048"],
-        ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout"],
-    ],
-    ids=["no key", "broken", "too short", "with a pass phrase", "not RSA"],
-)
-def test_keys_that_cannot_sign_are_refused(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    monkeypatch.setenv("SIGNING_KEYS", keys)
-
-    with pytest.raises(ImproperlyConfigured) as refusal:
-        secrets.signing_keys()
-
-    assert str(refusal.value) == (
-        "SIGNING_KEYS must hold RSA private keys of at least 2048 bits in PEM, without a pass phrase "
-        "and with their line breaks: `openssl genrsa 2048` makes one."
-    )
-
-
-def test_several_keys_may_be_given_so_that_they_can_be_rotated(monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = secrets.new_signing_key() + secrets.new_signing_key()
-    monkeypatch.setenv("SIGNING_KEYS", keys)
-
-    assert secrets.signing_keys() == keys
-
-
 @pytest.mark.parametrize(
     "url",
     [

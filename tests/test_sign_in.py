@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlencode
 
 import jwt
@@ -19,7 +19,6 @@ from django.utils import timezone
 
 from tests.client import ASSIGNMENTS, FORM, INVALID_TOKEN, PASSWORD, Api, refusal, sign_in
 from users.models import Session, User
-from users.tokens import KeyRing, key_ring
 
 WRONG_CREDENTIALS = {"error": "invalid_grant", "error_description": "The user credentials were incorrect."}
 BAD_REFRESH_TOKEN = {"error": "invalid_request", "error_description": "The refresh token is invalid."}
@@ -282,19 +281,6 @@ def test_refresh_tokens_are_kept_as_digests_only(pat: User) -> None:
         _, _, secret, signature = refresh_token.split(".")
         assert secret not in stored
         assert signature not in stored
-
-
-# --- Keys ------------------------------------------------------------------------------------------------------
-def test_keys_are_rotated_without_signing_anyone_out(as_pat: Api, settings: Any) -> None:
-    from config.secrets import new_signing_key
-
-    settings.SIGNING_KEYS = new_signing_key() + settings.SIGNING_KEYS
-    rotated = KeyRing("RS256", issuer=settings.ISSUER)
-    assert rotated.decode(cast(Any, as_pat.token))["sid"] == str(Session.objects.get().pk)
-    assert rotated.current.kid != key_ring.current.kid
-    fresh = rotated.encode(claims(str(as_pat.token)))
-    assert jwt.get_unverified_header(fresh)["kid"] == rotated.current.kid
-    assert list(rotated.keys) == [rotated.current.kid, key_ring.current.kid]
 
 
 # --- The life of a session --------------------------------------------------------------------------------------

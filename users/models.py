@@ -337,3 +337,4 @@ class Session(RotatingCredential):
 # The rest of this app's tables: Django looks for them here.
 from users.clients import Client as Client  # noqa: E402
 from users.codes import AuthorizationCode as AuthorizationCode  # noqa: E402
+from users.keys import SigningKey as SigningKey  # noqa: E402

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings
-from jwt.algorithms import RSAAlgorithm
-from rest_framework_simplejwt.backends import TokenBackend
-from rest_framework_simplejwt.exceptions import TokenBackendError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 
 from config.identifiers import parse_uuid
-from config.secrets import PEM
+from users.key_ring import KeyRing, key_ring
 
 if TYPE_CHECKING:
     from users.models import Session, User
@@ -37,50 +29,6 @@ class Scope(StrEnum):
     WAREHOUSE = "warehouse"
 
 
-# --- Keys -------------------------------------------------------------------------------------------------------
-class SigningKey:
-    """One RSA key, parsed once: parsing costs a hundred times more than signing."""
-
-    def __init__(self, pem: str) -> None:
-        self.private = cast(RSAPrivateKey, load_pem_private_key(pem.encode(), password=None))
-        self.public = self.private.public_key()
-        members = RSAAlgorithm.to_jwk(self.public, as_dict=True)
-        #: The key's id: its thumbprint (RFC 7638).
-        self.kid = _thumbprint(members)
-        #: The public half as a JSON Web Key (RFC 7517).
-        self.jwk = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid, "n": members["n"], "e": members["e"]}
-
-
-def _thumbprint(members: dict[str, Any]) -> str:
-    canonical = json.dumps({name: members[name] for name in ("e", "kty", "n")}, separators=(",", ":"))
-    return jwt.utils.base64url_encode(hashlib.sha256(canonical.encode()).digest()).decode()
-
-
-class KeyRing(TokenBackend):
-    """Signs with the first key of `SIGNING_KEYS`, verifies with whichever key the token's `kid` names."""
-
-    @cached_property
-    def keys(self) -> dict[str, SigningKey]:
-        return {key.kid: key for key in map(SigningKey, PEM.findall(settings.SIGNING_KEYS))}
-
-    @cached_property
-    def current(self) -> SigningKey:
-        return next(iter(self.keys.values()))
-
-    def encode(self, payload: dict[str, Any]) -> str:
-        return jwt.encode(payload, self.current.private, algorithm=self.algorithm, headers={"kid": self.current.kid})
-
-    def get_verifying_key(self, token: Any) -> Any:
-        try:
-            return self.keys[jwt.get_unverified_header(token)["kid"]].public
-        except (jwt.InvalidTokenError, KeyError, TypeError) as problem:
-            raise TokenBackendError("Token is invalid") from problem
-
-
-key_ring = KeyRing("RS256", issuer=settings.ISSUER, leeway=settings.CLOCK_SKEW_SECONDS)
-
-
-# --- Tokens -----------------------------------------------------------------------------------------------------
 class SignedToken(Token):
     """What user and warehouse tokens share. Times are seconds since 1970 with fractions, as the reference's are."""
 

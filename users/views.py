@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from rest_framework.permissions import AllowAny
@@ -11,12 +12,13 @@ from config.jsonapi.renderers import PlainJSONRenderer
 from config.jsonapi.views import ResourceViewSet
 from config.views import ApiViewSet
 from users import errors, schema
+from users.key_ring import key_ring
 from users.models import User
 from users.oauth import schema as oauth_schema
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
 from users.oauth.server import metadata, server
 from users.serializers import UserSerializer
-from users.tokens import Scope, key_ring
+from users.tokens import Scope
 
 
 class UserViewSet(ResourceViewSet):
@@ -96,5 +98,5 @@ class KeySetView(OAuthViewSet):
     schema = oauth_schema.KEYS
 
     def list(self, request: Request) -> Response:
-        keys = {"keys": [key.jwk for key in key_ring.keys.values()]}
-        return Response(keys, headers={"Cache-Control": "public, max-age=300"})
+        keys = {"keys": [key.jwk for key in key_ring.newest_keys.values()]}
+        return Response(keys, headers={"Cache-Control": f"public, max-age={settings.KEY_PUBLISHED_SECONDS}"})

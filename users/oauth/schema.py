@@ -356,7 +356,7 @@ KEYS = ApiSchema(
         "Keys that tokens verify with",
         "The public keys as a JSON Web Key Set (RFC 7517). Choose the one that the `kid` in a token's header names.",
         Answer(
-            "The keys; the first one signs.",
+            "The keys, newest first: a new one from before it signs, an old one until its last token has ended.",
             schema=_KEY_SET,
             examples={"One key": {"keys": [_KEY]}},
             headers={"Cache-Control": "How long the answer may be kept."},

@@ -1,0 +1,99 @@
+"""The signing keys as a running process holds them: read once, and again when they may have changed."""
+
+from __future__ import annotations
+
+import math
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+import jwt
+import structlog
+from django.conf import settings
+from django.db import Error
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import TokenBackendError
+
+from users.keys import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey
+
+logger = structlog.stdlib.get_logger(__name__)
+
+
+class KeyRing(TokenBackend):
+    """Signs with the newest key that may, verifies with the key that a token's `kid` names.
+
+    Safe to share among threads: `_keys` is never changed, only replaced.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._keys: dict[str, SigningKey] = {}
+        self._reading = Lock()
+        self._read_at = self._tried_at = -math.inf
+
+    @property
+    def keys(self) -> dict[str, SigningKey]:
+        """The keys that verify, by id, newest first. Raises django.db.Error if they could not be read even once."""
+        self._reread_after(REREAD_SECONDS)
+        return self._live()
+
+    @property
+    def newest_keys(self) -> dict[str, SigningKey]:
+        """The same, for who must not miss one that was added a moment ago."""
+        self._reread_after(REREAD_FOR_UNKNOWN_SECONDS)
+        return self._live()
+
+    @property
+    def current(self) -> SigningKey:
+        """The key that signs. Where a slow clock says that none may, the oldest does."""
+        *newer, oldest = self.keys.values()
+        return next((key for key in newer if key.has_started), oldest)
+
+    def encode(self, payload: dict[str, Any]) -> str:
+        key = self.current
+        return jwt.encode(payload, key.private, algorithm=self.algorithm, headers={"kid": key.kid})
+
+    def get_verifying_key(self, token: Any) -> Any:
+        try:
+            kid = jwt.get_unverified_header(token)["kid"]
+            return (self.keys.get(kid) or self.newest_keys[kid]).public
+        except (jwt.InvalidTokenError, KeyError, TypeError) as problem:
+            raise TokenBackendError("Token is invalid") from problem
+
+    def read(self) -> None:
+        """Reads the keys now. Makes the first one if there is none."""
+        self._tried_at = started_at = monotonic()
+        keys = SigningKey.objects.readable()
+        if not keys:
+            SigningKey.objects.make_first()
+            keys = SigningKey.objects.readable()
+        self._keys = {key.kid: key for key in keys}
+        self._read_at = started_at  # what was added since then may be missing
+
+    def _live(self) -> dict[str, SigningKey]:
+        return {kid: key for kid, key in self._keys.items() if not key.has_ended}
+
+    def _reread_after(self, seconds: float) -> None:
+        if not self._is_due(seconds):
+            return
+        with self._reading:
+            if self._is_due(seconds):  # nobody else has, while this one waited
+                self._read_or_keep()
+
+    def _is_due(self, seconds: float) -> bool:
+        """Whether the last reading is that old; one that failed is not repeated at once."""
+        now = monotonic()
+        is_old = now - self._read_at >= seconds and now - self._tried_at >= REREAD_FOR_UNKNOWN_SECONDS
+        return is_old or not self._live()
+
+    def _read_or_keep(self) -> None:
+        """While the database is away, the keys last read are good enough."""
+        try:
+            self.read()
+        except Error as problem:
+            if not self._live():
+                raise
+            logger.warning("Signing keys not read again", problem=str(problem))
+
+
+key_ring = KeyRing("RS256", issuer=settings.ISSUER, leeway=settings.CLOCK_SKEW_SECONDS)

@@ -1,0 +1,55 @@
+"""`manage.py rotate_signing_key`: tokens are signed with a new key, and nobody has to sign in again."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from users.keys import REREAD_SECONDS, SigningKey
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes a new key for signing tokens. It is published at once and signs after KEY_PUBLISHED_SECONDS; "
+        "the keys before it verify until their last token has ended."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument(
+            "--now",
+            action="store_true",
+            help="do not wait for the services that keep our key set: it signs as soon as every server can know it",
+        )
+        how.add_argument(
+            "--compromised",
+            action="store_true",
+            help="a key has leaked: remove all others at once and end every session",
+        )
+
+    def handle(self, *, now: bool, compromised: bool, **options: Any) -> None:
+        if compromised:
+            ended = SigningKey.objects.replace_all()
+            self.stdout.write(f"All older keys are removed. Sessions ended: {ended}.")
+        else:
+            SigningKey.objects.rotate(published_seconds=0 if now else settings.KEY_PUBLISHED_SECONDS)
+        for line in _states():
+            self.stdout.write(line)
+        self.stdout.write(f"Running servers follow within {REREAD_SECONDS} seconds.")
+
+
+def _states() -> Iterator[str]:
+    """A line for each key, newest first: since when or until when it does what."""
+    keys = list(SigningKey.objects.all())
+    signing = next((key for key in keys if key.has_started), None)
+    for key in keys:
+        does = [
+            f"signs from {key.signs_from:%F %T} UTC" if not key.has_started else "",
+            "signs now" if key == signing else "",
+            f"verifies until {key.verifies_until:%F %T} UTC" if key.verifies_until else "",
+        ]
+        yield f"{key.kid}  {', '.join(filter(None, does))}"
