@@ -225,7 +225,7 @@ def test_a_secret_is_in_one_answer_and_nowhere_else(
     secrets = {secret_on(added), secret_on(renewed)}
     kept = [
         *Client.objects.values(),
-        *Client.pgh_event_model.objects.values(),  # type: ignore[attr-defined]
+        *Client.pgh_event_model.objects.values(),
         *LogEntry.objects.values(),
         *(session.get_decoded() for session in BrowserSession.objects.all()),
         *(cookie.value for cookie in as_ada.cookies.values()),

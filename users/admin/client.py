@@ -115,12 +115,12 @@ class ClientAdmin(HistoryAdminMixin, ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
         if not change and obj.is_confidential:
-            obj.shown_once = obj.make_secret()  # type: ignore[attr-defined]
+            obj.shown_once = obj.make_secret()
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: Client, post_url_continue: str | None = None) -> HttpResponse:
         if obj.is_confidential:
-            return self._secret_page(request, obj, obj.shown_once)  # type: ignore[attr-defined]
+            return self._secret_page(request, obj, obj.shown_once)
         self.message_user(request, _now("Client “%(name)s” was created.") % vars(obj), messages.SUCCESS)
         return self.response_post_save_add(request, obj)
 
@@ -170,8 +170,8 @@ class ClientAdmin(HistoryAdminMixin, ModelAdmin):
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         if request.method != "POST":
             live = client.sessions().live()
-            told = {"sessions": live.count(), "tokens": live.holding_tokens()}
-            return self._ask(request, client, "remove", _now("Remove client: %(name)s"), **told)
+            open_now = {"sessions": live.count(), "tokens": live.holding_tokens()}
+            return self._ask(request, client, "remove", _now("Remove client: %(name)s"), **open_now)
         ended = client.remove()
         told = ngettext(
             "Client “%(name)s” was removed, and %(count)d open session ended.",
