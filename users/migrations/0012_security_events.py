@@ -23,7 +23,7 @@ def let_roles_read(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("users", "0011_what_history_tells"),
+        ("users", "0010_has_warehouse"),
     ]
 
     operations = [
