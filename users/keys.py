@@ -44,6 +44,10 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
         """Those whose tokens may be believed."""
         return self.exclude(verifies_until__lte=timezone.now())
 
+    def past_keeping(self) -> SigningKeyQuerySet:
+        """Those that have ended: the next rotation deletes them, or `manage.py purge`."""
+        return self.filter(verifies_until__lte=timezone.now())
+
     def readable(self) -> list[SigningKey]:
         """Those that verify and that this `SECRET_KEY` opens, newest first."""
         return [key for key in self.verifying() if key.is_readable]
@@ -65,7 +69,7 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
         key = SigningKey.generate()
         least_seconds = REREAD_FOR_UNKNOWN_SECONDS + settings.CLOCK_SKEW_SECONDS
         with _alone():
-            self.filter(verifies_until__lte=timezone.now()).delete()
+            self.past_keeping().delete()
             self._add(key, signs_in_seconds=published_seconds + least_seconds)
             signs_from = key.signs_from.isoformat()
             audit.info("Signing Key Rotated", tag="signing_key_rotated", kid=key.kid, signs_from=signs_from)
