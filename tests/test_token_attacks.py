@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from threading import Thread
 from typing import Any
@@ -238,6 +239,28 @@ def test_a_token_that_is_over_signs_its_person_out_of_nothing(
     Session.objects.get().end("lost phone")
     sign_in(pat.email)
     assert_revocation_does_nothing(tokens[kind], nothing_changes, everywhere="true")
+
+
+# --- Reuse ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", ["session", "warehouse"])
+def test_reuse_after_the_grace_window_ends_what_was_refreshed_and_is_logged(
+    tokens: dict[str, str], settings: Any, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    settings.REFRESH_GRACE_SECONDS = -1
+    used = tokens["refresh" if kind == "session" else "warehouse refresh"]
+    successor = refresh(used).json()["refresh_token"]
+    with caplog.at_level(logging.INFO, logger="security"):
+        assert_refused(refresh(used), BAD_REFRESH_TOKEN)
+    assert_refused(refresh(successor), BAD_REFRESH_TOKEN)
+    (reused,) = (
+        line for line in caplog.records if line.name == "security" and line.msg["event"] == "Refresh Token Reused"
+    )
+    assert (reused.levelname, reused.msg["tag"], reused.msg["kind"], reused.msg["client_id"]) == (
+        "WARNING",
+        "refresh_token_reused",
+        kind,
+        "frontend",
+    )
 
 
 # --- A session that begins while its person is signed out -------------------------------------------------------
