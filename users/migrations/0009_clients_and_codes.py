@@ -8,107 +8,251 @@ import django.db.models.functions.datetime
 import pghistory.utils
 import pgtrigger.compiler
 import pgtrigger.migrations
-import users.clients
 from django.conf import settings
 from django.db import migrations, models
 
+import users.clients
+
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('users', '0008_failures_by_account'),
+        ("users", "0008_failures_by_account"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ClientEvent',
+            name="ClientEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('pgh_context', pghistory.utils.JSONField(null=True)),
-                ('id', models.BigIntegerField()),
-                ('client_id', models.CharField(max_length=100, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9._~-]{1,100}\\Z', 'At most 100 letters, digits, dots, hyphens, underscores and tildes.')], verbose_name='Client ID')),
-                ('name', models.CharField(max_length=255, verbose_name='Name')),
-                ('redirect_uris', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=2000, validators=[users.clients.check_redirect_uri]), blank=True, default=list, size=None, verbose_name='Redirect addresses')),
-                ('allowed_origins', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=255, validators=[users.clients.check_origin]), blank=True, default=list, size=None, verbose_name='Allowed origins')),
-                ('is_confidential', models.BooleanField(default=False, verbose_name='This client can keep a secret')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("id", models.BigIntegerField()),
+                (
+                    "client_id",
+                    models.CharField(
+                        max_length=100,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[A-Za-z0-9._~-]{1,100}\\Z",
+                                "At most 100 letters, digits, dots, hyphens, underscores and tildes.",
+                            )
+                        ],
+                        verbose_name="Client ID",
+                    ),
+                ),
+                ("name", models.CharField(max_length=255, verbose_name="Name")),
+                (
+                    "redirect_uris",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=2000, validators=[users.clients.check_redirect_uri]),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="Redirect addresses",
+                    ),
+                ),
+                (
+                    "allowed_origins",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=255, validators=[users.clients.check_origin]),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="Allowed origins",
+                    ),
+                ),
+                ("is_confidential", models.BooleanField(default=False, verbose_name="This client can keep a secret")),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='AuthorizationCode',
+            name="AuthorizationCode",
             fields=[
-                ('digest', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('proof', models.CharField(max_length=64)),
-                ('client_id', models.CharField(max_length=255)),
-                ('redirect_uri', models.CharField(blank=True, max_length=2000)),
-                ('requested_scope', models.CharField(blank=True, max_length=255)),
-                ('challenge', models.CharField(max_length=128)),
-                ('expires_at', models.DateTimeField(db_index=True)),
-                ('redeemed_at', models.DateTimeField(null=True)),
-                ('session', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='users.session')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("digest", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("proof", models.CharField(max_length=64)),
+                ("client_id", models.CharField(max_length=255)),
+                ("redirect_uri", models.CharField(blank=True, max_length=2000)),
+                ("requested_scope", models.CharField(blank=True, max_length=255)),
+                ("challenge", models.CharField(max_length=128)),
+                ("expires_at", models.DateTimeField(db_index=True)),
+                ("redeemed_at", models.DateTimeField(null=True)),
+                (
+                    "session",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="users.session"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Client',
+            name="Client",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('client_id', models.CharField(max_length=100, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9._~-]{1,100}\\Z', 'At most 100 letters, digits, dots, hyphens, underscores and tildes.')], verbose_name='Client ID')),
-                ('name', models.CharField(max_length=255, verbose_name='Name')),
-                ('redirect_uris', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=2000, validators=[users.clients.check_redirect_uri]), blank=True, default=list, size=None, verbose_name='Redirect addresses')),
-                ('allowed_origins', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=255, validators=[users.clients.check_origin]), blank=True, default=list, size=None, verbose_name='Allowed origins')),
-                ('is_confidential', models.BooleanField(default=False, verbose_name='This client can keep a secret')),
-                ('secret_digest', models.CharField(blank=True, editable=False, max_length=64)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True, db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "client_id",
+                    models.CharField(
+                        max_length=100,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[A-Za-z0-9._~-]{1,100}\\Z",
+                                "At most 100 letters, digits, dots, hyphens, underscores and tildes.",
+                            )
+                        ],
+                        verbose_name="Client ID",
+                    ),
+                ),
+                ("name", models.CharField(max_length=255, verbose_name="Name")),
+                (
+                    "redirect_uris",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=2000, validators=[users.clients.check_redirect_uri]),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="Redirect addresses",
+                    ),
+                ),
+                (
+                    "allowed_origins",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=255, validators=[users.clients.check_origin]),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="Allowed origins",
+                    ),
+                ),
+                ("is_confidential", models.BooleanField(default=False, verbose_name="This client can keep a secret")),
+                ("secret_digest", models.CharField(blank=True, editable=False, max_length=64)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(auto_now=True, db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'verbose_name': 'client',
-                'verbose_name_plural': 'clients',
-                'ordering': ['client_id'],
-                'constraints': [models.UniqueConstraint(fields=('client_id',), name='client_id_unique', violation_error_message='This client ID is already in use.'), models.CheckConstraint(condition=models.Q(('is_confidential', True), ('secret_digest', ''), _connector='OR'), name='client_public_has_no_secret')],
+                "verbose_name": "client",
+                "verbose_name_plural": "clients",
+                "ordering": ["client_id"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("client_id",),
+                        name="client_id_unique",
+                        violation_error_message="This client ID is already in use.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("is_confidential", True), ("secret_digest", ""), _connector="OR"),
+                        name="client_public_has_no_secret",
+                    ),
+                ],
             },
             bases=(authlib.oauth2.rfc6749.models.ClientMixin, models.Model),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='client',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "users_clientevent" ("allowed_origins", "client_id", "id", "is_confidential", "name", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "redirect_uris") SELECT new_values."allowed_origins", new_values."client_id", new_values."id", new_values."is_confidential", new_values."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'insert\', new_values."id", new_values."redirect_uris" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='099e3d56260984c04a49b1d13d2b18b2d4b2e0d1', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_2f29c', referencing='REFERENCING NEW TABLE AS new_values ', table='users_client', when='AFTER')),
+            model_name="client",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "users_clientevent" ("allowed_origins", "client_id", "id", "is_confidential", "name", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "redirect_uris") SELECT new_values."allowed_origins", new_values."client_id", new_values."id", new_values."is_confidential", new_values."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'insert\', new_values."id", new_values."redirect_uris" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;',
+                    hash="099e3d56260984c04a49b1d13d2b18b2d4b2e0d1",
+                    level="STATEMENT",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_2f29c",
+                    referencing="REFERENCING NEW TABLE AS new_values ",
+                    table="users_client",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='client',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "users_clientevent" ("allowed_origins", "client_id", "id", "is_confidential", "name", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "redirect_uris") SELECT new_values."allowed_origins", new_values."client_id", new_values."id", new_values."is_confidential", new_values."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'update\', new_values."id", new_values."redirect_uris" FROM ( SELECT new_values.* FROM old_values JOIN new_values ON (old_values."id") = (new_values."id") WHERE (old_values."allowed_origins" IS DISTINCT FROM (new_values."allowed_origins") OR old_values."client_id" IS DISTINCT FROM (new_values."client_id") OR old_values."id" IS DISTINCT FROM (new_values."id") OR old_values."is_confidential" IS DISTINCT FROM (new_values."is_confidential") OR old_values."name" IS DISTINCT FROM (new_values."name") OR old_values."redirect_uris" IS DISTINCT FROM (new_values."redirect_uris")) ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='222137df73d5da72db2c533ba78ce1dbaac7d733', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_update_update_430db', referencing='REFERENCING OLD TABLE AS old_values  NEW TABLE AS new_values ', table='users_client', when='AFTER')),
+            model_name="client",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "users_clientevent" ("allowed_origins", "client_id", "id", "is_confidential", "name", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "redirect_uris") SELECT new_values."allowed_origins", new_values."client_id", new_values."id", new_values."is_confidential", new_values."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'update\', new_values."id", new_values."redirect_uris" FROM ( SELECT new_values.* FROM old_values JOIN new_values ON (old_values."id") = (new_values."id") WHERE (old_values."allowed_origins" IS DISTINCT FROM (new_values."allowed_origins") OR old_values."client_id" IS DISTINCT FROM (new_values."client_id") OR old_values."id" IS DISTINCT FROM (new_values."id") OR old_values."is_confidential" IS DISTINCT FROM (new_values."is_confidential") OR old_values."name" IS DISTINCT FROM (new_values."name") OR old_values."redirect_uris" IS DISTINCT FROM (new_values."redirect_uris")) ) AS new_values, _pgh_attached_context; RETURN NULL;',
+                    hash="222137df73d5da72db2c533ba78ce1dbaac7d733",
+                    level="STATEMENT",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_430db",
+                    referencing="REFERENCING OLD TABLE AS old_values  NEW TABLE AS new_values ",
+                    table="users_client",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='client',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "users_clientevent" ("allowed_origins", "client_id", "id", "is_confidential", "name", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "redirect_uris") SELECT old_values."allowed_origins", old_values."client_id", old_values."id", old_values."is_confidential", old_values."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'delete\', old_values."id", old_values."redirect_uris" FROM ( SELECT old_values.* FROM old_values  ) AS old_values, _pgh_attached_context; RETURN NULL;', hash='bd31b7ec6f81c4e3e08289f4bd859f58266d67f1', level='STATEMENT', operation='DELETE', pgid='pgtrigger_delete_delete_2b909', referencing='REFERENCING OLD TABLE AS old_values ', table='users_client', when='AFTER')),
+            model_name="client",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "users_clientevent" ("allowed_origins", "client_id", "id", "is_confidential", "name", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "redirect_uris") SELECT old_values."allowed_origins", old_values."client_id", old_values."id", old_values."is_confidential", old_values."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'delete\', old_values."id", old_values."redirect_uris" FROM ( SELECT old_values.* FROM old_values  ) AS old_values, _pgh_attached_context; RETURN NULL;',
+                    hash="bd31b7ec6f81c4e3e08289f4bd859f58266d67f1",
+                    level="STATEMENT",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_2b909",
+                    referencing="REFERENCING OLD TABLE AS old_values ",
+                    table="users_client",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddField(
-            model_name='clientevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='users.client'),
+            model_name="clientevent",
+            name="pgh_obj",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="events",
+                to="users.client",
+            ),
         ),
         migrations.AddIndex(
-            model_name='clientevent',
-            index=models.Index(fields=['pgh_created_at', 'pgh_id'], name='client_event_newest'),
+            model_name="clientevent",
+            index=models.Index(fields=["pgh_created_at", "pgh_id"], name="client_event_newest"),
         ),
         migrations.AddIndex(
-            model_name='clientevent',
-            index=models.Index(fields=['pgh_obj', 'pgh_id'], name='client_event_object'),
+            model_name="clientevent",
+            index=models.Index(fields=["pgh_obj", "pgh_id"], name="client_event_object"),
         ),
         migrations.AddIndex(
-            model_name='clientevent',
-            index=models.Index(models.F('pgh_context__user'), models.F('pgh_created_at'), models.F('pgh_id'), name='client_event_actor'),
+            model_name="clientevent",
+            index=models.Index(
+                models.F("pgh_context__user"), models.F("pgh_created_at"), models.F("pgh_id"), name="client_event_actor"
+            ),
         ),
         migrations.AddIndex(
-            model_name='clientevent',
-            index=models.Index(condition=models.Q(('pgh_context__isnull', True)), fields=['pgh_created_at', 'pgh_id'], name='client_event_database'),
+            model_name="clientevent",
+            index=models.Index(
+                condition=models.Q(("pgh_context__isnull", True)),
+                fields=["pgh_created_at", "pgh_id"],
+                name="client_event_database",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='clientevent',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='5205fda607611bbc0cc2a47c98b459d619c06cef', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_199ae', table='users_clientevent', when='BEFORE')),
+            model_name="clientevent",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="5205fda607611bbc0cc2a47c98b459d619c06cef",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_199ae",
+                    table="users_clientevent",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]
