@@ -262,7 +262,7 @@ def _words(column: Any, value: Any, names: _Names) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(_(one) if one else "" for one in value)  # of roles, those we ship have translations
     if column.get_internal_type() == "DateTimeField":
         return formats.date_format(timezone.localtime(column.to_python(value)), "SHORT_DATETIME_FORMAT")
     return str(dict(column.flatchoices).get(value, value))

@@ -10,9 +10,13 @@ from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.formats import date_format
+from django.utils.timezone import localtime, now
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from assignments.models import WarehouseUserAssignment
 from config.changes import Change
+from tests.back_office import NEW_PASSWORD, change, group
 from tests.client import ASSIGNMENTS, Api
 from users.models import Session, User
 from warehouses.models import Warehouse
@@ -72,6 +76,74 @@ def test_a_change_is_told_in_plain_words(office: Client, olive: User, mill: Ware
     assert (newest.who, newest.through) == (olive.email, "Back Office")
     assert (newest.reason, newest.request_id) == ("rebuilt", "desk-1")
     assert created.what == "Created"
+
+
+def test_roles_are_told_as_they_were_and_became(office: Client, pat: User, as_pat: Api) -> None:
+    for names in (["Auditor"], ["Auditor", "Staff manager"], ["Staff manager"]):
+        change(office, pat, groups=[group(name).pk for name in names], is_warehouse_user=None)
+    User.groups.through.objects.all().delete()
+
+    told = [one.differences[0] for one in ask(office, tab(pat)) if one.differences[0].label == "Roles"]
+
+    assert [(one.before, one.after) for one in told] == [
+        ("Staff manager", ""),
+        ("Auditor, Staff manager", "Staff manager"),
+        ("Auditor", "Auditor, Staff manager"),
+        ("", "Auditor"),
+    ]
+    assert told == [one.differences[0] for one in ask(office, kind="users.user") if "Roles" in str(one.differences[0])]
+    User.objects.filter(is_superuser=True).update(language="de_DE")
+    german = ask(office, tab(pat))[1].differences[0]
+    assert (german.label, german.before, german.after) == (
+        "Rollen",
+        "Prüfung, Personalverwaltung",
+        "Personalverwaltung",
+    )
+
+
+def test_whoever_gives_a_role_in_whatever_way_is_told_of(
+    office: Client, olive: User, make_user: Callable[..., User]
+) -> None:
+    people = [make_user(f"{name}.new@example.test") for name in ("ann", "bob")]
+    auditor = group("Auditor")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO users_user_groups (user_id, group_id) SELECT id, %s FROM users_user WHERE email LIKE %s",
+            [auditor.pk, "%.new@example.test"],
+        )
+    auditor.name = "Inspector"
+    auditor.save()
+    for person in people:
+        renamed, given, _created = ask(office, tab(person))
+        assert said(renamed)[2] == [("Roles", "Auditor", "Inspector")]
+        assert said(given)[2] == [("Roles", "", "Auditor")]
+        assert given.who == "Database"
+
+
+def test_a_new_password_is_told_as_a_fact(office: Client, olive: User, pat: User) -> None:
+    assert change(office, pat, password1=NEW_PASSWORD, password2=NEW_PASSWORD).status_code == 302
+    newest = ask(office, tab(pat))[0]
+    (fact,) = newest.differences
+    assert (newest.who, newest.what, fact.label, fact.before) == (olive.email, "Changed", "Password changed", "")
+    assert fact.after == date_format(
+        localtime(User.objects.get(pk=pat.pk).password_changed_at), "SHORT_DATETIME_FORMAT"
+    )
+    assert b"argon2" not in office.get(tab(pat)).content
+
+
+def test_the_second_factor_is_told(office: Client, olive: User, pat: User) -> None:
+    TOTPDevice.objects.create(user=pat, confirmed=True)
+    office.post(f"/admin/users/user/{pat.pk}/reset-two-factor/")
+    reset, switched_on, _created = ask(office, tab(pat))
+    assert said(switched_on)[2] == [("Two-factor sign-in", "no", "yes")]
+    assert (reset.who, said(reset)[2]) == (olive.email, [("Two-factor sign-in", "yes", "no")])
+
+
+def test_what_is_told_of_a_person_cannot_be_made_up(olive: User) -> None:
+    olive.roles, olive.has_two_factor, olive.password_changed_at = ["Administrator"], True, now()
+    olive.save()
+    olive.refresh_from_db()
+    assert (olive.roles, olive.has_two_factor, olive.password_changed_at) == ([], False, None)
 
 
 def test_an_assignment_is_told_by_the_names_of_its_ends(

@@ -15,14 +15,12 @@ from assignments.models import WarehouseUserAssignment
 from tests.back_office import (
     LIST,
     NEW_PASSWORD,
-    bulk,
     change,
     errors,
     group,
     member,
     rows,
     signed_in,
-    switch,
     told,
 )
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, refusal
@@ -281,33 +279,6 @@ def test_an_administrator_who_is_no_superuser_makes_no_superuser(olive: User, pa
     change(as_olive, pat, is_superuser="on")
     pat.refresh_from_db()
     assert not pat.is_superuser
-
-
-def test_what_a_staff_manager_may_not_give_they_do_not_take(as_manager: Client, olive: User) -> None:
-    member(olive, "Warehouse manager")
-    page = as_manager.get(f"{LIST}{olive.pk}/change/").content.decode()
-    assert "Also a member of Warehouse manager, which only an administrator may change." in page
-    assert change(as_manager, olive, groups=[group("Staff manager").pk]).status_code == 302
-    assert {one.name for one in olive.groups.all()} == {"Staff manager", "Warehouse manager"}
-
-
-@pytest.mark.parametrize("above", ["superuser", "Administrator"])
-def test_a_staff_manager_changes_no_administrator(
-    as_manager: Client, make_user: Callable[..., User], ada: User, above: str, nothing_changes: Any
-) -> None:
-    boss = make_user("boss.above@example.test", is_superuser=above == "superuser")
-    if above != "superuser":
-        member(boss, above)
-    page = as_manager.get(f"{LIST}{boss.pk}/change/").content.decode()
-    assert "password1" not in page
-    with nothing_changes():
-        sent = change(as_manager, boss, first_name="X", password1=NEW_PASSWORD, password2=NEW_PASSWORD)
-        assert sent.status_code == 403
-        why = "Only an administrator may change an administrator, and only a superuser a superuser."
-        assert told(switch(as_manager, boss, "deactivate")) == [f"User was not deactivated. {why}"]
-        assert told(as_manager.post(f"{LIST}{boss.pk}/delete/")) == [f"User was not deleted. {why}"]
-        assert any(why in words for words in told(bulk(as_manager, "deactivate", boss)))
-    assert boss.check_password(PASSWORD)
 
 
 def test_an_auditor_reads_and_changes_nothing(olive: User, pat: User, nothing_changes: Any) -> None:

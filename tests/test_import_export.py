@@ -229,7 +229,7 @@ def test_a_staff_manager_cannot_make_or_change_who_stands_above_them(
     )
     with nothing_changes():
         job = upload(manager, USERS, content)
-    above = "Only an administrator may change an administrator, and only a superuser a superuser."
+    above = "This user may do more than you. Ask somebody who may do as much."
     beyond = "You cannot give or take the group Administrator: it allows more than you may do yourself."
     assert faults(job) == [(2, "email", above), (3, "email", above), (4, "groups", beyond)]
     assert job.report["created_rows"] == 1

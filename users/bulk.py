@@ -58,7 +58,8 @@ def _keep_an_administrator(known: Collection[Any]) -> None:
     losing = [
         person.pk
         for person in known
-        if person.rank and not (person.is_staff and (person.is_superuser or ADMINISTRATOR in person.group_names))
+        if person.is_administrator
+        and not (person.is_staff and (person.is_superuser or ADMINISTRATOR in person.group_names))
     ]
     if losing:
         keep_an_administrator(losing)
@@ -76,11 +77,15 @@ def _write_groups(people: Collection[Any], groups: Mapping[str, Group]) -> None:
     for user_id, group_id in memberships.filter(user__in=people).values_list("user_id", "group_id"):
         there[user_id].add(group_id)
     wanted = {person.pk: {groups[name].pk for name in person.group_names} for person in people}
-    switched = [pk for pk, group_ids in wanted.items() if group_ids != there[pk]]
-    memberships.filter(user__in=switched).delete()
     memberships.bulk_create(
-        User.groups.through(user_id=pk, group_id=group_id) for pk in switched for group_id in wanted[pk]
+        User.groups.through(user_id=pk, group_id=new) for pk, ids in wanted.items() for new in ids - there[pk]
     )
+    over: dict[int, set[int]] = defaultdict(set)
+    for pk, ids in wanted.items():
+        for old in there[pk] - ids:
+            over[old].add(pk)
+    for old, members in over.items():
+        memberships.filter(group=old, user__in=members).delete()
 
 
 def _end_sessions(reasons: Mapping[int, str]) -> None:

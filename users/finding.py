@@ -10,9 +10,8 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
-from django.contrib.auth.models import Group
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -50,9 +49,11 @@ class FindingPeople(models.QuerySet):
         assigned = this_person.values("pk").annotate(number=Count("assignments")).values("number")
         return self.annotate(standing_in=Subquery(standing), assigned=Subquery(assigned))
 
-    def with_rank(self) -> Any:
-        """Spares `User.rank` its query."""
-        return self.annotate(is_in_administrators=Exists(Group.objects.filter(user=OuterRef("pk"), name=ADMINISTRATOR)))
+    def changeable_by(self, other: Any) -> Any:
+        """Those of whom `User.may_be_changed_by(other)` is true."""
+        if other.is_superuser:
+            return self
+        return self.filter(is_superuser=False, roles__contained_by=sorted(other.grantable_roles))
 
     def assigned_to(self, warehouse_id: int) -> Any:
         return self.filter(assignments__warehouse=warehouse_id)
@@ -85,6 +86,13 @@ class FindingSessions(models.QuerySet):
     def of_people_matching(self, text: str) -> Any:
         """Whose person's e-mail or names begin with the words of the text."""
         people = self.model._meta.get_field("user").related_model._default_manager.matching(text)
+        return self.filter(user__in=people.order_by().values("pk"))
+
+    def endable_by(self, other: Any) -> Any:
+        """Sessions of people whom the other may change: nobody signs out who may do more than they."""
+        if other.is_superuser:
+            return self
+        people = self.model._meta.get_field("user").related_model._default_manager.changeable_by(other)
         return self.filter(user__in=people.order_by().values("pk"))
 
     def with_warehouse(self) -> Any:

@@ -10,12 +10,12 @@ from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
 
 from config.history_admin import ReasonFormMixin
+from config.meanwhile import MeanwhileFormMixin
 from users.models import User
 from users.roles import ADMINISTRATOR, grantable_by
 from users.switches import LastAdministratorError, assignments_model, keep_an_administrator
@@ -28,7 +28,7 @@ class GroupChoiceField(forms.ModelMultipleChoiceField):
         return gettext(obj.name)  # the shipped roles have translations; other groups keep their names
 
 
-class UserForm(ReasonFormMixin, forms.ModelForm):
+class UserForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
     """A person's page. `actor` is who edits it; what they may not give is not offered, and refused if sent."""
 
     actor: User
@@ -72,25 +72,15 @@ class UserForm(ReasonFormMixin, forms.ModelForm):
             )
 
     def _prepare_groups(self) -> None:
-        """Offers what the actor may give; what they may not take away stays, and is named."""
+        """Offers what the actor may give. Whoever is in another group they may not edit at all."""
         offered: Any = self.fields["groups"]
         offered.queryset = grantable_by(self.actor).order_by("name")
-        had: QuerySet[Group] = self.instance.groups.all() if self.instance.pk else Group.objects.none()
-        self._kept = list(had.exclude(pk__in=offered.queryset.values("pk"))) if self.instance.pk else []
-        if self._kept:
-            names = ", ".join(gettext(group.name) for group in self._kept)
-            offered.help_text = _("Also a member of %(groups)s, which only an administrator may change.") % {
-                "groups": names
-            }
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"]
         if User.objects.by_email(email).exclude(pk=self.instance.pk).exists():
             raise ValidationError(_("User with email “%(email)s” already exists."), params={"email": email})
         return email
-
-    def clean_groups(self) -> list[Group]:
-        return [*self.cleaned_data["groups"], *self._kept]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -118,9 +108,15 @@ class UserForm(ReasonFormMixin, forms.ModelForm):
     def _is_superuser(self) -> bool:
         return bool(self.cleaned_data.get("is_superuser", self.instance.is_superuser))
 
+    def refuse_for_now(self, seen: int) -> None:
+        """No page shows a password again, so this one cannot be kept."""
+        super().refuse_for_now(seen)
+        if self.cleaned_data.get("password1"):
+            self.add_error("password1", _("Enter the password again."))
+
     def _post_clean(self) -> None:
         """The password is judged last: it must not be too much like the names just entered."""
-        super()._post_clean()  # type: ignore[misc]
+        super()._post_clean()
         password = self.cleaned_data.get("password1")
         if password and "password2" not in self.errors:
             try:

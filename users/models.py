@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models.functions import Lower, Now
@@ -24,7 +25,7 @@ from config.keeping import oldest_kept
 from config.logs import audit
 from users.audit import AuditEvent as AuditEvent
 from users.finding import FindingPeople, FindingSessions
-from users.roles import ADMINISTRATOR
+from users.roles import ADMINISTRATOR, grantable_by
 from users.rotation import RotatingCredential
 
 if TYPE_CHECKING:
@@ -90,6 +91,13 @@ class User(AbstractBaseUser, PermissionsMixin):
     language = models.CharField(
         _("Interface language"), max_length=5, choices=Language.choices, default=Language.ENGLISH
     )
+    #: Names of the groups, and what else the history tells of. PostgreSQL keeps these three by itself (migration
+    #: 0011): whatever is saved here is replaced by what is so.
+    roles = ArrayField(
+        models.CharField(max_length=150), verbose_name=_("Roles"), default=list, db_default=[], editable=False
+    )
+    has_two_factor = models.BooleanField(_("Two-factor sign-in"), default=False, db_default=False, editable=False)
+    password_changed_at = models.DateTimeField(_("Password changed"), null=True, editable=False)
     #: Whether any warehouse is assigned. PostgreSQL keeps it right by triggers; what is written here is ignored.
     has_warehouse = models.BooleanField(default=False, db_default=False, editable=False)
     #: Every Back Office session from before is over.
@@ -176,18 +184,25 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Whether assignments may be made and switched: flagged, and not deleted (contract 0.4)."""
         return self.is_warehouse_user and not self.is_deleted
 
-    @cached_property
-    def is_in_administrators(self) -> bool:
-        return self.groups.filter(name=ADMINISTRATOR).exists()
-
     @property
-    def rank(self) -> int:
-        """2 for superusers, 1 for administrators, 0 for everybody else: nobody changes who stands above them."""
-        return 2 if self.is_superuser else int(self.is_in_administrators)
+    def is_administrator(self) -> bool:
+        """Whether this person may give rights to others."""
+        return self.is_superuser or ADMINISTRATOR in self.roles
+
+    @cached_property
+    def grantable_roles(self) -> frozenset[str]:
+        """The roles that this person may give to others, and take from them."""
+        return frozenset(grantable_by(self).values_list("name", flat=True))
 
     def may_be_changed_by(self, other: User) -> bool:
-        """Whether the other's rank lets them edit, block or delete this person, or set their password."""
-        return other.rank >= self.rank
+        """Whether the other may edit, block or delete this person, set their password or end their sessions.
+
+        Nobody does that to who may do more than they: whoever sets a password can sign in with it. Costs a query
+        once for the other, and none for those without roles.
+        """
+        if other.is_superuser:
+            return True
+        return not self.is_superuser and (not self.roles or other.grantable_roles.issuperset(self.roles))
 
     def end_sessions(self, reason: str) -> int:
         """Signs the person out everywhere, from the next request on. Returns how many sessions that ended."""

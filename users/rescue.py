@@ -15,14 +15,16 @@ from django.views.decorators.http import require_POST
 from users.models import User
 
 
-def _rescue(act: Callable[[User], Any], done: Any, nothing: Any, *, least_rank: int = 0) -> Callable[..., Any]:
+def _rescue(
+    act: Callable[[User], Any], done: Any, nothing: Any, *, by_administrators: bool = False
+) -> Callable[..., Any]:
     """A button on a person's page, for those who may change them."""
 
     def view(request: HttpRequest, pk: int) -> HttpResponse:
         actor: Any = request.user
         person = get_object_or_404(User, pk=pk)
         allowed = actor.has_perm("users.change_user") and person.may_be_changed_by(actor)
-        if not (allowed and actor.rank >= least_rank):
+        if not allowed or (by_administrators and not actor.is_administrator):
             raise PermissionDenied
         if act(person):
             messages.success(request, done)
@@ -43,5 +45,5 @@ reset_two_factor = _rescue(
     User.reset_two_factor,
     _("Two-factor sign-in is reset: they sign in with the password alone, and can switch it on again."),
     _("There was nothing to reset: two-factor sign-in is not switched on."),
-    least_rank=1,
+    by_administrators=True,
 )

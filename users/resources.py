@@ -7,9 +7,8 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
-from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import ValidationError
-from django.db.models import OuterRef
+from django.db.models import F
 from django.utils.functional import cached_property
 from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
@@ -19,7 +18,7 @@ from spreadsheets.cells import Word, YesNo, in_every_language
 from spreadsheets.resources import Column, SheetMeta, SheetResource
 from users.bulk import save_many
 from users.models import User
-from users.roles import grantable_by
+from users.switches import LeftOut
 
 EXAMPLE = "jo.miller@example.com"
 
@@ -181,16 +180,12 @@ class UserResource(SheetResource):
 
     def prefetch(self, rows: list[dict[str, str]]) -> None:
         """One query, however many rows."""
-        people = User.objects.with_rank().by_emails(row["email"] for row in rows)
+        people = User.objects.by_emails(row["email"] for row in rows)
         self._people = {person.email.lower(): person for person in _with_group_names(people)}
 
     @cached_property
     def _groups(self) -> dict[str, Group]:
         return {group.name: group for group in Group.objects.all()}
-
-    @cached_property
-    def _grantable(self) -> set[str]:
-        return set(grantable_by(self.importer).values_list("name", flat=True))
 
     def existing(self, row: dict[str, str]) -> User | None:
         return self._people.get(row["email"].lower())
@@ -213,7 +208,7 @@ class UserResource(SheetResource):
         if self._values["status"] == User.Status.DELETED:
             yield "email", _("The user with this e-mail is deleted. To bring them back, edit their page.")
         elif not person.may_be_changed_by(self.importer):
-            yield "email", _("Only an administrator may change an administrator, and only a superuser a superuser.")
+            yield "email", str(LeftOut.ABOVE.label)
         elif person.pk == self.importer.pk:
             for name in ("is_warehouse_user", "status", "groups"):
                 if name in changed:
@@ -221,7 +216,7 @@ class UserResource(SheetResource):
 
     def _rules_of_groups(self, person: User) -> Iterator[tuple[str, str]]:
         switched = set(person.group_names) ^ set(self._values.get("groups", ()))  # type: ignore[attr-defined]
-        if beyond := sorted(switched - self._grantable):
+        if beyond := sorted(switched - self.importer.grantable_roles):
             yield (
                 "groups",
                 _("You cannot give or take the group %(names)s: it allows more than you may do yourself.")
@@ -240,5 +235,5 @@ class UserResource(SheetResource):
 
 
 def _with_group_names(people: Any) -> Any:
-    names = Group.objects.filter(user=OuterRef("pk")).values("name")
-    return people.annotate(group_names=ArraySubquery(names))
+    """A name for the column that may be written to: PostgreSQL keeps `roles` by itself."""
+    return people.annotate(group_names=F("roles"))

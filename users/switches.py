@@ -29,7 +29,7 @@ class LeftOut(models.TextChoices):
     """Why a change leaves a person as they are: a plain sentence about one person."""
 
     SELF = "self", _("You cannot do this to yourself. Ask a colleague.")
-    ABOVE = "above", _("Only an administrator may change an administrator, and only a superuser a superuser.")
+    ABOVE = "above", _("This user may do more than you. Ask somebody who may do as much.")
     DELETED = "deleted", _("This user is deleted. To bring them back, set the status on the edit page.")
     ALREADY = "already", _("Nothing to do: it is so already.")
     NO_WAREHOUSE_USER = "no_warehouse_user", _("Only warehouse users can be assigned to warehouses.")
@@ -118,7 +118,7 @@ class Change:
         raise NotImplementedError
 
     def plan(self, pks: Collection[int], by: User, *, lock: bool = False) -> Plan:
-        rows = User.objects.with_rank().filter(pk__in=pks).order_by("pk")
+        rows = User.objects.filter(pk__in=pks).order_by("pk")
         plan = Plan([], Counter())
         for person in rows.locked() if lock else rows:
             reason = self.refusal(person, by)
@@ -175,7 +175,7 @@ class EndSessions(Change):
     """Signs people out everywhere."""
 
     def refusal(self, person: User, by: User) -> LeftOut | None:
-        return None
+        return None if person.may_be_changed_by(by) else LeftOut.ABOVE
 
     def write(self, people: Sequence[User], **given: Any) -> int:
         return sign_out([person.pk for person in people], ENDED_BY_STAFF)

@@ -17,6 +17,7 @@ from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action, display
 
 from config.history_admin import HistoryAdminMixin, ReasonFormMixin
+from config.meanwhile import MeanwhileAdminMixin
 from warehouses.forms import DeleteForm, WarehouseForm, named
 from warehouses.models import Warehouse
 
@@ -37,7 +38,7 @@ class StatusFilter(RadioFilter):
 
 
 @admin.register(Warehouse)
-class WarehouseAdmin(HistoryAdminMixin, ModelAdmin):
+class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
     """List, create, edit, view and delete. One with assignments is never deleted by accident."""
 
     form = WarehouseForm
@@ -141,6 +142,8 @@ class WarehouseAdmin(HistoryAdminMixin, ModelAdmin):
         fields = ["name", "is_active", *(["confirmed"] if asks else []), "note", "change_reason"]
         if not self.has_change_permission(request, obj) and obj is not None:
             fields = ["name", "is_active", "note"]
+        elif obj is not None:
+            fields.append("seen")
         return ((None, {"fields": (*fields, "identifier") if obj else fields}),)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:

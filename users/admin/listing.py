@@ -40,7 +40,7 @@ class PeopleList(ModelAdmin):
         return (*columns, self._buttons_column(request))
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        people = super().get_queryset(request).with_rank()
+        people = super().get_queryset(request)
         name = request.resolver_match.url_name if request.resolver_match else ""
         if name == "autocomplete":
             return people.listed()

@@ -21,13 +21,14 @@ from unfold.decorators import display
 from unfold.utils import display_for_label
 
 from config.history_admin import HistoryAdminMixin
+from users.admin.bulk import actor
 from users.admin.buttons import button
 from users.admin.filters import LiveFilter, PersonFilter
 from users.admin.pages import CappedPaginator, IndexedChangeList, narrowed
 from users.browsers import in_plain_words
 from users.forms import ReasonForm
 from users.models import Session
-from users.switches import ENDED_BY_STAFF
+from users.switches import ENDED_BY_STAFF, LeftOut
 
 
 @admin.register(Session)
@@ -120,7 +121,7 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
 
         @display(description=_("Actions"))
         def actions_column(obj: Session) -> Any:
-            if not obj.is_live:
+            if not (obj.is_live and obj.user.may_be_changed_by(actor(request))):
                 return ""
             url = reverse("admin:users_session_end", args=[obj.pk]) + (f"?{query}" if query else "")
             return button(_("End session"), str(obj.user), action=url, danger=True)
@@ -146,14 +147,16 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
     @admin.action(description=_("End sessions"), permissions=["end"])
     def end_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse:
         """The page before the end of many: it carries their keys, so that what is confirmed is what was shown."""
-        keys = list(queryset.live().order_by().values_list("pk", flat=True)[: CappedPaginator.MOST])
-        live = Session.objects.filter(pk__in=keys)
+        chosen = list(queryset.live().order_by().values_list("pk", flat=True)[: CappedPaginator.MOST])
+        live = Session.objects.filter(pk__in=chosen).endable_by(actor(request))
+        keys = list(live.order_by().values_list("pk", flat=True))
         context = {
             **self.admin_site.each_context(request),
             "title": ngettext("End %(count)d session", "End %(count)d sessions", len(keys)) % {"count": len(keys)},
             "opts": self.opts,
             "media": self.media,
             "number": len(keys),
+            "left_out": _left_out(len(chosen) - len(keys)),
             "people": live.order_by().values("user").distinct().count(),
             "tokens": live.holding_tokens(),
             "keys": ",".join(key.hex for key in keys),
@@ -171,9 +174,12 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
     def _end(self, request: HttpRequest, keys: list[Any], query: str) -> HttpResponse:
         if not self.has_end_permission(request):
             raise PermissionDenied
-        ended = Session.objects.filter(pk__in=keys).end_all(ENDED_BY_STAFF)
+        chosen = Session.objects.filter(pk__in=keys)
+        ended = chosen.endable_by(actor(request)).end_all(ENDED_BY_STAFF)
         told = ngettext("%(count)d session was ended.", "%(count)d sessions were ended.", ended) % {"count": ended}
         self.message_user(request, told, messages.SUCCESS if ended else messages.WARNING)
+        if left_out := _left_out(chosen.live().count()):
+            self.message_user(request, left_out, messages.WARNING)
         return HttpResponseRedirect(reverse("admin:users_session_changelist") + (f"?{query}" if query else ""))
 
     # --- Who may -----------------------------------------------------------------------------------------------
@@ -189,3 +195,9 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
         return False
+
+
+def _left_out(number: int) -> str:
+    """How many sessions stay open, and why; "" if none."""
+    left = ngettext("%(count)d left as is: %(why)s", "%(count)d left as they are: %(why)s", number)
+    return left % {"count": number, "why": LeftOut.ABOVE.label} if number else ""

@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 
 from config.history_admin import HistoryAdminMixin
+from config.meanwhile import MeanwhileAdminMixin
 from spreadsheets.admin import SheetAdminMixin
 from users.admin.bulk import BulkMixin, actor
 from users.admin.listing import PeopleList, assign_url
@@ -34,7 +35,7 @@ _TOLD = {
 
 
 @admin.register(User)
-class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, ModelAdmin):
+class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
     """Create and edit people. Rules live in `users.switches` and `users.forms`."""
 
     sheet = UserResource
@@ -64,7 +65,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Model
         ]
         if writable:
             found.insert(1, (_("Password"), {"fields": ("password1", "password2")}))
-            found.append((_("History"), {"fields": ("change_reason",)}))
+            found.append((_("History"), {"fields": ("change_reason", *(() if obj is None else ("seen",)))}))
         return found
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -89,7 +90,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Model
             "assign_url": assign_url(request, person),
             "open_sessions": live.count() if sees_sessions else 0,
             "sees_sessions": sees_sessions,
-            "may_end_sessions": self.has_end_sessions_permission(request),
+            "may_end_sessions": self._may_sign_out(request, person),
         }
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
@@ -158,9 +159,10 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Model
         """Ends every session of one person."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        if not self.has_end_sessions_permission(request):
+        person = self._person(request, pk)
+        if not self._may_sign_out(request, person):
             raise PermissionDenied
-        ended = END_SESSIONS.apply([self._person(request, pk).pk], actor(request)).counted
+        ended = END_SESSIONS.apply([person.pk], actor(request)).counted
         told = ngettext("%(count)d session was ended.", "%(count)d sessions were ended.", ended) % {"count": ended}
         self.message_user(request, told, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:users_user_change", args=[pk]))
@@ -188,13 +190,16 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Model
 
     # --- Who may -----------------------------------------------------------------------------------------------
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody edits who stands above them."""
+        """Nobody edits who may do more than they."""
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or obj.may_be_changed_by(request.user))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_delete_permission(request, obj)
         return allowed and (obj is None or obj.may_be_changed_by(request.user))
+
+    def _may_sign_out(self, request: HttpRequest, person: User) -> bool:
+        return self.has_end_sessions_permission(request) and person.may_be_changed_by(actor(request))
 
     def get_actions(self, request: HttpRequest) -> Any:
         """People are deleted one by one, with a look at what that ends."""
