@@ -81,7 +81,7 @@ def test_saving_a_person_who_was_read_before_changes_nothing(pat: User, north: W
     assert without() == set()
 
 
-def test_it_is_no_change_of_the_person(pat: User, north: Warehouse, django_assert_num_queries: Any) -> None:
+def test_it_is_no_change_of_the_person(pat: Any, north: Warehouse, django_assert_num_queries: Any) -> None:
     before = User.objects.values("updated_at").get(pk=pat.pk), pat.events.count()
     with django_assert_num_queries(1):
         insert(pat, north)

@@ -6,8 +6,6 @@ What `assignments` knows is reached through relations only: nothing here imports
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import reduce
-from operator import and_
 from typing import Any
 
 from django.db import models
@@ -16,26 +14,15 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from users.roles import ADMINISTRATOR
-
-#: What a search looks at; each has an index for "begins with" (migration 0006).
-SEARCHED = ("email", "first_name", "last_name")
-
-
-def _begins(text: str) -> Q:
-    return reduce(Q.__or__, (Q(**{f"{field}_lower__startswith": text}) for field in SEARCHED))
+from users.search import keys_found
 
 
 class FindingPeople(models.QuerySet):
     model: Any
 
-    def matching(self, text: str) -> Any:
-        """Whose e-mail or names begin with the text, or with each of its words. No word matches from its middle."""
-        words = text.lower().split()
-        if not words:
-            return self
-        people = self.alias(**{f"{field}_lower": Lower(field) for field in SEARCHED})
-        wanted = reduce(and_, map(_begins, words))
-        return people.filter(wanted if len(words) == 1 else wanted | _begins(" ".join(words)))
+    def found(self, text: str, most: int) -> Any:
+        """Primary keys of those whose e-mail or names begin with the words of the text; at most so many by each."""
+        return keys_found(self, text, most)
 
     def by_emails(self, emails: Iterable[str]) -> Any:
         """Those with these e-mails, in any case of letters. Reads the unique index."""
@@ -83,10 +70,9 @@ class FindingSessions(models.QuerySet):
         """Ended by somebody, or expired."""
         return self.filter(Q(ended_at__isnull=False) | Q(expires_at__lte=timezone.now()))
 
-    def of_people_matching(self, text: str) -> Any:
-        """Whose person's e-mail or names begin with the words of the text."""
-        people = self.model._meta.get_field("user").related_model._default_manager.matching(text)
-        return self.filter(user__in=people.order_by().values("pk"))
+    def found(self, text: str, most: int) -> Any:
+        """Primary keys of those whose person's e-mail or names begin so; at most so many by each."""
+        return keys_found(self, text, most, person="user__")
 
     def endable_by(self, other: Any) -> Any:
         """Sessions of people whom the other may change: nobody signs out who may do more than they."""

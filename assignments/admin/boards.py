@@ -235,8 +235,7 @@ class PeopleOf(Board):
         if is_id:
             return rows.filter(_by_id(text))
         # Cut before it is sorted: else PostgreSQL may walk through everybody in the wanted order to find a few.
-        few: QuerySet[Any] = rows.matching(text).order_by().values("pk")[: self.most + 1]  # type: ignore[attr-defined]
-        return rows.filter(pk__in=few)
+        return rows.filter(pk__any_of=rows.found(text, self.most + 1))  # type: ignore[attr-defined]
 
     def history(self) -> meanwhile.History:
         return meanwhile.History("user", warehouse_id=self.warehouse.pk)

@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
 
-from users.admin.pages import narrowed
 from users.models import Session, User
 from users.switches import assignments_model
 
@@ -59,7 +58,7 @@ class GapFilter(RadioFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[User]:
         if self.value() == "warehouse":
-            return narrowed(queryset, queryset.without_warehouse())
+            return queryset.without_warehouse()
         return queryset.never_signed_in() if self.value() == "sign-in" else queryset
 
 

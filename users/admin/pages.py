@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from unfold.views import ChangeList
 
+from config import lookups as lookups  # pk__any_of
+
 
 class CappedPaginator(Paginator):
     """Counts no further than anybody would page: beyond that, one searches. So no list counts a whole table."""
@@ -31,15 +33,20 @@ class CappedPaginator(Paginator):
         """Whether there are more rows than are counted."""
         return self._found > self.MOST
 
+    def _get_page(self, object_list: Any, number: int, whole: Any) -> Any:
+        """Finds the page by its keys, so that what its rows show is not worked out for all rows before them."""
+        rows: Any = self.object_list
+        return super()._get_page(rows.filter(pk__any_of=object_list.values("pk")), number, whole)  # type: ignore[misc]
+
 
 def narrowed(queryset: Any, found: Any) -> Any:
-    """A list, narrowed to what a search or a costly filter found in it: found first, sorted then.
+    """A list, narrowed to the primary keys that a search or a costly filter found in it: found first, sorted then.
 
     Asked for both at once, PostgreSQL may walk the whole order in the hope to meet the few soon. No more are looked
     for than are counted.
     """
-    keys = found.order_by().values_list("pk", flat=True)[: CappedPaginator.MOST + 1]
-    return queryset.filter(pk__in=list(keys))
+    keys = list(dict.fromkeys(found))[: CappedPaginator.MOST + 1]
+    return queryset.filter(pk__any_of=keys) if keys else queryset.none()
 
 
 class IndexedChangeList(ChangeList):

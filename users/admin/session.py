@@ -73,7 +73,7 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         if not search_term.strip():
             return queryset, False
-        return narrowed(queryset, queryset.of_people_matching(search_term)), False
+        return narrowed(queryset, queryset.found(search_term, CappedPaginator.MOST + 1)), False
 
     @display(description=_("Since"), ordering="created_at")
     def since(self, obj: Session) -> Any:

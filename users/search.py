@@ -1,0 +1,43 @@
+"""Search among people: whose e-mail or names begin with what was typed. No word matches from its middle.
+
+Each column has an index for "begins with" (migration 0006). Asked for any of them at once, PostgreSQL reads all that
+match before it takes a few, or everybody; asked for one after the other, it stops at as many as are wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from operator import and_, or_
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+
+SEARCHED = ("email", "first_name", "last_name")
+
+
+def keys_found(rows: QuerySet[Any], text: str, most: int, *, person: str = "") -> QuerySet[Any, Any]:
+    """Primary keys of rows whose person has e-mail or names beginning with the text, or with each of its words.
+
+    At most `most` by each column, and if there are more, whichever are at hand; some perhaps twice. `person` leads
+    from a row to the person, such as `user__`. Of no words, any rows.
+    """
+    lower = {f"{field}_lower": Lower(f"{person}{field}") for field in SEARCHED}
+    rows = rows.order_by().alias(**lower)
+    found = [rows.filter(way).values_list("pk", flat=True)[:most] for way in _ways(text.lower().split())]
+    return found[0].union(*found[1:], all=True)
+
+
+def _ways(words: list[str]) -> Iterator[Q]:
+    """One for each index to look into: for the longest word, then for all words as one name."""
+    longest = max(words, key=len, default="")
+    others = [reduce(or_, _begins(word)) for word in words if word != longest]
+    for begins in _begins(longest):
+        yield reduce(and_, others, begins)
+    if others:
+        yield from _begins(" ".join(words))
+
+
+def _begins(text: str) -> list[Q]:
+    return [Q(**{f"{field}_lower__startswith": text}) for field in SEARCHED]
