@@ -25,7 +25,6 @@ from config.errors import ApiError, Fault
 from config.history import tracked
 from config.identifiers import parse_uuid
 from config.logs import audit
-from config.statements import Given, Select, Update
 from users.models import Session, User
 from users.rotation import RotatingCredential
 from warehouses.models import Warehouse
@@ -59,14 +58,10 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
         found_people, found_places = list(User.objects.found(text, _FOUND_MOST)), list(places[:_FOUND_MOST])
         return self.filter(models.Q(user__in=found_people) | models.Q(warehouse__in=found_places))
 
-    def active_for(self, user: User) -> WarehouseUserAssignment | None:
-        """Where this person stands, if they may be given a token for it (contract 0.4)."""
-        return _STANDING.first(user=user.pk)
-
-    def granting(self, user_id: int | Given) -> AssignmentQuerySet:
-        """The row that grants this person a warehouse token: one or none."""
+    def active_for(self, user: User) -> AssignmentQuerySet:
+        """Where this person stands, if they may be given a token for it: one row or none (contract 0.4)."""
         return self.filter(
-            user_id=user_id,
+            user=user,
             user__is_warehouse_user=True,
             user__status=User.Status.ACTIVE,
             is_active=True,
@@ -229,34 +224,17 @@ class WarehouseUserAssignment(models.Model):
 
     def _stand_here(self) -> None:
         # Two statements: one UPDATE that flips both rows trips the partial index, which is checked row by row.
-        _LEAVE_OTHERS.run(user=self.user_id, row=self.pk)
-        self._switch(to=True)
+        others = WarehouseUserAssignment.objects.filter(user=self.user_id, is_active=True).exclude(pk=self.pk)
+        others.update(is_active=False, updated_at=Now())
+        self._switch(to=True, activation=models.F("activation") + 1)
 
-    def _switch(self, *, to: bool) -> None:
+    def _switch(self, *, to: bool, **also: object) -> None:
         """Writes only a real change, so that repeating a request withdraws no token."""
-        changed = (_STAND if to else _LEAVE).run(row=self.pk)
-        if not changed and not WarehouseUserAssignment.objects.filter(pk=self.pk).exists():
+        row = WarehouseUserAssignment.objects.filter(pk=self.pk)
+        changed = row.filter(is_active=not to).update(is_active=to, updated_at=Now(), **also)
+        if not changed and not row.exists():
             raise ApiError(errors.NOT_FOUND)
         self.is_active = to
-
-
-# --- Statements of nearly every request, compiled once ----------------------------------------------------------
-_ROW = Given("row", models.BigIntegerField())
-_USER = Given("user", models.BigIntegerField())
-_rows = WarehouseUserAssignment.objects
-
-_STANDING: Select[WarehouseUserAssignment] = Select(lambda: _rows.granting(_USER))
-_LEAVE_OTHERS = Update(
-    lambda: _rows.filter(user_id=_USER, is_active=True).exclude(pk=_ROW), is_active=False, updated_at=Now()
-)
-_STAND = Update(
-    lambda: _rows.filter(pk=_ROW, is_active=False),
-    is_active=True,
-    updated_at=Now(),
-    activation=models.F("activation") + 1,
-)
-_LEAVE = Update(lambda: _rows.filter(pk=_ROW, is_active=True), is_active=False, updated_at=Now())
-_LOCKED: Select[User] = Select(lambda: User.objects.locked().filter(pk=_USER).only("is_warehouse_user", "status"))
 
 
 def _lock_assignable(people: Iterable[int]) -> None:
@@ -265,10 +243,7 @@ def _lock_assignable(people: Iterable[int]) -> None:
     Raises ApiError 5202 if one of them is not there or no warehouse user.
     """
     pks = set(people)
-    if len(pks) == 1:
-        locked = _LOCKED.all(user=next(iter(pks)))
-    else:
-        locked = [*User.objects.locked().filter(pk__in=pks).order_by("pk").only("is_warehouse_user", "status")]
+    locked = User.objects.locked().filter(pk__in=pks).order_by("pk").only("is_warehouse_user", "status")
     if sum(person.may_be_assigned for person in locked) < len(pks):
         raise ApiError(errors.USER_NOT_FOUND)
 
