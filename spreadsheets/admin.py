@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
@@ -171,19 +173,28 @@ class SheetAdminMixin:
         """All rows, or those of the search and filters that the address repeats from the list."""
         query = request.GET.copy()
         kind = (query.pop("format", [""]))[0]
+        request.GET = query  # the list knows nothing of formats
+        try:
+            rows = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:  # the list says so
+            return HttpResponseRedirect(f"{self._url('changelist')}?{ERROR_FLAG}=1")
         if kind in FORMATS:
-            request.GET = query  # the list knows nothing of formats
             try:
-                rows = self.get_changelist_instance(request).get_queryset(request)
                 answer = exports.export(self.sheet(request.user), rows, str(self.opts.model_name), kind)
                 audit.info("Rows Exported", user_uuid=str(request.user.uuid), kind=self.opts.label_lower)
                 return answer
             except exports.TooManyRowsError:
                 most = {"rows": number_format(exports.MOST_XLSX_ROWS, force_grouping=True)}
                 messages.error(request, _("Excel takes at most %(rows)s rows from here. Choose CSV.") % most)
-        title = _("Export %(what)s") % {"what": self.opts.verbose_name_plural}
-        links = {name: f"?{_with_format(query, name)}" for name in FORMATS}
-        return self._page(request, "export", title, links=links, is_narrowed=bool(query))
+        return self._page(
+            request,
+            "export",
+            _("Export %(what)s") % {"what": self.opts.verbose_name_plural},
+            links={name: f"?{_with_format(query, name)}" for name in FORMATS},
+            is_narrowed=bool(query),
+            rows=exports.counted(self.sheet, rows),
+            most_xlsx_rows=exports.MOST_XLSX_ROWS,
+        )
 
     @action(
         description=gettext_lazy("Template"), url_path="import-template", permissions=["import"], icon="description"

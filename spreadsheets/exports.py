@@ -37,6 +37,11 @@ def export(resource: SheetResource, rows: Any, name: str, kind: str) -> HttpResp
     return _file(head, resource.lines(found), f"{name}-{timezone.localdate():%Y-%m-%d}", kind)
 
 
+def counted(resource: type[SheetResource], rows: Any) -> int:
+    """How many rows would be exported; of more than an XLSX file takes, only that it is more."""
+    return int(resource.exported(rows).order_by().values("pk")[: MOST_XLSX_ROWS + 1].count())
+
+
 def template(resource: type[SheetResource], name: str, kind: str) -> HttpResponseBase:
     """Headings, one example, and what each column is for."""
     columns = resource.columns()

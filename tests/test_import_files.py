@@ -13,6 +13,7 @@ from django.test import Client
 from openpyxl import load_workbook
 
 from assignments.models import WarehouseUserAssignment
+from spreadsheets import exports
 from spreadsheets.models import Import
 from tests.sheets import ASSIGNMENTS, USERS, content_of, counts, exported, faults, upload, xlsx
 from users.models import User
@@ -184,3 +185,23 @@ def test_the_template_is_read_back_and_only_its_example_is_refused(admin: Client
     assert job.report["problems"] == []
     assert {row for row, _column, _reason in faults(job)} == {2}
     assert (2, "email", "This is the example of the template. Write your own people over it.") in faults(job)
+
+
+@pytest.mark.parametrize("page", [USERS, ASSIGNMENTS])
+def test_the_export_page_says_how_many_rows_come_and_offers_excel_only_for_what_it_takes(
+    admin: Client, pat_north: WarehouseUserAssignment, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = admin.get(f"{page}export/").content.decode()
+    assert ("2 rows." if page == USERS else "1 row.") in text
+    assert "format=xlsx" in text
+    monkeypatch.setattr(exports, "MOST_XLSX_ROWS", 0)
+    text = admin.get(f"{page}export/").content.decode()
+    assert "too many for Excel" in text
+    assert "format=xlsx" not in text
+    assert "format=csv" in text
+
+
+@pytest.mark.parametrize("query", ["is_warehouse_user=maybe", "format=csv&is_warehouse_user=maybe"])
+def test_a_filter_that_cannot_be_understood_exports_nothing(admin: Client, query: str) -> None:
+    answer = admin.get(f"{USERS}export/?{query}")
+    assert (answer.status_code, answer["Location"]) == (302, f"{USERS}?e=1")
