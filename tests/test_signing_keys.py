@@ -161,7 +161,7 @@ def test_the_operator_is_told_when_each_key_signs_and_ends(capsys: pytest.Captur
         f"{third.kid}  signs from {third.signs_from:%F %T} UTC",
         f"{second.kid}  signs from {second.signs_from:%F %T} UTC, verifies until {second.verifies_until:%F %T} UTC",
         f"{first.kid}  signs now, verifies until {first.verifies_until:%F %T} UTC",
-        "Running servers follow within 60 seconds.",
+        "Running servers follow within 60 seconds, restarted ones at once.",
     ]
 
 

@@ -39,7 +39,7 @@ class Command(BaseCommand):
             SigningKey.objects.rotate(published_seconds=0 if now else settings.KEY_PUBLISHED_SECONDS)
         for line in _states():
             self.stdout.write(line)
-        self.stdout.write(f"Running servers follow within {REREAD_SECONDS} seconds.")
+        self.stdout.write(f"Running servers follow within {REREAD_SECONDS} seconds, restarted ones at once.")
 
 
 def _states() -> Iterator[str]:
