@@ -142,6 +142,12 @@ def test_no_parameter_of_the_login_form_may_stand_twice(pat: User, nothing_chang
             assert_refused(Browser().post("/authorize", listed, content_type=FORM), MALFORMED)
 
 
+@pytest.mark.parametrize("kind", ["token", "code token", "CODE", "\t", "é", '"', "\\", "x" * 100_000], ids=ascii)
+def test_no_other_response_type_gets_a_code(pat: User, nothing_changes: Watch, kind: str) -> None:
+    with nothing_changes():
+        assert_refused(ask(pat, response_type=kind), MALFORMED)
+
+
 # --- Open redirect ----------------------------------------------------------------------------------------------
 HOST = "app.example.test"
 PATH = "/oauth/cb/spryker"
