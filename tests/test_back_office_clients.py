@@ -159,6 +159,21 @@ def test_saving_a_client_keeps_its_secret(as_ada: Browser, printer: Client) -> N
     assert (printer.name, printer.check_client_secret(secret)) == ("Printer", True)
 
 
+def test_what_somebody_changed_meanwhile_is_told_before_it_is_overwritten(as_ada: Browser, scanner: Client) -> None:
+    opened = as_ada.get(page_of(scanner, "change")).context["adminform"].form["seen"].value()
+    as_ada.post(page_of(scanner, "change"), answers(name="Theirs"))
+    sent = answers(name="Mine", seen=str(opened))
+
+    refused = as_ada.post(page_of(scanner, "change"), sent)
+
+    (_, what) = refused.context["adminform"].form.non_field_errors()
+    assert "Name: Pat's scanner → Theirs" in what
+    scanner.refresh_from_db()
+    assert scanner.name == "Theirs"
+    again = sent | {"seen": str(refused.context["adminform"].form["seen"].value())}
+    assert told(as_ada.post(page_of(scanner, "change"), again))[-1] == "Client “Mine” was saved."
+
+
 def test_a_client_that_the_settings_have_taken_over_can_still_be_edited(
     as_ada: Browser, scanner: Client, settings: Any
 ) -> None:

@@ -61,6 +61,7 @@ def test_where_there_is_no_clipboard_the_secret_is_copied_all_the_same(
 def test_the_page_of_the_secret_has_no_serious_fault(open_page: Callable[..., Page], admin: User, screen: str) -> None:
     width, height, scheme = SCREENS[screen]
     options: dict[str, Any] = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
-    page = open_page(admin, **options)
+    page = open_page(admin, reduced_motion="reduce", **options)
     register_printer(page)
+    page.wait_for_load_state("networkidle")
     assert faults(page) == []

@@ -20,6 +20,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from config.history_admin import HistoryAdminMixin
+from config.meanwhile import MeanwhileAdminMixin
 from users.client_form import ClientForm
 from users.clients import Client
 from users.forms import ReasonForm
@@ -29,7 +30,7 @@ _EDITED = ("name", "redirect_uris", "allowed_origins")
 
 
 @admin.register(Client)
-class ClientAdmin(HistoryAdminMixin, ModelAdmin):
+class ClientAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
     """Register, edit, remove, and make new secrets. The default client is told of above the list: it has no row."""
 
     form = ClientForm
@@ -69,7 +70,7 @@ class ClientAdmin(HistoryAdminMixin, ModelAdmin):
         times = ("created", "secret_made_at") if obj.is_confidential else ("created",)
         if not self.has_change_permission(request, obj):
             return ((None, {"fields": (*_FIXED, "name", "redirect_lines", "origin_lines", *times)}),)
-        return ((None, {"fields": (*_FIXED, *_EDITED, *times, "change_reason")}),)
+        return ((None, {"fields": (*_FIXED, *_EDITED, *times, "change_reason", "seen")}),)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
         return () if obj is None else (*_FIXED, "redirect_lines", "origin_lines", "created", "secret_made_at")
