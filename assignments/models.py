@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterable
 from datetime import timedelta
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from django.conf import settings
@@ -25,11 +26,14 @@ from config.errors import ApiError, Fault
 from config.history import tracked
 from config.identifiers import parse_uuid
 from config.logs import audit
+from config.statements import Given, Select, Update
 from users.models import Session, User
 from users.rotation import RotatingCredential
 from warehouses.models import Warehouse
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from assignments.tokens import WarehouseToken
 
 
@@ -49,6 +53,21 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
         """All rows for those who see everyone; else the user's own. A row not visible is a row not there."""
         return self if user.sees_everyone else self.filter(user=user)
 
+    def with_what_is_shown(self) -> AssignmentQuerySet:
+        """Along with person and warehouse: the columns that documents, cursors and doors read, and no more."""
+        own = ("uuid", "is_active", "created_at", "updated_at", "activation")
+        of_person = ("user__uuid", "user__email", "user__first_name", "user__last_name", "user__status")
+        of_warehouse = ("warehouse__uuid", "warehouse__name", "warehouse__is_active")
+        return self.select_related("user", "warehouse").only(*own, *of_person, *of_warehouse)
+
+    def first_visible_to(self, user: User, limit: int) -> list[WarehouseUserAssignment]:
+        """`visible_to(user).with_what_is_shown()[:limit]`, compiled once."""
+        return _first(user.sees_everyone, limit).all(user=user.pk)
+
+    def one_visible_to(self, user: User, assignment_uuid: UUID) -> WarehouseUserAssignment | None:
+        """The one with this uuid, of `visible_to(user).with_what_is_shown()`, compiled once."""
+        return _one(user.sees_everyone).first(user=user.pk, uuid=assignment_uuid)
+
     def found(self, text: str) -> AssignmentQuerySet:
         """Of the people whose e-mail or names begin so, and in the warehouses with this in their name.
 
@@ -58,10 +77,14 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
         found_people, found_places = list(User.objects.found(text, _FOUND_MOST)), list(places[:_FOUND_MOST])
         return self.filter(models.Q(user__in=found_people) | models.Q(warehouse__in=found_places))
 
-    def active_for(self, user: User) -> AssignmentQuerySet:
-        """Where this person stands, if they may be given a token for it: one row or none (contract 0.4)."""
+    def active_for(self, user: User) -> WarehouseUserAssignment | None:
+        """Where this person stands, if they may be given a token for it (contract 0.4)."""
+        return _STANDING.first(user=user.pk)
+
+    def granting(self, user_id: int | Given) -> AssignmentQuerySet:
+        """The row that grants this person a warehouse token: one or none."""
         return self.filter(
-            user=user,
+            user_id=user_id,
             user__is_warehouse_user=True,
             user__status=User.Status.ACTIVE,
             is_active=True,
@@ -224,17 +247,47 @@ class WarehouseUserAssignment(models.Model):
 
     def _stand_here(self) -> None:
         # Two statements: one UPDATE that flips both rows trips the partial index, which is checked row by row.
-        others = WarehouseUserAssignment.objects.filter(user=self.user_id, is_active=True).exclude(pk=self.pk)
-        others.update(is_active=False, updated_at=Now())
-        self._switch(to=True, activation=models.F("activation") + 1)
+        _LEAVE_OTHERS.run(user=self.user_id, row=self.pk)
+        self._switch(to=True)
 
-    def _switch(self, *, to: bool, **also: object) -> None:
+    def _switch(self, *, to: bool) -> None:
         """Writes only a real change, so that repeating a request withdraws no token."""
-        row = WarehouseUserAssignment.objects.filter(pk=self.pk)
-        changed = row.filter(is_active=not to).update(is_active=to, updated_at=Now(), **also)
-        if not changed and not row.exists():
+        changed = (_STAND if to else _LEAVE).run(row=self.pk)
+        if not changed and not WarehouseUserAssignment.objects.filter(pk=self.pk).exists():
             raise ApiError(errors.NOT_FOUND)
         self.is_active = to
+
+
+# --- Statements of nearly every request, compiled once ----------------------------------------------------------
+_ROW = Given("row", models.BigIntegerField())
+_USER = Given("user", models.BigIntegerField())
+_rows = WarehouseUserAssignment.objects
+
+
+@cache
+def _one(sees_everyone: bool) -> Select[WarehouseUserAssignment]:
+    rows = _rows.with_what_is_shown().filter(uuid=Given("uuid", models.UUIDField()))
+    return Select(lambda: rows if sees_everyone else rows.filter(user_id=_USER))
+
+
+@lru_cache(maxsize=100)
+def _first(sees_everyone: bool, limit: int) -> Select[WarehouseUserAssignment]:
+    rows = _rows.with_what_is_shown().order_by("id")
+    return Select(lambda: (rows if sees_everyone else rows.filter(user_id=_USER))[:limit])
+
+
+_STANDING: Select[WarehouseUserAssignment] = Select(lambda: _rows.granting(_USER))
+_LEAVE_OTHERS = Update(
+    lambda: _rows.filter(user_id=_USER, is_active=True).exclude(pk=_ROW), is_active=False, updated_at=Now()
+)
+_STAND = Update(
+    lambda: _rows.filter(pk=_ROW, is_active=False),
+    is_active=True,
+    updated_at=Now(),
+    activation=models.F("activation") + 1,
+)
+_LEAVE = Update(lambda: _rows.filter(pk=_ROW, is_active=True), is_active=False, updated_at=Now())
+_LOCKED: Select[User] = Select(lambda: User.objects.locked().filter(pk=_USER).only("is_warehouse_user", "status"))
 
 
 def _lock_assignable(people: Iterable[int]) -> None:
@@ -243,7 +296,10 @@ def _lock_assignable(people: Iterable[int]) -> None:
     Raises ApiError 5202 if one of them is not there or no warehouse user.
     """
     pks = set(people)
-    locked = User.objects.locked().filter(pk__in=pks).order_by("pk").only("is_warehouse_user", "status")
+    if len(pks) == 1:
+        locked = _LOCKED.all(user=next(iter(pks)))
+    else:
+        locked = [*User.objects.locked().filter(pk__in=pks).order_by("pk").only("is_warehouse_user", "status")]
     if sum(person.may_be_assigned for person in locked) < len(pks):
         raise ApiError(errors.USER_NOT_FOUND)
 

@@ -58,7 +58,7 @@ def issue(session: Session) -> tuple[WarehouseToken, str]:
     Raises ApiError 403 `5101` unless they stand in an active warehouse with the flag on. Logged either way.
     """
     person = session.user
-    assignment = WarehouseUserAssignment.objects.active_for(person).first()
+    assignment = WarehouseUserAssignment.objects.active_for(person)
     if assignment is None:
         raise _refused(session)
     assignment.user = person

@@ -11,6 +11,7 @@ from assignments import errors, schema, tokens
 from assignments.models import WarehouseUserAssignment
 from assignments.serializers import AssignmentSerializer, ChangedAssignmentSerializer, NewAssignmentSerializer
 from config.errors import ApiError, Fault
+from config.identifiers import parse_uuid
 from config.jsonapi import filters
 from config.jsonapi.body import Body
 from config.jsonapi.renderers import PlainJSONRenderer
@@ -43,8 +44,17 @@ class AssignmentViewSet(ResourceViewSet):
     }
 
     def get_queryset(self) -> QuerySet[WarehouseUserAssignment]:
-        rows = WarehouseUserAssignment.objects.visible_to(self.caller).select_related("warehouse")
-        return rows.prefetch_related("user") if "users" in self.document.include else rows.select_related("user")
+        return WarehouseUserAssignment.objects.visible_to(self.caller).with_what_is_shown()
+
+    def opening(self, limit: int) -> list[WarehouseUserAssignment]:
+        return WarehouseUserAssignment.objects.first_visible_to(self.caller, limit)
+
+    def get_object(self, uuid: str) -> WarehouseUserAssignment:
+        _ = self.document  # what the query asks for and is not there is refused before anything is deleted
+        row = WarehouseUserAssignment.objects.one_visible_to(self.caller, parse_uuid(uuid))
+        if row is None:
+            raise ApiError(self.missing)
+        return row
 
     def create(self, request: Request) -> Response:
         builder = self.document

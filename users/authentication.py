@@ -33,7 +33,7 @@ class BearerAuthentication(BaseAuthentication):
 
     def _person(self, token: AccessToken) -> User:
         """The live session's person. Who they are comes from the token, what they may from the database."""
-        session = Session.objects.behind(token).first()
+        session = Session.objects.behind(token)
         if session is None:
             raise ApiError(errors.INVALID_TOKEN)
         session.note_use(timezone.now())

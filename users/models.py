@@ -23,6 +23,7 @@ from django.utils.translation import gettext_noop
 from config.history import tracked
 from config.keeping import oldest_kept
 from config.logs import audit
+from config.statements import Given, Select
 from users.audit import AuditEvent as AuditEvent
 from users.finding import FindingPeople, FindingSessions
 from users.roles import ADMINISTRATOR, grantable_by
@@ -240,24 +241,21 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class SessionQuerySet(FindingSessions):
-    def live(self) -> SessionQuerySet:
+    def live(self, now: datetime | Given | None = None) -> SessionQuerySet:
         """Neither ended nor expired."""
-        return self.filter(ended_at=None, expires_at__gt=timezone.now())
+        return self.filter(ended_at=None, expires_at__gt=now or timezone.now())
+
+    def behind(self, token: AccessToken) -> Session | None:
+        """The live session that this token was issued in, with its person, who is active."""
+        return _BEHIND.first(
+            now=timezone.now(), session=token.session_id, client=str(token.get("aud")), person=token.user_uuid
+        )
 
     def past_keeping(self) -> SessionQuerySet:
         """Those that were over long ago: `manage.py purge` deletes them."""
         oldest = oldest_kept()
         over = models.Q(ended_at__lt=oldest) | models.Q(expires_at__lt=oldest)
         return self.filter(over, created_at__lt=oldest)  # which has an index
-
-    def behind(self, token: AccessToken) -> SessionQuerySet:
-        """The live session that this token was issued in, with its person, who is active."""
-        return (
-            self.live()
-            .select_related("user")
-            .filter(pk=token.session_id, client_id=token.get("aud"), user__uuid=token.user_uuid)
-            .filter(user__status=User.Status.ACTIVE)
-        )
 
     def end_all(self, reason: str) -> int:
         """Ends those that are live, for this reason. Returns how many that were."""
@@ -347,6 +345,16 @@ class Session(RotatingCredential):
         """Keeps `last_used_at` roughly right without a write for each request."""
         if now - self.last_used_at > timedelta(seconds=self.LAST_USED_SECONDS):
             Session.objects.filter(pk=self.pk).update(last_used_at=now)
+
+
+_BEHIND: Select[Session] = Select(
+    lambda: (
+        Session.objects.live(now=Given("now", models.DateTimeField()))
+        .select_related("user")
+        .filter(pk=Given("session", models.UUIDField()), client_id=Given("client", models.CharField()))
+        .filter(user__uuid=Given("person", models.UUIDField()), user__status=User.Status.ACTIVE)
+    )
+)
 
 
 # The rest of this app's tables: Django looks for them here.

@@ -6,7 +6,7 @@ A cursor is the sort values of the row it stands at, and the row's id to break t
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -90,6 +90,22 @@ def _moment(value: Any) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("not a moment: no offset")
     return moment.astimezone(UTC)
+
+
+def opening_page(query: Query, fetch: Callable[[int], Sequence[Any] | None]) -> Page | None:
+    """The page of a request that asks for nothing but so many rows, from the start and in the default order.
+
+    `fetch` has the first rows at hand, or answers None. None when the request asks for anything else.
+    """
+    members = query.page(_MEMBERS)
+    if query.families.keys() & {"filter", "sort"} or members.keys() - {"limit"}:
+        return None
+    limit = _number(members, "limit", settings.PAGE_LIMIT, least=1, most=settings.PAGE_LIMIT)
+    found = fetch(limit + 1)
+    if found is None:
+        return None
+    links = _links(query, Order([]), [*found[:limit]], has_previous=False, has_next=len(found) > limit)
+    return Page([*found[:limit]], links, None)
 
 
 def paginate(rows: QuerySet[Any], query: Query, order: Order) -> Page:

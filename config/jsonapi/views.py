@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from config.errors import ApiError, Fault
 from config.identifiers import parse_uuid
 from config.jsonapi.documents import DocumentBuilder, ResourceSerializer
 from config.jsonapi.filters import Filter
-from config.jsonapi.pages import Order, paginate
+from config.jsonapi.pages import Order, opening_page, paginate
 from config.jsonapi.query import Query
 from config.views import ApiViewSet
 
@@ -34,13 +34,19 @@ class ResourceViewSet(ApiViewSet):
     missing: ClassVar[Fault]
 
     def list(self, request: Request) -> Response:
-        builder, rows = self.document, self._filtered(self.get_queryset())
-        page = paginate(rows, self.query, self._order())
+        builder = self.document
+        page = opening_page(self.query, self.opening)
+        if page is None:
+            page = paginate(self._filtered(self.get_queryset()), self.query, self._order())
         return Response(builder.many(page.rows, page.links, page.total))
 
     def retrieve(self, request: Request, uuid: str) -> Response:
         builder = self.document
         return Response(builder.one(self.get_object(uuid)))
+
+    def opening(self, limit: int) -> Sequence[Any] | None:
+        """The first so many rows that the caller may see, where a view has a statement for them; else None."""
+        return None
 
     def get_queryset(self) -> QuerySet[Any]:
         raise NotImplementedError

@@ -73,7 +73,7 @@ class SessionToken(IssuedToken):
             return None
         if "id_user" not in token.subject:
             return None
-        session = Session.objects.behind(token).first()
+        session = Session.objects.behind(token)
         fits = session is not None and _fits(token, session.user)
         return cls(session, token) if session is not None and fits else None
 

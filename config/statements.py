@@ -1,0 +1,116 @@
+"""Statements that are compiled once.
+
+Django works out the SQL of a queryset anew each time it runs, which costs more than all else that a request does. The
+few querysets that nearly every request runs are therefore built once, with a `Given` in the place of each value, and
+afterwards only filled in. The queryset stays the declaration: it stands where the statement is made, and
+`tests/test_statements.py` holds that both return the same rows, on each version of Django that we move to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from django.db import connection, models
+from django.db.models.expressions import Expression
+from django.db.models.query import get_related_populators
+from django.db.models.sql import UpdateQuery
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class Given(Expression):
+    """The place of a value that is known when the statement runs; the value is sent as PostgreSQL's driver takes it."""
+
+    def __init__(self, name: str, output_field: models.Field) -> None:
+        super().__init__(output_field=output_field)
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        return "%s", [self]
+
+
+class Statement:
+    """SQL with places for values."""
+
+    def __init__(self, sql: str, parameters: Iterable[Any]) -> None:
+        self.sql, self.parameters = sql, tuple(parameters)
+
+    def values(self, given: dict[str, Any]) -> list[Any]:
+        return [given[part.name] if isinstance(part, Given) else part for part in self.parameters]
+
+
+class Select(Generic[Row]):
+    """A queryset of whole rows, compiled when it is first run. `select_related` and `only` are heeded.
+
+    What else is worked out per row, such as prefetching or annotations, is not: do not put it here.
+    """
+
+    def __init__(self, queryset: Callable[[], models.QuerySet[Row]]) -> None:
+        self._queryset = queryset
+
+    def all(self, **given: Any) -> list[Row]:
+        """The rows for these values."""
+        statement = self._statement
+        with connection.cursor() as cursor:
+            cursor.execute(statement.sql, statement.values(given))
+            fetched = cursor.fetchall()
+        return [self._built(row) for row in self._converted(fetched)]
+
+    def first(self, **given: Any) -> Row | None:
+        """The first of them. The queryset should be one of at most one row, or sliced."""
+        rows = self.all(**given)
+        return rows[0] if rows else None
+
+    @cached_property
+    def _compiler(self) -> Any:
+        compiler = self._queryset().query.get_compiler(connection.alias)
+        self._sql, self._parameters = compiler.as_sql()
+        return compiler
+
+    @cached_property
+    def _statement(self) -> Statement:
+        _ = self._compiler
+        return Statement(self._sql, self._parameters)
+
+    @cached_property
+    def _converters(self) -> Any:
+        return self._compiler.get_converters([column[0] for column in self._compiler.select])
+
+    def _converted(self, fetched: list[Any]) -> Iterable[Any]:
+        return self._compiler.apply_converters(fetched, self._converters) if self._converters else fetched
+
+    @cached_property
+    def _shape(self) -> tuple[type[Row], int, int, list[str], list[Any]]:
+        """The model, where its columns stand, what they are called, and who builds the related rows."""
+        select, info = self._compiler.select, self._compiler.klass_info
+        start, end = info["select_fields"][0], info["select_fields"][-1] + 1
+        names = [column[0].target.attname for column in select[start:end]]
+        return info["model"], start, end, names, get_related_populators(info, select, connection.alias)
+
+    def _built(self, row: Any) -> Row:
+        model, start, end, names, populators = self._shape
+        instance = model.from_db(connection.alias, names, row[start:end])
+        for populator in populators:
+            populator.populate(row, instance)
+        return instance
+
+
+class Update:
+    """`queryset.update(**values)`, compiled when it is first run."""
+
+    def __init__(self, queryset: Callable[[], models.QuerySet[Any]], **values: Any) -> None:
+        self._queryset, self._values = queryset, values
+
+    def run(self, **given: Any) -> int:
+        """How many rows it changed."""
+        with connection.cursor() as cursor:
+            cursor.execute(self._statement.sql, self._statement.values(given))
+            return cursor.rowcount
+
+    @cached_property
+    def _statement(self) -> Statement:
+        query = self._queryset().query.chain(UpdateQuery)
+        query.add_update_values(self._values)
+        return Statement(*query.get_compiler(connection.alias).as_sql())

@@ -1,0 +1,109 @@
+"""Statements compiled once return what their querysets do, and heed their values (`config.statements`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import models
+from django.db.models.functions import Now
+from pytest_django import DjangoAssertNumQueries
+
+from assignments.models import WarehouseUserAssignment
+from config.identifiers import NIL
+from config.statements import Given, Select, Update
+from tests.client import Api
+from users.models import Session, User
+from users.tokens import AccessToken
+
+rows = WarehouseUserAssignment.objects
+
+
+@pytest.fixture
+def three(
+    pat: User, sam: User, pat_north: Any, pat_river: Any, sam_north: WarehouseUserAssignment
+) -> list[WarehouseUserAssignment]:
+    pat_river.activate()
+    return [*rows.order_by("id")]
+
+
+def state(instance: models.Model) -> dict[str, Any]:
+    """Every column that was read, of the row and of those that came along."""
+    related = {name: state(other) for name, other in instance._state.fields_cache.items()}
+    columns = {field.attname for field in instance._meta.concrete_fields} - instance.get_deferred_fields()
+    return {name: getattr(instance, name) for name in columns} | related
+
+
+def states(found: Any) -> list[dict[str, Any]]:
+    return [state(row) for row in found]
+
+
+# --- The statements of the site ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("limit", [1, 2, 1000])
+def test_the_first_rows_are_those_of_the_queryset(three: Any, olive: User, pat: User, limit: int) -> None:
+    for caller in (olive, pat):
+        expected = rows.visible_to(caller).with_what_is_shown().order_by("id")[:limit]
+        assert states(rows.first_visible_to(caller, limit)) == states(expected)
+
+
+def test_one_row_is_that_of_the_queryset(three: list[Any], olive: User, pat: User) -> None:
+    for caller in (olive, pat):
+        for wanted in (*(row.uuid for row in three), NIL):
+            expected = rows.visible_to(caller).with_what_is_shown().filter(uuid=wanted)
+            found = rows.one_visible_to(caller, wanted)
+            assert states([found] if found else []) == states(expected)
+
+
+def test_where_somebody_may_be_given_a_token_is_that_of_the_queryset(three: Any, pat: User, sam: User) -> None:
+    for caller in (pat, sam):
+        found = rows.active_for(caller)
+        assert states([found] if found else []) == states(rows.granting(caller.pk))
+    assert rows.active_for(pat) is not None
+    assert rows.active_for(sam) is None
+
+
+def test_the_session_behind_a_token_is_that_of_the_queryset(as_pat: Api, pat: User) -> None:
+    token = AccessToken(as_pat.token)
+    found = Session.objects.behind(token)
+    assert found is not None
+    assert states([found]) == states(Session.objects.live().select_related("user").filter(pk=token.session_id))
+    Session.objects.all().end_all("lost phone")
+    assert Session.objects.behind(token) is None
+
+
+# --- What statements do -----------------------------------------------------------------------------------------
+def by_name() -> Select[User]:
+    return Select(lambda: User.objects.filter(first_name=Given("name", models.CharField())).order_by("id"))
+
+
+def test_each_run_has_values_of_its_own(
+    pat: User, sam: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    statement = by_name()
+    with django_assert_num_queries(3):
+        assert statement.all(name="Pat") == [pat]
+        assert statement.first(name="Sam") == sam
+        assert statement.first(name="Pat'; DROP TABLE users_user; --") is None
+
+
+def test_a_value_that_is_missing_is_told(pat: User) -> None:
+    with pytest.raises(KeyError, match="name"):
+        by_name().all()
+
+
+def test_columns_that_were_left_out_are_read_when_asked_for(pat: User) -> None:
+    statement = Select(lambda: User.objects.only("email").filter(pk=Given("pk", models.BigIntegerField())))
+    found = statement.first(pk=pat.pk)
+    assert found is not None
+    assert (found.email, found.first_name) == (pat.email, "Pat")
+
+
+def test_an_update_says_how_many_rows_it_changed(three: list[WarehouseUserAssignment], pat: User) -> None:
+    given = Given("user", models.BigIntegerField())
+    update = Update(lambda: rows.filter(user_id=given), activation=models.F("activation") + 5, updated_at=Now())
+    before = {row.pk: (row.activation, row.updated_at) for row in three}
+    assert update.run(user=pat.pk) == 2
+    for row in rows.all():
+        moved = row.user_id == pat.pk
+        assert row.activation == before[row.pk][0] + (5 if moved else 0)
+        assert (row.updated_at > before[row.pk][1]) is moved
