@@ -17,6 +17,7 @@ from tests.back_office import ada, as_ada, as_manager, manager  # noqa: F401 (fi
 from tests.client import PASSWORD, Api, sign_in
 from tests.code_flow import app, partner  # noqa: F401 (fixtures)
 from tests.issued import issued  # noqa: F401 (a fixture)
+from tests.leaks import no_secret_is_written  # noqa: F401 (a fixture)
 from tests.live import live_url  # noqa: F401 (a fixture)
 from users.clients import Client
 from users.codes import AuthorizationCode
@@ -47,9 +48,6 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 @pytest.fixture(scope="session")
 def password_hash() -> str:
     """Hashed once for everybody: Argon2 is slow on purpose."""
-    import django
-
-    django.setup()
     return make_password(PASSWORD)
 
 

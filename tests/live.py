@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 
 from config import database
+from tests.leaks import leaks
 
 #: The last line of what `manage.py serve` prints when it starts.
 READY = "Stop it with Ctrl-C."
@@ -85,6 +86,7 @@ def live_server(environment: dict[str, str], log: Path) -> Iterator[str]:
         yield url
         server.terminate()
         assert server.wait(timeout=30) == 0, log.read_text()
+        assert list(leaks(log.read_text().splitlines())) == [], "a secret was written down"
     finally:
         server.kill()
         server.communicate()

@@ -22,4 +22,6 @@ database.start_embedded()
 
 from config.settings import *  # noqa: E402, F403
 
+MIDDLEWARE = ["tests.leaks.Overhearing", *MIDDLEWARE]  # noqa: F405
+
 STATIC_ROOT.mkdir()  # noqa: F405 (WhiteNoise warns about a missing folder; no test needs the files in it)
