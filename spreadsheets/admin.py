@@ -184,16 +184,19 @@ class SheetAdminMixin:
                 audit.info("Rows Exported", user_uuid=str(request.user.uuid), kind=self.opts.label_lower)
                 return answer
             except exports.TooManyRowsError:
-                most = {"rows": number_format(exports.MOST_XLSX_ROWS, force_grouping=True)}
-                messages.error(request, _("Excel takes at most %(rows)s rows from here. Choose CSV.") % most)
+                words = _("Excel takes at most %(rows)s rows from here. Choose CSV.")
+                messages.error(request, words % {"rows": _grouped(exports.MOST_XLSX_ROWS)})
+        found = exports.counted(self.sheet, rows)
         return self._page(
             request,
             "export",
             _("Export %(what)s") % {"what": self.opts.verbose_name_plural},
             links={name: f"?{_with_format(query, name)}" for name in FORMATS},
             is_narrowed=bool(query),
-            rows=exports.counted(self.sheet, rows),
-            most_xlsx_rows=exports.MOST_XLSX_ROWS,
+            rows=_grouped(found),
+            number=found,
+            fits_excel=found <= exports.MOST_XLSX_ROWS,
+            most_rows_of_excel=_grouped(exports.MOST_XLSX_ROWS),
         )
 
     @action(
@@ -213,11 +216,15 @@ class SheetAdminMixin:
             "columns_explained": self.sheet.columns(),
             "template_url": self._url("template_sheet"),
             "list_url": self._url("changelist"),
-            "most_rows": number_format(files.MOST_ROWS, force_grouping=True),
+            "most_rows": _grouped(files.MOST_ROWS),
             "most_megabytes": files.MOST_BYTES // 1024**2,
         }
         everything = self.admin_site.each_context(request) | shared | context
         return TemplateResponse(request, f"admin/spreadsheets/{name}.html", everything)
+
+
+def _grouped(number: int) -> str:
+    return str(number_format(number, force_grouping=True))
 
 
 def _with_format(query: Any, name: str) -> str:
