@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint lock
+.PHONY: run test lint lock bench
 
 run: .venv/runtime
 	@$(BIN)/python manage.py serve
@@ -16,12 +16,18 @@ lint: .venv/development
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
 
+# Measures, and writes tests/benchmarks/RESULTS.md. ARGS="--rounds 2 --seconds 1" for a hurried look.
+bench: .venv/benchmarks
+	@$(BIN)/python -m tests.benchmarks compare $(ARGS)
+
 # Pins every dependency of pyproject.toml, with hashes, for all supported Pythons.
 lock: .venv/development
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --extra dev pyproject.toml -c requirements.txt -o requirements-dev.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --extra bench pyproject.toml -c requirements-dev.txt -o requirements-bench.txt
 
 .venv/runtime: requirements.txt
 	@$(PYTHON) bootstrap.py requirements.txt
@@ -30,3 +36,7 @@ lock: .venv/development
 .venv/development: requirements-dev.txt
 	@$(PYTHON) bootstrap.py requirements-dev.txt
 	@touch $@ .venv/runtime
+
+.venv/benchmarks: requirements-bench.txt .venv/runtime
+	@$(PYTHON) bootstrap.py requirements-bench.txt
+	@touch $@

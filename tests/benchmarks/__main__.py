@@ -1,0 +1,40 @@
+"""`python -m tests.benchmarks PART ...`: measures, prints, and writes RESULTS.md. See the Makefile for the parts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from tests.benchmarks import comparison, report
+from tests.benchmarks.folder import LARGE, ROOT, SMALL, Folder
+
+VAR = ROOT / "var"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="+", choices=PARTS)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of the comparison")
+    parser.add_argument("--seconds", type=float, default=3, help="how long a turn lasts")
+    options = parser.parse_args()
+    for part in options.parts:
+        PARTS[part](options)
+
+
+def small() -> Folder:
+    return Folder(Path(os.environ.get("BENCH_DIR", VAR / "bench")).resolve(), SMALL)
+
+
+def large() -> Folder:
+    return Folder(Path(os.environ.get("SCALE_DIR", VAR / "bench-scale")).resolve(), LARGE)
+
+
+def compare(options: argparse.Namespace) -> None:
+    comparison.run(small(), report.WORKS, rounds=options.rounds, seconds=options.seconds)
+
+
+PARTS = {"compare": compare}
+
+if __name__ == "__main__":
+    main()

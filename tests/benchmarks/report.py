@@ -1,0 +1,84 @@
+"""`RESULTS.md`: one section for each part of the measuring, each written anew when its part has run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.benchmarks.folder import ROOT
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+_TITLE = """# Results
+
+Written by `make bench`, `make bench-scale`, `make bench-memory` and `make bench-count`; each replaces its own sections.
+Absolute figures belong to the machine and its mood; ratios repeat within 20 %.
+"""
+#: Every section there is, in the order in which they stand.
+SECTIONS = (WORKS, OTHERS, START, PROFILE, MEMORY, INSTRUCTIONS, AT_SCALE, FLAT, PLANS) = (
+    "The four works",
+    "Other requests",
+    "Start",
+    "Where the time of w1 goes",
+    "Memory",
+    "Instructions",
+    "The four works at scale",
+    "Flat",
+    "Plans",
+)
+_PACKAGES = ["Django", "djangorestframework", "psycopg", "PyJWT", "orjson", "granian"]
+_OTHERS = ["djangorestframework-jsonapi", "djangorestframework-simplejwt", "django-filter", "psycopg-pool"]
+
+
+def write(title: str, *parts: str) -> None:
+    """Puts a section in its place, and prints it."""
+    text = "\n\n".join([f"## {title}", _circumstances(), *parts]).strip()
+    print(f"\n{text}\n", flush=True)
+    old = RESULTS.read_text() if RESULTS.exists() else ""
+    sections = {part.partition("\n")[0][3:]: part.rstrip() for part in re.split(r"^(?=## )", old, flags=re.M)[1:]}
+    sections[title] = text
+    ordered = [sections[name] for name in SECTIONS if name in sections]
+    RESULTS.write_text("\n\n".join([_TITLE.rstrip(), *ordered]) + "\n")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; numbers stand at the right."""
+    lines = ["| " + " | ".join(columns) + " |", "|---|" + "---:|" * (len(columns) - 1)]
+    return "\n".join([*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)])
+
+
+def figure(value: float) -> str:
+    """Three digits that matter."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _circumstances() -> str:
+    versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    processor = _processor()
+    load = os.getloadavg()[0]
+    return (
+        f"*{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {_commit()}; {processor}, {os.cpu_count()} cores, "
+        f"load average {load:.1f} at the end; Python {platform.python_version()}, {versions}.*"
+    )
+
+
+def neighbours() -> str:
+    """What the other sites are made of."""
+    return "The stock site and the floor besides: " + ", ".join(f"{name} {version(name)}" for name in _OTHERS) + "."
+
+
+def _commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    return f"commit {told}" if told else "no commit"
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.+)", cpuinfo.read_text()) if cpuinfo.exists() else []
+    return names[0] if names else platform.processor() or platform.machine()
