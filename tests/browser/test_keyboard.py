@@ -79,6 +79,7 @@ def test_the_menu_of_a_row_is_opened_by_keyboard(office: Callable[..., Page], no
 def test_the_menu_of_the_site_is_shown_and_hidden_by_keyboard(office: Callable[..., Page], width: int) -> None:
     page = office("/admin/", width)
     entry = page.locator("a[href='/admin/warehouses/warehouse/']").first
+    expect(page.get_by_role("button", name="Menu")).to_have_count(1)
     shown = entry.is_visible()
     tab_to(page, "Menu")
     page.keyboard.press("Enter")
