@@ -35,7 +35,7 @@ def the_row(**wanted: Any) -> AuditEvent:
 
 def told(row: AuditEvent) -> dict[str, Any]:
     """What a row says, without its key and the moment."""
-    names = [column.name for column in AuditEvent._meta.concrete_fields if column.name not in ("id", "at")]
+    names = [column.name for column in AuditEvent._meta.concrete_fields if column.name not in ("id", "at", "account")]
     return {name: getattr(row, name) for name in names if getattr(row, name) not in ("", None, {})}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from itertools import chain
 from typing import Any
 
 from django import forms
@@ -22,7 +23,7 @@ from unfold.decorators import display
 from unfold.widgets import INPUT_CLASSES
 
 from config.identifiers import NIL, parse_uuid
-from users.admin.pages import CappedPaginator, IndexedChangeList
+from users.admin.pages import CappedPaginator, IndexedChangeList, narrowed
 from users.audit import AuditEvent
 from users.browsers import in_plain_words
 from users.events import TITLES, in_words, title_of
@@ -189,8 +190,8 @@ class AuditEventAdmin(ModelAdmin):
 # --- Searching --------------------------------------------------------------------------------------------------
 def _about(queryset: Any, term: str) -> Any:
     """Events of the person with this e-mail or UUID; where nobody has it, those whose e-mail begins with it."""
-    found = {key for way in _ways(queryset, term) for key in way.values_list("pk", flat=True)[: CappedPaginator.MOST]}
-    return queryset.filter(pk__in=found)
+    ways = [way.values_list("pk", flat=True)[: CappedPaginator.MOST] for way in _ways(queryset, term)]
+    return narrowed(queryset, sorted(set(chain.from_iterable(ways)), reverse=True))  # later ones have higher keys
 
 
 def _ways(queryset: Any, term: str) -> list[Any]:
