@@ -31,7 +31,7 @@ from users.models import Session, User
 pytestmark = pytest.mark.django_db
 
 WEEK = timedelta(seconds=604_800)
-CLAIMS = {"iss": settings.ISSUER}
+CLAIMS = {"iss": settings.ISSUER, "exp": 2**40}
 
 
 @pytest.fixture(autouse=True)
