@@ -52,8 +52,8 @@ class MeanwhileFormMixin(forms.Form):
         if rows.select_for_update(no_key=True).values_list("pk").first() is None:
             self.add_error(None, _("Meanwhile this was deleted."))
         elif seen is not None and (newest := self._newest()) > seen:
-            self.data = self.data.copy()  # type: ignore[attr-defined]
-            self.data[self.add_prefix("seen")] = str(newest)
+            self.data = data = self.data.copy()  # type: ignore[attr-defined]
+            data[self.add_prefix("seen")] = str(newest)
             self.refuse_for_now(seen)
 
     def refuse_for_now(self, seen: int) -> None:
