@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode, urlsafe_b64encode
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import pytest
@@ -51,7 +51,7 @@ def register(client_id: str, *, is_confidential: bool = True) -> Any:
     client = Client(client_id=client_id, name=client_id, redirect_uris=[PARTNER], is_confidential=is_confidential)
     secret = client.make_secret() if is_confidential else None
     client.save()
-    client.secret = secret  # type: ignore[attr-defined]
+    client.secret = secret
     return client
 
 
@@ -124,6 +124,13 @@ def refresh(refresh_token: str, **parameters: str) -> Any:
 def basic(client_id: str, secret: str) -> str:
     """RFC 6749 section 2.3.1."""
     return "Basic " + b64encode(f"{client_id}:{secret}".encode()).decode()
+
+
+# --- What is logged ---------------------------------------------------------------------------------------------
+def security_lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """The lines of the channel `security`, oldest first, each with its `level`."""
+    lines = [(cast(Any, record.msg), record.levelname) for record in caplog.records if record.name == "security"]
+    return [{**line, "level": level} for line, level in lines]
 
 
 # --- What is answered -------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import make_password
 from django.http import HttpResponse
 from django.test import Client as Browser
 
-from tests.client import ASSIGNMENTS, FORM, PASSWORD, error, refusal
+from tests.client import ASSIGNMENTS, FORM, PASSWORD, UNAUTHORIZED, refusal
 from tests.code_flow import (
     APP,
     BAD_CLIENT,
@@ -244,8 +244,8 @@ def test_a_back_office_cookie_is_worth_nothing_at_the_api(olive: User, nothing_c
     browser.force_login(olive)
     without = {name: value for name, value in login_form("x").items() if name not in ("username", "password")}
     with nothing_changes():
-        answer = browser.get(ASSIGNMENTS)
-        assert refusal(answer) == [error(401, "Unauthorized request.")]
+        answer: Any = browser.get(ASSIGNMENTS)
+        assert refusal(answer) == [UNAUTHORIZED]
         assert browser.post("/warehouse-tokens").status_code == 401
         assert_refused(browser.post("/authorize", json.dumps(without), content_type=FORM), MALFORMED)
         assert_refused(browser.post("/authorize", json.dumps(login_form(olive, password="x")), FORM), BAD_CREDENTIALS)

@@ -25,6 +25,7 @@ from tests.code_flow import (
     redeem,
     refresh,
     register,
+    security_lines,
     send,
 )
 from tests.test_bad_tokens import FORGERIES, WRONG_CLAIMS
@@ -252,10 +253,8 @@ def test_reuse_after_the_grace_window_ends_what_was_refreshed_and_is_logged(
     with caplog.at_level(logging.INFO, logger="security"):
         assert_refused(refresh(used), BAD_REFRESH_TOKEN)
     assert_refused(refresh(successor), BAD_REFRESH_TOKEN)
-    (reused,) = (
-        line for line in caplog.records if line.name == "security" and line.msg["event"] == "Refresh Token Reused"
-    )
-    assert (reused.levelname, reused.msg["tag"], reused.msg["kind"], reused.msg["client_id"]) == (
+    (reused,) = (line for line in security_lines(caplog) if line["event"] == "Refresh Token Reused")
+    assert (reused["level"], reused["tag"], reused["kind"], reused["client_id"]) == (
         "WARNING",
         "refresh_token_reused",
         kind,

@@ -57,7 +57,7 @@ def _proved(request: Request, username: str, password: str) -> User:
     if user is None:
         audit.warning("Failed Login", tag="failed_login", username=username[:_LOGGED_CHARACTERS])
         if is_blocked(request.django):
-            raise BlockedError(request.django.retry_after)
+            raise BlockedError(getattr(request.django, "retry_after", 1))
         raise InvalidGrantError(BAD_CREDENTIALS)
     return user
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from authlib.integrations.django_oauth2 import AuthorizationServer as DjangoAuthorizationServer
+from authlib.oauth2.rfc6749 import TokenEndpoint
 from authlib.oauth2.rfc6749.errors import (
     InvalidClientError,
     InvalidRequestError,
@@ -43,7 +44,7 @@ class AuthorizationServer(DjangoAuthorizationServer):
         """`POST /token`."""
         return self._answered(lambda: self.create_token_response(request))
 
-    def endpoint_response(self, endpoint: type, request: HttpRequest) -> HttpResponse:
+    def endpoint_response(self, endpoint: type[TokenEndpoint], request: HttpRequest) -> HttpResponse:
         """`POST /revoke` and `POST /introspect`."""
         return self._answered(lambda: self.create_endpoint_response(endpoint.ENDPOINT_NAME, request))
 
