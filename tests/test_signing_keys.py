@@ -317,7 +317,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def server(clock: Clock) -> KeyRing:
     """Another process, which has read the keys."""
-    server = KeyRing("RS256", issuer=settings.ISSUER)
+    server = KeyRing("RS256", issuer=settings.ISSUER, leeway=settings.CLOCK_SKEW_SECONDS)
     server.read()
     return server
 
