@@ -18,7 +18,7 @@ lint: .venv/development
 
 # Measures, and writes tests/benchmarks/RESULTS.md. ARGS="--rounds 2 --seconds 1" for a hurried look.
 bench: .venv/benchmarks
-	@$(BIN)/python -m tests.benchmarks compare $(ARGS)
+	@$(BIN)/python -m tests.benchmarks start compare others profile $(ARGS)
 
 # Pins every dependency of pyproject.toml, with hashes, for all supported Pythons.
 lock: .venv/development

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import comparison, report
+from tests.benchmarks import comparison, others, report, starting, where
 from tests.benchmarks.folder import LARGE, ROOT, SMALL, Folder
 
 VAR = ROOT / "var"
@@ -34,7 +35,16 @@ def compare(options: argparse.Namespace) -> None:
     comparison.run(small(), report.WORKS, rounds=options.rounds, seconds=options.seconds)
 
 
-PARTS = {"compare": compare}
+def measure_others(options: argparse.Namespace) -> None:
+    others.run(small(), rounds=max(1, options.rounds // 2), seconds=options.seconds)
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "start": lambda options: starting.run(small()),
+    "compare": compare,
+    "others": measure_others,
+    "profile": lambda options: where.run(small()),
+}
 
 if __name__ == "__main__":
     main()

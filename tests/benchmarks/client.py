@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
 from itertools import cycle
 from typing import NamedTuple
 
@@ -32,8 +33,14 @@ class Request:
 
 class Answer(NamedTuple):
     status: int
-    headers: dict[str, str]
+    headers: http.client.HTTPMessage
     body: bytes
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Those that it sets, by name."""
+        given = SimpleCookie("; ".join(self.headers.get_all("Set-Cookie", [])))
+        return {name: morsel.value for name, morsel in given.items()}
 
 
 class Load(NamedTuple):
@@ -68,7 +75,7 @@ class _Client:
         body = response.read()
         if response.status >= 400 and not may_be_refused:
             raise RefusedError(f"{request.method} {request.path}: {response.status} {body[:300]!r}")
-        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+        return Answer(response.status, response.headers, body)
 
 
 # --- wrk --------------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +17,11 @@ PEOPLE = 64
 LIST = "/warehouse-user-assignments"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Person:
     """A warehouse user with five assignments, who stands in one of them."""
 
+    email: str
     uuid: str
     token: str
     refresh_token: str
@@ -32,17 +32,21 @@ class Person:
 
 @dataclass(frozen=True)
 class Callers:
-    """Signed-in people: one of the Back Office, and warehouse users."""
+    """Signed-in people: one of the Back Office, with a token and with a cookie for its pages, and warehouse users."""
 
     office: str
+    cookies: str
     people: list[Person]
 
 
 def sign_in(site: Site) -> Callers:
-    """Through the front door, as everybody does."""
+    """Through the front doors, as everybody does."""
     emails = site.folder.ask(_STANDING, site.folder.size.users // PEOPLE, PEOPLE)
-    office = token_of(site, "olive.office@example.test")["access_token"]
-    return Callers(office, [_person(site, email) for (email,) in emails])
+    office = token_of(site, _OFFICE)["access_token"]
+    return Callers(office, _cookies(site), [_person(site, email) for (email,) in emails])
+
+
+_OFFICE = "olive.office@example.test"
 
 
 #: Warehouse users who stand somewhere, spread over the table: four in five do, by their number.
@@ -71,7 +75,23 @@ def _person(site: Site, email: str) -> Person:
     assert len(rows) == 5, f"{email} has {len(rows)} assignments"
     attributes = rows[0]["attributes"]
     places = (rows[0]["id"], rows[1]["id"])
-    return Person(attributes["userUuid"], token, signed_in["refresh_token"], places, attributes["warehouse"]["uuid"])
+    uuid, warehouse = attributes["userUuid"], attributes["warehouse"]["uuid"]
+    return Person(email, uuid, token, signed_in["refresh_token"], places, warehouse)
+
+
+def _cookies(site: Site) -> str:
+    """Of the Back Office, for the `Cookie` header."""
+    key = ask(site, Request("GET", "/admin/login/")).cookies["csrftoken"]
+    filled = form("/admin/login/", username=_OFFICE, password=PASSWORD, csrfmiddlewaretoken=key)
+    cookies = ask(
+        site, Request("POST", filled.path, filled.headers | {"Cookie": f"csrftoken={key}"}, filled.body)
+    ).cookies
+    return "; ".join(f"{name}={value}" for name, value in cookies.items())
+
+
+def page(callers: Callers, path: str) -> Request:
+    """A page of the Back Office."""
+    return Request("GET", path, {"Cookie": callers.cookies})
 
 
 def bearing(token: str, method: str, path: str, body: str = "") -> Request:
@@ -129,8 +149,3 @@ def stand_in_first(site: Site, callers: Callers) -> None:
     """Where everybody stands before the switches begin."""
     for person in callers.people:
         ask(site, switch(person, 0))
-
-
-def shuffled(requests: list[Request]) -> list[Request]:
-    """In an order that is the same each time."""
-    return random.Random(7).sample(requests, len(requests))

@@ -108,7 +108,7 @@ def _caller(connection: Connection[Any], header: str) -> Caller:
         raise RefusedError(401) from None
     if found is None:
         raise RefusedError(401)
-    return Caller(*found, claims["sid"], claims["aud"])
+    return Caller(found[0], found[1], found[2], claims["sid"], claims["aud"])
 
 
 # --- w1, w2: the list -------------------------------------------------------------------------------------------
