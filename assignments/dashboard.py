@@ -12,13 +12,12 @@ from typing import Any
 
 from axes.models import AccessFailureLog
 from django.core.cache import cache
-from django.db.models import CharField, Count, DateField, QuerySet, Value
+from django.db.models import CharField, Count, DateField, QuerySet, Sum, Value, Window
 from django.db.models.functions import Cast, TruncDate
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from assignments.models import WarehouseUserAssignment
 from config import changes
 from config.history_admin import kinds_for
 from users.models import Session, User
@@ -72,10 +71,15 @@ def _kept(name: str, count: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 # --- Where everyone is ------------------------------------------------------------------------------------------
 def _places() -> dict[str, Any]:
-    rows: Any = Warehouse.objects.by_people_standing()[:TOP]
+    """Each warehouse's people are counted once: their sum comes along in every row."""
+    everywhere = Window(Sum("standing"))
+    rows: Any = list(Warehouse.objects.by_people_standing().annotate(everywhere=everywhere)[:TOP])
     top = [one for one in rows if one.standing]
     most = top[0].standing if top else 0
-    return {"places": [Place(one.pk, one.name, one.standing, _percent(one.standing, most)) for one in top]}
+    return {
+        "places": [Place(one.pk, one.name, one.standing, _percent(one.standing, most)) for one in top],
+        "standing": rows[0].everywhere if rows else 0,
+    }
 
 
 def _percent(part: int, whole: int) -> int:
@@ -96,7 +100,6 @@ def _figures() -> dict[str, Any]:
     since = timezone.make_aware(datetime.combine(today - timedelta(days=DAYS - 1), datetime.min.time()))
     rows = _counted("idle", User.objects.listed().without_warehouse()).union(
         _counted("open", Session.objects.live()),
-        _counted("standing", WarehouseUserAssignment.objects.filter(is_active=True)),
         _by_day("sign-in", Session.objects.filter(created_at__gte=since), "created_at"),
         _by_day("failure", _failed_sign_ins(since), "attempt_time"),
         all=True,
@@ -106,7 +109,6 @@ def _figures() -> dict[str, Any]:
     most = max(numbers.get(("sign-in", day), 0) for day in days)
     return {
         "idle": numbers.get(("idle", None), 0),
-        "standing": numbers.get(("standing", None), 0),
         "open_sessions": numbers.get(("open", None), 0),
         "failures_today": numbers.get(("failure", today), 0),
         "days": [_day(day, numbers, most) for day in days],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from django.db.models import Max, QuerySet
+from django.db.models import F, Max, QuerySet
 from django.utils.translation import gettext as _
 
 from assignments.models import WarehouseUserAssignment
@@ -29,8 +29,11 @@ class History:
         return events
 
     def newest(self) -> int:
-        """The number of the last change: what a page was made from."""
-        return self._events().aggregate(newest=Max("pgh_id"))["newest"] or 0
+        """The number of the last change: what a page was made from.
+
+        The sum keeps PostgreSQL at the subject's own changes: else it may walk back through everybody's to meet one.
+        """
+        return self._events().aggregate(newest=Max(F("pgh_id") + 0))["newest"] or 0
 
     def told_since(self, seen: int | None) -> list[str]:
         """What was assigned and deassigned after that change: what, and by whom."""
