@@ -149,7 +149,11 @@ def test_a_persons_token_is_never_told_as_a_warehouses(
     assert introspect(forged, partner) == {"active": False}
 
 
-@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES.keys())
+#: A body cannot hold a megabyte; a header can.
+FITTING = {name: forge for name, forge in FORGERIES.items() if "megabyte" not in name}
+
+
+@pytest.mark.parametrize("forge", FITTING.values(), ids=FITTING.keys())
 def test_a_token_that_we_did_not_sign_is_not_active_and_withdraws_nothing(
     tokens: dict[str, str], partner: Any, nothing_changes: Watch, forge: Callable[[str], str]
 ) -> None:
