@@ -240,6 +240,14 @@ class WarehouseUserAssignment(models.Model):
             if not self._is_already(active=False):
                 self._switch(to=False)
 
+    def deassign(self) -> None:
+        """Takes the warehouse away from the person. Raises ApiError 5201 when somebody else was faster."""
+        with transaction.atomic():
+            _LOCKED.all(user=self.user_id)
+            removed, _per_model = self.delete()
+            if not removed:
+                raise ApiError(errors.NOT_FOUND)
+
     def _is_already(self, *, active: bool) -> bool:
         """Whether there is nothing to do. What was read before the person was locked is looked at again."""
         rows = WarehouseUserAssignment.objects

@@ -81,9 +81,7 @@ class AssignmentViewSet(ResourceViewSet):
         return Response(builder.one(assignment))
 
     def destroy(self, request: Request, uuid: str) -> Response:
-        removed, _ = self.get_object(uuid).delete()
-        if not removed:  # somebody else was faster
-            raise ApiError(errors.NOT_FOUND)
+        self.get_object(uuid).deassign()
         return Response(status=204)
 
     def _refuse_acting_for_others(self, user_uuid: str | None) -> None:
