@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from threading import Lock
-from time import monotonic
-from typing import Any
+from time import monotonic, time
+from typing import Any, NamedTuple
 
 import jwt
 import structlog
@@ -19,6 +19,17 @@ from users.keys import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey
 logger = structlog.stdlib.get_logger(__name__)
 
 
+#: How many tokens a process knows to be genuine: some 6 MB at most.
+_REMEMBERED = 2_000
+
+
+class Verified(NamedTuple):
+    """A token whose signature was good."""
+
+    kid: str
+    claims: dict[str, Any]
+
+
 class KeyRing(TokenBackend):
     """Signs with the newest key that may, verifies with the key that a token's `kid` names.
 
@@ -28,6 +39,7 @@ class KeyRing(TokenBackend):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._keys: dict[str, SigningKey] = {}
+        self._verified: dict[Any, Verified] = {}
         self._reading = Lock()
         self._read_at = self._tried_at = -math.inf
 
@@ -52,6 +64,25 @@ class KeyRing(TokenBackend):
     def encode(self, payload: dict[str, Any]) -> str:
         key = self.current
         return jwt.encode(payload, key.private, algorithm=self.algorithm, headers={"kid": key.kid})
+
+    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
+        """The claims of a token that is ours and in force. Its signature is looked at once.
+
+        Raises TokenBackendError for any other. Whether the key still counts and the token has expired is asked each
+        time; whether it was withdrawn is none of its signature's business.
+        """
+        known = self._verified.get(token) if verify else None
+        if known is not None and known.kid in self.keys and known.claims["exp"] > time() - self.get_leeway().total_seconds():
+            return dict(known.claims)
+        claims = super().decode(token, verify)
+        if verify and "exp" in claims:
+            self._remember(token, claims)
+        return claims
+
+    def _remember(self, token: Any, claims: dict[str, Any]) -> None:
+        if len(self._verified) >= _REMEMBERED:
+            self._verified.clear()  # now and then verifying all anew is simpler than knowing which was used last
+        self._verified[token] = Verified(jwt.get_unverified_header(token)["kid"], dict(claims))
 
     def get_verifying_key(self, token: Any) -> Any:
         try:
