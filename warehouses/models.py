@@ -90,7 +90,7 @@ class Warehouse(models.Model):
             assignments = self.assignments.all()
             if with_assignments:  # people before their assignments, as every door does, so that none waits for another
                 people = assignments.select_related("user").select_for_update(no_key=True, of=("user",))
-                list(people.order_by("user_id").values_list("pk"))
+                list(people.order_by("user_id"))
             Warehouse.objects.select_for_update().get(pk=self.pk)
             if not with_assignments and assignments.exists():
                 raise ProtectedError("People are assigned to this warehouse.", set())
