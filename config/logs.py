@@ -54,7 +54,7 @@ class RowHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Whatever goes wrong here, the line is written and the caller has its answer."""
         try:
-            apps.get_model(self.model)._default_manager.keep(record)  # type: ignore[attr-defined]
+            apps.get_model(self.model)._default_manager.keep(record)
         except Exception:
             logging.getLogger(__name__).exception("An audit event could not be kept as a row")
 

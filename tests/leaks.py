@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from config.logs import json_formatter
 
@@ -106,7 +106,11 @@ def _hear_request(request: HttpRequest) -> None:
 def _hear_answer(response: HttpResponseBase) -> None:
     if settings.SESSION_COOKIE_NAME in response.cookies:
         SECRETS.learn("session cookie", response.cookies[settings.SESSION_COOKIE_NAME].value)
-    if not response.streaming and "json" in response.get("Content-Type", "") and len(response.content) < 10_000:
+    if (
+        isinstance(response, HttpResponse)
+        and "json" in response.get("Content-Type", "")
+        and len(response.content) < 10_000
+    ):
         SECRETS.learn_members(_read(response.content))
 
 

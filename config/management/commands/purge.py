@@ -10,8 +10,8 @@ from config import keeping
 
 class Command(BaseCommand):
     help = (
-        "Deletes what is kept no longer: security events and sessions that were over AUDIT_DAYS ago, tokens and cookies "
-        "that have expired, and uploaded files that nobody came back to for a day. Run it once a day."
+        "Deletes what is kept no longer: security events and sessions that were over AUDIT_DAYS ago, tokens and "
+        "cookies that have expired, and uploaded files that nobody came back to for a day. Run it once a day."
     )
 
     #: How long, in days, failed sign-ins are kept. They count for minutes; the landing page shows some weeks of them.
