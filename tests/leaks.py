@@ -23,6 +23,8 @@ from config.logs import json_formatter
 SECRET = re.compile(r"password\d?|access_?token|refresh_?token|client_?secret|code|code_verifier|token", re.IGNORECASE)
 #: Shorter ones, such as "x", are in every line.
 _CHARACTERS = 8
+#: Longer bodies are lists of rows, with no secrets among them.
+_MOST_BYTES = 10_000
 #: What gives a secret away wherever it was made: a key, a JWT, a refresh token (`users.rotation`).
 _SHAPES = {
     "private key": re.compile(r"PRIVATE KEY"),
@@ -97,7 +99,7 @@ def _hear_request(request: HttpRequest) -> None:
     SECRETS.learn("session cookie", request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     SECRETS.learn("Authorization header", request.headers.get("Authorization", "").partition(" ")[2])
     body = getattr(request, "_body", b"")
-    if isinstance(body, bytes) and len(body) < 10_000:
+    if isinstance(body, bytes) and len(body) < _MOST_BYTES:
         SECRETS.learn_members(_read(body))
     if request.resolver_match is not None and request.resolver_match.kwargs.get("token") != "set-password":
         SECRETS.learn("link to a new password", request.resolver_match.kwargs.get("token"))
