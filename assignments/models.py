@@ -26,7 +26,7 @@ from config.errors import ApiError, Fault
 from config.history import tracked
 from config.identifiers import parse_uuid
 from config.logs import audit
-from config.statements import Given, Select, Update
+from config.statements import Given, Insert, Select, Update
 from users.models import Session, User
 from users.rotation import RotatingCredential
 from warehouses.models import Warehouse
@@ -53,9 +53,9 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
         """All rows for those who see everyone; else the user's own. A row not visible is a row not there."""
         return self if user.sees_everyone else self.filter(user=user)
 
-    def with_what_is_shown(self) -> AssignmentQuerySet:
-        """Along with person and warehouse: the columns that documents, cursors and doors read, and no more."""
-        own = ("uuid", "is_active", "created_at", "updated_at", "activation")
+    def with_what_is_shown(self, *also: str) -> AssignmentQuerySet:
+        """Along with person and warehouse: the columns that documents and doors read, and no more."""
+        own = ("uuid", "is_active", *also)
         of_person = ("user__uuid", "user__email", "user__first_name", "user__last_name", "user__status")
         of_warehouse = ("warehouse__uuid", "warehouse__name", "warehouse__is_active")
         return self.select_related("user", "warehouse").only(*own, *of_person, *of_warehouse)
@@ -322,7 +322,7 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
             expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
         )
         token = grant.first_refresh_token()
-        grant.save(force_insert=True)
+        _GRANT.run(grant)
         return grant, token
 
     def past_keeping(self) -> WarehouseGrantQuerySet:
@@ -378,3 +378,6 @@ class WarehouseGrant(RotatingCredential):
         """Withdraws every token issued under it."""
         audit.warning("Warehouse Grant Ended", session=str(self.session_id), reason=reason)
         self.delete()
+
+
+_GRANT = Insert(WarehouseGrant)

@@ -44,7 +44,7 @@ class AssignmentViewSet(ResourceViewSet):
     }
 
     def get_queryset(self) -> QuerySet[WarehouseUserAssignment]:
-        return WarehouseUserAssignment.objects.visible_to(self.caller).with_what_is_shown()
+        return WarehouseUserAssignment.objects.visible_to(self.caller).with_what_is_shown("created_at", "updated_at")
 
     def opening(self, limit: int) -> list[WarehouseUserAssignment]:
         return WarehouseUserAssignment.objects.first_visible_to(self.caller, limit)

@@ -97,6 +97,31 @@ class Select(Generic[Row]):
         return instance
 
 
+class Insert:
+    """`save(force_insert=True)` of a model without parents, its SQL built once. The row's key must be set."""
+
+    def __init__(self, model: type[models.Model]) -> None:
+        self._model = model
+
+    def run(self, instance: models.Model) -> None:
+        """Raises IntegrityError as `save` does. Sends no signals."""
+        values = [field.get_db_prep_save(field.pre_save(instance, True), connection) for field in self._fields]
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, values)
+        instance._state.adding, instance._state.db = False, connection.alias
+
+    @cached_property
+    def _fields(self) -> list[Any]:
+        return [*self._model._meta.local_concrete_fields]
+
+    @cached_property
+    def _sql(self) -> str:
+        quote = connection.ops.quote_name
+        columns = ", ".join(quote(field.column) for field in self._fields)
+        places = ", ".join("%s" for _ in self._fields)
+        return f"INSERT INTO {quote(self._model._meta.db_table)} ({columns}) VALUES ({places})"  # noqa: S608
+
+
 class Update:
     """`queryset.update(**values)`, compiled when it is first run."""
 

@@ -86,8 +86,8 @@ def test_a_warehouse_token_given_or_refused_is_kept_with_the_persons_uuid(
     pat_north.activate()
     assert as_pat.post("/warehouse-tokens").status_code == 201
 
-    rows = AuditEvent.objects.filter(user_uuid=pat.uuid).order_by("id").values_list("tag", "event", "level", "path")
-    assert list(rows) == [
+    events = AuditEvent.objects.filter(user_uuid=pat.uuid, path="/warehouse-tokens").order_by("id")
+    assert list(events.values_list("tag", "event", "level", "path")) == [
         ("warehouse_user_failed_login", "Failed Login (Warehouse User)", "warning", "/warehouse-tokens"),
         ("warehouse_user_successful_login", "Successful Login (Warehouse User)", "info", "/warehouse-tokens"),
     ]

@@ -120,7 +120,7 @@ def test_a_page_reads_that_we_failed(
     def fail(*_: Any) -> None:
         raise problem
 
-    monkeypatch.setattr(WarehouseUserAssignment.objects.__class__, "visible_to", fail)
+    monkeypatch.setattr(WarehouseUserAssignment.objects.__class__, "first_visible_to", fail)
     answer = as_pat.get(ASSIGNMENTS, Origin=APP)
     assert (answer.status_code, cors(answer)) == (status, READABLE)
 

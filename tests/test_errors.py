@@ -24,7 +24,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
         def fail(*args: Any, **kwargs: Any) -> Any:
             raise problem
 
-        monkeypatch.setattr(WarehouseUserAssignment.objects.__class__, "visible_to", fail)
+        monkeypatch.setattr(WarehouseUserAssignment.objects.__class__, "first_visible_to", fail)
         monkeypatch.setattr(WarehouseUserAssignment.objects.__class__, "active_for", fail)
         monkeypatch.setattr(User.objects.__class__, "get_by_natural_key", fail)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from assignments.models import WarehouseUserAssignment
@@ -66,7 +67,8 @@ def test_the_session_behind_a_token_is_that_of_the_queryset(as_pat: Api, pat: Us
     token = AccessToken(as_pat.token)
     found = Session.objects.behind(token)
     assert found is not None
-    assert states([found]) == states(Session.objects.live().select_related("user").filter(pk=token.session_id))
+    given = {"now": timezone.now(), "session": token.session_id, "client": "frontend", "person": pat.uuid}
+    assert states([found]) == states(Session.objects.of_caller(**given))
     Session.objects.all().end_all("lost phone")
     assert Session.objects.behind(token) is None
 

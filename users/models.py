@@ -245,6 +245,15 @@ class SessionQuerySet(FindingSessions):
         """Neither ended nor expired."""
         return self.filter(ended_at=None, expires_at__gt=now or timezone.now())
 
+    def of_caller(self, *, now: Any, session: Any, client: Any, person: Any) -> SessionQuerySet:
+        """The live session with this id, of this client and this active person, with what is read of whoever calls."""
+        return (
+            self.live(now)
+            .select_related("user")
+            .only("client_id", "last_used_at", *(f"user__{name}" for name in _KNOWN_OF_A_CALLER))
+            .filter(pk=session, client_id=client, user__uuid=person, user__status=User.Status.ACTIVE)
+        )
+
     def behind(self, token: AccessToken) -> Session | None:
         """The live session that this token was issued in, with its person, who is active."""
         return _BEHIND.first(
@@ -347,12 +356,15 @@ class Session(RotatingCredential):
             Session.objects.filter(pk=self.pk).update(last_used_at=now)
 
 
+#: What is read of whoever calls; the rest is read when somebody asks for it.
+_KNOWN_OF_A_CALLER = ("uuid", "email", "status", "is_warehouse_user", "language")
+
 _BEHIND: Select[Session] = Select(
-    lambda: (
-        Session.objects.live(now=Given("now", models.DateTimeField()))
-        .select_related("user")
-        .filter(pk=Given("session", models.UUIDField()), client_id=Given("client", models.CharField()))
-        .filter(user__uuid=Given("person", models.UUIDField()), user__status=User.Status.ACTIVE)
+    lambda: Session.objects.of_caller(
+        now=Given("now", models.DateTimeField()),
+        session=Given("session", models.UUIDField()),
+        client=Given("client", models.CharField()),
+        person=Given("person", models.UUIDField()),
     )
 )
 

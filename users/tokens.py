@@ -6,6 +6,7 @@ import json
 import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -56,7 +57,7 @@ class SignedToken(Token):
     def verify_token_type(self) -> None:
         """Subclasses look at the subject instead."""
 
-    @property
+    @cached_property
     def subject(self) -> dict[str, Any]:
         """The object inside `sub`, which is JSON in a string (contract section 4.1)."""
         try:

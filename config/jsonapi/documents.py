@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
-from rest_framework.fields import Field
 from rest_framework.serializers import Serializer
 
 from config.jsonapi.query import Query
@@ -26,9 +26,7 @@ class ResourceSerializer(Serializer):
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         """The attributes by their wire names: also what stands where this resource is an attribute of another."""
-        return {
-            name: field.to_representation(field.get_attribute(instance)) for name, field in attributes_of(type(self))
-        }
+        return {name: show(read(instance)) for name, read, show in attributes_of(type(self))}
 
     @staticmethod
     def related(instance: Any, name: str) -> list[Any]:
@@ -41,10 +39,23 @@ def camel_case(name: str) -> str:
     return re.sub(r"_(.)", lambda match: match[1].upper(), name)
 
 
+class Attribute(NamedTuple):
+    """One attribute: its wire name, how it is read from a row, and how its field shows what was read."""
+
+    name: str
+    read: Callable[[Any], Any]
+    show: Callable[[Any], Any]
+
+
 @cache
-def attributes_of(serializer: type[Serializer]) -> tuple[tuple[str, Field], ...]:
-    """Each attribute's wire name with the field that reads it from a row."""
-    return tuple((camel_case(name), field) for name, field in serializer().fields.items() if not field.write_only)
+def attributes_of(serializer: type[Serializer]) -> tuple[Attribute, ...]:
+    """The attributes that a serializer declares."""
+    fields = serializer().fields.items()
+    return tuple(
+        Attribute(camel_case(name), attrgetter(field.source), field.to_representation)
+        for name, field in fields
+        if not field.write_only
+    )
 
 
 #: A longer query, in characters, is repeated in the link of the list only: in each of thousands of resources it
@@ -86,18 +97,19 @@ class DocumentBuilder:
     def _resource(self, serializer: type[ResourceSerializer], row: Any) -> dict[str, Any]:
         resource = serializer.Meta.resource
         shown = self.fields.get(resource)
+        identifier = str(row.uuid)
         document = {
             "type": resource,
-            "id": str(row.uuid),
+            "id": identifier,
             "attributes": {
-                name: field.to_representation(field.get_attribute(row))
-                for name, field in attributes_of(serializer)
+                name: show(read(row))
+                for name, read, show in attributes_of(serializer)
                 if shown is None or name in shown
             },
         }
         if self.include and serializer is self.serializer:
             document["relationships"] = {name: {"data": self._identifiers(row, name)} for name in self.include}
-        document["links"] = {"self": f"{self.base}/{resource}/{row.uuid}{self.echo}"}
+        document["links"] = {"self": f"{self.base}/{resource}/{identifier}{self.echo}"}
         return document
 
     def _identifiers(self, row: Any, name: str) -> list[dict[str, str]]:
@@ -113,4 +125,4 @@ class DocumentBuilder:
 
 
 def _field_names(serializer: type[ResourceSerializer]) -> list[str]:
-    return [name for name, _ in attributes_of(serializer)] + list(serializer.Meta.includes)
+    return [attribute.name for attribute in attributes_of(serializer)] + list(serializer.Meta.includes)

@@ -174,7 +174,7 @@ def _document_parameters(serializer: type[ResourceSerializer]) -> Iterable[dict[
     if includes:
         yield _list_of("include", "Related resources to send along in `included`.", _one_of(includes))
     for kind in (serializer, *includes.values()):
-        names = [*(name for name, _ in attributes_of(kind)), *kind.Meta.includes]
+        names = [*(attribute.name for attribute in attributes_of(kind)), *kind.Meta.includes]
         resource = kind.Meta.resource
         yield _list_of(f"fields[{resource}]", f"Show only these fields of `{resource}`.", _one_of(names))
 

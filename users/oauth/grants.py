@@ -62,8 +62,15 @@ def _proved(request: Request, username: str, password: str) -> User:
     return user
 
 
-def _log_sign_in(user: User, client: Client) -> None:
-    audit.info("Successful Login", tag="successful_login", username=user.email, client_id=client.client_id)
+def _log_sign_in(session: Session) -> None:
+    audit.info(
+        "Successful Login",
+        tag="successful_login",
+        username=session.user.email,
+        user_uuid=str(session.user.uuid),
+        session=str(session.pk),
+        client_id=session.client_id,
+    )
 
 
 # --- By password ------------------------------------------------------------------------------------------------
@@ -81,7 +88,7 @@ class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
         )
         if started is None:
             raise InvalidGrantError(BAD_CREDENTIALS)
-        _log_sign_in(user, self.client)
+        _log_sign_in(started[0])
         return _session_answer(*started)
 
 
@@ -172,7 +179,7 @@ class CodeGrant(AuthorizationCodeGrant):
     def generate_token(self, user: User, **_: Any) -> dict[str, Any]:
         code: AuthorizationCode = self.request.authorization_code
         started = self._refuse_if(lambda: code.redeem(self.request.django), code)
-        _log_sign_in(user, self.client)
+        _log_sign_in(started[0])
         return _session_answer(*started)
 
     def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
@@ -213,7 +220,11 @@ class RotatingGrant(RefreshTokenGrant):
             return credential.rotate(self.request.form["refresh_token"])
         except RefreshTokenReusedError:
             audit.warning(
-                "Refresh Token Reused", tag="refresh_token_reused", kind=self.KIND, client_id=self.client.client_id
+                "Refresh Token Reused",
+                tag="refresh_token_reused",
+                user_uuid=str(self.authenticate_user(self.request.refresh_token).uuid),
+                client_id=self.client.client_id,
+                kind=self.KIND,
             )
             credential.end("refresh token used twice")
             raise InvalidRequestError(BAD_REFRESH_TOKEN) from None
