@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint lock bench
+.PHONY: run test lint lock bench bench-scale bench-memory bench-count bench-baseline
 
 run: .venv/runtime
 	@$(BIN)/python manage.py serve
@@ -16,9 +16,25 @@ lint: .venv/development
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
 
-# Measures, and writes tests/benchmarks/RESULTS.md. ARGS="--rounds 2 --seconds 1" for a hurried look.
+# Measures, and writes tests/benchmarks/RESULTS.md. PARTS=profile is one part; ARGS="--rounds 1" is for the hurried.
+PARTS := start compare others profile
 bench: .venv/benchmarks
-	@$(BIN)/python -m tests.benchmarks start compare others profile $(ARGS)
+	@$(BIN)/python -m tests.benchmarks $(PARTS) $(ARGS)
+
+# The same at 5,000,000 assignments, in var/bench-scale or SCALE_DIR (loading them takes a quarter of an hour).
+bench-scale: .venv/benchmarks
+	@$(BIN)/python -m tests.benchmarks scale flat $(ARGS)
+
+# One worker's memory after 20,000 and after 200,000 requests.
+bench-memory: .venv/benchmarks
+	@$(BIN)/python -m tests.benchmarks memory $(ARGS)
+
+# Instructions per request, counted by valgrind and held against what bench-baseline recorded.
+bench-count: .venv/benchmarks
+	@$(BIN)/python -m tests.benchmarks count
+
+bench-baseline: .venv/benchmarks
+	@$(BIN)/python -m tests.benchmarks baseline
 
 # Pins every dependency of pyproject.toml, with hashes, for all supported Pythons.
 lock: .venv/development

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import comparison, others, report, starting, where
+from tests.benchmarks import comparison, counting, flat, memory, others, report, starting, where
 from tests.benchmarks.folder import LARGE, ROOT, SMALL, Folder
 
 VAR = ROOT / "var"
@@ -39,10 +39,19 @@ def measure_others(options: argparse.Namespace) -> None:
     others.run(small(), rounds=max(1, options.rounds // 2), seconds=options.seconds)
 
 
+def scale(options: argparse.Namespace) -> None:
+    comparison.run(large(), report.AT_SCALE, rounds=options.rounds, seconds=options.seconds)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "start": lambda options: starting.run(small()),
     "compare": compare,
     "others": measure_others,
+    "count": lambda options: counting.run(small(), accept=False),
+    "baseline": lambda options: counting.run(small(), accept=True),
+    "scale": scale,
+    "flat": lambda options: flat.run(small(), large(), rounds=options.rounds),
+    "memory": lambda options: memory.run(small()),
     "profile": lambda options: where.run(small()),
 }
 

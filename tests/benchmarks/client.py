@@ -174,12 +174,12 @@ def send_for(
     return _told([taken for sender in senders for taken in sender.times], time.perf_counter() - began)
 
 
-def send_all(site: Site, requests: Iterable[Request]) -> list[float]:
-    """Each once, one after the other on one connection: how many ms each took. Refusals are taken as answers."""
+def send_all(site: Site, requests: Iterable[Request], *, may_be_refused: bool = True) -> list[float]:
+    """Each once, one after the other on one connection: how many ms each took."""
     client, times = _Client(site.port), []
     for request in requests:
         sent = time.perf_counter()
-        client.send(request, may_be_refused=True)
+        client.send(request, may_be_refused=may_be_refused)
         times.append((time.perf_counter() - sent) * 1e3)
     return times
 

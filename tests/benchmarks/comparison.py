@@ -60,7 +60,7 @@ def _figures(found: dict[Turn, Figures]) -> str:
     rows = [
         (work.name, site, *map(figure, found[site, work.name])) for work in WORKS for site in (PRODUCT, FLOOR, STOCK)
     ]
-    return table(columns, rows).replace("---|---:|", "---|---|", 1)
+    return table(columns, rows)
 
 
 def _tail(found: dict[Turn, Figures]) -> str:

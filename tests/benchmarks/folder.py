@@ -24,7 +24,7 @@ _OURS = ("DATABASE_URL", "EMBEDDED_DATABASE_URL", "VAR_DIR", "SECRET_KEY", "HOST
 
 @dataclass(frozen=True)
 class Size:
-    """How many rows the demo data has, besides the named people's."""
+    """How many rows there are."""
 
     users: int
     warehouses: int
@@ -46,10 +46,17 @@ print(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decod
 """
 
 
+_COUNTS = """
+    SELECT (SELECT count(*) FROM users_user WHERE email LIKE 'picker.0%%'),
+           (SELECT count(*) FROM warehouses_warehouse), (SELECT count(*) FROM assignments_warehouseuserassignment)
+"""
+
+
 @dataclass
 class Folder:
     path: Path
-    size: Size
+    #: How much `prepare` loads.
+    wanted: Size
 
     @property
     def environment(self) -> dict[str, str]:
@@ -83,12 +90,17 @@ class Folder:
     def prepare(self) -> None:
         """Loads the demo data, once. A folder that somebody else filled is taken as it is."""
         if not (self.path / "postgres").exists():
-            print(f"Loading {self.size} into {self.path} ...", flush=True)
+            print(f"Loading {self.wanted} into {self.path} ...", flush=True)
             self.manage("migrate", "-v", "0")
-            self.manage("demo", *(f"--{name}={count}" for name, count in vars(self.size).items()))
+            self.manage("demo", *(f"--{name}={count}" for name, count in vars(self.wanted).items()))
 
     def manage(self, *arguments: str) -> None:
         subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, check=True)
+
+    @cached_property
+    def size(self) -> Size:
+        """How much is there. While PostgreSQL runs."""
+        return Size(*self.ask(_COUNTS)[0])
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Any]]:

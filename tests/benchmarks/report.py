@@ -47,9 +47,15 @@ def write(title: str, *parts: str) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; numbers stand at the right."""
-    lines = ["| " + " | ".join(columns) + " |", "|---|" + "---:|" * (len(columns) - 1)]
-    return "\n".join([*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)])
+    """A Markdown table; columns of numbers stand at the right."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    are_numbers = [all(re.match(r"[*+-]*\d|—", cell) for cell in column) for column in zip(*cells, strict=True)]
+    ruler = "|" + "".join("---:|" if is_number else "---|" for is_number in are_numbers)
+    return "\n".join([_line(columns), ruler, *map(_line, cells)])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def figure(value: float) -> str:

@@ -19,7 +19,7 @@ def run(folder: Folder) -> None:
     report.write(
         report.START,
         f"From nothing to the first answer: {told if max(taken) <= _MOST_SECONDS else f'**{told}**'} "
-        f"({', '.join(f'{seconds:.1f}' for seconds in taken)}; at most {_MOST_SECONDS:.0f} s), {folder.size}.",
+        f"({', '.join(f'{seconds:.1f}' for seconds in taken)}; at most {_MOST_SECONDS:.0f} s), with {folder.wanted}.",
     )
 
 
