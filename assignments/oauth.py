@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext_noop
 from rest_framework_simplejwt.exceptions import TokenError
 
-from assignments.models import WarehouseGrant
+from assignments.models import WarehouseGrant, WarehouseGrantQuerySet
 from assignments.tokens import WarehouseToken
 from users.models import User
 from users.oauth.errors import BAD_REFRESH_TOKEN
@@ -27,11 +27,19 @@ class GrantToken(IssuedToken):
 
     @classmethod
     def of_access_token(cls, text: str) -> Self | None:
+        return cls._found(text, WarehouseGrant.objects.holding())
+
+    @classmethod
+    def to_withdraw(cls, text: str) -> Self | None:
+        return cls._found(text, WarehouseGrant.objects.all())
+
+    @classmethod
+    def _found(cls, text: str, among: WarehouseGrantQuerySet) -> Self | None:
         try:
             token = WarehouseToken(text)
         except TokenError:
             return None
-        grant = WarehouseGrant.objects.holding().for_token(token).select_related("session").first()
+        grant = among.for_token(token).select_related("session").first()
         return cls(grant, token) if grant else None
 
     @classmethod

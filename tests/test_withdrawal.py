@@ -156,6 +156,29 @@ def test_a_program_that_holds_a_warehouse_token_cannot_sign_its_person_out(issue
     assert Api(issued.user_token).get(ASSIGNMENTS).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("table", "before", "after"),
+    [
+        (User, {"status": "blocked"}, {"status": "active"}),
+        (User, {"is_warehouse_user": False}, {"is_warehouse_user": True}),
+        (Warehouse, {"is_active": False}, {"is_active": True}),
+    ],
+    ids=["the person blocked", "the flag off", "the warehouse inactive"],
+)
+def test_what_is_withdrawn_while_it_is_not_believed_does_not_hold_later(
+    issued: Issued, table: Any, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    table.objects.update(**before)
+    for token in (issued.warehouse_token, issued.user_token):
+        answer = post("/revoke", token=token)
+        assert (answer.status_code, answer.json()) == (200, {})
+    table.objects.update(**after)
+    assert issued.introspected(issued.warehouse_token) == INACTIVE
+    assert not WarehouseGrant.objects.exists()
+    assert issued.introspected(issued.user_token) == INACTIVE
+    assert refusal(Api(issued.user_token).get(ASSIGNMENTS)) == [INVALID_TOKEN]
+
+
 @pytest.mark.parametrize("token", ["nonsense", "a.b.c", "session.0.1.2"])
 def test_an_unknown_token_is_withdrawn_already(issued: Issued, token: str, nothing_changes: Any) -> None:
     with nothing_changes():

@@ -260,6 +260,10 @@ class SessionQuerySet(FindingSessions):
             now=timezone.now(), session=token.session_id, client=str(token.get("aud")), person=token.user_uuid
         )
 
+    def named_by(self, token: AccessToken) -> SessionQuerySet:
+        """The session that this token was issued in, whatever has become of it and of its person."""
+        return self.filter(pk=token.session_id, client_id=str(token.get("aud")), user__uuid=token.user_uuid)
+
     def past_keeping(self) -> SessionQuerySet:
         """Those that were over long ago: `manage.py purge` deletes them."""
         oldest = oldest_kept()

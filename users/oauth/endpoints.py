@@ -23,7 +23,7 @@ class RevocationEndpoint(Revocation):
     CLIENT_AUTH_METHODS = CLIENT_METHODS
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> IssuedToken | None:
-        return self.server.find_access_token(token_string) or self.server.find_refresh_token(token_string)
+        return self.server.find_to_withdraw(token_string)
 
     def revoke_token(self, token: IssuedToken, request: Request) -> None:
         everywhere = request.form.get("everywhere", "").lower() == "true"

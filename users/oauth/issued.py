@@ -26,6 +26,11 @@ class IssuedToken(TokenMixin):
 
     @classmethod
     @abstractmethod
+    def to_withdraw(cls, text: str) -> Self | None:
+        """What this access token was issued for, also while it is not believed: it must not hold again later."""
+
+    @classmethod
+    @abstractmethod
     def of_refresh_token(cls, text: str) -> Self | None:
         """The token that this text was issued for, whether or not it is still good."""
 
@@ -67,15 +72,15 @@ class SessionToken(IssuedToken):
 
     @classmethod
     def of_access_token(cls, text: str) -> Self | None:
-        try:
-            token = AccessToken(text)
-        except TokenError:
-            return None
-        if "id_user" not in token.subject:
-            return None
-        session = Session.objects.behind(token)
-        fits = session is not None and _fits(token, session.user)
-        return cls(session, token) if session is not None and fits else None
+        token = _access_token_in(text)
+        session = token and Session.objects.behind(token)
+        return cls(session, token) if token and session and _fits(token, session.user) else None
+
+    @classmethod
+    def to_withdraw(cls, text: str) -> Self | None:
+        token = _access_token_in(text)
+        session = token and Session.objects.named_by(token).filter(ended_at=None).select_related("user").first()
+        return cls(session) if session else None
 
     @classmethod
     def of_refresh_token(cls, text: str) -> Self | None:
@@ -95,6 +100,15 @@ class SessionToken(IssuedToken):
     def claims(self) -> dict[str, Any]:
         assert self.access_token is not None  # noqa: S101 (introspection finds access tokens only)
         return shared_claims(self.access_token, self.session.user.uuid)
+
+
+def _access_token_in(text: str) -> AccessToken | None:
+    """The user's access token that this is, if its signature and times are good."""
+    try:
+        token = AccessToken(text)
+    except TokenError:
+        return None
+    return token if "id_user" in token.subject else None
 
 
 def _fits(token: AccessToken, user: User) -> bool:

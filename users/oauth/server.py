@@ -90,8 +90,10 @@ class AuthorizationServer(DjangoAuthorizationServer):
         """The access token in this text, if it may be believed now. One query."""
         return next(_found(kind.of_access_token(text) for kind in self._token_kinds), None)
 
-    def find_refresh_token(self, text: str) -> IssuedToken | None:
-        return next(_found(kind.of_refresh_token(text) for kind in self._token_kinds), None)
+    def find_to_withdraw(self, text: str) -> IssuedToken | None:
+        """What this access or refresh token was issued for, whether or not it may be believed now."""
+        ways = [way for kind in self._token_kinds for way in (kind.to_withdraw, kind.of_refresh_token)]
+        return next(_found(way(text) for way in ways), None)
 
     def save_token(self, token: dict[str, Any], request: Request) -> None:
         """The grants have saved their rows already."""
