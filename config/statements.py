@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db.models.base import ModelState
 from django.db.models.expressions import Expression
-from django.db.models.query import get_related_populators
 from django.db.models.sql import UpdateQuery
 
 Row = TypeVar("Row", bound=models.Model)
@@ -27,8 +27,8 @@ class Given(Expression):
         super().__init__(output_field=output_field)
         self.name = name
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        return "%s", [self]
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        return "%s", (self,)
 
 
 class Statement:
@@ -56,7 +56,7 @@ class Select(Generic[Row]):
         with connection.cursor() as cursor:
             cursor.execute(statement.sql, statement.values(given))
             fetched = cursor.fetchall()
-        return [self._built(row) for row in self._converted(fetched)]
+        return [self._maker.made(row) for row in self._converted(fetched)]
 
     def first(self, **given: Any) -> Row | None:
         """The first of them. The queryset should be one of at most one row, or sliced."""
@@ -65,7 +65,7 @@ class Select(Generic[Row]):
 
     @cached_property
     def _compiler(self) -> Any:
-        compiler = self._queryset().query.get_compiler(connection.alias)
+        compiler = self._queryset().query.get_compiler(DEFAULT_DB_ALIAS)
         self._sql, self._parameters = compiler.as_sql()
         return compiler
 
@@ -82,18 +82,35 @@ class Select(Generic[Row]):
         return self._compiler.apply_converters(fetched, self._converters) if self._converters else fetched
 
     @cached_property
-    def _shape(self) -> tuple[type[Row], int, int, list[str], list[Any]]:
-        """The model, where its columns stand, what they are called, and who builds the related rows."""
-        select, info = self._compiler.select, self._compiler.klass_info
-        start, end = info["select_fields"][0], info["select_fields"][-1] + 1
-        names = [column[0].target.attname for column in select[start:end]]
-        return info["model"], start, end, names, get_related_populators(info, select, connection.alias)
+    def _maker(self) -> Maker:
+        return Maker(self._compiler.klass_info, self._compiler.select)
 
-    def _built(self, row: Any) -> Row:
-        model, start, end, names, populators = self._shape
-        instance = model.from_db(connection.alias, names, row[start:end])
-        for populator in populators:
-            populator.populate(row, instance)
+
+class Maker:
+    """Makes instances of one model, and those that `select_related` brings along, out of rows.
+
+    As `Model.from_db` does, but for the signals and checks of `__init__`: rows come from the database, and nobody
+    listens. Columns left out by `only` are read when they are asked for.
+    """
+
+    def __init__(self, info: dict[str, Any], select: Any) -> None:
+        self.model = info["model"]
+        self.columns = [(select[place][0].target.attname, place) for place in info["select_fields"]]
+        self.key = next(place for name, place in self.columns if name == self.model._meta.pk.attname)
+        self.related = [
+            (related["field"].cache_name, Maker(related, select)) for related in info.get("related_klass_infos", ())
+        ]
+
+    def made(self, row: Any) -> Any:
+        """The instance in this row; None where an outer join found none."""
+        if row[self.key] is None:
+            return None
+        instance = self.model.__new__(self.model)
+        state = ModelState()
+        state.adding, state.db = False, DEFAULT_DB_ALIAS
+        instance.__dict__ = {name: row[place] for name, place in self.columns} | {"_state": state}
+        if self.related:
+            state.fields_cache = {name: maker.made(row) for name, maker in self.related}
         return instance
 
 
@@ -108,7 +125,7 @@ class Insert:
         values = [field.get_db_prep_save(field.pre_save(instance, True), connection) for field in self._fields]
         with connection.cursor() as cursor:
             cursor.execute(self._sql, values)
-        instance._state.adding, instance._state.db = False, connection.alias
+        instance._state.adding, instance._state.db = False, DEFAULT_DB_ALIAS
 
     @cached_property
     def _fields(self) -> list[Any]:
@@ -136,6 +153,6 @@ class Update:
 
     @cached_property
     def _statement(self) -> Statement:
-        query = self._queryset().query.chain(UpdateQuery)
+        query: Any = self._queryset().query.chain(UpdateQuery)
         query.add_update_values(self._values)
-        return Statement(*query.get_compiler(connection.alias).as_sql())
+        return Statement(*query.get_compiler(DEFAULT_DB_ALIAS).as_sql())

@@ -72,7 +72,11 @@ class KeyRing(TokenBackend):
         time; whether it was withdrawn is none of its signature's business.
         """
         known = self._verified.get(token) if verify else None
-        if known is not None and known.kid in self.keys and known.claims["exp"] > time() - self.get_leeway().total_seconds():
+        if (
+            known is not None
+            and known.kid in self.keys
+            and known.claims["exp"] > time() - self.get_leeway().total_seconds()
+        ):
             return dict(known.claims)
         claims = super().decode(token, verify)
         if verify and "exp" in claims:
