@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -308,3 +309,27 @@ def test_deleting_assignments_needs_that_right_too(
     with nothing_changes():
         response = browser.post(page_of(north, "delete"), {"name": "North Dock"})
     assert "You may not delete assignments" in response.content.decode()
+
+
+def test_a_name_in_use_is_said_beside_the_name(office: Client, north: Warehouse, nothing_changes: Any) -> None:
+    with nothing_changes():
+        response = office.post(ADD, answers(name=north.name))
+    form = response.context["adminform"].form
+    assert form.errors == {"name": ["This name is already in use."]}
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "words"),
+    [
+        ("en_US", "Edit Warehouse", ["Save", "List Warehouses", "Delete"]),
+        ("de_DE", "Lager bearbeiten", ["Speichern", "Lager auflisten", "Löschen"]),
+    ],
+)
+def test_the_page_of_a_warehouse_says_what_it_is_and_what_can_be_done(
+    office: Client, olive: User, north: Warehouse, language: str, title: str, words: list[str]
+) -> None:
+    User.objects.filter(pk=olive.pk).update(language=language)
+    page = office.get(page_of(north, "change")).content.decode()
+    assert re.findall(r"<h1 [^>]*>([^<]*)</h1>", page) == [title]
+    row = page[page.index('id="submit-row"') :]
+    assert re.findall(r"<(?:button|a) [^>]*>\s*([^<>]+?)\s*</(?:button|a)>", row)[:3] == words

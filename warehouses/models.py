@@ -64,6 +64,7 @@ class Warehouse(models.Model):
             models.UniqueConstraint(
                 fields=["name"],
                 name="warehouse_name_unique",
+                violation_error_code="unique",  # so that forms say it beside the name
                 violation_error_message=_("This name is already in use."),
             ),
             models.CheckConstraint(
