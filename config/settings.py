@@ -142,8 +142,10 @@ TEMPLATES = [
 #: The Back Office speaks the language of its user; the API always this one (`config.middleware`).
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
-TIME_ZONE = "UTC"
+#: What the Back Office shows times in; the database, the API and log lines keep to UTC.
+TIME_ZONE = env.time_zone("TIME_ZONE", default="UTC")
 USE_TZ = True
+FORMAT_MODULE_PATH = "config.formats"
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"

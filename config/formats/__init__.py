@@ -1,0 +1,1 @@
+"""How times are written in the Back Office: short enough for a column, and the same on every page."""

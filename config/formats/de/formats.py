@@ -1,0 +1,3 @@
+"""German."""
+
+DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "d.m.Y H:i"
