@@ -27,7 +27,7 @@ from config.history import tracked
 from config.identifiers import parse_uuid
 from config.logs import audit
 from config.statements import Given, Insert, Select, Update
-from users.models import Session, User
+from users.models import Session, SigningKey, User
 from users.rotation import RotatingCredential
 from warehouses.models import Warehouse
 
@@ -355,7 +355,7 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
             session=token.session_id,
             assignment__uuid=parse_uuid(token.get("assignment")),
             assignment__warehouse__uuid=parse_uuid(token.get("warehouse")),
-        )
+        ).filter(SigningKey.objects.have(token.kid))
 
 
 class WarehouseGrant(RotatingCredential):

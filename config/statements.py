@@ -42,9 +42,9 @@ class Statement:
 
 
 class Select(Generic[Row]):
-    """A queryset of whole rows, compiled when it is first run. `select_related` and `only` are heeded.
+    """A queryset of whole rows, compiled when it is first run. `select_related`, `only` and `annotate` are heeded.
 
-    What else is worked out per row, such as prefetching or annotations, is not: do not put it here.
+    What else is done per row, such as prefetching, is not: do not put it here.
     """
 
     def __init__(self, queryset: Callable[[], models.QuerySet[Row]]) -> None:
@@ -83,7 +83,9 @@ class Select(Generic[Row]):
 
     @cached_property
     def _maker(self) -> Maker:
-        return Maker(self._compiler.klass_info, self._compiler.select)
+        maker = Maker(self._compiler.klass_info, self._compiler.select)
+        maker.columns.extend(self._compiler.annotation_col_map.items())
+        return maker
 
 
 class Maker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -37,6 +38,7 @@ def statements() -> Callable[[Callable[[], Any]], list[str]]:
 
 
 def _summary(sql: str) -> str:
+    sql = re.sub(r"EXISTS\(.*? LIMIT 1\)", "", sql)  # what it asks along the way
     verb = sql.split()[0]
     table = sql.partition(" FROM " if verb in ("SELECT", "DELETE") else verb)[2].split('"')[1].rpartition("_")[2]
     return f"{verb} {table}{' FOR UPDATE' if 'FOR NO KEY UPDATE' in sql else ''}"

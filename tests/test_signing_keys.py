@@ -26,7 +26,7 @@ from tests.test_bad_input import Watch
 from tests.test_bad_tokens import refused_everywhere
 from users.key_ring import KeyRing, key_ring
 from users.keys import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey
-from users.models import Session, User
+from users.models import User
 
 pytestmark = pytest.mark.django_db
 
@@ -168,36 +168,6 @@ def test_the_operator_is_told_when_each_key_signs_and_ends(capsys: pytest.Captur
 def test_now_and_compromised_exclude_each_other(nothing_changes: Watch) -> None:
     with nothing_changes(), pytest.raises(CommandError, match="not allowed with argument"):
         call_command("rotate_signing_key", "--now", "--compromised")
-
-
-# --- A key that has leaked --------------------------------------------------------------------------------------
-def test_nothing_that_a_leaked_key_signed_is_believed(
-    as_pat: Api, standing: WarehouseUserAssignment, capsys: pytest.CaptureFixture[str]
-) -> None:
-    signed_in = sign_in(standing.user.email)
-    warehouse_token = as_pat.post("/warehouse-tokens").json()[0]["accessToken"]
-    leaked = [key_ring.current, rotate("--now")]
-
-    new = rotate("--compromised")
-
-    assert published() == [new.kid]
-    assert list(SigningKey.objects.values_list("kid", flat=True)) == [new.kid]
-    assert "All older keys are removed. Sessions ended: 2." in capsys.readouterr().out
-    refused_everywhere(f"Bearer {signed_in['access_token']}", INVALID_TOKEN)
-    assert not holds(warehouse_token)
-    answer = refresh(signed_in["refresh_token"])
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
-    assert {session.end_reason for session in Session.objects.all()} == {"signing key compromised"}
-
-    fresh = sign_in(standing.user.email)["access_token"]
-    assert signer_of(fresh) == new.kid
-    assert Api(fresh).get(ASSIGNMENTS).status_code == 200
-    claims = jwt.decode(fresh, options={"verify_signature": False})
-    for key in leaked:  # also one that names a session begun since
-        forged = jwt.encode(claims, key.private, "RS256", headers={"kid": key.kid})
-        under_new_name = jwt.encode(claims, key.private, "RS256", headers={"kid": new.kid})
-        refused_everywhere(f"Bearer {forged}", INVALID_TOKEN)
-        refused_everywhere(f"Bearer {under_new_name}", INVALID_TOKEN)
 
 
 # --- Shown to nobody --------------------------------------------------------------------------------------------

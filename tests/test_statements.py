@@ -68,6 +68,7 @@ def test_the_session_behind_a_token_is_that_of_the_queryset(as_pat: Api, pat: Us
     found = Session.objects.behind(token)
     assert found is not None
     given = {"now": timezone.now(), "session": token.session_id, "client": "frontend", "person": pat.uuid}
+    given["kid"] = token.kid
     assert states([found]) == states(Session.objects.of_caller(**given))
     Session.objects.all().end_all("lost phone")
     assert Session.objects.behind(token) is None

@@ -83,6 +83,15 @@ class KeyRing(TokenBackend):
             self._remember(token, claims)
         return claims
 
+    def kid_of(self, token: Any) -> str:
+        """The key that signed a token which was decoded."""
+        known = self._verified.get(token)
+        return known.kid if known is not None else jwt.get_unverified_header(token)["kid"]
+
+    def doubt(self) -> None:
+        """The database has other keys than were read: they are read again before the next use."""
+        self._read_at = self._tried_at = -math.inf
+
     def _remember(self, token: Any, claims: dict[str, Any]) -> None:
         if len(self._verified) >= _REMEMBERED:
             self._verified.clear()  # now and then verifying all anew is simpler than knowing which was used last

@@ -27,6 +27,7 @@ from jwt.utils import base64url_encode
 
 from config import secrets
 from config.logs import audit
+from config.statements import Given
 from users.models import Session
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -43,6 +44,13 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
     def verifying(self) -> SigningKeyQuerySet:
         """Those whose tokens may be believed."""
         return self.exclude(verifies_until__lte=timezone.now())
+
+    def have(self, kid: str | Given) -> models.Exists:
+        """Whether this key is still ours, for queries that ask it along with what else they ask.
+
+        So a key that was removed counts for nothing from the next request on, whenever a process last read the keys.
+        """
+        return models.Exists(self.filter(kid=kid))
 
     def past_keeping(self) -> SigningKeyQuerySet:
         """Those that have ended: the next rotation deletes them, or `manage.py purge`."""
@@ -78,7 +86,7 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
     def replace_all(self) -> int:
         """For a key that has leaked: a new one signs at once, all others are gone, every live session has ended.
 
-        Running processes follow within `REREAD_SECONDS`. Returns how many sessions that ended.
+        No token of theirs is believed from the next request on (`have`). Returns how many sessions that ended.
         """
         key = SigningKey.generate()
         with _alone():

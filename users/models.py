@@ -245,24 +245,40 @@ class SessionQuerySet(FindingSessions):
         """Neither ended nor expired."""
         return self.filter(ended_at=None, expires_at__gt=now or timezone.now())
 
-    def of_caller(self, *, now: Any, session: Any, client: Any, person: Any) -> SessionQuerySet:
-        """The live session with this id, of this client and this active person, with what is read of whoever calls."""
+    def of_caller(self, *, now: Any, session: Any, client: Any, person: Any, kid: Any) -> SessionQuerySet:
+        """The live session with this id, of this client and this active person, with what is read of whoever calls.
+
+        `key_is_ours` says whether the token's key still is.
+        """
         return (
             self.live(now)
             .select_related("user")
             .only("client_id", "last_used_at", *(f"user__{name}" for name in _KNOWN_OF_A_CALLER))
+            .annotate(key_is_ours=SigningKey.objects.have(kid))
             .filter(pk=session, client_id=client, user__uuid=person, user__status=User.Status.ACTIVE)
         )
 
     def behind(self, token: AccessToken) -> Session | None:
-        """The live session that this token was issued in, with its person, who is active."""
-        return _BEHIND.first(
-            now=timezone.now(), session=token.session_id, client=str(token.get("aud")), person=token.user_uuid
+        """The live session that this token was issued in, with its person, who is active.
+
+        None, too, when the token's key was removed since this process read the keys, which it then does again.
+        """
+        session = _BEHIND.first(
+            now=timezone.now(),
+            session=token.session_id,
+            client=str(token.get("aud")),
+            person=token.user_uuid,
+            kid=token.kid,
         )
+        if session is not None and not session.key_is_ours:
+            token.get_token_backend().doubt()
+            return None
+        return session
 
     def named_by(self, token: AccessToken) -> SessionQuerySet:
         """The session that this token was issued in, whatever has become of it and of its person."""
-        return self.filter(pk=token.session_id, client_id=str(token.get("aud")), user__uuid=token.user_uuid)
+        named = self.filter(pk=token.session_id, client_id=str(token.get("aud")), user__uuid=token.user_uuid)
+        return named.filter(SigningKey.objects.have(token.kid))
 
     def past_keeping(self) -> SessionQuerySet:
         """Those that were over long ago: `manage.py purge` deletes them."""
@@ -328,6 +344,8 @@ class Session(RotatingCredential):
     last_used_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=255, blank=True)
+    #: Read along by `SessionQuerySet.of_caller`.
+    key_is_ours: bool
 
     objects = SessionQuerySet.as_manager()
 
@@ -369,6 +387,7 @@ _BEHIND: Select[Session] = Select(
         session=Given("session", models.UUIDField()),
         client=Given("client", models.CharField()),
         person=Given("person", models.UUIDField()),
+        kid=Given("kid", models.CharField()),
     )
 )
 

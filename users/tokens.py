@@ -57,6 +57,11 @@ class SignedToken(Token):
     def verify_token_type(self) -> None:
         """Subclasses look at the subject instead."""
 
+    @property
+    def kid(self) -> str:
+        """The key that signed it."""
+        return self.get_token_backend().kid_of(self.token)
+
     @cached_property
     def subject(self) -> dict[str, Any]:
         """The object inside `sub`, which is JSON in a string (contract section 4.1)."""

@@ -35,11 +35,13 @@ class Command(BaseCommand):
         if compromised:
             ended = SigningKey.objects.replace_all()
             self.stdout.write(f"All older keys are removed. Sessions ended: {ended}.")
+            follows = "No token of an older key is believed from the next request on."
         else:
             SigningKey.objects.rotate(published_seconds=0 if now else settings.KEY_PUBLISHED_SECONDS)
+            follows = f"Running servers follow within {REREAD_SECONDS} seconds, restarted ones at once."
         for line in _states():
             self.stdout.write(line)
-        self.stdout.write(f"Running servers follow within {REREAD_SECONDS} seconds, restarted ones at once.")
+        self.stdout.write(follows)
 
 
 def _states() -> Iterator[str]:
