@@ -1,0 +1,59 @@
+"""On a laptop and on a tablet, every row of a list is in sight to its end, where its buttons are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page
+
+from assignments.models import WarehouseUserAssignment
+from tests.client import sign_in
+from users.models import Session, User
+from warehouses.models import Warehouse
+
+LISTS = (
+    "users_user",
+    "users_session",
+    "users_auditevent",
+    "users_client",
+    "warehouses_warehouse",
+    "assignments_warehouseuserassignment",
+)
+HIDDEN = """() => {
+    const list = document.querySelector("#result_list"), frame = list.parentElement;
+    return [list.scrollWidth - frame.clientWidth, document.body.scrollWidth - window.innerWidth];
+}"""
+
+
+@pytest.fixture
+def crowd(live_server: object, pat: User) -> None:
+    """People with long names, who stand in a warehouse with a long one; an open session and one that was ended."""
+    User.objects.filter(pk=pat.pk).update(
+        email="maximiliana.hohenstein@lager.example.test", last_login="2026-03-01T12:00Z"
+    )
+    person = User.objects.get(pk=pat.pk)
+    warehouse = Warehouse.objects.create(name="Distribution centre north of the river, hall 12")
+    WarehouseUserAssignment.objects.set_warehouses(person, add=[warehouse], remove=[])
+    person.assignments.get().activate()
+    for _ in range(2):
+        sign_in(person.email)
+    Session.objects.update(address="2001:db8:85a3:1319:8a2e:370:7348:abcd")
+    Session.objects.latest("id").end("ended in the Back Office")
+
+
+@pytest.mark.parametrize("language", ["en_US", "de_DE"])
+@pytest.mark.parametrize("width", [1440, 820])
+def test_a_list_shows_its_rows_to_their_end(
+    open_page: Callable[..., Page], olive: User, crowd: None, width: int, language: str
+) -> None:
+    User.objects.filter(pk=olive.pk).update(is_superuser=True, language=language)
+    page = open_page(User.objects.get(pk=olive.pk), viewport={"width": width, "height": 900})
+    hidden = {}
+    for name in LISTS:
+        page.goto(reverse(f"admin:{name}_changelist"))
+        if page.locator("#result_list").count():
+            hidden[name] = page.evaluate(HIDDEN)
+    assert {name: pixels for name, pixels in hidden.items() if max(pixels) > 0} == {}
+    assert len(hidden) >= 5
