@@ -21,7 +21,8 @@ def run(folder: Folder, title: str, *, rounds: int, seconds: float) -> None:
         agreement.check(sites, callers)
         print("All sites give the same answers.", flush=True)
         many = taking_turns(sites, WORKS, callers, rounds=rounds, seconds=seconds, connections=CONNECTIONS)
-        one = taking_turns(sites[:2], WORKS, callers, rounds=rounds, seconds=seconds, connections=1)
+        fewer = max(1, rounds - 2)
+        one = taking_turns(sites[:2], WORKS, callers, rounds=fewer, seconds=seconds, connections=1)
     parts = [
         "Processor time of the application:",
         _ratios(many),
@@ -40,7 +41,7 @@ def _ratios(found: dict[Turn, Figures]) -> str:
         of_stock = _judged(product / stock, work.most_of_stock)
         rows.append((f"{work.name} {work.title}", *of_floor, *of_stock, figure(stock / floor)))
     columns = (
-        "Processor time of the application",
+        "Application",
         "of the floor's",
         "at most",
         "of stock's",

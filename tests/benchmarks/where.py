@@ -1,6 +1,7 @@
-"""Where the time of w1 goes: py-spy looks at the busy worker 500 times a second, and at what it is in.
+"""Where the time of w1 goes: py-spy looks at the worker 500 times a second, and what it is in if it holds the GIL.
 
-Time in a C function, such as psycopg's or OpenSSL's, counts for the Python function that called it.
+So waiting for PostgreSQL or for requests counts for nothing, nor does what psycopg does in C beside the GIL, such as
+sending. All else in C counts for the Python function that called it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def run(folder: Folder) -> None:
     total = sum(stacks.values())
     report.write(
         report.PROFILE,
-        f"{total:,} looks at the busy worker. By package:",
+        f"{total:,} looks at the busy worker, waiting aside. By package:",
         report.table(("Package", "share"), _shares(_own(stacks, _package), total)),
         "By function, in it alone:",
         report.table(("Function", "share"), _shares(_own(stacks, _name), total)),
@@ -51,18 +52,10 @@ def run(folder: Folder) -> None:
 
 
 def _stacks(site: Site, path: Path) -> Counter[Stack]:
-    options = ["--pid", str(site.worker.pid), "--duration", str(_SECONDS), "--rate", str(_PER_SECOND)]
-    command = [
-        str(Path(sys.executable).with_name("py-spy")),
-        "record",
-        "--format",
-        "raw",
-        "--function",
-        "--full-filenames",
-        "-o",
-        str(path),
-        *options,
-    ]
+    program = str(Path(sys.executable).with_name("py-spy"))
+    form = ["--format", "raw", "--function", "--full-filenames", "-o", str(path)]
+    often = ["--gil", "--pid", str(site.worker.pid), "--duration", str(_SECONDS), "--rate", str(_PER_SECOND)]
+    command = [program, "record", *form, *often]
     subprocess.run(command, check=True, capture_output=True)
     counted: Counter[Stack] = Counter()
     for line in path.read_text().splitlines():
