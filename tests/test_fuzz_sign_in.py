@@ -24,7 +24,6 @@ ERRORS = {
     "invalid_grant",
     "invalid_scope",
     "unsupported_grant_type",
-    "unsupported_token_type",
 }
 
 #: Values that have broken parsers, databases, hashes or logs before.

@@ -186,6 +186,17 @@ def test_an_unknown_token_is_withdrawn_already(issued: Issued, token: str, nothi
     assert (answer.status_code, answer.json()) == (200, {})
 
 
+def test_a_wrong_hint_keeps_nobody_from_signing_out(issued: Issued) -> None:
+    """RFC 7009 section 2.2: an invalid hint is ignored, and does not influence the answer."""
+    told = issued.introspected(issued.warehouse_token)
+    assert post("/introspect", token=issued.warehouse_token, token_type_hint="jwt", **issued.service).json() == told
+    for token, hint in ((issued.warehouse_token, "warehouse_token"), (issued.refresh_token, "id_token")):
+        answer = post("/revoke", token=token, token_type_hint=hint)
+        assert (answer.status_code, answer.json()) == (200, {})
+        assert issued.introspected(issued.warehouse_token) == INACTIVE
+    assert refusal(Api(issued.user_token).get(ASSIGNMENTS)) == [INVALID_TOKEN]
+
+
 def test_a_client_withdraws_no_token_of_another(issued: Issued, nothing_changes: Any) -> None:
     """RFC 7009 section 2.1."""
     for token in (issued.user_token, issued.refresh_token, issued.warehouse_token, issued.warehouse_refresh_token):

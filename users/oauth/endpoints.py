@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from authlib.oauth2.rfc6749 import TokenEndpoint
+from authlib.oauth2.rfc6749.errors import InvalidRequestError
 from authlib.oauth2.rfc7009 import RevocationEndpoint as Revocation
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint as Introspection
 
@@ -14,7 +16,15 @@ from users.oauth.issued import IssuedToken
 from users.oauth.requests import Request
 
 
-class RevocationEndpoint(Revocation):
+class _AnyHint(TokenEndpoint):
+    """Looks for a token of any kind. A hint that says something else is passed over (RFC 7009 section 2.2)."""
+
+    def check_params(self, request: Request, client: Client) -> None:
+        if "token" not in request.form:
+            raise InvalidRequestError
+
+
+class RevocationEndpoint(_AnyHint, Revocation):
     """`POST /revoke`. An unknown token is no error (RFC 7009 section 2.2): what it asks for is already so.
 
     `everywhere=true`, which is ours, signs the token's person out of every device.
@@ -31,7 +41,7 @@ class RevocationEndpoint(Revocation):
         audit.info("Token Revoked", tag="token_revoked", client_id=request.client.client_id, everywhere=everywhere)
 
 
-class IntrospectionEndpoint(Introspection):
+class IntrospectionEndpoint(_AnyHint, Introspection):
     """`POST /introspect`, for clients that can prove themselves. Refresh tokens are no business of theirs."""
 
     CLIENT_AUTH_METHODS = CLIENT_METHODS[1:]

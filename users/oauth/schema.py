@@ -9,7 +9,6 @@ from authlib.oauth2.rfc6749.errors import (
     InvalidRequestError,
     OAuth2Error,
     UnsupportedGrantTypeError,
-    UnsupportedTokenTypeError,
 )
 from django.conf import settings
 
@@ -207,7 +206,7 @@ TOKEN = ApiSchema(
 )
 
 # --- POST /revoke and POST /introspect --------------------------------------------------------------------------
-_HINT = {"type": "string", "enum": ["access_token", "refresh_token"], "description": "Taken, and not needed."}
+_HINT = {"type": "string", "description": "Taken, and not needed."}
 
 REVOKE = ApiSchema(
     "Tokens",
@@ -248,7 +247,6 @@ REVOKE = ApiSchema(
         refusals=_refused(
             InvalidRequestError(),
             InvalidGrantError(),
-            UnsupportedTokenTypeError(),
             BadClientError(is_challenged=False),
             BadClientError(is_challenged=True),
             BlockedError(240),
@@ -315,9 +313,7 @@ INTROSPECT = ApiSchema(
             _FORM_OR_JSON,
         ),
         faults=(errors.TOO_LARGE, errors.UNAVAILABLE),
-        refusals=_refused(
-            InvalidRequestError(), UnsupportedTokenTypeError(), BadClientError(is_challenged=True), BlockedError(240)
-        ),
+        refusals=_refused(InvalidRequestError(), BadClientError(is_challenged=True), BlockedError(240)),
     ),
 )
 
