@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from tests.client import ASSIGNMENTS, JSON_API, sign_in
+from tests.client import ASSIGNMENTS, JSON_API, PASSWORD, sign_in
 from tests.live import database_url, live_server, production_environment
 from users.models import User
 
@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
 APP = "https://app.example.test"
 PARTNER = "https://picking.example.test:8443"
+SIGN_IN = {"grant_type": "password", "username": "pat.picker@example.test", "password": PASSWORD}
 WANTED = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "authorization,content-type"}
 
 
@@ -72,6 +73,6 @@ def test_browsers_are_answered_with_the_database_and_without(spare_database: str
         take_away(spare_database)
         for origin in (APP, PARTNER):
             assert wire.options(ASSIGNMENTS, headers=WANTED | {"Origin": origin}).status_code == 204
-            silent = wire.get(ASSIGNMENTS, headers=token | {"Origin": origin})
+            silent = wire.post("/token", data=SIGN_IN, headers={"Origin": origin})
             assert (silent.status_code, readable_by(silent), silent.headers["Retry-After"]) == (503, origin, "1")
             assert silent.headers["Access-Control-Expose-Headers"] == "Location, Retry-After"
