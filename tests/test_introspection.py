@@ -13,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.client import FORM, Api, sign_in
 from tests.issued import INACTIVE, Issued, post
+from users.audit import AuditEvent
 from users.clients import Client
 from users.key_ring import key_ring
 from users.models import User
@@ -134,6 +135,20 @@ def test_an_access_token_is_no_proof_of_being_a_service(issued: Issued) -> None:
 def test_a_missing_token_is_told(issued: Issued) -> None:
     answer = post("/introspect", **issued.service)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+def test_a_wrong_secret_is_kept_as_an_event_until_the_client_is_closed(issued: Issued) -> None:
+    for n in range(12):
+        ask(issued.user_token, basic("picking", f"guess-{n}"))
+    ask(issued.user_token, basic("x" * 5_000, "guess"))
+
+    *events, longest = AuditEvent.objects.filter(tag="client_refused").order_by("id")
+    assert len(events) == 9
+    assert {(row.event, row.level, row.client_id, row.path, row.address) for row in events} == {
+        ("Client Refused", "warning", "picking", "/introspect", "127.0.0.1")
+    }
+    assert all(row.details == {} for row in events)
+    assert longest.client_id == "x" * 100
 
 
 def test_nine_wrong_secrets_close_the_client_to_an_address_and_the_right_one_still_works(issued: Issued) -> None:

@@ -25,6 +25,7 @@ TITLES: dict[str, str] = {
     "sessions_ended": gettext_noop("Sessions Ended"),
     "warehouse_grant_ended": gettext_noop("Warehouse Grant Ended"),
     "client_secret_made": gettext_noop("Client Secret Made"),
+    "client_refused": gettext_noop("Client Refused"),
     "client_removed": gettext_noop("Client Removed"),
     "signing_key_rotated": gettext_noop("Signing Key Rotated"),
     "sign_in_unlocked": gettext_noop("Sign-in Unlocked"),

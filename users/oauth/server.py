@@ -18,6 +18,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from config.logs import audit
 from users import throttling
 from users.clients import Client
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
@@ -26,6 +27,9 @@ from users.oauth.grants import CodeGrant, PasswordGrant, RotatingGrant, S256Chal
 from users.oauth.issued import IssuedToken, SessionToken
 from users.oauth.requests import Request
 from users.tokens import Scope
+
+#: As long as a client's id can be.
+_LOGGED_CHARACTERS = 100
 
 
 class AuthorizationServer(DjangoAuthorizationServer):
@@ -120,11 +124,15 @@ def _found(tokens: Iterator[IssuedToken | None]) -> Iterator[IssuedToken]:
 
 
 def _count_failure(request: Request) -> None:
-    """One more failed proof of this client from this address. Raises BlockedError after too many (contract 0.4)."""
+    """One more failed proof of this client from this address, which is an event. Raises BlockedError after too many,
+    which are none (contract 0.4).
+    """
     account = throttling.key_of(f"client {request.attempted_client}")
     if seconds := throttling.blocked_seconds(request.django, account):
         raise BlockedError(seconds)
     throttling.record_failure(request.django, account)
+    named = (request.attempted_client or "")[:_LOGGED_CHARACTERS]
+    audit.warning("Client Refused", tag="client_refused", client_id=named)
 
 
 server = AuthorizationServer()
