@@ -61,7 +61,7 @@ UNFOLD: dict[str, Any] = {
         ]
     },
     # The palette is in config/static/config/palette.css: a page of its own may carry no style (`config.policy`).
-    "STYLES": [lambda request: static("config/palette.css"), lambda request: static("config/lists.css")],
+    "STYLES": [lambda request: static("config/palette.css"), lambda request: static("config/frame.css")],
     "SCRIPTS": [lambda request: static("config/policy.js")],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("config/icon.svg")},

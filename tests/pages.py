@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from users.audit import AuditEvent
@@ -53,6 +54,8 @@ PAGES: dict[str, Callable[..., str]] = {
     "delete warehouse": lambda north, **_: reverse("admin:warehouses_warehouse_delete", args=[north.pk]),
     "history": lambda **_: reverse("admin:history"),
     "roles": lambda **_: reverse("admin:auth_group_changelist"),
+    "new role": lambda **_: reverse("admin:auth_group_add"),
+    "role": lambda **_: reverse("admin:auth_group_change", args=[Group.objects.get_or_create(name="Auditor")[0].pk]),
     "change password": lambda **_: reverse("admin:password_change"),
     "two-factor": lambda **_: reverse("admin_two_factor"),
 }

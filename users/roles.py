@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext_noop
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import Group
+    from django.contrib.auth.models import Group, Permission
     from django.db.models import QuerySet
 
     from users.models import User
@@ -73,6 +73,20 @@ def make_groups(group: Any, permission: Any) -> None:
             for one in permission.objects.filter(content_type__app_label=app, codename=codename)
         ]
         group.objects.get_or_create(name=role)[0].permissions.set(found)
+
+
+def offered_to(user: User) -> QuerySet[Permission]:
+    """The rights this person may give a role: those the Back Office has pages for, and they have themselves."""
+    from django.contrib.auth.models import Permission
+    from django.db.models import Q
+
+    known = Q()
+    for app, codename in {right for role in ROLES for right in codenames(role)}:
+        known |= Q(content_type__app_label=app, codename=codename)
+    offered = Permission.objects.filter(known).select_related("content_type")
+    if not user.is_superuser:
+        offered = offered.filter(Q(group__user=user) | Q(user=user)).distinct()
+    return offered.order_by("content_type__app_label", "content_type__model", "id")
 
 
 def grantable_by(user: User) -> QuerySet[Group]:

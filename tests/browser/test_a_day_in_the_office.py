@@ -123,3 +123,19 @@ def test_a_german_works_in_german(open_page: Callable[..., Page], olive: User, p
     page.get_by_role("link", name=re.compile("Benutzer$")).first.click()
     page.get_by_role("link", name="Lager zuweisen").click()
     expect(page.get_by_role("heading", name="Lager dem Benutzer zuweisen").first).to_be_visible()
+
+
+def test_without_scripts_staff_come_in_and_find_everything(
+    open_page: Callable[..., Page], olive: User, pat: User
+) -> None:
+    as_administrator(olive)
+    page = open_page(viewport=LAPTOP, java_script_enabled=False)
+    come_in(page, olive.email, PASSWORD)
+    expect(page.get_by_role("link", name=re.compile("Sessions$"))).to_be_visible()
+    page.goto(reverse("admin:users_user_changelist"))
+    expect(page.get_by_role("link", name="Assign Warehouses")).to_be_visible()
+    expect(page.get_by_role("link", name="Add New User")).to_be_visible()
+    page.goto(reverse("admin:users_user_change", args=[pat.pk]))
+    page.get_by_label("First Name").fill("Patricia")
+    page.get_by_role("button", name="Update").click()
+    expect(page.get_by_text("User was updated successfully.")).to_be_visible()
