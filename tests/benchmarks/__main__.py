@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from tests.benchmarks import comparison, counting, flat, memory, others, report, starting, where
@@ -23,10 +24,12 @@ def main() -> None:
         PARTS[part](options)
 
 
+@cache
 def small() -> Folder:
     return Folder(Path(os.environ.get("BENCH_DIR", VAR / "bench")).resolve(), SMALL)
 
 
+@cache
 def large() -> Folder:
     return Folder(Path(os.environ.get("SCALE_DIR", VAR / "bench-scale")).resolve(), LARGE)
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ _COUNTS = """
 """
 
 
-@dataclass
+@dataclass(eq=False)
 class Folder:
     path: Path
     #: How much `prepare` loads.
@@ -87,12 +87,14 @@ class Folder:
         socket_folder = (self.path / "postgres" / "postmaster.pid").read_text().splitlines()[4]
         return f"postgres://postgres@/postgres?host={socket_folder}"
 
+    @cache  # noqa: B019 (there are two folders)
     def prepare(self) -> None:
-        """Loads the demo data, once. A folder that somebody else filled is taken as it is."""
-        if not (self.path / "postgres").exists():
+        """Loads the demo data, unless somebody did; brings an older folder up to date."""
+        is_new = not (self.path / "postgres").exists()
+        if is_new:
             print(f"Loading {self.wanted} into {self.path} ...", flush=True)
-            self.manage("migrate", "-v", "0")
-            self.manage("demo", *(f"--{name}={count}" for name, count in vars(self.wanted).items()))
+        self.manage("migrate", "-v", "0")
+        self.manage("demo", *(f"--{name}={count}" for name, count in vars(self.wanted).items() if is_new))
 
     def manage(self, *arguments: str) -> None:
         subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, check=True)
