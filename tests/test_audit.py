@@ -245,6 +245,18 @@ def test_refusals_stay_whatever_their_request_takes_back(pat: User, olive: User)
     assert the_row(tag="session_ended").details["reason"] == "refresh token used twice"
 
 
+def test_tries_while_an_account_is_closed_fill_no_table(olive: User, caplog: pytest.LogCaptureFixture) -> None:
+    """Each has its line; only what was looked at has a row."""
+    answers = [token(olive.email, "a-guess-that-fails").status_code for _ in range(14)]
+    door = Client().post("/admin/login/", {"username": olive.email, "password": PASSWORD})
+
+    assert (answers, door.status_code) == ([400] * 9 + [429] * 5, 429)
+    assert AuditEvent.objects.filter(username=olive.email).count() == AuditEvent.objects.count() == 9
+    closed: list[Any] = [record.msg for record in caplog.records if record.name == "users.throttling"]
+    assert {line["event"] for line in closed} == {"Sign-in Refused While Closed"}
+    assert [line["username"] for line in closed] == [olive.email] * 6
+
+
 def replay(refresh_token: str) -> None:
     """Uses a refresh token, its successor, and then the first one again."""
     body = f"grant_type=refresh_token&refresh_token={refresh_token}"

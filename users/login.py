@@ -96,7 +96,7 @@ class SignInView(BackOfficePage, LoginView):
 
     def form_invalid(self, form: Any) -> HttpResponse:
         if form.non_field_errors():
-            refused(form.cleaned_data["username"])
+            refused(self.request, form.cleaned_data["username"])
         return super().form_invalid(form)
 
 
@@ -106,8 +106,8 @@ def enter(request: HttpRequest, user: User) -> None:
     audit.info("Successful Login", tag="successful_login", username=user.email)
 
 
-def refused(email: str) -> None:
-    audit.warning("Failed Login", tag="failed_login", username=throttling.key_of(email))
+def refused(request: HttpRequest, email: str) -> None:
+    throttling.tell_failure(request, throttling.key_of(email))
 
 
 # --- The second step of signing in ------------------------------------------------------------------------------
@@ -157,5 +157,5 @@ def _pass(request: HttpRequest, user: User, device: Any) -> HttpResponse:
 
 def _refuse(request: HttpRequest, user: User, form: two_factor.CodeForm) -> None:
     signals.user_login_failed.send(sender=__name__, credentials={"username": user.email}, request=request)
-    refused(user.email)
+    refused(request, user.email)
     form.refuse()

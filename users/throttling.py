@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from math import ceil
 from typing import Any
 
+import structlog
 from axes.handlers.database import AxesDatabaseHandler
 from axes.handlers.proxy import AxesProxyHandler
 from axes.models import AccessFailureLog
@@ -23,6 +24,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+
+from config.logs import audit
+
+logger = structlog.stdlib.get_logger(__name__)
 
 #: As long as an e-mail can be: anything longer is nobody's, and need not be told apart.
 _ACCOUNT_CHARACTERS = 254
@@ -118,6 +123,17 @@ class SlidingWindowHandler(AxesDatabaseHandler):
 
     def clean_expired_user_attempts(self, request: Any = None, credentials: Any = None) -> int:
         return 0  # axes' other table, which stays empty
+
+
+# --- Telling ----------------------------------------------------------------------------------------------------
+def tell_failure(request: HttpRequest, username: str) -> None:
+    """A failed sign-in is a security event. A try while the account is closed is a line only: it costs who floods us
+    next to nothing, and must not fill the table.
+    """
+    if is_blocked(request):
+        logger.warning("Sign-in Refused While Closed", username=username)
+    else:
+        audit.warning("Failed Login", tag="failed_login", username=username)
 
 
 # --- Answering --------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BlockedError
 from users.oauth.issued import SessionToken
 from users.oauth.requests import Request
 from users.rotation import RefreshRefusedError, RefreshTokenReusedError
-from users.throttling import is_blocked
+from users.throttling import is_blocked, tell_failure
 from users.tokens import AccessToken, scopes_for
 
 #: How a client may prove itself: a public one not at all, a confidential one by its secret (RFC 6749 section 2.3).
@@ -55,7 +55,7 @@ def _proved(request: Request, username: str, password: str) -> User:
     # Django's backend hashes once for an unknown user too, so that time tells nothing about who exists.
     user = authenticate(request.django, username=username, password=password)
     if user is None:
-        audit.warning("Failed Login", tag="failed_login", username=username[:_LOGGED_CHARACTERS])
+        tell_failure(request.django, username[:_LOGGED_CHARACTERS])
         if is_blocked(request.django):
             raise BlockedError(getattr(request.django, "retry_after", 1))
         raise InvalidGrantError(BAD_CREDENTIALS)
