@@ -37,9 +37,9 @@ def offered(browser: Client, path: str) -> dict[str, int]:
 def test_a_role_names_its_rights_in_plain_words(as_ada: Client, auditor: Group) -> None:
     words = list(offered(as_ada, page_of(auditor)))
     assert len(words) == len({right for role in ROLES for right in codenames(role)})
-    assert {"Users: see", "Users: create", "Sessions: change", "Warehouses: delete", "Security events: see"} <= set(
-        words
-    )
+    users = [word for word in words if word.startswith("Users: ")]
+    assert users == ["Users: see", "Users: create", "Users: change", "Users: delete"]
+    assert {"Sessions: change", "Warehouses: delete", "Security events: see"} <= set(words)
 
 
 def test_a_german_reads_them_in_german(as_ada: Client, ada: User, auditor: Group) -> None:

@@ -101,7 +101,7 @@ class AuditEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{title_of(self.tag, self.event)} {self.username or self.user_uuid or ''} {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{title_of(self.tag, self.event)} {self.username or self.user_uuid or ''}".strip()
 
 
 _COLUMNS = [one.name for one in AuditEvent._meta.concrete_fields if not (one.primary_key or one.generated)]

@@ -78,7 +78,7 @@ def make_groups(group: Any, permission: Any) -> None:
 def offered_to(user: User) -> QuerySet[Permission]:
     """The rights this person may give a role: those the Back Office has pages for, and they have themselves."""
     from django.contrib.auth.models import Permission
-    from django.db.models import Q
+    from django.db.models import Case, Q, Value, When
 
     known = Q()
     for app, codename in {right for role in ROLES for right in codenames(role)}:
@@ -86,7 +86,8 @@ def offered_to(user: User) -> QuerySet[Permission]:
     offered = Permission.objects.filter(known).select_related("content_type")
     if not user.is_superuser:
         offered = offered.filter(Q(group__user=user) | Q(user=user)).distinct()
-    return offered.order_by("content_type__app_label", "content_type__model", "id")
+    kinds = [When(codename__startswith=f"{action}_", then=Value(n)) for n, action in enumerate(_EVERYTHING)]
+    return offered.order_by("content_type__app_label", "content_type__model", Case(*kinds))
 
 
 def grantable_by(user: User) -> QuerySet[Group]:

@@ -150,7 +150,7 @@ class AuditEventAdmin(ModelAdmin):
     def time(self, obj: AuditEvent) -> str:
         """To the second: the order of events matters."""
         at = localtime(obj.at)
-        return f"{date_format(at, 'DATE_FORMAT')}, {at:%H:%M:%S}"
+        return f"{date_format(at, 'SHORT_DATE_FORMAT')} {at:%H:%M:%S}"
 
     @display(description=_("Event"))
     def event_(self, obj: AuditEvent) -> str:
