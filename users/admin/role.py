@@ -47,8 +47,9 @@ class RoleForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "permissions" in self.fields:  # not for who may only look
-            self.fields["permissions"].queryset = offered_to(self.editor)
+        rights: Any = self.fields.get("permissions")
+        if rights:  # not for who may only look
+            rights.queryset = offered_to(self.editor)
 
     def clean_permissions(self) -> QuerySet[Permission]:
         chosen = Q(pk__in=self.cleaned_data["permissions"])
