@@ -56,7 +56,9 @@ def _stacks(site: Site, path: Path) -> Counter[Stack]:
     form = ["--format", "raw", "--function", "--full-filenames", "-o", str(path)]
     often = ["--gil", "--pid", str(site.worker.pid), "--duration", str(_SECONDS), "--rate", str(_PER_SECOND)]
     command = [program, "record", *form, *often]
-    subprocess.run(command, check=True, capture_output=True)
+    spying = subprocess.run(command, capture_output=True, text=True, check=False)
+    if spying.returncode:
+        sys.exit(f"py-spy may not look at the worker here: {spying.stderr}")
     counted: Counter[Stack] = Counter()
     for line in path.read_text().splitlines():
         frames, _, count = line.rpartition(" ")
