@@ -89,7 +89,7 @@ def test_no_other_token_opens_a_gate(gates: list[Callable[[str], int]], issued: 
         "forged": issued.warehouse_token[:-4] + "AAAA",
         "expired": key_ring.encode(claims | {"exp": timezone.now().timestamp() - 60}),
         "of another issuer": key_ring.encode(claims | {"iss": "https://evil.example.com"}),
-        "without a signature": jwt.encode(claims, None, algorithm="none"),
+        "without a signature": jwt.encode(claims, "", algorithm="none"),
         "for another warehouse": elsewhere,
     }
     for kind, token in bad.items():

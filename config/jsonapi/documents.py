@@ -53,7 +53,7 @@ def attributes_of(serializer: type[Serializer]) -> tuple[Attribute, ...]:
     """The attributes that a serializer declares."""
     fields = serializer().fields.items()
     return tuple(
-        Attribute(camel_case(name), attrgetter(field.source), _shown_by(field))
+        Attribute(camel_case(name), attrgetter(str(field.source)), _shown_by(field))
         for name, field in fields
         if not field.write_only
     )

@@ -20,7 +20,6 @@ from typing import Any
 
 import httpx
 import pytest
-from django.db import connection
 from django.test import RequestFactory
 
 from assignments import tokens
@@ -143,7 +142,6 @@ def _issued(person: int, is_for_warehouse: bool) -> tuple[str, str]:
 def _report(delays: dict[str, list[float]], late: int) -> None:
     every = [delay for of_kind in delays.values() for delay in of_kind]
     print(f"\n{len(every)} withdrawals, {late} late accepts, worst delay {max(every) * 1000:.1f} ms")
-    print(f"PostgreSQL {connection.pg_version // 10000}, two servers of one worker")
     for kind, of_kind in delays.items():
         median, worst = statistics.median(of_kind) * 1000, max(of_kind) * 1000
         print(f"  {kind}: median {median:.1f} ms, worst {worst:.1f} ms")
