@@ -9,7 +9,7 @@ run: .venv/runtime
 	@$(BIN)/python manage.py serve
 
 test: .venv/development
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: .venv/development
 	@$(BIN)/ruff check .

@@ -17,7 +17,9 @@ from config.jsonapi.body import Body
 from config.jsonapi.renderers import PlainJSONRenderer
 from config.jsonapi.views import ResourceViewSet
 from config.views import ApiViewSet
+from users.models import User
 from users.tokens import AccessToken, Scope
+from warehouses.models import Warehouse
 
 
 class AssignmentViewSet(ResourceViewSet):
@@ -32,8 +34,8 @@ class AssignmentViewSet(ResourceViewSet):
     missing = errors.NOT_FOUND
     filters = {
         "uuid": filters.uuids("uuid"),
-        "userUuid": filters.uuids("user__uuid"),
-        "warehouseUuid": filters.uuids("warehouse__uuid"),
+        "userUuid": filters.uuids_of("user", User.objects.all),
+        "warehouseUuid": filters.uuids_of("warehouse", Warehouse.objects.all),
         "isActive": filters.booleans("is_active"),
     }
     sorts = {

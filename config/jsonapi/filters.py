@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.db.models.lookups import In
 
@@ -19,6 +20,21 @@ Filter = Callable[[str, str], Q]
 def uuids(path: str) -> Filter:
     """Exact uuids; a text that is none matches nothing."""
     return lambda parameter, text: Q(**{f"{path}__in": {parse_uuid(value) for value in _values(parameter, text)}})
+
+
+def uuids_of(path: str, related: Callable[[], QuerySet[Any]]) -> Filter:
+    """Exact uuids of the row that a foreign key leads to.
+
+    A single one is looked up first, so that an index on the key serves the order of the list as well.
+    """
+    several = uuids(f"{path}__uuid")
+
+    def condition(parameter: str, text: str) -> Q:
+        if "," in text:
+            return several(parameter, text)
+        return Q(**{path: related().filter(uuid=parse_uuid(*_values(parameter, text))).order_by().values("pk")[:1]})
+
+    return condition
 
 
 def texts(path: str) -> Filter:

@@ -14,7 +14,8 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
+from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
 
 from config.jsonapi.query import Query, bad_parameter, read_boolean
 
@@ -53,6 +54,9 @@ class Order:
     def beyond(self, parameter: str, cursor: str, *, backwards: bool) -> Q:
         """The rows past a cursor. Raises ApiError 400 for one that is not ours or of another order."""
         values = self._values_of(parameter, cursor)
+        if self._is_of_one_index:
+            past_row = TupleLessThan if self.terms[0][1] is not backwards else TupleGreaterThan
+            return Q(past_row(tuple(F(path) for path, _ in self.terms), values))
         condition = Q()
         for (path, descending), value in reversed(list(zip(self.terms, values, strict=True))):
             past = f"{path}__{'lt' if descending is not backwards else 'gt'}"
@@ -60,6 +64,12 @@ class Order:
         path, descending = self.terms[0]
         bound = f"{path}__{'lte' if descending is not backwards else 'gte'}"
         return Q(**{bound: values[0]}) & condition  # the bound lets the index be entered at the right place
+
+    @property
+    def _is_of_one_index(self) -> bool:
+        """Whether an index of several columns of the table itself has this order: its rows compare as such."""
+        is_one_way = len({descending for _, descending in self.terms}) == 1
+        return len(self.terms) > 1 and is_one_way and not any("__" in path for path, _ in self.terms)
 
     def _values_of(self, parameter: str, cursor: str) -> list[Any]:
         try:
