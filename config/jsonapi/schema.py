@@ -184,6 +184,7 @@ _FILTERS: dict[Callable[[str], Filter], tuple[str, dict[str, Any]]] = {
     filters.emails: ("an e-mail address, in any case of letters", {"type": "string"}),
     filters.texts: ("a text, case as written", {"type": "string"}),
     filters.uuids: ("a uuid", _UUID),
+    filters.uuids_of: ("a uuid", _UUID),
 }
 _FILTERS_BY_NAME = {maker.__name__: described for maker, described in _FILTERS.items()}
 
