@@ -179,7 +179,7 @@ def _document_parameters(serializer: type[ResourceSerializer]) -> Iterable[dict[
         yield _list_of(f"fields[{resource}]", f"Show only these fields of `{resource}`.", _one_of(names))
 
 
-_FILTERS: dict[Callable[[str], Filter], tuple[str, dict[str, Any]]] = {
+_FILTERS: dict[Callable[..., Filter], tuple[str, dict[str, Any]]] = {
     filters.booleans: ("true (1, on, yes) or false (0, off, no)", _one_of(["true", "false"])),
     filters.emails: ("an e-mail address, in any case of letters", {"type": "string"}),
     filters.texts: ("a text, case as written", {"type": "string"}),
