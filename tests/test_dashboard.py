@@ -136,7 +136,9 @@ def test_the_page_costs_at_most_eight_queries(clerk: Any, make_user: Any, assign
         browser.get(DASHBOARD)
     with CaptureQueriesContext(connection) as second:
         browser.get(DASHBOARD)
-    assert (len(first), len(second)) == (8, 6), [query["sql"][-90:] for query in first]
+    # One more where the latest changes are of a kind whose names stand elsewhere: all are of one moment here, so that
+    # which of them come first is left to the numbers of their rows.
+    assert (len(first), len(second)) in {(8, 6), (7, 5)}, [query["sql"][-90:] for query in first]
 
 
 @pytest.mark.parametrize(
