@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
@@ -23,6 +22,7 @@ from django.utils.translation import gettext_noop
 from config.history import tracked
 from config.keeping import oldest_kept
 from config.logs import audit
+from config.origin import address_of
 from config.statements import Given, Select
 from users.audit import AuditEvent as AuditEvent
 from users.finding import FindingPeople, FindingSessions
@@ -308,7 +308,7 @@ class SessionQuerySet(FindingSessions):
                 user=person,
                 client_id=client_id,
                 requested_scope=requested_scope,
-                address=_address_of(request),
+                address=address_of(request),
                 user_agent=request.headers.get("User-Agent", "")[:255],
                 expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
             )
@@ -316,14 +316,6 @@ class SessionQuerySet(FindingSessions):
             session.save(force_insert=True)
             User.objects.filter(pk=person.pk).update(last_login=session.created_at)
         return session, token
-
-
-def _address_of(request: HttpRequest) -> str | None:
-    """Where a request comes from; None where a proxy passes on something that is no address."""
-    try:
-        return str(ip_address(request.META.get("REMOTE_ADDR", "")))
-    except ValueError:
-        return None
 
 
 @tracked(

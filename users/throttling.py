@@ -7,7 +7,6 @@ for both numbers, and begins it anew with every failure.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from math import ceil
 from typing import Any
 
@@ -26,6 +25,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from config.logs import audit
+from config.origin import address_of
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -42,14 +42,6 @@ def account_of(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
 
 def key_of(email: str) -> str:
     return email.strip().lower().replace("\x00", "")[:_ACCOUNT_CHARACTERS]
-
-
-def address_of(request: HttpRequest) -> str | None:
-    """None where a proxy passes on something that is no address."""
-    try:
-        return str(ip_address(request.META.get("REMOTE_ADDR", "")))
-    except ValueError:
-        return None
 
 
 # --- Counting ---------------------------------------------------------------------------------------------------
