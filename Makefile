@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint lock bench bench-scale bench-memory bench-count bench-baseline
+.PHONY: run test lint lock bench bench-scale bench-memory bench-count bench-baseline endurance
 
 run: .venv/runtime
 	@$(BIN)/python manage.py serve
@@ -35,6 +35,10 @@ bench-count: .venv/benchmarks
 
 bench-baseline: .venv/benchmarks
 	@$(BIN)/python -m tests.benchmarks baseline
+
+# Drills too long for `make test`: faults, floods, fuzzing. Under 30 minutes. PARTS="fuzz" is one of them.
+endurance: .venv/development
+	@$(BIN)/python -m tests.endurance $(if $(filter command line,$(origin PARTS)),$(PARTS))
 
 # Pins every dependency of pyproject.toml, with hashes, for all supported Pythons.
 lock: .venv/development

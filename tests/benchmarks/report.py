@@ -1,4 +1,4 @@
-"""`RESULTS.md`: one section for each part of the measuring, each written anew when its part has run."""
+"""`RESULTS.md` and what stands in it: one section for each part of the measuring."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 
 from tests.benchmarks.folder import ROOT
 
-RESULTS = Path(__file__).parent / "RESULTS.md"
 _TITLE = """# Results
 
 Written by `make bench`, `make bench-scale`, `make bench-memory` and `make bench-count`; each replaces its own sections.
@@ -35,15 +34,24 @@ _PACKAGES = ["Django", "djangorestframework", "psycopg", "PyJWT", "orjson", "gra
 _OTHERS = ["djangorestframework-jsonapi", "djangorestframework-simplejwt", "django-filter", "psycopg-pool"]
 
 
-def write(title: str, *parts: str) -> None:
-    """Puts a section in its place, and prints it."""
-    text = "\n\n".join([f"## {title}", _circumstances(), *parts]).strip()
-    print(f"\n{text}\n", flush=True)
-    old = RESULTS.read_text() if RESULTS.exists() else ""
-    sections = {part.partition("\n")[0][3:]: part.rstrip() for part in re.split(r"^(?=## )", old, flags=re.M)[1:]}
-    sections[title] = text
-    ordered = [sections[name] for name in SECTIONS if name in sections]
-    RESULTS.write_text("\n\n".join([_TITLE.rstrip(), *ordered]) + "\n")
+class Report:
+    """A file of sections, each written anew when its part has run. `sections` is the order in which they stand."""
+
+    def __init__(self, path: Path, title: str, sections: Sequence[str]) -> None:
+        self.path, self.title, self.sections = path, title, sections
+
+    def write(self, section: str, *parts: str) -> None:
+        """Puts a section in its place, and prints it."""
+        text = "\n\n".join([f"## {section}", _circumstances(), *parts]).strip()
+        print(f"\n{text}\n", flush=True)
+        old = self.path.read_text() if self.path.exists() else ""
+        found = {part.partition("\n")[0][3:]: part.rstrip() for part in re.split(r"^(?=## )", old, flags=re.M)[1:]}
+        found[section] = text
+        ordered = [found[name] for name in self.sections if name in found]
+        self.path.write_text("\n\n".join([self.title.rstrip(), *ordered]) + "\n")
+
+
+write = Report(Path(__file__).parent / "RESULTS.md", _TITLE, SECTIONS).write
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

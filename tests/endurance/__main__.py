@@ -1,0 +1,29 @@
+"""`python -m tests.endurance [PART ...]`: drills too long for `make test`; prints, and writes RESULTS.md.
+
+A part is a module of this folder with `run()`, which raises AssertionError where a promise was broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+
+#: In the order in which they run; all together stay under 30 minutes.
+PARTS = ("faults", "floods", "fuzz")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.endurance", description=__doc__)
+    parser.add_argument("parts", nargs="*", default=PARTS, help=f"some of: {', '.join(PARTS)}")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"There is no part {', '.join(sorted(unknown))}.")
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that servers are stopped
+    for part in options.parts:
+        importlib.import_module(f"tests.endurance.{part}").run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""`RESULTS.md` of the drills: one section for each part, written anew when its part has run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.benchmarks.report import Report
+
+FAULTS, FLOODS, FUZZ = "Faults", "Floods", "Fuzz"
+
+report = Report(
+    Path(__file__).parent / "RESULTS.md",
+    "# Endurance\n\nWritten by `make endurance`; each part replaces its own section.",
+    (FAULTS, FLOODS, FUZZ),
+)
+write = report.write
