@@ -68,7 +68,13 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
+#: Statements of nearly every request are planned once for each connection. Off for a pooler that hands one
+#: connection to many (pgbouncer before 1.21 in transaction mode).
+PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
 DATABASES = {"default": env.db_url_config(database.url()) | {"CONN_MAX_AGE": 600}}
+DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = 2 if PREPARED_STATEMENTS else None
+#: Readings change nothing that the history would tell of.
+PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 INSTALLED_APPS = [
     "config",

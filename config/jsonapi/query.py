@@ -57,11 +57,11 @@ class Query:
             raise bad_parameter("include", f"`{min(unknown)}` cannot be included here.")
         return names
 
-    def fields(self, known: dict[str, Iterable[str]]) -> dict[str, set[str]]:
+    def fields(self, known: dict[str, Iterable[str]]) -> dict[str, frozenset[str]]:
         """Sparse fieldsets by type; `known` names the fields of each type this resource can answer with."""
         chosen = {}
         for resource, text in self.families.get("fields", {}).items():
-            names = set(filter(None, text.split(",")))
+            names = frozenset(filter(None, text.split(",")))
             parameter = f"fields[{resource}]" if resource else "fields"
             if resource not in known:
                 unknown_type = f"There are no `{resource}` here. " if resource else ""
