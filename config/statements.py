@@ -54,8 +54,8 @@ class PreparedCursor(ServerBindingCursor):
     expect.
     """
 
-    #: pghistory puts what it tells the triggers before a statement, which then cannot be prepared, unless its cursor
-    #: has a name. What is written this way must be of tables without history.
+    #: pghistory puts what it tells the triggers before each statement that writes, unless its cursor has a name; but
+    #: two statements at once cannot be prepared. What is written this way must be of tables without history.
     name = "prepared"
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -150,8 +150,8 @@ class Maker:
         instance = self.model.__new__(self.model)
         state = ModelState()
         state.adding, state.db = False, DEFAULT_DB_ALIAS
-        instance.__dict__ = dict(zip(self.names, self.values(row), strict=False))
-        instance._state = state
+        instance.__dict__ = columns = dict(zip(self.names, self.values(row), strict=False))
+        columns["_state"] = state
         if self.related:
             state.fields_cache = {name: maker.made(row) for name, maker in self.related}
         return instance
@@ -194,7 +194,7 @@ class Update:
 
     def run(self, **given: Any) -> int:
         """How many rows it changed."""
-        with connection.cursor() as cursor:
+        with connection.cursor() as cursor:  # not prepared: see PreparedCursor.name
             cursor.execute(self._statement.sql, self._statement.values(given))
             return cursor.rowcount
 
