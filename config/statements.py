@@ -16,7 +16,7 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models.base import ModelState
 from django.db.models.expressions import Expression
@@ -75,11 +75,12 @@ def execute(sql: str, values: list[Any]) -> Any:
 
 def _prepared_cursor() -> Any:
     """One for each connection, which so works out only once how to read a type."""
-    connection.ensure_connection()
-    cursor = getattr(connection, "prepared_cursor", None)
-    if cursor is None or cursor.connection is not connection.connection:
-        cursor = connection.prepared_cursor = PreparedCursor(connection.connection)
-    return connection._prepare_cursor(cursor)  # which translates what goes wrong
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    database.ensure_connection()
+    cursor = getattr(database, "prepared_cursor", None)
+    if cursor is None or cursor.connection is not database.connection:
+        cursor = database.prepared_cursor = PreparedCursor(database.connection)
+    return database._prepare_cursor(cursor)  # which translates what goes wrong
 
 
 class Select(Generic[Row]):
