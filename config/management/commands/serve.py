@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from typing import Any
 
 from django.conf import settings
@@ -31,6 +32,10 @@ _LOGINS = """
   Back Office login     {office.email:26} password {password}
   Warehouse user login  {picker.email:26} password {password}
 """
+
+
+#: How long a server that must wait for its turn waits before it asks again.
+_TURN_SECONDS = 0.2
 
 
 class Command(BaseCommand):
@@ -90,9 +95,16 @@ def _refuse_silent_database() -> None:
 
 
 def _wait_for_turn() -> None:
-    """Servers that start at once prepare the database one after the other; the turn ends with the connection."""
+    """Servers that start at once prepare the database one after the other; the turn ends with the connection.
+
+    Asks again and again: whoever waits within PostgreSQL holds up an index that is built while others write.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(hashtext('manage.py serve'))")
+        while True:
+            cursor.execute("SELECT pg_try_advisory_lock(hashtext('manage.py serve'))")
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(_TURN_SECONDS)
 
 
 def _demo_logins() -> str:
