@@ -1,13 +1,16 @@
-"""Waits for the body of a request: not for ever, not for more than the site takes, and not all of it in memory.
+"""Receives the body of a request: not for ever, not more than the site takes, and not all of it in memory.
 
-Runs in the event loop of a worker, so that any number of slow senders cost nobody else anything but their sockets.
+Nobody waits meanwhile: granian calls when a piece is there. Slow senders cost their sockets and what they have sent.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
-from collections.abc import Awaitable, Callable
+import threading
+import time
+from collections.abc import Callable
 from io import BytesIO
 from typing import IO, Any
 
@@ -16,15 +19,17 @@ from django.conf import settings
 from config import errors
 from config.errors import Fault
 
+logger = logging.getLogger(__name__)
+
 #: What a sender gets for nothing, in seconds, and how many bytes buy one more.
 PATIENCE_SECONDS = 10
 BYTES_A_SECOND = 65_536
-#: Of each body so much is kept in memory; the rest lies in a temporary file.
+#: How often it is looked who is too late.
+_LOOK_SECONDS = 0.5
+#: Of each body so much is kept in memory; a larger one lies in a temporary file.
 IN_MEMORY_BYTES = 65_536
-#: What a worker keeps of all bodies that are larger than that, at once.
+#: What a worker keeps of all of those, at once.
 LARGE_BODIES_BYTES = 128 * 1024 * 1024
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class RefusedError(Exception):
@@ -35,15 +40,12 @@ class RefusedError(Exception):
         self.fault = fault
 
 
-class GoneError(Exception):
-    """The sender has closed the connection: nobody is left to be told anything."""
-
-
 class Body:
     """What has come so far."""
 
     #: How much the large ones of this worker hold together.
     held_bytes = 0
+    _counting = threading.Lock()
 
     def __init__(self) -> None:
         self.size = 0
@@ -57,17 +59,20 @@ class Body:
         self.file.write(piece)
 
     def _hold(self, piece: bytes) -> None:
-        if Body.held_bytes + len(piece) > LARGE_BODIES_BYTES:
-            raise RefusedError(errors.BUSY)
+        is_first = isinstance(self.file, BytesIO)
+        with self._counting:
+            more = len(piece) + (self.size if is_first else 0)
+            if Body.held_bytes + more > LARGE_BODIES_BYTES:
+                raise RefusedError(errors.BUSY)
+            Body.held_bytes += more
         if isinstance(self.file, BytesIO):
             beginning, self.file = self.file.getvalue(), tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
             self.file.write(beginning)
-            Body.held_bytes += self.size
-        Body.held_bytes += len(piece)
 
     def close(self) -> None:
         if not isinstance(self.file, BytesIO) and not self.file.closed:
-            Body.held_bytes -= self.size
+            with self._counting:
+                Body.held_bytes -= self.size
         self.file.close()
 
 
@@ -76,39 +81,94 @@ def is_announced(environ: dict[str, Any]) -> bool:
     return environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ
 
 
-async def receive(environ: dict[str, Any], receive: Receive) -> Body:
-    """The body, at its beginning, with its length in the environment. The caller closes it.
+class Receptions:
+    """The bodies that a worker is receiving."""
 
-    One that is too large comes cut off one byte behind the limit, or not at all if its length told already: Django
-    refuses either. Raises RefusedError (408, 503) and GoneError.
-    """
-    body = Body()
-    try:
-        if _is_wanted(environ):
-            await _fill(body, _most_bytes(environ), receive)
-            if "HTTP_TRANSFER_ENCODING" in environ:
-                environ["CONTENT_LENGTH"] = str(body.size)
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._open: set[Reception] = set()
+        loop.call_later(_LOOK_SECONDS, self._look)
+
+    def begin(self, request: Any, answer: Callable[[Any], None]) -> None:
+        """Receives the body, then calls `answer`; or refuses the request with 408 or 503.
+
+        A body that is too large is cut off one byte behind the limit, or not received at all if its length told
+        already: Django refuses either.
+        """
+        request.body = Body()
+        if _is_wanted(request.environ):
+            reception = Reception(request, answer, self._open)
+            self._open.add(reception)
+            reception.go_on()
+        else:
+            answer(request)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        for reception in list(self._open):
+            if reception.deadline < now:
+                reception.give_up()
+        self._loop.call_later(_LOOK_SECONDS, self._look)
+
+
+class Reception:
+    """One of them. It is called with granian's future when a piece is there, or when that was given up."""
+
+    def __init__(self, request: Any, answer: Callable[[Any], None], still_open: set[Reception]) -> None:
+        self._request, self._answer, self._still_open = request, answer, still_open
+        self._most, self._received = _most_bytes(request.environ), 0
+        self._began = time.monotonic()
+        self.deadline = self._began + PATIENCE_SECONDS
+
+    def go_on(self) -> None:
+        self._piece = self._request.watcher.proto.receive()
+        self._piece.add_done_callback(self)
+
+    def give_up(self) -> None:
+        """Too late. Does nothing if a piece has come in this moment."""
+        self._piece.cancel()
+
+    def __call__(self, piece: Any) -> None:
+        try:
+            if self._take(piece):
+                self.go_on()
+            else:
+                self._end()
+        except RefusedError as refusal:
+            self._still_open.discard(self)
+            self._request.refuse(refusal.fault)
+        except Exception:
+            logger.exception("A body could not be received")
+            self._still_open.discard(self)
+            self._request.end()
+
+    def _take(self, piece: Any) -> bool:
+        """Whether to go on."""
+        if piece.cancelled():
+            raise RefusedError(errors.TOO_SLOW)
+        message = piece.result()
+        if message["type"] == "http.disconnect":
+            self._is_gone = True
+            return False
+        content, body = message["body"], self._request.body
+        self._received += len(content)
+        self.deadline = self._began + PATIENCE_SECONDS + self._received / BYTES_A_SECOND
+        body.add(content[: self._most + 1 - body.size])
+        return message["more_body"] and (body.size <= self._most or _is_upload(self._request.environ))
+
+    _is_gone = False
+
+    def _end(self) -> None:
+        self._still_open.discard(self)
+        request, body = self._request, self._request.body
+        if self._is_gone:
+            request.end()
+            return
+        if "HTTP_TRANSFER_ENCODING" in request.environ:
+            request.environ["CONTENT_LENGTH"] = str(body.size)
         body.file.seek(0)
-    except BaseException:
-        body.close()
-        raise
-    return body
-
-
-async def _fill(body: Body, most: int, receive: Receive) -> None:
-    began, received, more = asyncio.get_running_loop().time(), 0, True
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS) as patience:
-            while more and body.size <= most:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise GoneError
-                received += len(message["body"])
-                body.add(message["body"][: most + 1 - body.size])
-                patience.reschedule(began + PATIENCE_SECONDS + received / BYTES_A_SECOND)
-                more = message["more_body"]
-    except TimeoutError:
-        raise RefusedError(errors.TOO_SLOW) from None
+        request.environ["wsgi.input"] = body.file
+        self._answer(request)
 
 
 def _is_wanted(environ: dict[str, Any]) -> bool:

@@ -1,9 +1,10 @@
-"""Between granian and Django: one thread answers, one request at a time; bodies are awaited beside it.
+"""Between granian and Django: one thread answers one request at a time, and waits for no body.
 
 Through granian's door for WSGI an application meets its request as soon as the head is there, and to read the body
 blocks the thread: as many sockets as there are threads would hold the whole site by announcing a body and never sending
-it. Through its door for ASGI, bodies are awaited in an event loop, with a deadline (`config.bodies`), and Django's WSGI
-application runs when all is there. A request without a body never meets the loop.
+it. Through its door for ASGI bodies come in pieces, whenever they come (`config.bodies`), and Django's WSGI application
+runs when all is there. All of it happens in the one thread in which granian calls: no request passes through an event
+loop, nor from one thread to another, which would cost a tenth of the whole request.
 """
 
 from __future__ import annotations
@@ -12,21 +13,19 @@ import asyncio
 import contextvars
 import logging
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from functools import cache
 from io import BytesIO
-from queue import SimpleQueue
 from typing import Any
+
+from granian._granian import CallbackScheduler
+from granian._loops import loops
 
 from config import bodies, errors
 from config.errors import Fault
 from config.streams import File, Streams
 
 logger = logging.getLogger(__name__)
-
-#: A worker with so many requests waiting says no to the next one at once: it would wait too long, and others with it.
-MOST_WAITING = 256
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -77,47 +76,21 @@ class Gateway:
     """Takes requests from granian, and sends back what the application answers."""
 
     def __init__(self, application: Application, loop: asyncio.AbstractEventLoop) -> None:
-        self._application, self._loop = application, loop
-        self._waiting: SimpleQueue[Request] = SimpleQueue()
-        self._receiving: set[asyncio.Task[None]] = set()
+        self._application = application
         self._streams = Streams(loop)
-        threading.Thread(target=self._answer_all, name="answers", daemon=True).start()
+        self._receptions = bodies.Receptions(loop)
 
-    # --- Taking --------------------------------------------------------------------------------------------------
     def take(self, watcher: Any) -> None:
-        """What granian calls, in a thread of its own, when a head is there. Is quick, and never raises."""
+        """What granian calls when a head is there. Must not raise."""
         try:
             request = Request(watcher)
-            if self._waiting.qsize() >= MOST_WAITING:
-                request.refuse(errors.BUSY)
-            elif bodies.is_announced(request.environ):
-                self._loop.call_soon_threadsafe(self._await_body, request)
+            if bodies.is_announced(request.environ):
+                self._receptions.begin(request, self._answer)
             else:
-                self._waiting.put(request)
+                self._answer(request)
         except Exception:
             logger.exception("A request could not be taken")
             watcher.done()
-
-    def _await_body(self, request: Request) -> None:
-        task = self._loop.create_task(self._receive(request))
-        self._receiving.add(task)  # the loop itself does not keep it
-        task.add_done_callback(self._receiving.discard)
-
-    async def _receive(self, request: Request) -> None:
-        try:
-            request.body = await bodies.receive(request.environ, request.watcher.proto.receive)
-        except bodies.RefusedError as refusal:
-            request.refuse(refusal.fault)
-        except bodies.GoneError:
-            request.end()
-        else:
-            request.environ["wsgi.input"] = request.body.file
-            self._waiting.put(request)
-
-    # --- Answering -----------------------------------------------------------------------------------------------
-    def _answer_all(self) -> None:
-        while True:
-            self._answer(self._waiting.get())
 
     def _answer(self, request: Request) -> None:
         context = contextvars.copy_context()
@@ -177,3 +150,29 @@ def environ_of(scope: dict[str, Any]) -> dict[str, Any]:
 def _key_of(header: bytes) -> str:
     key = header.decode("latin-1").upper().replace("-", "_")
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+# --- What granian needs to be told, in places that it does not promise to keep ----------------------------------------
+LOOP = "gateway"
+
+
+@loops.register(LOOP)
+class Loop(asyncio.SelectorEventLoop):
+    """The event loop of a worker, in which little happens. What comes of a body is dealt with where it came."""
+
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:
+        if isinstance(callback, bodies.Reception):
+            return callback(*args)
+        return super().call_soon(callback, *args, context=context)
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> Any:
+        if isinstance(callback, bodies.Reception):
+            return callback(*args)
+        return super().call_soon_threadsafe(callback, *args, context=context)
+
+
+def scheduler(application: Application, loop: Any, callback: Any, **options: Any) -> Any:
+    """In the place of granian's own, which would make a task of the loop of every request."""
+    made = CallbackScheduler(loop, callback, None, None, None)
+    made._schedule_fn = Gateway(application, loop).take
+    return made

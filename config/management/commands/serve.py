@@ -18,8 +18,7 @@ from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
 
-from config import database
-from config.gateway import Gateway
+from config import database, gateway
 
 _BANNER = """
 Warehouse user management is running.
@@ -139,6 +138,7 @@ def _serve(address: str) -> None:
         interface=Interfaces.ASGINL,  # of which `config.gateway` makes WSGI
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_HEAD_MILLISECONDS, max_buffer_size=_HEAD_BYTES),
+        loop=gateway.LOOP,
         websockets=False,
         workers=settings.WORKERS,
         backpressure=_most_connections(),
@@ -167,18 +167,8 @@ def _load_worker() -> Any:
 
     from config.wsgi import application
 
-    mp._new_cbscheduler = partial(_scheduler, application)
+    mp._new_cbscheduler = partial(gateway.scheduler, application)
     return application
-
-
-def _scheduler(application: Any, loop: Any, callback: Any, **options: Any) -> Any:
-    """In the place of granian's own, which takes every request through the event loop: twice what the rest of granian
-    costs. There is no public way to say so."""
-    from granian._granian import CallbackScheduler
-
-    scheduler = CallbackScheduler(loop, callback, None, None, None)
-    scheduler._schedule_fn = Gateway(application, loop).take
-    return scheduler
 
 
 def _end_with_main_process() -> None:
