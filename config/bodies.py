@@ -21,8 +21,7 @@ from config.errors import Fault
 
 logger = logging.getLogger(__name__)
 
-#: What a sender gets for nothing, in seconds, and how many bytes buy one more.
-PATIENCE_SECONDS = 10
+#: How many bytes buy a sender one second more than `PATIENCE_SECONDS`.
 BYTES_A_SECOND = 65_536
 #: How often it is looked who is too late.
 _LOOK_SECONDS = 0.5
@@ -40,6 +39,10 @@ class RefusedError(Exception):
         self.fault = fault
 
 
+class GoneError(Exception):
+    """The sender has closed the connection: nobody is left to be told anything."""
+
+
 class Body:
     """What has come so far."""
 
@@ -49,6 +52,7 @@ class Body:
 
     def __init__(self) -> None:
         self.size = 0
+        self.is_whole = False
         self.file: IO[bytes] = BytesIO()
 
     def add(self, piece: bytes) -> None:
@@ -117,8 +121,9 @@ class Reception:
     def __init__(self, request: Any, answer: Callable[[Any], None], still_open: set[Reception]) -> None:
         self._request, self._answer, self._still_open = request, answer, still_open
         self._most, self._received = _most_bytes(request.environ), 0
+        self._piece: Any = None
         self._began = time.monotonic()
-        self.deadline = self._began + PATIENCE_SECONDS
+        self.deadline = self._began + settings.PATIENCE_SECONDS
 
     def go_on(self) -> None:
         self._piece = self._request.watcher.proto.receive()
@@ -126,48 +131,44 @@ class Reception:
 
     def give_up(self) -> None:
         """Too late. Does nothing if a piece has come in this moment."""
-        self._piece.cancel()
+        if piece := self._piece:
+            piece.cancel()
 
     def __call__(self, piece: Any) -> None:
+        request, self._piece = self._request, None  # the piece knows us, too: neither would ever be freed
         try:
             if self._take(piece):
                 self.go_on()
-            else:
-                self._end()
+                return
+            self._hand_over()
         except RefusedError as refusal:
-            self._still_open.discard(self)
-            self._request.refuse(refusal.fault)
+            request.refuse(refusal.fault)
+        except GoneError:
+            request.end()
         except Exception:
             logger.exception("A body could not be received")
-            self._still_open.discard(self)
-            self._request.end()
+            request.end()
+        self._still_open.discard(self)
 
     def _take(self, piece: Any) -> bool:
-        """Whether to go on."""
+        """Whether to go on. A file that is too large is taken to its end, so that its sender sees the page about it."""
         if piece.cancelled():
             raise RefusedError(errors.TOO_SLOW)
-        message = piece.result()
+        message, body = piece.result(), self._request.body
         if message["type"] == "http.disconnect":
-            self._is_gone = True
-            return False
-        content, body = message["body"], self._request.body
-        self._received += len(content)
-        self.deadline = self._began + PATIENCE_SECONDS + self._received / BYTES_A_SECOND
-        body.add(content[: self._most + 1 - body.size])
-        return message["more_body"] and (body.size <= self._most or _is_upload(self._request.environ))
+            raise GoneError
+        self._received += len(message["body"])
+        self.deadline = self._began + settings.PATIENCE_SECONDS + self._received / BYTES_A_SECOND
+        body.add(message["body"][: self._most + 1 - body.size])
+        body.is_whole = not message["more_body"]
+        return not body.is_whole and (body.size <= self._most or _is_upload(self._request.environ))
 
-    _is_gone = False
-
-    def _end(self) -> None:
-        self._still_open.discard(self)
-        request, body = self._request, self._request.body
-        if self._is_gone:
-            request.end()
-            return
+    def _hand_over(self) -> None:
+        request, file = self._request, self._request.body.file
         if "HTTP_TRANSFER_ENCODING" in request.environ:
-            request.environ["CONTENT_LENGTH"] = str(body.size)
-        body.file.seek(0)
-        request.environ["wsgi.input"] = body.file
+            request.environ["CONTENT_LENGTH"] = str(request.body.size)
+        file.seek(0)
+        request.environ["wsgi.input"] = file
         self._answer(request)
 
 

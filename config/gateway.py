@@ -45,7 +45,9 @@ class Request:
         self.status, self.headers = int(status[:3]), headers
 
     def head(self) -> dict[str, Any]:
-        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
+        """One before the body is there closes the connection, on which nothing else can be understood."""
+        headers = self.headers if self.body is None or self.body.is_whole else [*self.headers, ("Connection", "close")]
+        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         return {"type": "http.response.start", "status": self.status, "headers": encoded}
 
     def send(self, content: bytes) -> None:

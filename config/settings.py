@@ -23,7 +23,7 @@ HOST = env.str("HOST", default="127.0.0.1")
 #: Server processes; each serves one request at a time.
 WORKERS = env.int("WORKERS", default=2)
 #: Most connections that each of them holds open.
-MAX_CONNECTIONS = env.int("MAX_CONNECTIONS", default=4_096)
+MAX_CONNECTIONS = env.int("MAX_CONNECTIONS", default=2_048)
 #: Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (comma list).
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 #: True where clients arrive over TLS: secure cookies, redirect to https, HSTS. Off only for the embedded trial.
@@ -58,6 +58,9 @@ CLOCK_SKEW_SECONDS = env.int("CLOCK_SKEW_SECONDS", default=5)
 # --- Limits of a request ----------------------------------------------------------------------------------------
 #: Largest request body in bytes; a larger one is refused with 413 before it is read.
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1_048_576)
+#: How many seconds a client may take over the head of a request or say nothing, and how many over its body; each 64 kB
+#: of that buy one more.
+PATIENCE_SECONDS = env.int("PATIENCE_SECONDS", default=10)
 #: Default and greatest `page[limit]`.
 PAGE_LIMIT = env.int("PAGE_LIMIT", default=1_000)
 #: Most values in the comma list of one filter.

@@ -38,9 +38,7 @@ _LOGINS = """
 
 #: How long a server that must wait for its turn waits before it asks again.
 _TURN_SECONDS = 0.2
-#: A head must come within so many milliseconds, counted from when its connection has nothing else to do; a connection
-#: holds no more of what came than so many bytes.
-_HEAD_MILLISECONDS = 10_000
+#: Largest head of a request, and the most that is held of what a connection sends before somebody takes it.
 _HEAD_BYTES = 65_536
 #: What a worker opens besides connections: the database, temporary files, modules.
 _OTHER_FILES = 256
@@ -137,7 +135,9 @@ def _serve(address: str) -> None:
         port=settings.PORT,
         interface=Interfaces.ASGINL,  # of which `config.gateway` makes WSGI
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=_HEAD_MILLISECONDS, max_buffer_size=_HEAD_BYTES),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=settings.PATIENCE_SECONDS * 1_000, max_buffer_size=_HEAD_BYTES
+        ),
         loop=gateway.LOOP,
         websockets=False,
         workers=settings.WORKERS,
