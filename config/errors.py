@@ -72,6 +72,8 @@ TOO_LARGE = Fault(413, "The request body is larger than this server accepts.")
 MALFORMED = Fault(400, "The request could not be read.")
 NOT_ALLOWED = Fault(400, "Not allowed.")
 ORIGIN_MISSING = Fault(501, "The required header `origin` for the options method is missing.")
+TOO_SLOW = Fault(408, "The request body did not arrive in time.")
+BUSY = Fault(503, "More is asked of this server than it can do at the moment. Please try again.")
 UNAVAILABLE = Fault(503, "The database does not answer at the moment. Please try again.")
 CRASHED = Fault(500, "Something went wrong on our side. It has been logged.")
 
@@ -198,6 +200,17 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.page_not_found(request, exception) if is_back_office(request) else respond("jsonapi", [NOT_FOUND])
 
 
+def refuse(path: str, fault: Fault) -> HttpResponse:
+    """What `config.gateway` refuses before Django sees the request."""
+    if path.startswith("/admin/"):
+        answer = HttpResponse(fault.detail, status=fault.status, content_type="text/plain")
+    else:
+        answer = respond(_shape_at(path), [fault])
+    if fault.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        answer["Retry-After"] = "1"
+    return answer
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's `handler500`; Django has logged the exception."""
     if is_back_office(request):
@@ -206,9 +219,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _shape_of(request: HttpRequest) -> str:
+    return _shape_at(request.path_info)
+
+
+def _shape_at(path: str) -> str:
     """The shape of the family that the path belongs to."""
     try:
-        view = resolve(request.path_info).func
+        view = resolve(path).func
     except Resolver404:
         return "jsonapi"
     return getattr(getattr(view, "cls", None), "error_shape", "jsonapi")

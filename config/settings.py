@@ -22,6 +22,8 @@ PORT = env.int("PORT", default=8000)
 HOST = env.str("HOST", default="127.0.0.1")
 #: Server processes; each serves one request at a time.
 WORKERS = env.int("WORKERS", default=2)
+#: Most connections that each of them holds open.
+MAX_CONNECTIONS = env.int("MAX_CONNECTIONS", default=2_048)
 #: Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (comma list).
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 #: True where clients arrive over TLS: secure cookies, redirect to https, HSTS. Off only for the embedded trial.
@@ -56,6 +58,9 @@ CLOCK_SKEW_SECONDS = env.int("CLOCK_SKEW_SECONDS", default=5)
 # --- Limits of a request ----------------------------------------------------------------------------------------
 #: Largest request body in bytes; a larger one is refused with 413 before it is read.
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1_048_576)
+#: How many seconds a client may take over the head of a request or say nothing, and how many over its body; each 64 kB
+#: of that buy one more.
+PATIENCE_SECONDS = env.int("PATIENCE_SECONDS", default=10)
 #: Default and greatest `page[limit]`.
 PAGE_LIMIT = env.int("PAGE_LIMIT", default=1_000)
 #: Most values in the comma list of one filter.
@@ -63,6 +68,7 @@ MAX_FILTER_VALUES = env.int("MAX_FILTER_VALUES", default=1_000)
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 #: Files go past that limit, to disk, up to one of their own.
+MAX_UPLOAD_BYTES = 5 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = [
     "spreadsheets.uploads.SizeLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
@@ -71,6 +77,12 @@ FILE_UPLOAD_HANDLERS = [
 #: Statements of nearly every request are planned once for each connection. Off for a pooler that hands one
 #: connection to many (pgbouncer before 1.21 in transaction mode).
 PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
+#: How many seconds PostgreSQL works for one statement of a request, waits for a lock, and keeps an idle transaction.
+STATEMENT_TIMEOUT_SECONDS = env.int("STATEMENT_TIMEOUT_SECONDS", default=10)
+LOCK_TIMEOUT_SECONDS = env.int("LOCK_TIMEOUT_SECONDS", default=5)
+IDLE_TRANSACTION_TIMEOUT_SECONDS = env.int("IDLE_TRANSACTION_TIMEOUT_SECONDS", default=30)
+#: The same for imports and for exports that are on their way; commands of `manage.py` have no limit.
+JOB_TIMEOUT_SECONDS = env.int("JOB_TIMEOUT_SECONDS", default=1_800)
 DATABASES = {"default": env.db_url_config(database.url()) | {"CONN_MAX_AGE": 600}}
 DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = 2 if PREPARED_STATEMENTS else None
 #: Readings change nothing that the history would tell of.
