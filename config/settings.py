@@ -14,6 +14,7 @@ VAR_DIR = database.var_dir()
 # --- The installation -------------------------------------------------------------------------------------------
 #: Shows error pages with details. Never in production.
 DEBUG = env.bool("DEBUG", default=False)
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.error_pages.DiscreetFilter"
 SECRET_KEY = secrets.secret_key()
 #: Host names this site answers to (comma list).
 ALLOWED_HOSTS = secrets.required("ALLOWED_HOSTS", lambda: "localhost,127.0.0.1,[::1]").split(",")
