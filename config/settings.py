@@ -253,6 +253,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_ENGINE = "config.browser_sessions"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+#: Over TLS no other site of the same domain can put one of these in our place (RFC 6265bis section 4.1.3.2).
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 CSRF_COOKIE_HTTPONLY = True  # no script of ours reads it
 X_FRAME_OPTIONS = "SAMEORIGIN"
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy.DIRECTIVES}
