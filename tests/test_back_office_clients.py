@@ -142,6 +142,16 @@ def test_a_client_id_that_cannot_be_used_is_refused(
 
 
 # --- Editing ----------------------------------------------------------------------------------------------------
+def test_a_client_is_edited_with_no_more_than_its_page_shows(as_ada: Browser, scanner: Client) -> None:
+    """As a browser sends it: what is fixed is no field of the page, and so must not be asked for."""
+    form = as_ada.get(page_of(scanner, "change")).context["adminform"].form
+    shown = {name: form[name].value() or "" for name in form.fields}
+    assert shown.keys() == {"name", "redirect_uris", "allowed_origins", "change_reason", "seen"}
+    lines = {name: "\n".join(getattr(scanner, name)) for name in ("redirect_uris", "allowed_origins")}
+    answer = as_ada.post(page_of(scanner, "change"), shown | lines | {"name": "Scanner"})
+    assert (answer.status_code, Client.objects.get().name) == (302, "Scanner")
+
+
 def test_what_is_fixed_stays_whatever_is_sent(as_ada: Browser, scanner: Client) -> None:
     sent = answers(client_id="another", is_confidential="True", name="Scanner", redirect_uris="", allowed_origins="")
     answer = as_ada.post(page_of(scanner, "change"), sent)
