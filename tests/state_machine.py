@@ -54,6 +54,8 @@ class World(RuleBasedStateMachine):
         for person in [*people, Person(str(self.admin.uuid), self.admin.email, False)]:
             self._sign_in(person)
         self.watcher = self.model.sign_ins.pop()
+        for worker, place in (("pat", 0), ("pat", 1), ("sam", 0)):
+            self._assign(self.model.sign_ins[0], self._called(worker), places[place], active=place == 0)
 
     def teardown(self) -> None:
         """Nothing of this example is seen by the next."""
@@ -104,12 +106,16 @@ class World(RuleBasedStateMachine):
     # --- Who works where ------------------------------------------------------------------------------------------
     @rule(caller=_which, person=_which, place=_which, active=st.sampled_from([True, False, "TRUE", None]))
     def assign(self, caller: int, person: int, place: int, active: Any) -> None:
-        who, where = _one_or_none(self.model.people, person), _one_or_none(self.model.places, place)
+        workers = [one for one in self.model.people if one.is_warehouse_user]
+        who = _one([*_often(workers), *self.model.people, None], person)
+        where = _one([*self.model.places, None], place)
+        self._assign(self._caller(caller, mostly=_is_office), who, where, active=active)
+
+    def _assign(self, sign_in: SignIn, who: Person | None, where: Place | None, *, active: Any) -> None:
         attributes = {
             "userUuid": who.uuid if who else str(uuid.uuid4()),
             "warehouse": {"uuid": where.uuid if where else str(uuid.uuid4())},
         } | ({} if active is None else {"isActive": active})
-        sign_in = self._caller(caller)
         new = Row(who, where, is_active=bool(active))  # type: ignore[arg-type] (only kept if both are there)
         expected = self.model.assigns(sign_in, who, where, new)
         body = {"data": {"type": "warehouse-user-assignments", "attributes": attributes}}
@@ -128,7 +134,7 @@ class World(RuleBasedStateMachine):
 
     @rule(caller=_which, row=_which)
     def deassign(self, caller: int, row: int) -> None:
-        sign_in, chosen = self._caller(caller), self._row(row)
+        sign_in, chosen = self._caller(caller, mostly=_is_office), self._row(row)
         expected = self.model.deassigns(sign_in, chosen)
         self.check(expected, self.ask("DELETE", f"{ASSIGNMENTS}/{chosen.uuid}", sign_in.access_token))
 
@@ -187,10 +193,17 @@ class World(RuleBasedStateMachine):
             path = f"{following.path}?{following.query}" if following.path else None
         return found
 
-    def _caller(self, number: int) -> SignIn:
-        """One who is signed in, or of those who were the last two."""
+    def _caller(self, number: int, mostly: Callable[[SignIn], bool] = lambda _: True) -> SignIn:
+        """One who is signed in, mostly of a kind; or of those who were the last two."""
         live = [sign_in for sign_in in self.model.sign_ins if sign_in.is_live]
-        return _one([*live, *[sign_in for sign_in in self.model.sign_ins if not sign_in.is_live][-2:]], number)
+        dead = [sign_in for sign_in in self.model.sign_ins if not sign_in.is_live]
+        return _one([*_often([*filter(mostly, live)]), *live, *dead[-2:]], number)
+
+    def _stands_somewhere(self, sign_in: SignIn) -> bool:
+        return any(row.person is sign_in.person and row.is_active for row in self.model.rows)
+
+    def _called(self, name: str) -> Person:
+        return next(person for person in self.model.people if person.email.startswith(name))
 
     def _row(self, number: int) -> Row:
         """One that is there, one that is gone, or one that never was."""
@@ -234,7 +247,7 @@ class World(RuleBasedStateMachine):
     # --- Warehouse tokens -----------------------------------------------------------------------------------------
     @rule(caller=_which)
     def get_a_warehouse_token(self, caller: int) -> None:
-        sign_in = self._caller(caller)
+        sign_in = self._caller(caller, mostly=self._stands_somewhere)
         expected = self.model.gets_warehouse_token(sign_in)
         document = self.check(expected, self.ask("POST", "/warehouse-tokens", sign_in.access_token))
         if expected == CREATED:
@@ -311,9 +324,12 @@ def _one(those: list[Any], number: int) -> Any:
     return those[number % len(those)]
 
 
-def _one_or_none(those: list[Any], number: int) -> Any:
-    """At times somebody who is not there."""
-    return _one([*those, None], number)
+def _often(those: list[Any]) -> list[Any]:
+    return those * 3
+
+
+def _is_office(sign_in: SignIn) -> bool:
+    return not sign_in.person.is_warehouse_user
 
 
 def _errors(document: Any) -> list[dict[str, Any]]:
