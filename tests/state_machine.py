@@ -43,6 +43,7 @@ class World(RuleBasedStateMachine):
     service: ClassVar[dict[str, str]]
     #: How often each operation was answered with which status, over all examples.
     answers: ClassVar[Counter[tuple[str, int]]] = Counter()
+    steps: ClassVar[int] = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +82,8 @@ class World(RuleBasedStateMachine):
         status, document = type(self).send(method, path, token, body)
         name = path.partition("?")[0]
         name = ASSIGNMENTS + "/{uuid}" if name.startswith(ASSIGNMENTS + "/") else name
-        self.answers[f"{method} {name}", status] += 1
+        grant = f" {body['grant_type']}" if name == "/token" else ""
+        self.answers[f"{method} {name}{grant}", status] += 1
         return status, document
 
     def check(self, expected: Expected, answer: tuple[int, Any]) -> Any:
@@ -314,6 +316,7 @@ class World(RuleBasedStateMachine):
     # --- What must be so after each step --------------------------------------------------------------------------
     @invariant()
     def the_whole_list_is_the_model_s_and_nobody_stands_in_two_warehouses(self) -> None:
+        type(self).steps += 1
         found = self._pages(self.watcher, [])
         assert found == _documents(self.model.rows)
         standing = [row["userUuid"] for _id, row in found if row["isActive"]]

@@ -29,6 +29,8 @@ from warehouses.models import Warehouse
 #: Generated cases for each operation and caller, besides those that follow from the document.
 CASES = 8
 SEED = 1
+#: For each of the five callers; 2,000 together would do.
+AT_LEAST = 1_500
 
 
 @contextmanager
@@ -103,13 +105,8 @@ def test_the_api_keeps_to_its_document(
     caller = kind(make_user)
     with shared_application() as shared:
         tally = fuzz(document, caller, known, cases=CASES, seed=SEED, application=shared)
-    import json
-    from pathlib import Path
-
-    Path(f"/tmp/w/fz/{caller.name}.json").write_text(
-        json.dumps([sum(tally.cases.values()), tally.cases, tally.statuses, tally.problems])
-    )
-    assert not tally.problems
-    assert sum(tally.cases.values()) >= 400
+    assert tally.problems == []
+    assert sum(tally.cases.values()) >= AT_LEAST
+    assert {status for status in tally.statuses if status >= 500} <= {501}
     standing = Count("assignments", filter=Q(assignments__is_active=True))
     assert not User.objects.annotate(standing=standing).filter(standing__gt=1).exists()

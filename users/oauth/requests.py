@@ -116,5 +116,9 @@ def _text(value: Any) -> str:
     return value
 
 
+_CAMEL_CASE = re.compile("[A-Za-z][a-z]+([A-Z][a-z]+)*")
+
+
 def _snake_case(key: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", key).lower()
+    """Other names are left alone: two that nobody knows must not become the same one."""
+    return re.sub("(?<!^)(?=[A-Z])", "_", key).lower() if _CAMEL_CASE.fullmatch(key) else key
