@@ -89,6 +89,24 @@ def test_every_filter_it_names_works(document: Document, as_olive: Api, path: st
     assert [as_olive.get(f"{path}?{name}=true").status_code for name in filters] == [200] * len(filters)
 
 
+def test_a_change_needs_no_attributes_and_may_repeat_the_id(document: Document) -> None:
+    """Contract 0.3: `type` and `id` may be missing, and a body without `isActive` changes nothing."""
+    data = document.json["components"]["schemas"]["ChangedAssignment"]["properties"]["data"]
+    assert (data["required"], set(data["properties"])) == ([], {"type", "id", "attributes"})
+    assert document.json["components"]["schemas"]["NewAssignment"]["properties"]["data"]["required"] == ["attributes"]
+
+
+@pytest.mark.parametrize("path", COLLECTIONS)
+def test_the_bounds_it_names_are_those_that_hold(document: Document, as_olive: Api, path: str) -> None:
+    for name in ("page[offset]", "page[limit]"):
+        schema = document.parameters("GET", path)[name]
+        inside, outside = [schema["minimum"], schema["maximum"]], [schema["minimum"] - 1, schema["maximum"] + 1]
+        assert [as_olive.get(f"{path}?{name}={number}").status_code for number in inside + outside] == [
+            *([200] * 2),
+            *([400] * 2),
+        ], name
+
+
 @pytest.mark.parametrize("path", COLLECTIONS)
 def test_every_value_it_offers_works(document: Document, as_olive: Api, path: str) -> None:
     """For `sort`, `include`, `fields` and true-or-false filters."""

@@ -76,7 +76,9 @@ class Query:
         terms: list[tuple[str, bool]] = []
         for term in self._list("sort"):
             name = term.removeprefix("-").removeprefix(f"{resource}.")
-            if name not in known or name in dict(terms):
+            if name in dict(terms):
+                raise bad_parameter("sort", SORTED_TWICE)
+            if name not in known:
                 hint = f" Use: {', '.join(known)}." if known else ""
                 raise bad_parameter("sort", f"Cannot sort by `{term}`.{hint}")
             terms.append((name, term.startswith("-")))
@@ -107,6 +109,9 @@ class Query:
             if name:
                 raise bad_parameter(f"{family}[{name}]", f"Use `{family}=name,name`.")
         return list(dict.fromkeys(filter(None, members.get("", "").split(","))))
+
+
+SORTED_TWICE = "A field can be sorted by in one direction only."
 
 
 def bad_parameter(parameter: str, detail: str) -> ApiError:
