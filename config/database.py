@@ -60,6 +60,18 @@ def _names_a_database(given: str) -> bool:
         return False
 
 
+def take_turn() -> None:
+    """Processes that prepare the database (`serve`, `restore`) do so one after the other.
+
+    The turn ends with the connection. What is done in it takes its time, whatever limits requests have.
+    """
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
+        cursor.execute("SELECT pg_advisory_lock(hashtext('manage.py serve'))")
+
+
 # --- The embedded server ----------------------------------------------------------------------------------------
 def start_embedded() -> None:
     """Starts the embedded server if it is the one to use; initialises its data folder the first time.

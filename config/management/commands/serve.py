@@ -42,7 +42,7 @@ class Command(BaseCommand):
         _refuse_unusable_settings()
         address = _free_address()
         _refuse_silent_database()
-        _wait_for_turn()
+        database.take_turn()
         call_command("migrate", verbosity=0)
         logins = _demo_logins() if database.is_embedded() else ""
         call_command("collectstatic", verbosity=0, interactive=False)
@@ -87,12 +87,6 @@ def _refuse_silent_database() -> None:
             f"The database does not answer ({str(problem).strip().splitlines()[0]}): check that PostgreSQL is running "
             "and that DATABASE_URL is right, or unset DATABASE_URL to use the embedded one."
         ) from None
-
-
-def _wait_for_turn() -> None:
-    """Servers that start at once prepare the database one after the other; the turn ends with the connection."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(hashtext('manage.py serve'))")
 
 
 def _demo_logins() -> str:
