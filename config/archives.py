@@ -1,10 +1,12 @@
 """The whole database in one file, in `pg_dump`'s own format: written, looked into, and loaded again.
 
-Any PostgreSQL tool reads it. What a restore must know beforehand is read from the rows in it.
+Any PostgreSQL tool reads it. What a restore must know beforehand is read from the rows in it. Behind its end stands a
+seal, since the format checks its rows and nothing else: a spoilt letter in a function would be restored with it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -44,6 +46,10 @@ AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND ob
 """
 
 
+class ArchiveError(Exception):
+    """The file is none of ours, or not what it was when it was written."""
+
+
 @dataclass
 class Contents:
     """What is in a file: how many rows of each table, and the rows of some tables."""
@@ -56,13 +62,14 @@ class Contents:
 def write(programs: Programs, path: Path) -> Contents:
     """Writes the database as it is at one moment, for its owner alone (mode 600), whole or not at all.
 
-    The file has been read back once when it gets its name. Raises ProgramError or OSError.
+    The file has been read back once when it gets its name. Raises ProgramError, ArchiveError or OSError.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".unfinished")
     os.close(descriptor)
     draft = Path(name)
     try:
         programs.run("pg_dump", "--format=custom", f"--schema={SCHEMA}", f"--file={draft}", *address())
+        _seal(draft)
         contents = look_into(programs, draft)
         draft.replace(path)
         _keep_name(path.parent)
@@ -79,9 +86,27 @@ def _keep_name(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _seal(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(_seal_of(path, file.tell()))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _seal_of(path: Path, length: int) -> bytes:
+    """The line that vouches for the first so many bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(min(length, 1 << 20)):
+            digest.update(part)
+            length -= len(part)
+    return b"\nmanage.py backup, SHA-256 " + digest.hexdigest().encode() + b"\n"
+
+
 # --- Looking into it --------------------------------------------------------------------------------------------
 def look_into(programs: Programs, path: Path, keep: Container[str] = ()) -> Contents:
-    """Reads the file from beginning to end, as a restore would. Raises ProgramError for one that is not sound."""
+    """Reads the file from beginning to end, as a restore would. Raises ArchiveError or ProgramError for a bad one."""
+    _check_seal(path)
     contents = Contents()
     with _reading(programs, path, "--data-only") as script:
         for table, columns, line in _rows(script):
@@ -90,6 +115,14 @@ def look_into(programs: Programs, path: Path, keep: Container[str] = ()) -> Cont
                 values = line.decode().removesuffix("\n").split("\t")
                 contents.kept.setdefault(table, []).append(dict(zip(columns, values, strict=True)))
     return contents
+
+
+def _check_seal(path: Path) -> None:
+    length = max(path.stat().st_size - len(_seal_of(path, 0)), 0)
+    with path.open("rb") as file:
+        file.seek(length)
+        if file.read() != _seal_of(path, length):
+            raise ArchiveError("it is damaged, or was not written by `manage.py backup`")
 
 
 @contextmanager
@@ -135,29 +168,45 @@ def load(programs: Programs, path: Path, *, replace: bool) -> None:
 
     Triggers come after the rows, so that none fires. Raises ProgramError, and then nothing has changed.
     """
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as complaints:
-        wanted = Path(folder) / "wanted"
-        wanted.write_text(_without_what_is_there(programs.run("pg_restore", "--list", str(path))))
-        options = ("--no-owner", "--no-privileges", f"--use-list={wanted}")
-        arguments = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", *address())
+    with tempfile.NamedTemporaryFile("w", suffix=".list") as wanted, _transaction(programs) as database:
+        wanted.write(_without_what_is_there(programs.run("pg_restore", "--list", str(path))))
+        wanted.flush()
+        if replace:
+            database.write(_emptying().encode())
+        options = ("--no-owner", "--no-privileges", f"--use-list={wanted.name}")
+        with _reading(programs, path, *options) as script:
+            _pass_on(script, database)
+
+
+@contextmanager
+def _transaction(programs: Programs) -> Iterator[IO[bytes]]:
+    """SQL written here is done when all of it has come. Raises ProgramError if PostgreSQL refused any of it."""
+    arguments = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", *address())
+    with tempfile.TemporaryFile() as complaints:
         streams = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
         database = programs.start("psql", *arguments, stderr=complaints, **streams)
-        try:
-            assert database.stdin is not None  # noqa: S101 (it is a pipe)
-            database.stdin.write(f"BEGIN;\n{_emptying() if replace else ''}".encode())
-            with _reading(programs, path, *options) as script:
-                _pass_on(script, database.stdin)
+        with _fed(database) as script:
+            script.write(b"BEGIN;\n")
+            yield script
             # Said only now: without it, whatever happens to one of us, PostgreSQL takes all of it back.
-            database.stdin.write(b"\nCOMMIT;\n")
-        except BrokenPipeError:
-            pass  # what it has refused, it says below
-        except BaseException:
-            database.kill()
-            raise
-        finally:
-            database.communicate()
+            script.write(b"\nCOMMIT;\n")
         if database.returncode:
             raise ProgramError(_told(complaints))
+
+
+@contextmanager
+def _fed(process: subprocess.Popen[bytes]) -> Iterator[IO[bytes]]:
+    """The input of a program, which has ended afterwards. One that stops listening is no error here: it says why."""
+    try:
+        assert process.stdin is not None  # noqa: S101 (it is a pipe)
+        yield process.stdin
+    except BrokenPipeError:
+        pass
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        process.communicate()
 
 
 def _without_what_is_there(table_of_contents: str) -> str:

@@ -69,7 +69,7 @@ def of_version(wanted: int) -> Programs:
     there = ", ".join(f"{programs.version} in {programs.folder}" for programs in found) or "none"
     raise ProgramError(
         f"PostgreSQL {wanted} needs pg_dump, pg_restore and psql of version {wanted} or newer (there: {there}). "
-        f"Install PostgreSQL's client programs, such as the package postgresql-client-{wanted}, and put them on the PATH."
+        f"Install its client programs (such as the package postgresql-client-{wanted}) and put them on the PATH."
     )
 
 

@@ -11,8 +11,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from config import archives, database, programs
 
 _REMINDER = """
-Not in it: SECRET_KEY{place}. Keep a copy of it elsewhere: the keys that sign tokens are encrypted with it, and without it
-everybody must sign in again. The file itself holds personal data and password hashes.
+Not in it: SECRET_KEY{place}. Keep a copy of it elsewhere: the keys that sign tokens are encrypted with it,
+and without it everybody must sign in again. The file itself holds personal data and password hashes.
 """
 
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             raise CommandError("There is nothing to back up: this site has not used this database yet.")
         try:
             contents = archives.write(programs.of_server(), file)
-        except (programs.ProgramError, OSError) as problem:
+        except (programs.ProgramError, archives.ArchiveError, OSError) as problem:
             raise CommandError(f"No backup was made: {problem}") from None
         self.stdout.write(f"{file}: {file.stat().st_size:,} bytes, {contents.counts.total():,} rows.")
         made_here = database.var_dir() / "secret_key"

@@ -77,10 +77,8 @@ def _look_into(file: Path) -> tuple[programs.Programs, archives.Contents]:
     try:
         tools = programs.of_server()
         contents = archives.look_into(tools, file, keep={_MIGRATIONS, _KEYS})
-    except programs.ProgramError as problem:
+    except (programs.ProgramError, archives.ArchiveError, OSError) as problem:
         raise CommandError(f"{file} cannot be restored: {problem}") from None
-    if not contents.counts[_MIGRATIONS]:
-        raise CommandError(f"{file} is a backup of something else: it has no tables of this site.")
     return tools, contents
 
 
