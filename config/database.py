@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -58,6 +59,27 @@ def _names_a_database(given: str) -> bool:
         return parts.scheme in {"postgres", "postgresql"} and len(parts.path) > 1 and parts.port != 0
     except ValueError:  # a port that is no number, brackets that do not match
         return False
+
+
+#: How long a process that must wait for its turn waits before it asks again.
+_TURN_SECONDS = 0.2
+
+
+def take_turn() -> None:
+    """Processes that prepare the database (`serve`, `restore`) do so one after the other.
+
+    The turn ends with the connection. What is done in it takes its time, whatever limits requests have. Asks again and
+    again: whoever waits within PostgreSQL holds up an index that is built while others write.
+    """
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
+        while True:
+            cursor.execute("SELECT pg_try_advisory_lock(hashtext('manage.py serve'))")
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(_TURN_SECONDS)
 
 
 # --- The embedded server ----------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         _("Interface language"), max_length=5, choices=Language.choices, default=Language.ENGLISH
     )
     #: Names of the groups, and what else the history tells of. PostgreSQL keeps these three by itself (migration
-    #: 0011): whatever is saved here is replaced by what is so.
+    #: 0015): whatever is saved here is replaced by what is so.
     roles = ArrayField(
         models.CharField(max_length=150), verbose_name=_("Roles"), default=list, db_default=[], editable=False
     )

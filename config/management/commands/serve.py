@@ -8,7 +8,6 @@ import resource
 import signal
 import socket
 import threading
-import time
 from functools import partial
 from typing import Any
 
@@ -36,8 +35,6 @@ _LOGINS = """
 """
 
 
-#: How long a server that must wait for its turn waits before it asks again.
-_TURN_SECONDS = 0.2
 #: Largest head of a request, and the most that is held of what a connection sends before somebody takes it.
 _HEAD_BYTES = 65_536
 #: What a worker opens besides connections: the database, temporary files, modules.
@@ -53,7 +50,7 @@ class Command(BaseCommand):
         _refuse_unusable_settings()
         address = _free_address()
         _refuse_silent_database()
-        _wait_for_turn()
+        database.take_turn()
         call_command("migrate", verbosity=0)
         logins = _demo_logins() if database.is_embedded() else ""
         call_command("collectstatic", verbosity=0, interactive=False)
@@ -98,19 +95,6 @@ def _refuse_silent_database() -> None:
             f"The database does not answer ({str(problem).strip().splitlines()[0]}): check that PostgreSQL is running "
             "and that DATABASE_URL is right, or unset DATABASE_URL to use the embedded one."
         ) from None
-
-
-def _wait_for_turn() -> None:
-    """Servers that start at once prepare the database one after the other; the turn ends with the connection.
-
-    Asks again and again: whoever waits within PostgreSQL holds up an index that is built while others write.
-    """
-    with connection.cursor() as cursor:
-        while True:
-            cursor.execute("SELECT pg_try_advisory_lock(hashtext('manage.py serve'))")
-            if cursor.fetchone()[0]:
-                return
-            time.sleep(_TURN_SECONDS)
 
 
 def _demo_logins() -> str:

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import InvalidToken
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.utils.translation import gettext_noop
+
+from config import archives, database, programs
+
+_MIGRATIONS, _KEYS = "django_migrations", "users_signingkey"
+
+_REMINDER = """
+All is as it was when the backup was made: who was blocked, deassigned or signed out since then is not any more, and
+passwords, second factors and signing keys are those of then. If a key was replaced because it had leaked, replace it
+again: manage.py rotate_signing_key --compromised.
+"""
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes the database what it was when FILE was written by `manage.py backup`, and brings it up to this release. "
+        "All or nothing: whatever stops it leaves the database as it was. Only restore files that you trust."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("--replace", action="store_true", help="delete all that the database holds now")
+        parser.add_argument("--end-sessions", action="store_true", help="sign everybody out, of the Back Office too")
+        parser.add_argument(
+            "--new-secret-key", action="store_true", help="the SECRET_KEY of then is lost: everybody signs in again"
+        )
+
+    def handle(self, *, file: Path, replace: bool, end_sessions: bool, new_secret_key: bool, **options: Any) -> None:
+        tools, contents = _look_into(file)
+        _refuse_newer_release(contents)
+        if not new_secret_key:
+            _refuse_other_secret_key(contents)
+        database.take_turn()
+        if not replace:
+            _refuse_full_database()
+        try:
+            archives.load(tools, file, replace=replace)
+        except programs.ProgramError as problem:
+            raise CommandError(f"Nothing was restored, and nothing has changed: {problem}") from None
+        self._bring_up_to_date()
+        if end_sessions:
+            self._end_sessions()
+        self.stdout.write(f"{contents.counts.total():,} rows were restored.\n{_REMINDER.strip()}")
+
+    def _bring_up_to_date(self) -> None:
+        """Migrates, if need be, and lets PostgreSQL look at the tables, which it knows nothing of yet."""
+        executor = MigrationExecutor(connection)
+        if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            self.stdout.write(f"The backup is of an earlier release: {len(missing)} migrations follow.")
+            call_command("migrate", verbosity=0)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+
+    def _end_sessions(self) -> None:
+        ended = apps.get_model("users.Session").objects.end_all(gettext_noop("restored from a backup"))
+        apps.get_model("sessions.Session").objects.all().delete()
+        self.stdout.write(f"{ended:,} sessions were ended.")
+
+
+def _look_into(file: Path) -> tuple[programs.Programs, archives.Contents]:
+    """Reads all of it before anything is touched."""
+    if not file.is_file():
+        raise CommandError(f"There is no file {file}.")
+    try:
+        tools = programs.of_server()
+        contents = archives.look_into(tools, file, keep={_MIGRATIONS, _KEYS})
+    except (programs.ProgramError, archives.ArchiveError, OSError) as problem:
+        raise CommandError(f"{file} cannot be restored: {problem}") from None
+    return tools, contents
+
+
+def _refuse_newer_release(contents: archives.Contents) -> None:
+    loader = MigrationLoader(None)
+    known = set(loader.disk_migrations) | {old for new in loader.disk_migrations.values() for old in new.replaces}
+    if newer := sorted({(row["app"], row["name"]) for row in contents.kept[_MIGRATIONS]} - known):
+        raise CommandError(
+            f"The backup is of a newer release: this one does not know {'.'.join(newer[-1])}. "
+            "Install the release it was made with, or a later one, and restore again."
+        )
+
+
+def _refuse_other_secret_key(contents: archives.Contents) -> None:
+    """The key that signs tokens is encrypted with `SECRET_KEY`: whoever opens it has the one of then."""
+    model = apps.get_model("users.SigningKey")
+    for row in contents.kept.get(_KEYS, []):
+        if row["verifies_until"] == r"\N":  # the newest
+            try:
+                _ = model(encrypted=bytes.fromhex(row["encrypted"].removeprefix(r"\\x"))).private
+            except InvalidToken:
+                raise CommandError(
+                    "SECRET_KEY is not the one that the backup was made with: nobody would stay signed in, and no "
+                    "token would hold. Set the SECRET_KEY of then (with the embedded database: copy the file "
+                    "secret_key), or say --new-secret-key if it is lost. Nothing has changed."
+                ) from None
+
+
+def _refuse_full_database() -> None:
+    if counts := archives.counts_in_database():
+        raise CommandError(
+            f"The database is not empty: it holds {counts.total():,} rows in {len(counts)} tables. Restore into an "
+            "empty one, or say --replace to delete all of that. Nothing has changed."
+        )
