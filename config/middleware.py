@@ -1,11 +1,48 @@
 from __future__ import annotations
 
+import select
+from collections.abc import Callable
+from typing import Any
+
 from django.conf import settings
+from django.db import connection
 from django.http import HttpRequest, HttpResponseBase
+from django.middleware import common
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 
-from config.paths import is_back_office
+from config.paths import is_back_office, is_probe
+
+
+class ConnectionMiddleware:
+    """Gives up a connection that PostgreSQL has ended since the last request, so that this one does not pay for it.
+
+    Looking costs no query: a server that is not asked says nothing but that it is going.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if connection.connection is not None and not connection.in_atomic_block and _has_spoken(connection.connection):
+            connection.close()
+        return self.get_response(request)
+
+
+def _has_spoken(link: Any) -> bool:
+    """Whether something has arrived on a psycopg connection, its end included; True, too, where it is closed."""
+    if link.closed:
+        return True
+    poll = select.poll()
+    poll.register(link.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+class CommonMiddleware(common.CommonMiddleware):
+    """Django's, which refuses unknown hosts. Load balancers probe by address, so a probe's host is not looked at."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+        return None if is_probe(request) else super().process_request(request)
 
 
 class LanguageMiddleware(LocaleMiddleware):

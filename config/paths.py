@@ -7,6 +7,9 @@ from django.http import HttpRequest
 #: The Back Office with the two short ways into it, and static files.
 _PAGES_AND_FILES = re.compile(r"/(?:$|admin$|admin/|static/)")
 
+#: Where load balancers ask (`config.health`), as Django's `SECURE_REDIRECT_EXEMPT` wants it: without the first slash.
+PROBES = r"^health/(live|ready)/?$"
+
 
 def is_back_office(request: HttpRequest) -> bool:
     """Whether a person looks at the answer."""
@@ -16,3 +19,8 @@ def is_back_office(request: HttpRequest) -> bool:
 def is_api(request: HttpRequest) -> bool:
     """Whether a program reads the answer. So it is for every path that nothing else serves."""
     return _PAGES_AND_FILES.match(request.path_info) is None
+
+
+def is_probe(request: HttpRequest) -> bool:
+    """Whether a load balancer asks after us: by address, and from inside, where there is no TLS."""
+    return re.match(PROBES, request.path_info[1:]) is not None
