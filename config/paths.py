@@ -9,6 +9,9 @@ _PAGES_AND_FILES = re.compile(r"/(?:$|admin$|admin/|static/)")
 #: The link to a new password: whoever has it may set one.
 _SECRET_LINK = re.compile(r"(/admin/reset/[^/\s]+/)[^/\s]+")
 
+#: Where load balancers ask (`config.health`), as Django's `SECURE_REDIRECT_EXEMPT` wants it: without the first slash.
+PROBES = r"^health/(live|ready)/?$"
+
 
 def is_back_office(request: HttpRequest) -> bool:
     """Whether a person looks at the answer."""
@@ -23,3 +26,8 @@ def is_api(request: HttpRequest) -> bool:
 def without_secret(text: str) -> str:
     """A path, or words with a path in them, as they may be written down."""
     return _SECRET_LINK.sub(r"\1…", text)
+
+
+def is_probe(request: HttpRequest) -> bool:
+    """Whether a load balancer asks after us: by address, and from inside, where there is no TLS."""
+    return re.match(PROBES, request.path_info[1:]) is not None

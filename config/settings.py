@@ -2,7 +2,7 @@
 
 import pghistory
 
-from config import database, policy, secrets
+from config import database, paths, policy, secrets
 from config.environment import Environment
 from config.unfold import UNFOLD as UNFOLD  # the Back Office's looks and menu
 
@@ -119,13 +119,14 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.origin.OriginMiddleware",
+    "config.middleware.ConnectionMiddleware",
     "config.headers.HeadersMiddleware",
     "config.policy.PolicyMiddleware",
     "config.cors.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "config.middleware.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "config.middleware.AuthenticationMiddleware",
     "config.history.HistoryMiddleware",
@@ -245,6 +246,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "Warehouse tokens", "description": "Proof, for other programs, of where a person stands now."},
         {"name": "Users", "description": "People, to find out whom to assign. Read-only."},
         {"name": "Warehouses", "description": "Warehouses, to find out what to assign. Read-only."},
+        {"name": "Health", "description": "For load balancers: is the process alive, and can it serve?"},
     ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
@@ -262,6 +264,7 @@ SPECTACULAR_SETTINGS = {
 
 # --- Security ---------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [paths.PROBES]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
