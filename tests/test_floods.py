@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
+from openpyxl import load_workbook
 
 from assignments.models import WarehouseUserAssignment
+from config.streams import MOST_STREAMS
 from tests import slow
+from tests.back_office import signed_in
 from tests.client import ASSIGNMENTS, JSON_API, error, sign_in
 from tests.live import live_server, production_environment
 from users.models import User
@@ -175,6 +180,53 @@ def test_a_file_arrives_whole(honest: httpx.Client) -> None:
     assert len(answer.content) == int(answer.headers["Content-Length"]) > 1_000_000
 
 
+@pytest.fixture
+def office(patient_url: str, ada: User) -> Iterator[httpx.Client]:
+    """The Back Office in the browser of one who may do everything."""
+    cookies = {name: morsel.value for name, morsel in signed_in(ada).cookies.items()}
+    with httpx.Client(base_url=patient_url, cookies=cookies, timeout=30) as client:
+        yield client
+
+
+PEOPLE = "/admin/users/user/"
+
+
+@pytest.fixture
+def many_people(db: None) -> None:
+    """More than the kernels of both sides hold of their export."""
+    User.objects.bulk_create(
+        User(email=f"{number}@example.test", first_name="x" * 45, last_name="y" * 200) for number in range(60_000)
+    )
+
+
+def test_readers_who_take_nothing_of_an_export_hold_nobody(
+    patient_url: str, office: httpx.Client, is_served: Callable[[], None], many_people: None
+) -> None:
+    """There are only so many places for them: the next is told so."""
+    cookies = "; ".join(f"{name}={value}" for name, value in office.cookies.items())
+    asked = slow.head(f"GET {PEOPLE}export?format=csv", patient_url, f"Cookie: {cookies}")
+    with slow.sockets(patient_url, MANY, asked, receive_bytes=4_096) as readers:
+        is_served()
+        told = Counter(reader.recv(12) for reader in readers)
+
+    assert set(told) == {b"HTTP/1.1 200", b"HTTP/1.1 503"}
+    assert told[b"HTTP/1.1 200"] <= WORKERS * MOST_STREAMS
+
+
+def test_an_export_begins_before_it_ends_and_arrives_whole(office: httpx.Client, many_people: None) -> None:
+    with office.stream("GET", f"{PEOPLE}export", params={"format": "csv"}) as answer:
+        assert (answer.status_code, "Content-Length" in answer.headers) == (200, False)
+        lines = sum(1 for _ in answer.iter_lines())
+
+    assert lines == 1 + User.objects.count()
+
+
+def test_an_export_to_excel_arrives_whole(office: httpx.Client) -> None:
+    answer = office.get(f"{PEOPLE}export", params={"format": "xlsx"})
+
+    assert load_workbook(BytesIO(answer.content)).active.max_row == 1 + User.objects.count()
+
+
 # --- Many -----------------------------------------------------------------------------------------------------------
 def test_idle_connections_hold_nobody_and_are_closed(patient_url: str, is_served: Callable[[], None]) -> None:
     with slow.sockets(patient_url, 400, b"") as idle:
@@ -198,6 +250,23 @@ def test_a_body_of_nearly_the_limit_is_read_whole(honest: httpx.Client, pat_nort
     answer = honest.patch(f"{ASSIGNMENTS}/{pat_north.uuid}", content=padded)
 
     assert (answer.status_code, answer.json()["data"]["attributes"]["isActive"]) == (200, True)
+
+
+@pytest.mark.parametrize(("megabytes", "status"), [(3, 302), (8, 200)], ids=["at most", "more"])
+def test_a_sheet_is_taken_up_to_its_limit_and_a_page_tells_of_more(
+    office: httpx.Client, megabytes: int, status: int
+) -> None:
+    office.get(f"{PEOPLE}import/")
+    content = b"email,first_name,last_name\n" + b"\n" * (megabytes * 1024 * 1024)
+
+    answer = office.post(
+        f"{PEOPLE}import/",
+        data={"csrfmiddlewaretoken": office.cookies["csrftoken"]},
+        files={"file": ("people.csv", content)},
+    )
+
+    assert answer.status_code == status
+    assert ("The file is too large: at most 5 MB." in answer.text) is (status == 200)
 
 
 def test_large_bodies_leave_no_file_open(patient_url: str, honest: httpx.Client, tmp_path: Path) -> None:
