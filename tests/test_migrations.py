@@ -1,0 +1,76 @@
+"""Migrations are safe on a site that is at work: django-migration-linter looks at every one of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection, migrations
+from django.db.migrations.loader import MigrationLoader
+from django_migration_linter.migration_linter import MigrationLinter
+from django_migration_linter.sql_analyser import analyse_sql_statements
+
+OURS = ("users", "warehouses", "assignments", "spreadsheets")
+
+#: An index made on a full table holds up who writes there, not who reads, until it is made. These were all there before
+#: the first version was given a number; `make endurance` is not needed to see how long that is: see the README.
+BEFORE_THE_FIRST_VERSION = {
+    "assignments.0004_history_by_index": {"CREATE_INDEX"},
+    "assignments.0005_standing": {"CREATE_INDEX"},
+    "spreadsheets.0003_keeping": {"CREATE_INDEX", "DROP_INDEX"},
+    "users.0003_history_by_index": {"CREATE_INDEX"},
+    "users.0006_search": {"CREATE_INDEX", "DROP_INDEX"},
+    "users.0007_counted_by_index": {"CREATE_INDEX", "DROP_INDEX"},
+    "users.0008_failures_by_account": {"CREATE_INDEX", "DROP_INDEX"},
+    "users.0010_has_warehouse": {"CREATE_INDEX", "CREATE_INDEX_EXCLUSIVE"},
+    "users.0012_security_events": {"CREATE_INDEX", "DROP_INDEX"},
+    "users.0016_security_events_by_account": {"CREATE_INDEX", "CREATE_INDEX_EXCLUSIVE", "DROP_INDEX"},
+    "warehouses.0003_history_by_index": {"CREATE_INDEX"},
+}
+
+
+@pytest.fixture
+def linter(db: None) -> MigrationLinter:
+    return MigrationLinter(no_cache=True, no_output=True)
+
+
+def ours() -> list[migrations.Migration]:
+    found = MigrationLoader(None).disk_migrations.values()
+    return sorted((one for one in found if one.app_label in OURS), key=str)
+
+
+def faults(linter: MigrationLinter, migration: migrations.Migration) -> Iterator[str]:
+    """The codes of all that it finds, errors and warnings alike, in the SQL and in the Python of a migration."""
+    statements = linter.get_sql(migration.app_label, migration.name)
+    for found in (
+        analyse_sql_statements(linter.sql_analyser_class, statements, []),
+        linter.analyse_data_migration(migration),
+    ):
+        yield from (issue.code for issues in found for issue in issues)
+
+
+def test_nothing_in_a_migration_holds_up_or_breaks_a_site_at_work(linter: MigrationLinter) -> None:
+    found = {str(migration): set(faults(linter, migration)) for migration in ours()}
+
+    assert {name: codes for name, codes in found.items() if codes} == BEFORE_THE_FIRST_VERSION
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        (migrations.RunSQL('ALTER TABLE "users_user" DROP COLUMN "language"', ""), "DROP_COLUMN"),
+        (migrations.RunSQL('ALTER TABLE "users_user" ADD COLUMN "x" integer NOT NULL', ""), "NOT_NULL"),
+        (migrations.RunSQL('CREATE INDEX "x" ON "users_user" ("language")', ""), "CREATE_INDEX"),
+        (migrations.RunSQL("SELECT 1"), "RUNSQL_REVERSIBLE"),
+    ],
+)
+def test_the_linter_would_find_it(linter: MigrationLinter, operation: migrations.RunSQL, code: str) -> None:
+    """Else the test above proves nothing."""
+    migration = migrations.Migration("0099_careless", "users")
+    migration.operations = [operation]
+
+    assert code in {issue.code for issues in linter.analyse_data_migration(migration) for issue in issues}
+
+
+def test_each_app_has_one_newest_migration_and_no_two_race(db: None) -> None:
+    assert MigrationLoader(connection).detect_conflicts() == {}

@@ -1,0 +1,175 @@
+"""A site of the first release is brought up to this one: nothing is lost, and all that came since then holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests import first_release, live
+from tests.client import ASSIGNMENTS, PASSWORD
+from tests.databases import counts, installation, manage, new_database, rows, schema
+
+pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+
+PAT = "pat.picker@example.test"
+
+
+class Site:
+    """Its database before and after."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self.backup = url, folder / "first.dump"
+        self.refresh_token = first_release.make(url)
+        self.before = self.known()
+        manage(installation(url), "backup", self.backup)
+        manage(installation(url), "migrate", "-v0")
+
+    def known(self) -> dict[str, list[Any]]:
+        """All that the first release could tell of its rows."""
+        return known(self.url)
+
+    @contextmanager
+    def change(self) -> Iterator[psycopg.Connection[Any]]:
+        """What is done here is taken back."""
+        with psycopg.connect(self.url) as connection:
+            yield connection
+            connection.rollback()
+
+
+def known(url: str) -> dict[str, list[Any]]:
+    tables = first_release.COLUMNS.items()
+    return {table: rows(url, f"SELECT {columns} FROM {table} ORDER BY id") for table, columns in tables}
+
+
+@pytest.fixture(scope="module")
+def site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with new_database("first_release") as url:
+        yield Site(url, tmp_path_factory.mktemp("first"))
+
+
+def test_every_row_is_there_as_it_was(site: Site) -> None:
+    assert {table: len(found) for table, found in site.before.items()} == {
+        "warehouses_warehouse": 4,
+        "users_user": 200,
+        "users_session": 181,
+        "assignments_warehouseuserassignment": 361,
+        "assignments_warehousegrant": 61,
+        "users_user_groups": 2,
+    }
+    assert site.known() == site.before
+
+
+def test_the_schema_is_that_of_a_new_site(site: Site) -> None:
+    assert schema(site.url) == schema(live.database_url())
+
+
+@pytest.mark.parametrize(
+    ("column", "truth"),
+    [
+        ("has_warehouse", "EXISTS (SELECT FROM assignments_warehouseuserassignment WHERE user_id = users_user.id)"),
+        (
+            "roles",
+            "ARRAY(SELECT name FROM auth_group JOIN users_user_groups ON group_id = auth_group.id "
+            "WHERE user_id = users_user.id ORDER BY name)",
+        ),
+        ("has_two_factor", "false"),
+        ("password_changed_at IS NULL", "true"),
+        ("signed_out_at IS NULL", "true"),
+    ],
+)
+def test_columns_that_came_since_then_are_right(site: Site, column: str, truth: str) -> None:
+    assert rows(site.url, f"SELECT email, {column} FROM users_user WHERE {column} IS DISTINCT FROM {truth}") == []
+
+
+def test_there_were_people_on_either_side_of_those_columns(site: Site) -> None:
+    """Else the test above could not fail."""
+    assert rows(site.url, "SELECT has_warehouse, count(*) FROM users_user GROUP BY 1 ORDER BY 1") == [
+        (False, 59),
+        (True, 141),
+    ]
+    assert rows(site.url, "SELECT roles, count(*) FROM users_user GROUP BY 1 ORDER BY 1") == [
+        ([], 198),
+        (["Night shift"], 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("constraint", "harm"),
+    [
+        (
+            "assignment_one_active_per_user",
+            "UPDATE assignments_warehouseuserassignment SET is_active = true WHERE user_id = (SELECT user_id FROM "
+            "assignments_warehouseuserassignment GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1)",
+        ),
+        (
+            "assignment_user_warehouse_unique",
+            "INSERT INTO assignments_warehouseuserassignment (uuid, user_id, warehouse_id, is_active, activation) "
+            "SELECT gen_random_uuid(), user_id, warehouse_id, false, 0 FROM assignments_warehouseuserassignment",
+        ),
+        ("user_email_unique", "UPDATE users_user SET email = 'PAT.Picker@example.test' WHERE first_name = 'Ada'"),
+        ("user_status_known", "UPDATE users_user SET status = 'away'"),
+        ("warehouse_name_unique", "UPDATE warehouses_warehouse SET name = 'Everywhere'"),
+        ("warehouse_name_trimmed_not_blank", "UPDATE warehouses_warehouse SET name = ' '"),
+    ],
+)
+def test_the_rule_and_the_constraints_hold(site: Site, constraint: str, harm: str) -> None:
+    with site.change() as connection, pytest.raises(psycopg.errors.IntegrityError, match=constraint):
+        connection.execute(harm)  # type: ignore[call-overload]
+
+
+def test_history_begins_with_the_upgrade_and_tells_what_comes(site: Site) -> None:
+    told = "SELECT pgh_label, email, roles FROM users_userevent ORDER BY pgh_id DESC"
+    with site.change() as connection:
+        begun = connection.execute(told).fetchall()
+        assert [(label, roles) for label, _, roles in begun] == [("update", ["Night shift"])] * 2
+        connection.execute("DELETE FROM users_user_groups")
+        connection.execute("DELETE FROM assignments_warehousegrant")
+        connection.execute("DELETE FROM assignments_warehouseuserassignment")
+        assert [roles for _, _, roles in connection.execute(told).fetchall()] == [[], [], *[["Night shift"]] * 2]
+        assert connection.execute(
+            "SELECT pgh_label, count(*) FROM assignments_warehouseuserassignmentevent GROUP BY 1"
+        ).fetchall() == [("delete", 361)]
+        assert connection.execute("SELECT count(*) FROM users_user WHERE has_warehouse").fetchall() == [(0,)]
+
+
+def test_servers_of_the_first_release_can_still_write(site: Site) -> None:
+    """While servers are changed one after the other: no column that they do not know is asked of them."""
+    with site.change() as connection:
+        ((person,),) = connection.execute(
+            first_release.PERSON, ["!", False, "new@example.test", "Jo", "New", "active", True, "en_US"]
+        ).fetchall()
+        first_release.sign_in(connection, person)
+        first_release.assign(connection, person, "Old Mill", is_active=False)
+        assert connection.execute("SELECT has_warehouse FROM users_user WHERE id = %s", [person]).fetchone() == (True,)
+
+
+def test_whoever_was_there_signs_in_and_whoever_was_signed_in_goes_on(site: Site, tmp_path: Path) -> None:
+    environment = installation(site.url) | {"WORKERS": "1"}
+    with live.live_server(environment, tmp_path / "serve.log") as url, httpx.Client(base_url=url, timeout=30) as client:
+        again = {"grant_type": "refresh_token", "refresh_token": site.refresh_token}
+        assert client.post("/token", data=again).status_code == 200
+        password = {"grant_type": "password", "username": PAT, "password": PASSWORD}
+        tokens = client.post("/token", data=password).json()
+        as_pat = {"Authorization": f"Bearer {tokens['access_token']}"}
+        (row,) = client.get(ASSIGNMENTS, headers=as_pat).json()["data"]
+        assert row["attributes"]["isActive"] is True
+        assert row["attributes"]["warehouse"]["name"] == "North Dock"
+        assert client.post("/warehouse-tokens", headers=as_pat).status_code == 201
+        blocked = password | {"username": "Person.8@example.test"}
+        assert client.post("/token", data=blocked).json()["error"] == "invalid_grant"
+
+
+def test_a_backup_of_the_first_release_restores_into_this_one(site: Site) -> None:
+    with new_database("restored_first") as url:
+        told = manage(installation(url), "restore", site.backup)
+
+        assert told.startswith("The backup is of an earlier release: ")
+        assert known(url) == site.before
+        assert schema(url) == schema(live.database_url())
+        assert counts(url)["users_userevent"] == 2
