@@ -106,11 +106,12 @@ def _demo_logins() -> str:
 
 def _serve(address: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from granian import Granian
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
-    Granian(
+    from config.server import Server
+
+    Server(
         "config.wsgi:application",
         address=address,
         port=settings.PORT,
@@ -128,9 +129,10 @@ def _load_worker() -> Any:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the main process alone
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the server sets its own, which needs the application
     threading.Thread(target=_end_with_main_process, daemon=True).start()
+    from config.server import Farewell
     from config.wsgi import application
 
-    return application
+    return Farewell(application)
 
 
 def _end_with_main_process() -> None:
