@@ -35,7 +35,7 @@ _OPTIONS = {
 class Cluster:
     """One server and its data folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **options: str) -> None:
         library, _ = database._library()
         self.port = free_port()
         self.data = folder / "data"
@@ -43,6 +43,7 @@ class Cluster:
         self._log = folder / "log"
         self._made = library.PostgresServer(self.data)
         self._made.ensure_pgdata_inited()
+        self._options = [f"--{name}={value}" for name, value in (_OPTIONS | options).items()]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -59,8 +60,7 @@ class Cluster:
 
     def start(self) -> float:
         """Starts it, and waits until it answers. Returns when it did, as `time.monotonic` counts."""
-        options = [f"--{name}={value}" for name, value in _OPTIONS.items()]
-        command = [self._made.bin_path / "postgres", "-D", self.data, "-p", str(self.port), *options]
+        command = [self._made.bin_path / "postgres", "-D", self.data, "-p", str(self.port), *self._options]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, user=self._made.system_user, stdout=log, stderr=log)
         until = time.monotonic() + _START_SECONDS
@@ -101,11 +101,14 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """A running one with an empty database for the site, in a folder that goes when it is over."""
+def cluster(**options: str) -> Iterator[Cluster]:
+    """A running one with an empty database for the site, in a folder that goes when it is over.
+
+    `fsync="off"` is faster, and safe from everything but the end of the machine.
+    """
     folder = Path(tempfile.mkdtemp(prefix="warehouse-postgres-"))
     try:
-        own = Cluster(folder)
+        own = Cluster(folder, **options)
         own.start()
         try:
             own.prepare()

@@ -123,7 +123,7 @@ def test_other_methods_are_refused_as_on_every_route() -> None:
 # --- With a database that goes away -------------------------------------------------------------------------------
 @pytest.fixture
 def postgres() -> Iterator[Cluster]:
-    with cluster() as own:
+    with cluster(fsync="off") as own:
         yield own
 
 
