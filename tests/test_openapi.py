@@ -54,7 +54,7 @@ def test_every_operation_says_what_a_reader_needs(document: Document) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_only_the_routes_of_oauth_need_no_token(document: Document) -> None:
+def test_only_the_routes_of_oauth_and_health_need_no_token(document: Document) -> None:
     public = {route for route, operation in document.operations.items() if operation["security"] == [{}]}
     assert public == {
         ("POST", "/authorize"),
@@ -63,6 +63,8 @@ def test_only_the_routes_of_oauth_need_no_token(document: Document) -> None:
         ("POST", "/introspect"),
         ("GET", "/.well-known/jwks.json"),
         ("GET", "/.well-known/oauth-authorization-server"),
+        ("GET", "/health/live"),
+        ("GET", "/health/ready"),
     }
     others = [document.operations[route]["security"] for route in set(document.operations) - public]
     assert others == [[{"userToken": []}]] * len(others)

@@ -108,12 +108,13 @@ def _demo_logins() -> str:
 
 def _serve(address: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from granian import Granian
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
-    Granian(
+    from config.server import Server
+
+    Server(
         "config.wsgi:application",
         address=address,
         port=settings.PORT,
@@ -149,9 +150,10 @@ def _load_worker() -> Any:
     threading.Thread(target=_end_with_main_process, daemon=True).start()
     from granian.server import mp
 
+    from config.server import Farewell
     from config.wsgi import application
 
-    mp._new_cbscheduler = partial(gateway.scheduler, application)
+    mp._new_cbscheduler = partial(gateway.scheduler, Farewell(application))
     return application
 
 
