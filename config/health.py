@@ -11,9 +11,9 @@ from http import HTTPStatus
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpResponse
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from config import errors
 from config.errors import ApiError, Fault
@@ -73,8 +73,8 @@ class LiveView(HealthViewSet):
         ),
     )
 
-    def list(self, request: Request) -> Response:
-        return Response({"status": "live"})
+    def list(self, request: Request) -> HttpResponse:
+        return self.answer({"status": "live"})
 
 
 class ReadyView(HealthViewSet):
@@ -96,7 +96,7 @@ class ReadyView(HealthViewSet):
         ),
     )
 
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> HttpResponse:
         for check in self.checks:
             check()
-        return Response({"status": "ready"})
+        return self.answer({"status": "ready"})
