@@ -180,12 +180,13 @@ def _told(tallies: dict[str, Tally], seconds: float) -> list[str]:
 def _run_the_machine(url: str, seed: int) -> list[str]:
     client = httpx.Client(base_url=url, timeout=30)
 
-    def send(method: str, path: str, token: str | None, body: Any) -> tuple[int, Any]:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        answer = client.request(method, path, headers=headers, json=body)
-        return answer.status_code, answer.json() if answer.content else None
+    class Site(World):
+        def send(self, method: str, path: str, token: str | None, body: Any) -> tuple[int, Any]:
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            answer = client.request(method, path, headers=headers, json=body)
+            return answer.status_code, answer.json() if answer.content else None
 
-    site: Any = type("Site", (World,), {"send": staticmethod(send), "service": service("machine")})
+    Site.service = service("machine")
     bounds = hypothesis.settings(
         max_examples=EXAMPLES,
         stateful_step_count=STEPS,
@@ -196,10 +197,10 @@ def _run_the_machine(url: str, seed: int) -> list[str]:
     )
     WarehouseUserAssignment.objects.all().delete()  # the model begins with none
     started = time.monotonic()
-    hypothesis.seed(seed)(site)
+    hypothesis.seed(seed)(Site)
     with client:
-        run_state_machine_as_test(site, settings=bounds)  # type: ignore[no-untyped-call]
-    return _told_of_steps(site.steps, site.answers, time.monotonic() - started)
+        run_state_machine_as_test(Site, settings=bounds)
+    return _told_of_steps(Site.steps, Site.answers, time.monotonic() - started)
 
 
 def _told_of_steps(steps: int, answers: Counter[tuple[str, int]], seconds: float) -> list[str]:
