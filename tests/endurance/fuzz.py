@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import django
 
@@ -35,7 +36,7 @@ from tests.client import PASSWORD  # noqa: E402
 from tests.endurance.report import FUZZ, write  # noqa: E402
 from tests.fuzzing import Caller, Known, Tally, fuzz  # noqa: E402
 from tests.issued import service  # noqa: E402
-from tests.live import live_server, production_environment  # noqa: E402
+from tests.live import database_url, live_server, production_environment  # noqa: E402
 from tests.state_machine import World  # noqa: E402
 from users.models import User  # noqa: E402
 from warehouses.models import Warehouse  # noqa: E402
@@ -84,7 +85,8 @@ def _fuzz(url: str, seed: int) -> list[str]:
     document = httpx.get(f"{url}/schema?format=json").json()
     started = time.monotonic()
     prepared = [(name, _known(number)) for number, name in enumerate(ROUNDS)]
-    with ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
+    shared = patch.dict(os.environ, DATABASE_URL=database_url())  # else each process starts a PostgreSQL
+    with shared, ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
         rounds = [
             pool.submit(_round, document, _caller(url, name, number), known, seed + number, url)
             for number, (name, known) in enumerate(prepared)
