@@ -10,12 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-OK, CREATED, DELETED = (200, []), (201, []), (204, [])
-INVALID_TOKEN, FORBIDDEN, NOT_FOUND = (401, ["001"]), (403, [None]), (404, ["5201"])
-STANDS_NOWHERE = (403, ["5101"])
-NO_SUCH_PERSON, NO_SUCH_PLACE, ALREADY = "5202", "5203", "5206"
-REFUSED = (400, [])
+#: Status and codes of the errors; no codes where there are none, or where only the status is promised.
 Expected = tuple[int, list[Any]]
+OK: Expected = (200, [])
+CREATED: Expected = (201, [])
+DELETED: Expected = (204, [])
+REFUSED: Expected = (400, [])
+INVALID_TOKEN: Expected = (401, ["001"])
+FORBIDDEN: Expected = (403, [None])
+STANDS_NOWHERE: Expected = (403, ["5101"])
+NOT_FOUND: Expected = (404, ["5201"])
+NO_SUCH_PERSON, NO_SUCH_PLACE, ALREADY = "5202", "5203", "5206"
 
 
 @dataclass(eq=False)

@@ -19,9 +19,6 @@ from users import switches
 from users.models import User
 from warehouses.models import Warehouse
 
-#: Sends (method, path, access token or None, JSON) and returns (status, JSON or None).
-Send = Callable[[str, str, str | None, Any], tuple[int, Any]]
-
 _HASH = make_password(PASSWORD)
 #: Failed sign-ins before an account is closed to its address.
 _MOST_FAILURES = 8
@@ -36,10 +33,9 @@ _KEYS: dict[str, Callable[[Row], Any] | None] = {
 class World(RuleBasedStateMachine):
     """Two Back Office users, three warehouse users, three warehouses, and one more who only watches.
 
-    `send` reaches the API, `service` are a confidential client's credentials; set both on a subclass.
+    A subclass says how the API is reached; `service` are a confidential client's credentials.
     """
 
-    send: ClassVar[Send]
     service: ClassVar[dict[str, str]]
     #: How often each operation was answered with which status, over all examples.
     answers: ClassVar[Counter[tuple[str, int]]] = Counter()
@@ -77,9 +73,13 @@ class World(RuleBasedStateMachine):
         warehouse = Warehouse.objects.create(name=f"{name} {self.here}")
         return Place(str(warehouse.uuid), warehouse.name)
 
+    def send(self, method: str, path: str, token: str | None, body: Any) -> tuple[int, Any]:
+        """Sends JSON, with an access token or without, and returns status and JSON."""
+        raise NotImplementedError
+
     # --- Talking --------------------------------------------------------------------------------------------------
     def ask(self, method: str, path: str, token: str | None = None, body: Any = None) -> tuple[int, Any]:
-        status, document = type(self).send(method, path, token, body)
+        status, document = self.send(method, path, token, body)
         name = path.partition("?")[0]
         name = ASSIGNMENTS + "/{uuid}" if name.startswith(ASSIGNMENTS + "/") else name
         grant = f" {body['grant_type']}" if name == "/token" else ""
@@ -118,7 +118,7 @@ class World(RuleBasedStateMachine):
             "userUuid": who.uuid if who else str(uuid.uuid4()),
             "warehouse": {"uuid": where.uuid if where else str(uuid.uuid4())},
         } | ({} if active is None else {"isActive": active})
-        new = Row(who, where, is_active=bool(active))  # type: ignore[arg-type] (only kept if both are there)
+        new = Row(who or _NOBODY, where or _NOWHERE, is_active=bool(active))  # kept only if both are there
         expected = self.model.assigns(sign_in, who, where, new)
         body = {"data": {"type": "warehouse-user-assignments", "attributes": attributes}}
         document = self.check(expected, self.ask("POST", ASSIGNMENTS, sign_in.access_token, body))
@@ -321,6 +321,9 @@ class World(RuleBasedStateMachine):
         assert found == _documents(self.model.rows)
         standing = [row["userUuid"] for _id, row in found if row["isActive"]]
         assert len(standing) == len(set(standing))
+
+
+_NOBODY, _NOWHERE = Person("", "", is_warehouse_user=False), Place("", "")
 
 
 def _one(those: list[Any], number: int) -> Any:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import django
 
@@ -35,7 +36,7 @@ from tests.client import PASSWORD  # noqa: E402
 from tests.endurance.report import FUZZ, write  # noqa: E402
 from tests.fuzzing import Caller, Known, Tally, fuzz  # noqa: E402
 from tests.issued import service  # noqa: E402
-from tests.live import live_server, production_environment  # noqa: E402
+from tests.live import database_url, live_server, production_environment  # noqa: E402
 from tests.state_machine import World  # noqa: E402
 from users.models import User  # noqa: E402
 from warehouses.models import Warehouse  # noqa: E402
@@ -84,7 +85,8 @@ def _fuzz(url: str, seed: int) -> list[str]:
     document = httpx.get(f"{url}/schema?format=json").json()
     started = time.monotonic()
     prepared = [(name, _known(number)) for number, name in enumerate(ROUNDS)]
-    with ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
+    shared = patch.dict(os.environ, DATABASE_URL=database_url())  # else each process starts a PostgreSQL
+    with shared, ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
         rounds = [
             pool.submit(_round, document, _caller(url, name, number), known, seed + number, url)
             for number, (name, known) in enumerate(prepared)
@@ -180,12 +182,13 @@ def _told(tallies: dict[str, Tally], seconds: float) -> list[str]:
 def _run_the_machine(url: str, seed: int) -> list[str]:
     client = httpx.Client(base_url=url, timeout=30)
 
-    def send(method: str, path: str, token: str | None, body: Any) -> tuple[int, Any]:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        answer = client.request(method, path, headers=headers, json=body)
-        return answer.status_code, answer.json() if answer.content else None
+    class Site(World):
+        def send(self, method: str, path: str, token: str | None, body: Any) -> tuple[int, Any]:
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            answer = client.request(method, path, headers=headers, json=body)
+            return answer.status_code, answer.json() if answer.content else None
 
-    site: Any = type("Site", (World,), {"send": staticmethod(send), "service": service("machine")})
+    Site.service = service("machine")
     bounds = hypothesis.settings(
         max_examples=EXAMPLES,
         stateful_step_count=STEPS,
@@ -196,10 +199,10 @@ def _run_the_machine(url: str, seed: int) -> list[str]:
     )
     WarehouseUserAssignment.objects.all().delete()  # the model begins with none
     started = time.monotonic()
-    hypothesis.seed(seed)(site)
+    hypothesis.seed(seed)(Site)
     with client:
-        run_state_machine_as_test(site, settings=bounds)  # type: ignore[no-untyped-call]
-    return _told_of_steps(site.steps, site.answers, time.monotonic() - started)
+        run_state_machine_as_test(Site, settings=bounds)
+    return _told_of_steps(Site.steps, Site.answers, time.monotonic() - started)
 
 
 def _told_of_steps(steps: int, answers: Counter[tuple[str, int]], seconds: float) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from authlib.oauth2.rfc6749.errors import (
@@ -14,10 +13,10 @@ from authlib.oauth2.rfc6749.errors import (
 from django.conf import settings
 
 from config import errors
-from config.schema import TEXT, Answer, ApiSchema, Body, Component, Operation
+from config.schema import Answer, ApiSchema, Body, Component, Operation
 from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BadClientError, BlockedError
 from users.oauth.grants import token_answer
-from users.oauth.requests import MOST_PARAMETERS
+from users.oauth.parameters import CLIENT_ID, CLIENT_SECRET, OMITTED, SCOPE, optional, parameters, text
 from users.oauth.server import server
 from users.schema import PAT
 
@@ -25,37 +24,8 @@ _FORM_OR_JSON = ["application/x-www-form-urlencoded", "application/json"]
 _SAID_OF_BODIES = (
     "The body may be a form or JSON, whatever its `Content-Type` says; keys may be in snake_case or camelCase."
 )
-_OMITTED = {"enum": ["", None], "description": "As if left out (RFC 6749 section 3.1)."}
-
-
-def _text(description: str = "", **schema: Any) -> dict[str, Any]:
-    """A parameter that must be there."""
-    told = {"description": description} if description else {}
-    return TEXT | {"minLength": 1} | schema | told
-
-
-def _optional(description: str = "", **schema: Any) -> dict[str, Any]:
-    """One that may be left out, or be sent without a value."""
-    return {"anyOf": [_text(**schema), _OMITTED]} | ({"description": description} if description else {})
-
-
-def _parameters(required: Sequence[str], **known: Any) -> dict[str, Any]:
-    """A body: what it must and may say. Further parameters are ignored, if they are texts as these are."""
-    return {
-        "type": "object",
-        "required": list(required),
-        "properties": known,
-        "additionalProperties": _optional(),
-        "maxProperties": MOST_PARAMETERS,
-    }
-
-
 _NO_STORE = {"Cache-Control": "`no-store`: the answer is a secret."}
-_CLIENT_ID = _optional("The app that asks.") | {"default": settings.DEFAULT_CLIENT_ID}
-_CLIENT_SECRET = _optional(
-    "Of a confidential client; or both id and secret in HTTP Basic (RFC 6749 section 2.3.1).", format="password"
-)
-_PASSWORD = _text(format="password")
+_PASSWORD = text(format="password")
 _PKCE = "^[A-Za-z0-9._~-]{43,128}$"
 _ACCESS_TOKEN = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl"  # noqa: S105 (an example)
 _REFRESH_TOKEN = "session.3f0c9a5d7e8b4c1d9a2e6f7081b2c3d4.5d1e.c2lnbmF0dXJl"  # noqa: S105 (an example)
@@ -68,8 +38,6 @@ _CALLBACK = "https://app.example.com/oauth/cb/spryker"
 def _refused(*errors_: OAuth2Error) -> list[Any]:
     return [server.handle_error_response(None, error) for error in errors_]
 
-
-_SCOPE = _optional("Narrows what the token may be used for; unknown words are dropped.")
 
 AUTHORIZE = ApiSchema(
     "Tokens",
@@ -103,16 +71,16 @@ AUTHORIZE = ApiSchema(
         Body(
             Component(
                 "AuthorizeRequest",
-                _parameters(
+                parameters(
                     ["response_type", "client_id", "code_challenge", "code_challenge_method", "username", "password"],
                     response_type={"const": "code"},
-                    client_id=_text(),
-                    redirect_uri=_optional("May be left out where only one is registered."),
-                    scope=_SCOPE,
-                    state=_optional(),
-                    code_challenge=_text(pattern=_PKCE),
+                    client_id=text(),
+                    redirect_uri=optional("May be left out where only one is registered."),
+                    scope=SCOPE,
+                    state=optional(),
+                    code_challenge=text(pattern=_PKCE),
                     code_challenge_method={"const": "S256"},
-                    username=_text("The e-mail."),
+                    username=text("The e-mail."),
                     password=_PASSWORD,
                 ),
             ),
@@ -141,30 +109,30 @@ AUTHORIZE = ApiSchema(
 )
 
 # --- POST /token ------------------------------------------------------------------------------------------------
-_ANY_GRANT = {"scope": _SCOPE, "client_id": _CLIENT_ID, "client_secret": _CLIENT_SECRET}
+_ANY_GRANT = {"scope": SCOPE, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 _TOKEN_REQUEST = Component(
     "TokenRequest",
     {
         "anyOf": [
-            _parameters(
+            parameters(
                 ["grant_type", "code", "code_verifier"],
                 grant_type={"const": "authorization_code"},
-                code=_text("Good for one use."),
-                code_verifier=_text("RFC 7636.", pattern=_PKCE),
-                redirect_uri=_optional("If it was sent to `/authorize`: the same."),
+                code=text("Good for one use."),
+                code_verifier=text("RFC 7636.", pattern=_PKCE),
+                redirect_uri=optional("If it was sent to `/authorize`: the same."),
                 **_ANY_GRANT,
             ),
-            _parameters(
+            parameters(
                 ["grant_type", "username", "password"],
                 grant_type={"const": "password"},
-                username=_text("The e-mail."),
+                username=text("The e-mail."),
                 password=_PASSWORD,
                 **_ANY_GRANT,
             ),
-            _parameters(
+            parameters(
                 ["grant_type", "refresh_token"],
                 grant_type={"const": "refresh_token"},
-                refresh_token=_text(),
+                refresh_token=text(),
                 **_ANY_GRANT,
             ),
         ]
@@ -228,7 +196,7 @@ TOKEN = ApiSchema(
 )
 
 # --- POST /revoke and POST /introspect --------------------------------------------------------------------------
-_HINT = _optional("Taken, and not needed.")
+_HINT = optional("Taken, and not needed.")
 
 REVOKE = ApiSchema(
     "Tokens",
@@ -242,17 +210,17 @@ REVOKE = ApiSchema(
         Body(
             Component(
                 "RevokeRequest",
-                _parameters(
+                parameters(
                     ["token"],
-                    token=_text(),
+                    token=text(),
                     token_type_hint=_HINT,
                     everywhere={
-                        "anyOf": [{"type": "string", "enum": ["true", "false"]}, _OMITTED],
+                        "anyOf": [{"type": "string", "enum": ["true", "false"]}, OMITTED],
                         "default": "false",
                         "description": "`true` signs the person out of every device. Not by warehouse tokens.",
                     },
-                    client_id=_CLIENT_ID,
-                    client_secret=_CLIENT_SECRET,
+                    client_id=CLIENT_ID,
+                    client_secret=CLIENT_SECRET,
                 ),
             ),
             {
@@ -316,12 +284,12 @@ INTROSPECT = ApiSchema(
         Body(
             Component(
                 "IntrospectRequest",
-                _parameters(
+                parameters(
                     ["token"],
-                    token=_text(),
+                    token=text(),
                     token_type_hint=_HINT,
-                    client_id=_optional(),
-                    client_secret=_CLIENT_SECRET,
+                    client_id=optional(),
+                    client_secret=CLIENT_SECRET,
                 ),
             ),
             {"With the secret in the body": {"token": _ACCESS_TOKEN, "client_id": "picking", "client_secret": "…"}},
