@@ -162,12 +162,14 @@ LOOP = "gateway"
 class Loop(asyncio.SelectorEventLoop):
     """The event loop of a worker, in which little happens. What comes of a body is dealt with where it came."""
 
-    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
         if isinstance(callback, bodies.Reception):
             return callback(*args)
         return super().call_soon(callback, *args, context=context)
 
-    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> Any:
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: Any = None
+    ) -> Any:
         if isinstance(callback, bodies.Reception):
             return callback(*args)
         return super().call_soon_threadsafe(callback, *args, context=context)
@@ -175,6 +177,6 @@ class Loop(asyncio.SelectorEventLoop):
 
 def scheduler(application: Application, loop: Any, callback: Any, **options: Any) -> Any:
     """In the place of granian's own, which would make a task of the loop of every request."""
-    made = CallbackScheduler(loop, callback, None, None, None)
+    made: Any = CallbackScheduler(loop, callback, None, None, None)  # type: ignore[call-arg]
     made._schedule_fn = Gateway(application, loop).take
     return made

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import sys
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -20,7 +21,9 @@ from config import errors, timeouts
 logger = logging.getLogger(__name__)
 
 #: So many at once for each worker. Who comes later is told to try again.
-MOST_STREAMS = 8
+MOST_STREAMS = 2
+#: How long, in seconds, a thread of these may keep the interpreter while the one that answers requests waits for it.
+_TURN_SECONDS = 0.001
 #: A reader who takes nothing for so long is left.
 READER_SECONDS = 30
 #: Of a file that has no path, so much is read at once.
@@ -57,6 +60,7 @@ class Streams:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        sys.setswitchinterval(_TURN_SECONDS)
         self._places = threading.BoundedSemaphore(MOST_STREAMS)
 
     def start(self, request: Any, answer: Any, context: contextvars.Context) -> None:

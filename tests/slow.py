@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -31,7 +31,8 @@ def sockets(
     try:
         for _ in range(number):
             opened.append(_connected(url, receive_bytes))
-            opened[-1].sendall(beginning)
+            with suppress(ConnectionError):  # it is told already what it sends too much of
+                opened[-1].sendall(beginning)
         yield opened
     finally:
         for connection in opened:
@@ -55,6 +56,9 @@ def head(line: str, url: str, *headers: str) -> bytes:
 
 def refusal(connection: socket.socket, since: float) -> Refusal:
     """Everything that comes until the server closes the connection."""
-    answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    answer = b""
+    with suppress(ConnectionError):
+        while piece := connection.recv(65_536):
+            answer += piece
     line, _, content = answer.partition(b"\r\n\r\n")
     return Refusal(int(line.split(b" ")[1]) if line else 0, line, content, time.monotonic() - since)
