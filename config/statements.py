@@ -184,7 +184,7 @@ class Insert:
         quote = connection.ops.quote_name
         columns = ", ".join(quote(field.column) for field in self._fields)
         places = ", ".join("%s" for _ in self._fields)
-        return f"INSERT INTO {quote(self._model._meta.db_table)} ({columns}) VALUES ({places})"  # noqa: S608
+        return f"INSERT INTO {quote(self._model._meta.db_table)} ({columns}) VALUES ({places})"  # noqa: S608 (our own names)
 
 
 class Update:

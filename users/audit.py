@@ -108,7 +108,7 @@ class AuditEvent(models.Model):
 _COLUMNS = [one.name for one in AuditEvent._meta.concrete_fields if not (one.primary_key or one.generated)]
 #: Written out once: the ORM would work it out anew for each sign-in.
 _INSERT = (
-    f'INSERT INTO "{AuditEvent._meta.db_table}" ({", ".join(_COLUMNS)}) VALUES ({", ".join(["%s"] * len(_COLUMNS))})'  # noqa: S608
+    f'INSERT INTO "{AuditEvent._meta.db_table}" ({", ".join(_COLUMNS)}) VALUES ({", ".join(["%s"] * len(_COLUMNS))})'  # noqa: S608 (our own names)
 )
 
 

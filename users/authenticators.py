@@ -6,13 +6,13 @@ The tables are django-otp's, which would keep both in clear.
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from base64 import urlsafe_b64encode
 from binascii import unhexlify
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import structlog
 from cryptography.exceptions import InvalidTag
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -22,7 +22,7 @@ from config import secrets
 if TYPE_CHECKING:
     from users.models import User
 
-logger = logging.getLogger(__name__)
+logger = structlog.stdlib.get_logger(__name__)
 
 _PURPOSE = "second factors"
 
@@ -64,7 +64,7 @@ class Authenticator(TOTPDevice):
         try:
             return bool(super().verify_token(token))
         except InvalidTag:
-            logger.warning("Second Factor Unreadable: SECRET_KEY has changed", extra={"user": self.user_id})
+            logger.warning("Second Factor Unreadable: SECRET_KEY has changed", user=self.user_id)
             return False
 
 
