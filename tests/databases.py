@@ -67,7 +67,7 @@ def _run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPr
 
 def rows(url: str, query: str, *values: Any) -> list[Any]:
     with psycopg.connect(url) as connection:
-        return connection.execute(query, values).fetchall()  # type: ignore[arg-type]
+        return connection.execute(query, values).fetchall()
 
 
 def counts(url: str) -> dict[str, int]:
@@ -82,6 +82,11 @@ def _only(cursor: psycopg.Cursor[Any]) -> Any:
     """The one value of an answer."""
     ((value,),) = cursor.fetchall()
     return value
+
+
+def restored(before: dict[str, int]) -> dict[str, int]:
+    """So many rows there are after a restore, which adds one: that it was."""
+    return before | {"users_auditevent": before["users_auditevent"] + 1}
 
 
 def schema(url: str) -> str:

@@ -48,7 +48,7 @@ def lines(file: str) -> list[str]:
 
 def pins(file: str) -> dict[str, Pin]:
     """By the normal form of the name. Fails for a line that pins nothing."""
-    found = {}
+    found: dict[str, Pin] = {}
     for line in lines(file):
         pin = PIN.fullmatch(line)
         assert pin, f"{file}: no version, or no hash: {line}"
@@ -100,7 +100,9 @@ def test_these_tests_run_on_what_is_pinned() -> None:
         for name, pin in pins("requirements-dev.txt").items()
         if pin.requirement.marker is None or pin.requirement.marker.evaluate()
     }
-    installed = {canonicalize_name(one.metadata["Name"]): one.version for one in metadata.distributions()}
+    installed: dict[str, str] = {
+        canonicalize_name(one.metadata["Name"]): one.version for one in metadata.distributions()
+    }
 
     assert {name: installed.get(name) for name in wanted} == wanted
 
