@@ -20,7 +20,7 @@ from typing import IO
 
 from django.db import connection
 
-from config.programs import ProgramError, Programs, address, first_complaint
+from config.programs import ProgramError, Programs, address, first_complaint, server_version
 
 #: Where the site's tables are. Whatever else a database has is none of ours.
 SCHEMA = "public"
@@ -216,8 +216,7 @@ def _without_what_is_there(table_of_contents: str) -> str:
 
 def _pass_on(script: IO[bytes], database: IO[bytes]) -> None:
     head = script.read(4_096)
-    knows_timeout = connection.pg_version >= 170_000
-    database.write(head if knows_timeout else head.replace(_TRANSACTION_TIMEOUT, b"", 1))
+    database.write(head if server_version() >= 17 else head.replace(_TRANSACTION_TIMEOUT, b"", 1))
     while part := script.read(1 << 20):
         database.write(part)
 

@@ -46,7 +46,7 @@ class Programs:
     def start(self, name: str, *arguments: str, stderr: IO[bytes], **streams: int) -> subprocess.Popen[bytes]:
         """The program at work. What it complains of goes to a file, which fills up for nobody."""
         command = [self._path(name), *arguments]
-        return subprocess.Popen(command, env=environment(), stderr=stderr, **streams)  # type: ignore[call-overload, no-any-return] # noqa: S603
+        return subprocess.Popen(command, env=environment(), stderr=stderr, **streams)  # type: ignore[call-overload] # noqa: S603
 
     def _path(self, name: str) -> str:
         return shutil.which(name, path=str(self.folder)) or name
@@ -57,8 +57,13 @@ def of_server() -> Programs:
 
     With `DATABASE_URL` those on the PATH go first. Raises ProgramError, which says what to install.
     """
+    return of_version(server_version())
+
+
+def server_version() -> int:
+    """The major version of the server: 18."""
     connection.ensure_connection()
-    return of_version(connection.pg_version // 10_000)
+    return int(connection.connection.info.server_version) // 10_000
 
 
 def of_version(wanted: int) -> Programs:

@@ -23,12 +23,12 @@ def url_of(name: str) -> str:
 
 
 @contextmanager
-def new_database(name: str) -> Iterator[str]:
-    """The URL of an empty database on the server of the tests."""
+def new_database(name: str, *, like: str = "template0") -> Iterator[str]:
+    """The URL of a database on the server of the tests: an empty one, or a copy of one that nobody uses."""
     with psycopg.connect(database.url(), autocommit=True) as server:
         drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
         server.execute(drop)
-        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(like)))
         try:
             yield url_of(name)
         finally:
@@ -67,7 +67,7 @@ def _run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPr
 
 def rows(url: str, query: str, *values: Any) -> list[Any]:
     with psycopg.connect(url) as connection:
-        return connection.execute(query, values).fetchall()  # type: ignore[arg-type]
+        return connection.execute(query, values).fetchall()
 
 
 def counts(url: str) -> dict[str, int]:
@@ -82,6 +82,11 @@ def _only(cursor: psycopg.Cursor[Any]) -> Any:
     """The one value of an answer."""
     ((value,),) = cursor.fetchall()
     return value
+
+
+def restored(before: dict[str, int]) -> dict[str, int]:
+    """So many rows there are after a restore, which adds one: that it was."""
+    return before | {"users_auditevent": before["users_auditevent"] + 1}
 
 
 def schema(url: str) -> str:

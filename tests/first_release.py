@@ -120,5 +120,5 @@ def work(connection: psycopg.Connection[Any], number: int, person: int) -> None:
 
 
 def _value(connection: psycopg.Connection[Any], query: str, values: list[Any]) -> Any:
-    ((value,),) = connection.execute(query, values).fetchall()  # type: ignore[call-overload]
+    ((value,),) = connection.execute(query, values).fetchall()
     return value

@@ -17,7 +17,7 @@ from django.conf import settings
 from assignments.models import WarehouseUserAssignment
 from tests import live
 from tests.client import ASSIGNMENTS, JSON_API, PASSWORD, sign_in
-from tests.databases import counts, installation, manage, new_database, rows, schema
+from tests.databases import counts, installation, manage, new_database, restored, rows, schema
 from tests.issued import Issued
 from users.models import User
 from warehouses.models import Warehouse
@@ -139,8 +139,11 @@ def test_every_row_comes_back_once_and_triggers_and_the_rule_live(
     source = live.database_url()
     told = manage(installation(empty), "restore", file)
 
-    assert counts(empty) == counts(source)
-    assert told.startswith(f"{sum(counts(source).values()):,} rows were restored.")
+    assert counts(empty) == restored(counts(source))
+    total = sum(counts(source).values())
+    assert told.startswith(f"{total:,} rows were restored.")
+    event = "SELECT event, level, details FROM users_auditevent ORDER BY id DESC LIMIT 1"
+    assert rows(empty, event) == [("Database Restored", "warning", {"rows": total})]
     ((analyzed,),) = rows(empty, "SELECT reltuples FROM pg_class WHERE relname = 'django_migrations'")
     assert analyzed == counts(source)["django_migrations"]
     with psycopg.connect(empty) as connection:
@@ -210,5 +213,5 @@ def test_a_full_database_is_replaced_when_told_so(file: Path, issued: Issued, em
 
     manage(installation(empty), "restore", file, "--replace")
 
-    assert counts(empty) == counts(live.database_url())
+    assert counts(empty) == restored(counts(live.database_url()))
     assert schema(empty) == schema(live.database_url())

@@ -12,8 +12,9 @@ from django_migration_linter.sql_analyser import analyse_sql_statements
 
 OURS = ("users", "warehouses", "assignments", "spreadsheets")
 
-#: An index made on a full table holds up who writes there, not who reads, until it is made. These were all there before
-#: the first version was given a number; `make endurance` is not needed to see how long that is: see the README.
+#: An index made on a full table holds up whoever writes there, not whoever reads, until it is made. These were there
+#: before the first version had a number; at 20,000 people and 100,000 assignments nobody waited longer than a second.
+#: A new one is made with AddIndexConcurrently, in a migration of its own (`atomic = False`).
 BEFORE_THE_FIRST_VERSION = {
     "assignments.0004_history_by_index": {"CREATE_INDEX"},
     "assignments.0005_standing": {"CREATE_INDEX"},
@@ -66,8 +67,8 @@ def test_nothing_in_a_migration_holds_up_or_breaks_a_site_at_work(linter: Migrat
 )
 def test_the_linter_would_find_it(linter: MigrationLinter, operation: migrations.RunSQL, code: str) -> None:
     """Else the test above proves nothing."""
-    migration = migrations.Migration("0099_careless", "users")
-    migration.operations = [operation]
+    careless = type("Migration", (migrations.Migration,), {"operations": [operation]})
+    migration = careless("0099_careless", "users")
 
     assert code in {issue.code for issues in linter.analyse_data_migration(migration) for issue in issues}
 

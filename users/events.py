@@ -34,6 +34,7 @@ TITLES: dict[str, str] = {
     "two_factor_reset": gettext_noop("Two-Factor Reset"),
     "import_applied": gettext_noop("Import Applied"),
     "rows_exported": gettext_noop("Rows Exported"),
+    "database_restored": gettext_noop("Database Restored"),
 }
 
 
@@ -51,6 +52,7 @@ DETAILS: dict[str, str] = {
     "failures": gettext_noop("failures forgotten"),
     "kind": gettext_noop("kind"),
     "reason": gettext_noop("reason"),
+    "rows": gettext_noop("rows"),
     "sessions": gettext_noop("sessions"),
     "users": gettext_noop("users"),
     "was_on": gettext_noop("was switched on"),

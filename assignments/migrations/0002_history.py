@@ -12,6 +12,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
+        ("pghistory", "0004_auto_20220906_1625"),  # makes the function that the triggers call
         ("assignments", "0001_initial"),
         ("warehouses", "0002_history"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

@@ -69,9 +69,10 @@ DROP TRIGGER has_warehouse_deassigned ON assignments_warehouseuserassignment;
 DROP TRIGGER has_warehouse_assigned ON assignments_warehouseuserassignment;
 """
 
+#: Either way: people may have come, and been assigned, between the column and its triggers.
 CORRECT = """
-UPDATE users_user SET has_warehouse = false
-WHERE NOT EXISTS (SELECT FROM assignments_warehouseuserassignment WHERE user_id = users_user.id)
+UPDATE users_user SET has_warehouse = NOT has_warehouse
+WHERE has_warehouse <> EXISTS (SELECT FROM assignments_warehouseuserassignment WHERE user_id = users_user.id)
 """
 
 

@@ -11,6 +11,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
+        ("pghistory", "0004_auto_20220906_1625"),  # makes the function that the triggers call
         ("warehouses", "0001_initial"),
     ]
 

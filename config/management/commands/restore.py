@@ -13,6 +13,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils.translation import gettext_noop
 
 from config import archives, database, programs
+from config.logs import audit
 
 _MIGRATIONS, _KEYS = "django_migrations", "users_signingkey"
 
@@ -53,6 +54,7 @@ class Command(BaseCommand):
         self._bring_up_to_date()
         if end_sessions:
             self._end_sessions()
+        audit.warning("Database Restored", tag="database_restored", rows=contents.counts.total())
         self.stdout.write(f"{contents.counts.total():,} rows were restored.\n{_REMINDER.strip()}")
 
     def _bring_up_to_date(self) -> None:

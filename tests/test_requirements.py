@@ -1,0 +1,122 @@
+"""What is installed is what was looked at: every package is pinned, by version and by the hashes of its files."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from importlib import metadata
+from typing import NamedTuple
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.test_readme import ROOT, table
+
+FILES = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt")
+#: A line of a requirements file, with the lines that continue it: nothing else may stand in one but comments.
+PIN = re.compile(
+    r"(?P<requirement>[\w.-]+(\[[\w,.-]+\])?==[\w.+!]+( ; .+?)?)(?P<hashes>( --hash=sha256:[0-9a-f]{64})+)"
+)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+#: Which packages are asked for, by the file whose pins they get.
+ASKED = {
+    "requirements.txt": PROJECT["dependencies"],
+    "requirements-dev.txt": PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"],
+    "requirements-bench.txt": PROJECT["dependencies"] + PROJECT["optional-dependencies"]["bench"],
+}
+
+
+class Pin(NamedTuple):
+    requirement: Requirement
+    hashes: frozenset[str]
+
+    @property
+    def version(self) -> str:
+        (specifier,) = self.requirement.specifier
+        return specifier.version
+
+
+def lines(file: str) -> list[str]:
+    """Without comments, and with each continued line in one."""
+    text = (ROOT / file).read_text().replace("\\\n", " ")
+    written = [re.sub(r" +", " ", line).strip() for line in text.splitlines()]
+    return [line for line in written if line and not line.startswith("#")]
+
+
+def pins(file: str) -> dict[str, Pin]:
+    """By the normal form of the name. Fails for a line that pins nothing."""
+    found: dict[str, Pin] = {}
+    for line in lines(file):
+        pin = PIN.fullmatch(line)
+        assert pin, f"{file}: no version, or no hash: {line}"
+        requirement = Requirement(pin["requirement"])
+        assert canonicalize_name(requirement.name) not in found, f"{file} has two pins: {line}"
+        found[canonicalize_name(requirement.name)] = Pin(requirement, frozenset(pin["hashes"].split()))
+    return found
+
+
+def direct() -> Iterator[Requirement]:
+    """What pyproject.toml asks for."""
+    for wanted in [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]:
+        yield from map(Requirement, wanted)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_requirement_has_one_version_and_the_hashes_of_its_files(file: str) -> None:
+    assert len(pins(file)) == len(lines(file)) > 20
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_no_host_is_named_that_packages_would_come_from(file: str) -> None:
+    """Where they come from is the business of whoever installs; the hashes say what may come."""
+    assert (
+        re.findall(r"://|git\+|@|--(?!hash=)\S+|^-\S+|\w+\.(?:com|org|io|net)\b", (ROOT / file).read_text(), re.M) == []
+    )
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_everything_asked_for_is_pinned_within_its_range(file: str) -> None:
+    pinned = pins(file)
+
+    for wanted in map(Requirement, ASKED[file]):
+        pin = pinned[canonicalize_name(wanted.name)]
+        assert wanted.specifier.contains(pin.version), f"{wanted} does not allow {pin.version}"
+
+
+def test_the_files_agree() -> None:
+    """Whoever measures or tests does so with what is in production."""
+    runtime, development, benchmarks = (pins(file) for file in FILES)
+
+    assert {name: development.get(name) for name in runtime} == runtime
+    assert {name: benchmarks.get(name) for name in runtime} == runtime
+
+
+def test_these_tests_run_on_what_is_pinned() -> None:
+    wanted = {
+        name: pin.version
+        for name, pin in pins("requirements-dev.txt").items()
+        if pin.requirement.marker is None or pin.requirement.marker.evaluate()
+    }
+    installed: dict[str, str] = {
+        canonicalize_name(one.metadata["Name"]): one.version for one in metadata.distributions()
+    }
+
+    assert {name: installed.get(name) for name in wanted} == wanted
+
+
+def test_the_readme_says_of_each_why_it_is_there() -> None:
+    told = [
+        name for row in table("Dependencies, and what each saves us from writing") for name in names(row["Package"])
+    ]
+    asked = {wanted.name for wanted in direct()}
+
+    assert [name for name in sorted(asked) if not any(fnmatch(name, pattern) for pattern in told)] == []
+    assert [pattern for pattern in told if not any(fnmatch(name, pattern) for name in asked)] == []
+
+
+def names(cell: str) -> list[str]:
+    """`drf-spectacular, -sidecar` is one package and an extra of it."""
+    return [name for name in cell.split(", ") if not name.startswith("-")]
