@@ -229,8 +229,8 @@ def _report(results: list[Result], journal: Journal, watch: Watch) -> None:
     write(
         FAULTS,
         f"{CLIENTS} clients write all the while (switch, assign, deassign, refresh) to two workers. *Lost* is an "
-        "answer that never came, or a connection that nobody took, because a process was killed. The last column counts "
-        "from when PostgreSQL, or the server, answers again; a client that got a 503 waits the second it was told to.",
+        "answer that never came, or a connection that nobody took, because a process was killed. The last column "
+        "counts from when PostgreSQL, or the server, answers again; a client that got a 503 waits as long as told.",
         table(columns, [result.row for result in results]),
         f"{len(journal.written):,} acknowledged changes, each found in the history after each fault; clients looked "
         f"{journal.looked:,} times and saw what they had been told. Nobody stood in two warehouses in {watch.looks:,} "
