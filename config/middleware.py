@@ -11,7 +11,7 @@ from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
 from django.db import connection
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponsePermanentRedirect
 from django.middleware import common
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
@@ -72,7 +72,7 @@ def _has_spoken(link: Any) -> bool:
 class CommonMiddleware(common.CommonMiddleware):
     """Django's, which refuses unknown hosts. Load balancers probe by address, so a probe's host is not looked at."""
 
-    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         return None if is_probe(request) else super().process_request(request)
 
 

@@ -16,14 +16,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from granian.net import SocketSpec
-from granian.server import Server as Granian
+from granian.server.mp import MPServer
 
 #: Tells a worker that another is about to take its place.
 SUCCESSOR_COMES = signal.SIGUSR1
 
 
-class Server(Granian):
+class Server(MPServer):
     """Heeds SIGHUP: replaces its workers one by one, each by one that loads the code as it lies there now."""
+
+    _shd: Any
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -40,7 +42,7 @@ class Server(Granian):
         for door in self._sockets:
             door.close()
 
-    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Any:
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Any:  # type: ignore[override] # granian's, too
         self._ssp, self._shd, self._sso = None, self._holders[idx], self._sockets[idx]
         return super()._spawn_worker(idx, target, callback_loader)
 

@@ -54,7 +54,7 @@ def start(environment: dict[str, str], log: Path) -> subprocess.Popen[str]:
     with log.open("w") as errors:
         return subprocess.Popen(
             [sys.executable, "manage.py", "serve"],
-            cwd=settings.BASE_DIR,
+            cwd=database.BASE_DIR,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=errors,

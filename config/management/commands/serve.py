@@ -1,4 +1,7 @@
-"""`manage.py serve`, which `make run` calls: prepares the database and serves the site until Ctrl-C."""
+"""`manage.py serve`, which `make run` calls: prepares the database and serves the site until Ctrl-C.
+
+SIGHUP to its process replaces the workers by ones that load the code anew, and fails nobody (`config.server`).
+"""
 
 from __future__ import annotations
 
@@ -145,7 +148,8 @@ def _most_connections() -> int:
 
 def _load_worker() -> Any:
     """What a worker runs first. It stops when the main process tells it, also while loading, or is gone."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the main process alone
+    # Ctrl-C, and the wish to reload, are for the main process alone.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the server sets its own, which needs the application
     threading.Thread(target=_end_with_main_process, daemon=True).start()
     from granian.server import mp
