@@ -28,12 +28,12 @@ from warehouses.models import Warehouse
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
-PATIENCE_SECONDS = 2
+PATIENCE_SECONDS = 6
 WORKERS = 2
 #: Many more than there are workers.
 MANY = 40
-#: In which an honest caller is answered, whatever others do: far less than the patience with them.
-AT_ONCE_SECONDS = 1.5
+#: In which an honest caller is answered, whatever others do: less than the patience with them.
+AT_ONCE_SECONDS = 4.5
 TOO_SLOW = error(408, "The request body did not arrive in time.")
 DASHBOARD = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
 
@@ -90,7 +90,7 @@ def test_bodies_that_never_come_hold_nobody_and_are_given_up(
 
     assert {answer.status for answer in refused} == {408}
     assert {json.dumps(json.loads(answer.content)) for answer in refused} == {json.dumps({"errors": [TOO_SLOW]})}
-    assert PATIENCE_SECONDS <= max(answer.seconds for answer in refused) < PATIENCE_SECONDS + 3
+    assert PATIENCE_SECONDS <= max(answer.seconds for answer in refused) < PATIENCE_SECONDS + 10
 
 
 FAMILIES = {
@@ -120,7 +120,7 @@ def test_a_body_that_trickles_gets_no_more_time_than_its_bytes_buy(
             time.sleep(0.2)
         is_served()
         assert {slow.refusal(sender, began).status for sender in senders} == {408}
-    assert time.monotonic() - began < PATIENCE_SECONDS + 3
+    assert time.monotonic() - began < PATIENCE_SECONDS + 10
 
 
 def test_a_slow_line_has_time_for_what_it_does_send(honest: httpx.Client, pat_north: WarehouseUserAssignment) -> None:
@@ -144,7 +144,7 @@ def test_heads_that_never_end_hold_nobody_and_are_given_up(patient_url: str, is_
     with slow.sockets(patient_url, MANY, beginning) as senders:
         is_served()
         assert {slow.refusal(sender, began).status for sender in senders} <= {0, 408}
-    assert time.monotonic() - began < PATIENCE_SECONDS + 3
+    assert time.monotonic() - began < PATIENCE_SECONDS + 10
 
 
 def test_a_sender_who_leaves_in_the_middle_is_forgotten(
@@ -233,7 +233,7 @@ def test_idle_connections_hold_nobody_and_are_closed(patient_url: str, is_served
         is_served()
         began = time.monotonic()
         assert {slow.refusal(connection, began).status for connection in idle} <= {0, 408}
-    assert time.monotonic() - began < PATIENCE_SECONDS + 3
+    assert time.monotonic() - began < PATIENCE_SECONDS + 10
 
 
 def test_the_server_speaks_no_http_2(patient_url: str) -> None:
