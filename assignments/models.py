@@ -217,6 +217,10 @@ class WarehouseUserAssignment(models.Model):
             models.Index(fields=["created_at", "id"], name="assignment_by_created_at"),
             models.Index(fields=["updated_at", "id"], name="assignment_by_updated_at"),
             models.Index(fields=["warehouse", "id"], name="assignment_by_warehouse"),
+            # Each order within one warehouse: PostgreSQL would rather read the whole order and throw the others away.
+            models.Index(fields=["warehouse", "is_active", "id"], name="assignment_here_by_is_active"),
+            models.Index(fields=["warehouse", "created_at", "id"], name="assignment_here_by_created_at"),
+            models.Index(fields=["warehouse", "updated_at", "id"], name="assignment_here_by_updated_at"),
             models.Index(fields=["warehouse"], condition=models.Q(is_active=True), name="assignment_standing"),
         ]
 

@@ -23,7 +23,7 @@ _DEASSIGN = f"""
     DELETE FROM {_TABLE} AS one
     USING unnest(%s::bigint[], %s::bigint[]) AS told (user_id, warehouse_id)
     WHERE one.user_id = told.user_id AND one.warehouse_id = told.warehouse_id
-"""  # noqa: S608
+"""  # noqa: S608 (our own name)
 # Who stands here stands nowhere else, and who does not stand here leaves. First all leave, then they come: the
 # partial index is checked row by row.
 _LEAVE = f"""
@@ -31,13 +31,13 @@ _LEAVE = f"""
     FROM unnest(%s::bigint[], %s::bigint[], %s::boolean[]) AS told (user_id, warehouse_id, stands_here)
     WHERE one.is_active AND one.user_id = told.user_id
         AND told.stands_here <> (one.warehouse_id = told.warehouse_id)
-"""  # noqa: S608
+"""  # noqa: S608 (our own name)
 _COME = f"""
     UPDATE {_TABLE} AS one SET is_active = true, activation = activation + 1, updated_at = statement_timestamp()
     FROM unnest(%s::bigint[], %s::bigint[], %s::boolean[]) AS told (user_id, warehouse_id, stands_here)
     WHERE NOT one.is_active AND told.stands_here
         AND one.user_id = told.user_id AND one.warehouse_id = told.warehouse_id
-"""  # noqa: S608
+"""  # noqa: S608 (our own name)
 
 
 def assign(pairs: Iterable[Pair]) -> int:

@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any, cast
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from assignments import errors, schema, tokens
 from assignments.models import WarehouseUserAssignment
@@ -58,7 +58,7 @@ class AssignmentViewSet(ResourceViewSet):
             raise ApiError(self.missing)
         return row
 
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> HttpResponse:
         builder = self.document
         body = Body(request.data, NewAssignmentSerializer, self.resource)
         user_uuid, warehouse_uuid = body.text_at("user_uuid"), body.text_at("warehouse", "uuid")
@@ -71,20 +71,20 @@ class AssignmentViewSet(ResourceViewSet):
         )
         document = builder.one(assignment)
         location = f"{self.base}/{self.resource}/{assignment.uuid}"
-        return Response(document, status=201, headers={"Location": location})
+        return self.answer(document, status=201, headers={"Location": location})
 
-    def partial_update(self, request: Request, uuid: str) -> Response:
+    def partial_update(self, request: Request, uuid: str) -> HttpResponse:
         builder, assignment = self.document, self.get_object(uuid)
         body = Body(request.data, ChangedAssignmentSerializer, self.resource, identifier=str(assignment.uuid))
         if faults := body.faults + _changes_refused(body, assignment):
             raise ApiError(*faults)
         if "is_active" in body.values:
             assignment.activate() if body.values["is_active"] else assignment.deactivate()
-        return Response(builder.one(assignment))
+        return self.answer(builder.one(assignment))
 
-    def destroy(self, request: Request, uuid: str) -> Response:
+    def destroy(self, request: Request, uuid: str) -> HttpResponse:
         self.get_object(uuid).deassign()
-        return Response(status=204)
+        return self.answer(status=204)
 
     def _refuse_acting_for_others(self, user_uuid: str | None) -> None:
         """A warehouse user who acts for another gets the answer of a missing row (contract section 2.6, no. 1)."""
@@ -126,7 +126,7 @@ class WarehouseTokenView(ApiViewSet):
     renderer_classes = (PlainJSONRenderer,)
     rights = {Scope.BACK_OFFICE_USER: {"create"}, Scope.WAREHOUSE_USER: {"create"}}
 
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> HttpResponse:
         token, refresh_token = tokens.issue(cast(AccessToken, request.auth).session)
         answer: dict[str, Any] = {
             "tokenType": "Bearer",
@@ -134,4 +134,4 @@ class WarehouseTokenView(ApiViewSet):
             "accessToken": str(token),
             "refreshToken": refresh_token,
         }
-        return Response([answer], status=201, headers={"Cache-Control": "no-store"})
+        return self.answer([answer], status=201, headers={"Cache-Control": "no-store"})

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -60,16 +61,25 @@ def _names_a_database(given: str) -> bool:
         return False
 
 
+#: How long a process that must wait for its turn waits before it asks again.
+_TURN_SECONDS = 0.2
+
+
 def take_turn() -> None:
     """Processes that prepare the database (`serve`, `restore`) do so one after the other.
 
-    The turn ends with the connection. What is done in it takes its time, whatever limits requests have.
+    The turn ends with the connection. What is done in it takes its time, whatever limits requests have. Asks again and
+    again: whoever waits within PostgreSQL holds up an index that is built while others write.
     """
     from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
-        cursor.execute("SELECT pg_advisory_lock(hashtext('manage.py serve'))")
+        while True:
+            cursor.execute("SELECT pg_try_advisory_lock(hashtext('manage.py serve'))")
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(_TURN_SECONDS)
 
 
 # --- The embedded server ----------------------------------------------------------------------------------------
@@ -149,7 +159,7 @@ def _stop_if_last(server: Any, in_use: Any) -> None:
         return
     with suppress(subprocess.CalledProcessError):  # it is not running any more
         command = [str(server.bin_path / "pg_ctl"), "-w", "-D", str(server.pgdata), "-m", "fast", "stop"]
-        subprocess.run(command, check=True, capture_output=True, user=server.system_user)  # noqa: S603
+        subprocess.run(command, check=True, capture_output=True, user=server.system_user)  # noqa: S603 (no shell, and no word from outside)
     if (folder := _socket_folder(server.pgdata, server.runtime_path)) != server.pgdata:
         folder.rmdir()
     in_use.release_write_lock()

@@ -7,6 +7,7 @@ its family in `error_shape`.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,11 +17,18 @@ import orjson
 from django.apps import apps
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelValidationError
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template import loader
 from django.urls import Resolver404, resolve
+from django.utils import translation
 from django.views import defaults
-from psycopg.errors import ForeignKeyViolation
+from psycopg.errors import (
+    ForeignKeyViolation,
+    IdleInTransactionSessionTimeout,
+    ReadOnlySqlTransaction,
+    TransactionTimeout,
+)
 from rest_framework import exceptions as drf
 
 from config.paths import is_back_office
@@ -72,7 +80,11 @@ TOO_LARGE = Fault(413, "The request body is larger than this server accepts.")
 MALFORMED = Fault(400, "The request could not be read.")
 NOT_ALLOWED = Fault(400, "Not allowed.")
 ORIGIN_MISSING = Fault(501, "The required header `origin` for the options method is missing.")
+TOO_SLOW = Fault(408, "The request body did not arrive in time.")
+BUSY = Fault(503, "More is asked of this server than it can do at the moment. Please try again.")
 UNAVAILABLE = Fault(503, "The database does not answer at the moment. Please try again.")
+NOT_MIGRATED = Fault(503, "The database lacks migrations of this version: run `manage.py migrate`.")
+NO_SIGNING_KEY = Fault(503, "No signing key can be read with this `SECRET_KEY`: see `manage.py rotate_signing_key`.")
 CRASHED = Fault(500, "Something went wrong on our side. It has been logged.")
 
 
@@ -91,6 +103,8 @@ def faults_of(exc: Exception) -> Sequence[Fault]:
     """What an exception says to the caller. Unforeseen ones are logged and say nothing."""
     if isinstance(exc, ApiError):
         return exc.faults
+    if will_pass(exc):
+        return [UNAVAILABLE]
     for kinds, translate in _TRANSLATIONS:
         if isinstance(exc, kinds):
             return translate(exc)
@@ -111,6 +125,17 @@ def _from_constraint(exc: Exception) -> list[Fault]:
     return [CRASHED]
 
 
+def will_pass(problem: BaseException | None) -> bool:
+    """Whether the database cannot just now: down, starting, full, killed, out of time, or of patience with a lock."""
+    if isinstance(problem, InternalError):  # where psycopg files some of it, along with what is a defect of ours
+        return isinstance(problem.__cause__, _ENDED_BY_POSTGRESQL)
+    return isinstance(problem, (OperationalError, InterfaceError))
+
+
+#: A transaction that took too long; a server that another one has taken over from, to which we are still connected.
+_ENDED_BY_POSTGRESQL = (IdleInTransactionSessionTimeout, TransactionTimeout, ReadOnlySqlTransaction)
+
+
 def _from_drf(exc: Any) -> list[Fault]:
     return [Fault(exc.status_code, str(exc.detail))]
 
@@ -126,7 +151,6 @@ _TRANSLATIONS: list[tuple[tuple[type[Exception], ...], Callable[[Any], Sequence[
     ((SuspiciousOperation, drf.ParseError), lambda exc: [MALFORMED]),
     ((ModelValidationError,), lambda exc: [Fault(400, message) for message in exc.messages]),
     ((IntegrityError,), _from_constraint),
-    ((OperationalError, InterfaceError), lambda exc: [UNAVAILABLE]),
     ((drf.APIException,), _from_drf),
 ]
 
@@ -137,8 +161,6 @@ def _headers_of(exc: Exception, faults: Sequence[Fault], view: Any) -> dict[str,
         headers["WWW-Authenticate"] = "Bearer"  # RFC 6750 section 3
     if faults[0].status == 405:
         headers["Allow"] = ", ".join(view.allowed_methods)
-    if faults[0].status == 503:
-        headers["Retry-After"] = "1"
     return headers
 
 
@@ -146,6 +168,8 @@ def _headers_of(exc: Exception, faults: Sequence[Fault], view: Any) -> dict[str,
 def respond(shape: str, faults: Sequence[Fault]) -> HttpResponse:
     """The answer that carries these faults in the shape of one route family."""
     content_type, build, headers = _SHAPES[shape]
+    if faults[0].status == 503:
+        headers = headers | RETRY_SOON
     return HttpResponse(
         orjson.dumps(build(faults)), status=faults[0].status, content_type=content_type, headers=headers
     )
@@ -177,6 +201,8 @@ def _oauth(faults: Sequence[Fault]) -> dict[str, str]:
     return {"error": error, "error_description": faults[0].detail}
 
 
+#: Seconds after which it is worth trying again: the database, once it is back, is found by the next request.
+RETRY_SOON = {"Retry-After": "1"}
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _SHAPES: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
     "jsonapi": ("application/vnd.api+json", _jsonapi, {}),
@@ -198,17 +224,40 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.page_not_found(request, exception) if is_back_office(request) else respond("jsonapi", [NOT_FOUND])
 
 
+def refuse(path: str, fault: Fault) -> HttpResponse:
+    """What `config.gateway` refuses before Django sees the request."""
+    if path.startswith("/admin/"):
+        answer = HttpResponse(fault.detail, status=fault.status, content_type="text/plain")
+    else:
+        answer = respond(_shape_at(path), [fault])
+    if fault.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        answer["Retry-After"] = "1"
+    return answer
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's `handler500`; Django has logged the exception."""
-    if is_back_office(request):
-        return defaults.server_error(request)
-    return respond(_shape_of(request), [CRASHED])
+    """Django's `handler500`, which also gets what middleware raises; Django has logged the exception."""
+    away = will_pass(sys.exception())
+    if not is_back_office(request):
+        return respond(_shape_of(request), [UNAVAILABLE if away else CRASHED])
+    return _unavailable_page(request) if away else defaults.server_error(request)
+
+
+def _unavailable_page(request: HttpRequest) -> HttpResponse:
+    """In the browser's language: whose account it is only the database knows."""
+    with translation.override(translation.get_language_from_request(request)):
+        page = loader.render_to_string("503.html", {"again": request.get_full_path()})
+    return HttpResponse(page, status=503, headers=RETRY_SOON)
 
 
 def _shape_of(request: HttpRequest) -> str:
+    return _shape_at(request.path_info)
+
+
+def _shape_at(path: str) -> str:
     """The shape of the family that the path belongs to."""
     try:
-        view = resolve(request.path_info).func
+        view = resolve(path).func
     except Resolver404:
         return "jsonapi"
     return getattr(getattr(view, "cls", None), "error_shape", "jsonapi")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import structlog
 from django.apps import apps
 
 from config import origin
+from config.paths import without_secret
 
 
 def _name_request(logger: Any, method: str, line: dict[str, Any]) -> dict[str, Any]:
@@ -23,12 +25,25 @@ def _name_request(logger: Any, method: str, line: dict[str, Any]) -> dict[str, A
     } | line
 
 
+#: What PostgreSQL says of a row that it refused: all that stands in it.
+_REFUSED_ROW = re.compile(r"^DETAIL:  Failing row contains \(.*?\)\.$", re.MULTILINE | re.DOTALL)
+
+
+def _hide_secrets(logger: Any, method: str, line: dict[str, Any]) -> dict[str, Any]:
+    """What Django and PostgreSQL write into their own words: links to a new password, and the hashes in a row."""
+    hidden = {name: without_secret(line[name]) for name in ("event", "exception") if isinstance(line.get(name), str)}
+    if "exception" in hidden:
+        hidden["exception"] = _REFUSED_ROW.sub("DETAIL:  Failing row contains (…).", hidden["exception"])
+    return line | hidden
+
+
 _FROM_ANYWHERE = [
     _name_request,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
+    _hide_secrets,
 ]
 
 structlog.configure(

@@ -11,6 +11,8 @@ from typing import Any
 from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponseBase
 
+from config.paths import without_secret
+
 _ID_CHARACTERS = 64
 _at_work: ContextVar[HttpRequest | None] = ContextVar("request_at_work", default=None)
 
@@ -56,7 +58,5 @@ def address_of(request: HttpRequest) -> str | None:
 
 
 def path_of(request: HttpRequest) -> str:
-    """The path without a secret that stands in it: the link to a new password has one."""
-    matched = request.resolver_match
-    secret = matched and matched.kwargs.get("token")
-    return request.path.replace(secret, "…") if secret else request.path
+    """As it may be written down, also of a request that was refused before anybody looked where it leads."""
+    return without_secret(request.path)

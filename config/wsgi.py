@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
+from config import timeouts
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -30,6 +32,7 @@ def with_length(application: Application) -> Application:
     return measured
 
 
+timeouts.bound_requests()
 application: Application = with_length(get_wsgi_application())
 if settings.TRUSTED_PROXIES:
     application = wrap_wsgi_with_proxy_headers(application, trusted_hosts=settings.TRUSTED_PROXIES)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -16,7 +17,7 @@ from django.utils.translation import gettext as _
 from spreadsheets.cells import text_of
 
 #: Largest upload in bytes, most rows, and most columns of a sheet.
-MOST_BYTES = 5 * 1024 * 1024
+MOST_BYTES = settings.MAX_UPLOAD_BYTES
 MOST_ROWS = 20_000
 MOST_COLUMNS = 100
 #: XLSX is a compressed archive: what may come out of it, in bytes and in members.

@@ -20,6 +20,7 @@ from django.db import connection, connections, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from config import timeouts
 from config.logs import audit
 from spreadsheets import files
 from spreadsheets.models import Import
@@ -38,6 +39,7 @@ def start(job: Import) -> None:
 
 
 def _run_in_thread(pk: Any) -> None:
+    timeouts.be_patient()
     try:
         run(Import.objects.select_related("person").get(pk=pk))
     finally:

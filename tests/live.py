@@ -54,7 +54,7 @@ def start(environment: dict[str, str], log: Path) -> subprocess.Popen[str]:
     with log.open("w") as errors:
         return subprocess.Popen(
             [sys.executable, "manage.py", "serve"],
-            cwd=settings.BASE_DIR,
+            cwd=database.BASE_DIR,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -71,7 +71,7 @@ def wait_until_ready(server: subprocess.Popen[str], url: str, log: Path) -> str:
         assert line, f"serve ended with {server.wait()}: {log.read_text()}"
         banner += line
     with httpx.Client(transport=httpx.HTTPTransport(retries=6), timeout=30) as client:
-        assert client.get(f"{url}/.well-known/jwks.json").status_code == 200
+        assert client.get(f"{url}/health/ready").status_code == 200
     return banner
 
 

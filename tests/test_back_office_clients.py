@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.sessions.models import Session as BrowserSession
 from django.db import connection, transaction
 from django.test import Client as Browser
 from django.test import RequestFactory
@@ -143,6 +142,16 @@ def test_a_client_id_that_cannot_be_used_is_refused(
 
 
 # --- Editing ----------------------------------------------------------------------------------------------------
+def test_a_client_is_edited_with_no_more_than_its_page_shows(as_ada: Browser, scanner: Client) -> None:
+    """As a browser sends it: what is fixed is no field of the page, and so must not be asked for."""
+    form = as_ada.get(page_of(scanner, "change")).context["adminform"].form
+    shown = {name: form[name].value() or "" for name in form.fields}
+    assert shown.keys() == {"name", "redirect_uris", "allowed_origins", "change_reason", "seen"}
+    lines = {name: "\n".join(getattr(scanner, name)) for name in ("redirect_uris", "allowed_origins")}
+    answer = as_ada.post(page_of(scanner, "change"), shown | lines | {"name": "Scanner"})
+    assert (answer.status_code, Client.objects.get().name) == (302, "Scanner")
+
+
 def test_what_is_fixed_stays_whatever_is_sent(as_ada: Browser, scanner: Client) -> None:
     sent = answers(client_id="another", is_confidential="True", name="Scanner", redirect_uris="", allowed_origins="")
     answer = as_ada.post(page_of(scanner, "change"), sent)
@@ -242,7 +251,7 @@ def test_a_secret_is_in_one_answer_and_nowhere_else(
         *Client.objects.values(),
         *Client.pgh_event_model.objects.values(),
         *LogEntry.objects.values(),
-        *(session.get_decoded() for session in BrowserSession.objects.all()),
+        dict(as_ada.session),
         *(cookie.value for cookie in as_ada.cookies.values()),
         *(as_ada.get(path).content.decode() for path in (LIST, page_of(client, "change"), page_of(client, "history"))),
         capsys.readouterr(),

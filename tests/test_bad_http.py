@@ -97,7 +97,7 @@ BROKEN = {
     "bytes that are no UTF-8 in the path": (b"GET /\xff\xfe HTTP/1.1", b"X: 1", 400),
     "bytes that are no UTF-8 in the query": (b"GET /users?x=\xff HTTP/1.1", b"X: 1", 400),
     "too many headers": (b"GET /users HTTP/1.1", b"\r\n".join([b"X: 1"] * 1_000), 431),
-    "300 kB of query": (b"GET /users?x=" + b"a" * 300_000 + b" HTTP/1.1", b"X: 1", 414),
+    "300 kB of query": (b"GET /users?x=" + b"a" * 300_000 + b" HTTP/1.1", b"X: 1", 431),
     "absurd Content-Length": (b"POST /users HTTP/1.1", b"Content-Length: " + b"9" * 30, 400),
     "negative Content-Length": (b"POST /users HTTP/1.1", b"Content-Length: -1", 400),
     "two Content-Lengths": (b"POST /users HTTP/1.1", b"Content-Length: 1\r\nContent-Length: 2", 400),

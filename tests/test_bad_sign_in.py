@@ -196,6 +196,7 @@ GOOD_BODIES = {
     "JSON in data.attributes": (json.dumps({"data": {"type": "token", "attributes": GOOD_CAMEL}}), "application/json"),
     "JSON after blanks": ("\r\n\t " + json.dumps(GOOD), FORM),
     "parameters nobody knows": (GOOD_FORM + "&x=1&%00=1", FORM),
+    "parameters nobody knows, alike but for case": (GOOD_FORM + "&x=1&X=2&%C3%AC=3&%C3%8C=4", FORM),
     "an empty parameter": (GOOD_FORM + "&scope=&client_id=", FORM),
     "a null parameter": (json.dumps(GOOD | {"scope": None, "client_id": None}), "application/json"),
     "scopes nobody knows": (GOOD_FORM + "&scope=" + quote("admin é " * 20_000), FORM),

@@ -129,7 +129,7 @@ def test_each_sort_field_works_with_and_without_its_prefix(as_olive: Api, rows: 
         assert ids(as_olive.get(f"{ASSIGNMENTS}?sort={prefixed}")) == uuids(*found), prefixed
 
 
-@pytest.mark.parametrize("sort", ["password", "user.password", "-", "isActive,-isActive", "id"])
+@pytest.mark.parametrize("sort", ["password", "user.password", "-", "isActive,nope", "id"])
 def test_other_sort_fields_are_refused(as_olive: Api, sort: str) -> None:
     culprit = sort.split(",")[-1]
     words = f"Cannot sort by `{culprit}`. Use: isActive, createdAt, updatedAt, warehouse.name."

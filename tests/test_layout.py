@@ -104,3 +104,13 @@ def test_no_file_is_too_long_to_read_at_a_sitting() -> None:
     written = [path for path in sources(*ROOMS, "tests") if "migrations" not in path.parts]
 
     assert [name_of(path) for path in written if len(path.read_text().splitlines()) > 400] == []
+
+
+def test_every_silenced_rule_of_security_says_why() -> None:
+    """In words, beside the line (ruff's `S`, which is bandit's)."""
+    written = [*sources(*ROOMS, "spreadsheets"), HOUSE / "bootstrap.py", HOUSE / "manage.py"]
+    lines = [(name_of(path), line) for path in written for line in path.read_text().splitlines()]
+    silenced = [place for place in lines if re.search(r"noqa: S\d", place[1])]
+
+    assert len(silenced) > 10
+    assert [place for place in silenced if not re.search(r"noqa: S\d+(, S\d+)* \(\w.+\)$", place[1])] == []

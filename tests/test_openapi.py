@@ -54,7 +54,7 @@ def test_every_operation_says_what_a_reader_needs(document: Document) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_only_the_routes_of_oauth_need_no_token(document: Document) -> None:
+def test_only_the_routes_of_oauth_and_health_need_no_token(document: Document) -> None:
     public = {route for route, operation in document.operations.items() if operation["security"] == [{}]}
     assert public == {
         ("POST", "/authorize"),
@@ -63,6 +63,8 @@ def test_only_the_routes_of_oauth_need_no_token(document: Document) -> None:
         ("POST", "/introspect"),
         ("GET", "/.well-known/jwks.json"),
         ("GET", "/.well-known/oauth-authorization-server"),
+        ("GET", "/health/live"),
+        ("GET", "/health/ready"),
     }
     others = [document.operations[route]["security"] for route in set(document.operations) - public]
     assert others == [[{"userToken": []}]] * len(others)
@@ -87,6 +89,24 @@ def test_every_filter_it_names_works(document: Document, as_olive: Api, path: st
     filters = [name for name in document.parameters("GET", path) if name.startswith("filter[")]
     assert filters
     assert [as_olive.get(f"{path}?{name}=true").status_code for name in filters] == [200] * len(filters)
+
+
+def test_a_change_needs_no_attributes_and_may_repeat_the_id(document: Document) -> None:
+    """Contract 0.3: `type` and `id` may be missing, and a body without `isActive` changes nothing."""
+    data = document.json["components"]["schemas"]["ChangedAssignment"]["properties"]["data"]
+    assert (data["required"], set(data["properties"])) == ([], {"type", "id", "attributes"})
+    assert document.json["components"]["schemas"]["NewAssignment"]["properties"]["data"]["required"] == ["attributes"]
+
+
+@pytest.mark.parametrize("path", COLLECTIONS)
+def test_the_bounds_it_names_are_those_that_hold(document: Document, as_olive: Api, path: str) -> None:
+    for name in ("page[offset]", "page[limit]"):
+        schema = document.parameters("GET", path)[name]
+        inside, outside = [schema["minimum"], schema["maximum"]], [schema["minimum"] - 1, schema["maximum"] + 1]
+        assert [as_olive.get(f"{path}?{name}={number}").status_code for number in inside + outside] == [
+            *([200] * 2),
+            *([400] * 2),
+        ], name
 
 
 @pytest.mark.parametrize("path", COLLECTIONS)

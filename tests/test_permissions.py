@@ -85,6 +85,16 @@ MATRIX = """
     PUT     .well-known/jwks.json               405    405   405    405   405    405
     PATCH   .well-known/jwks.json               405    405   405    405   405    405
     DELETE  .well-known/jwks.json               405    405   405    405   405    405
+    GET     health/live                         200    200   200    200   200    200
+    POST    health/live                         405    405   405    405   405    405
+    PUT     health/live                         405    405   405    405   405    405
+    PATCH   health/live                         405    405   405    405   405    405
+    DELETE  health/live                         405    405   405    405   405    405
+    GET     health/ready                        200    200   200    200   200    200
+    POST    health/ready                        405    405   405    405   405    405
+    PUT     health/ready                        405    405   405    405   405    405
+    PATCH   health/ready                        405    405   405    405   405    405
+    DELETE  health/ready                        405    405   405    405   405    405
     GET     schema                              200    200   200    200   200    200
     POST    schema                              405    405   405    405   405    405
     PUT     schema                              405    405   405    405   405    405

@@ -6,7 +6,9 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 
@@ -130,6 +132,59 @@ def test_servers_that_share_a_database_start_and_end_without_hurting_each_other(
             server.terminate()
             server.communicate(timeout=30)
     assert (second.returncode, postgres_of(trial["VAR_DIR"])) == (0, [])
+
+
+# --- Workers that come and go -------------------------------------------------------------------------------------
+@pytest.fixture
+def lone(production: dict[str, str], tmp_path: Path) -> Iterator[tuple[psutil.Process, str]]:
+    """The main process of a server with one worker, and its address."""
+    port = live.free_port()
+    url, log = f"http://127.0.0.1:{port}", tmp_path / "serve.log"
+    server = live.start(production | {"PORT": str(port), "WORKERS": "1"}, log)
+    try:
+        live.wait_until_ready(server, url, log)
+        yield psutil.Process(server.pid), url
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+    assert server.returncode == 0, log.read_text()
+
+
+def worker_of(main: psutil.Process) -> psutil.Process:
+    return next(child for child in main.children() if "resource_tracker" not in " ".join(child.cmdline()))
+
+
+def live_status(url: str) -> int:
+    return httpx.get(f"{url}/health/live", timeout=30).status_code
+
+
+def test_who_waits_at_a_worker_that_is_killed_is_served_by_the_next(lone: tuple[psutil.Process, str]) -> None:
+    main, url = lone
+    worker = worker_of(main)
+    worker.suspend()  # from here on, callers connect and wait
+    with ThreadPoolExecutor(4) as threads:
+        answers = [threads.submit(live_status, url) for _ in range(4)]
+        assert wait(answers, timeout=0.5).done == set()
+        worker.kill()
+        assert [answer.result() for answer in answers] == [200] * 4
+    assert worker_of(main).pid != worker.pid
+
+
+def test_a_reload_replaces_the_worker_and_fails_nobody(lone: tuple[psutil.Process, str]) -> None:
+    """While both are there, the old one asks those who keep their connection to make a new one."""
+    main, url = lone
+    worker, told = worker_of(main), []
+    with httpx.Client(base_url=url, timeout=30) as client:
+        told.append(client.get("/health/live"))
+        main.send_signal(signal.SIGHUP)
+        while worker.is_running():
+            told.append(client.get("/health/live"))
+            time.sleep(0.02)
+        told.append(client.get("/health/live"))
+    assert {answer.status_code for answer in told} == {200}
+    farewells = [answer.headers.get("Connection") == "close" for answer in told]
+    assert (farewells[0], True in farewells, farewells[-1]) == (False, True, False)
+    assert "spawn_main" in " ".join(worker_of(main).cmdline())  # no copy of the main process, with its old code
 
 
 # --- Ending -----------------------------------------------------------------------------------------------------

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import models
+from django.db import connection, models
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from assignments.models import WarehouseUserAssignment
 from config.identifiers import NIL
 from config.statements import Given, Select, Update
-from tests.client import Api
+from tests.client import ASSIGNMENTS, Api
 from users.models import Session, User
 from users.tokens import AccessToken
 
@@ -110,3 +112,52 @@ def test_an_update_says_how_many_rows_it_changed(three: list[WarehouseUserAssign
         moved = row.user_id == pat.pk
         assert row.activation == before[row.pk][0] + (5 if moved else 0)
         assert (row.updated_at > before[row.pk][1]) is moved
+
+
+# --- How they are sent ------------------------------------------------------------------------------------------
+@pytest.fixture
+def prepared() -> Callable[[], list[str]]:
+    """The statements that PostgreSQL has planned for this connection and keeps."""
+
+    def read() -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT statement FROM pg_prepared_statements WHERE NOT from_sql")
+            return [text for (text,) in cursor.fetchall()]
+
+    return read
+
+
+@pytest.mark.django_db(transaction=True)
+def test_they_are_planned_once_for_a_connection(as_pat: Api, pat_north: Any, prepared: Callable[[], list[str]]) -> None:
+    connection.close()
+    for _ in range(5):
+        assert as_pat.get(ASSIGNMENTS).status_code == 200
+    assert len([text for text in prepared() if "users_session" in text]) == 1
+    assert len([text for text in prepared() if "assignments_warehouseuserassignment" in text]) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_kept_for_a_pooler_that_hands_one_connection_to_many(
+    as_pat: Api, pat_north: Any, prepared: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "prepare_threshold", None)
+    connection.close()
+    for _ in range(5):
+        assert as_pat.get(ASSIGNMENTS).status_code == 200
+    assert prepared() == []
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_connection_has_statements_of_its_own(pat: User) -> None:
+    statement = by_name()
+    assert statement.first(name="Pat") == pat
+    connection.close()
+    assert statement.first(name="Pat") == pat
+
+
+def test_what_is_read_in_binary_is_what_is_read_as_text(three: Any, olive: User) -> None:
+    """Statements that are logged are sent as text: both ways must read the same."""
+    found = rows.first_visible_to(olive, 10)
+    with CaptureQueriesContext(connection):
+        assert states(rows.first_visible_to(olive, 10)) == states(found)

@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidTag
+from django.apps import apps
 from django.contrib.auth.models import Group
 from django.test import Client
 from django_otp.oath import totp
-from django_otp.plugins.otp_static.models import StaticToken
+from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.client import PASSWORD
 from tests.test_door import LOGIN, is_in, log_in, text
 from users import roles, two_factor
-from users.models import User
+from users.authenticators import recovery_digest
+from users.models import Authenticator, User
 
 PAGE = "/admin/two-factor/"
 SECOND_STEP = "/admin/login/code/"
@@ -29,8 +33,13 @@ def code_of(device: TOTPDevice, *, later: int = 0) -> str:
     return f"{totp(device.bin_key, drift=later):06}"
 
 
-def app_of(user: User) -> TOTPDevice:
-    return TOTPDevice.objects.get(user=user)
+def app_of(user: User) -> Authenticator:
+    return Authenticator.objects.get(user=user)
+
+
+def digests_of(user: User) -> set[str]:
+    """What is kept of the person's recovery codes."""
+    return set(StaticToken.objects.filter(device__user=user).values_list("token", flat=True))
 
 
 def calm(user: User) -> None:
@@ -191,9 +200,9 @@ def test_without_a_password_there_is_no_second_step(olive: User) -> None:
 # --- Recovery codes, switching it off ---------------------------------------------------------------------------
 def test_new_recovery_codes_replace_the_old_ones(inside: Client, recovery_codes: list[str], olive: User) -> None:
     page = inside.post(PAGE, {"code": code_of(app_of(olive)), "new_codes": "1"}, follow=True)
-    kept = set(StaticToken.objects.filter(device__user=olive).values_list("token", flat=True))
-    assert kept == set(page.context["codes"])
-    assert not kept & set(recovery_codes)
+    kept = digests_of(olive)
+    assert kept == {recovery_digest(olive.uuid, code) for code in page.context["codes"]}
+    assert not kept & {recovery_digest(olive.uuid, code) for code in recovery_codes}
 
 
 def test_a_code_switches_it_off(inside: Client, recovery_codes: list[str], olive: User) -> None:
@@ -208,7 +217,7 @@ def test_a_wrong_code_changes_nothing(inside: Client, recovery_codes: list[str],
         calm(olive)
         assert NOT_RIGHT in text(inside.post(PAGE, {"code": "000000", button: "1"}))
     assert two_factor.is_on(olive)
-    assert set(StaticToken.objects.values_list("token", flat=True)) == set(recovery_codes)
+    assert digests_of(olive) == {recovery_digest(olive.uuid, code) for code in recovery_codes}
 
 
 @pytest.fixture
@@ -272,3 +281,55 @@ def test_the_secrets_have_no_page(inside: Client, olive: User) -> None:
     User.objects.filter(pk=olive.pk).update(is_superuser=True)
     for path in ("otp_totp/totpdevice", "otp_static/staticdevice"):
         assert inside.get(f"/admin/{path}/").status_code == 404
+
+
+# --- What is kept -----------------------------------------------------------------------------------------------
+def test_neither_the_key_nor_a_recovery_code_is_kept_in_clear(recovery_codes: list[str], olive: User) -> None:
+    device = app_of(olive)
+    kept = f"{TOTPDevice.objects.values().get()} {digests_of(olive)}"
+    assert device.bin_key.hex() not in kept
+    assert not any(code in kept for code in recovery_codes)
+
+
+def test_a_key_opens_for_its_own_person_only(recovery_codes: list[str], olive: User, ada: User) -> None:
+    """Whoever can write to the table cannot give themselves somebody else's app, or the other way round."""
+    moved = Authenticator(user=ada, key=app_of(olive).key)
+    with pytest.raises(InvalidTag):
+        _ = moved.bin_key
+
+
+def test_after_a_new_secret_key_a_recovery_code_still_opens_the_door(
+    recovery_codes: list[str], olive: User, settings: Any
+) -> None:
+    settings.SECRET_KEY = "another " * 10
+    client = Client()
+    log_in(olive.email, client=client)
+    assert NOT_RIGHT in text(client.post(SECOND_STEP, {"code": "123456"}))
+    calm(olive)
+    client.post(SECOND_STEP, {"code": recovery_codes[0]})
+    assert is_in(client)
+
+
+def test_the_secret_key_before_still_opens_what_it_closed(
+    recovery_codes: list[str], olive: User, settings: Any
+) -> None:
+    code = code_of(app_of(olive))
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another " * 10
+    client = Client()
+    log_in(olive.email, client=client)
+    client.post(SECOND_STEP, {"code": code})
+    assert is_in(client)
+
+
+def test_the_upgrade_hides_what_there_is_and_all_of_it_goes_on_working(olive: User) -> None:
+    key, codes = "0" * 40, ["abcdefgh", "ijklmnop"]
+    TOTPDevice.objects.create(user=olive, key=key, confirmed=True)
+    device = StaticDevice.objects.create(user=olive)
+    StaticToken.objects.bulk_create(StaticToken(device=device, token=code) for code in codes)
+    import_module("users.migrations.0017_second_factor_in_no_clear_text").hide(apps, None)
+    assert app_of(olive).bin_key.hex() == key
+    for code in (code_of(app_of(olive)), *codes):
+        client = Client()
+        log_in(olive.email, client=client)
+        client.post(SECOND_STEP, {"code": code})
+        assert is_in(client), code

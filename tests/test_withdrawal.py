@@ -142,6 +142,14 @@ def test_signing_out_ends_this_sign_in_only(issued: Issued) -> None:
     assert Api(other).get(ASSIGNMENTS).status_code == 200
 
 
+@pytest.mark.parametrize("word", ["yes", "1", "truee"])
+def test_what_everywhere_means_is_never_guessed(issued: Issued, word: str) -> None:
+    """Taken for `false`, it would leave other devices signed in while saying that all is done."""
+    refused = post("/revoke", token=issued.user_token, everywhere=word)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
+    assert issued.introspected(issued.user_token)["active"] is True
+
+
 def test_signing_out_everywhere_ends_every_sign_in_of_the_person_and_no_one_elses(issued: Issued, sam: User) -> None:
     sams, other = (sign_in(email)["access_token"] for email in (sam.email, issued.pat.email))
     assert post("/revoke", token=issued.user_token, everywhere="true").json() == {}

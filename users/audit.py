@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config import origin
 from config.keeping import oldest_kept
+from config.statements import execute
 from users.events import title_of
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         transaction does. Raises what the database raises.
         """
         row = _row(record, origin.request_at_work())
-        with transaction.atomic() if connection.in_atomic_block else nullcontext(), connection.cursor() as cursor:
-            cursor.execute(_INSERT, [row[name] for name in _COLUMNS])
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+            execute(_INSERT, [row[name] for name in _COLUMNS])
 
     def past_keeping(self) -> AuditEventQuerySet:
         """The old ones: `manage.py purge` deletes them."""
@@ -107,7 +108,7 @@ class AuditEvent(models.Model):
 _COLUMNS = [one.name for one in AuditEvent._meta.concrete_fields if not (one.primary_key or one.generated)]
 #: Written out once: the ORM would work it out anew for each sign-in.
 _INSERT = (
-    f'INSERT INTO "{AuditEvent._meta.db_table}" ({", ".join(_COLUMNS)}) VALUES ({", ".join(["%s"] * len(_COLUMNS))})'  # noqa: S608
+    f'INSERT INTO "{AuditEvent._meta.db_table}" ({", ".join(_COLUMNS)}) VALUES ({", ".join(["%s"] * len(_COLUMNS))})'  # noqa: S608 (our own names)
 )
 
 

@@ -92,3 +92,9 @@ class ClientForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
             ),
             "name": _("What staff call it."),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            for name in ("client_id", "is_confidential"):  # the latter is declared above, and so would always stay
+                self.fields.pop(name, None)

@@ -14,6 +14,8 @@ from django.db import Error
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
 
+from config import errors
+from config.errors import ApiError
 from users.keys import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -141,3 +143,12 @@ class KeyRing(TokenBackend):
 
 
 key_ring = KeyRing("RS256", issuer=settings.ISSUER, leeway=settings.CLOCK_SKEW_SECONDS)
+
+
+def signing_key_can_be_read() -> None:
+    """Asks the database, whatever this process remembers. Raises ApiError if it has keys but none for us."""
+    if SigningKey.objects.readable():
+        return
+    if SigningKey.objects.verifying().exists():
+        raise ApiError(errors.NO_SIGNING_KEY)
+    key_ring.read()  # which makes the first

@@ -385,6 +385,7 @@ _BEHIND: Select[Session] = Select(
 
 
 # The rest of this app's tables: Django looks for them here.
+from users.authenticators import Authenticator as Authenticator  # noqa: E402
 from users.clients import Client as Client  # noqa: E402
 from users.codes import AuthorizationCode as AuthorizationCode  # noqa: E402
 from users.keys import SigningKey as SigningKey  # noqa: E402

@@ -6,7 +6,6 @@ before they see anything else of the Back Office.
 
 from __future__ import annotations
 
-import time
 from base64 import b32encode
 from typing import Any
 
@@ -24,13 +23,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django_otp import login as otp_login
 from django_otp import verify_token
-from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 from qrcode.image.svg import SvgPathImage
 from unfold.widgets import INPUT_CLASSES
 
 from config.logs import audit
+from users.authenticators import Authenticator, recovery_digest
 from users.models import User
 
 #: What a session holds while its person enrols, and right after it.
@@ -41,17 +40,14 @@ _TOTP_DIGITS = 6
 
 # --- What is on, and what a code is worth -----------------------------------------------------------------------
 def is_on(user: User) -> bool:
-    return TOTPDevice.objects.filter(user=user, confirmed=True).exists()
+    return Authenticator.objects.filter(user=user, confirmed=True).exists()
 
 
-def switch_on(user: User, key: str, code: str) -> TOTPDevice | None:
+def switch_on(user: User, key: str, code: str) -> Authenticator | None:
     """Keeps the key if the code proves that the person's app holds it. Signs them out elsewhere."""
-    device = TOTPDevice(user=user, name="authenticator", key=key)
-    clock = TOTP(device.bin_key, device.step, device.t0, device.digits)
-    clock.time = time.time()
-    if not (code.isascii() and code.isdigit() and clock.verify(int(code), device.tolerance)):
+    device = Authenticator.of_key(user, key)
+    if not device.shows(code):
         return None
-    device.last_t = clock.t()
     with transaction.atomic():
         switch_off(user)
         device.save()
@@ -62,24 +58,28 @@ def switch_on(user: User, key: str, code: str) -> TOTPDevice | None:
 
 def switch_off(user: User) -> bool:
     """Forgets app and recovery codes. True if there was anything to forget."""
-    found = [model.objects.filter(user=user).delete()[0] for model in (TOTPDevice, StaticDevice)]
+    found = [model.objects.filter(user=user).delete()[0] for model in (Authenticator, StaticDevice)]
     return any(found)
 
 
 def new_recovery_codes(user: User) -> list[str]:
-    """Ten codes that work once each; earlier ones stop working."""
+    """Ten codes that work once each; earlier ones stop working. Only their digests are kept."""
     with transaction.atomic():
         StaticDevice.objects.filter(user=user).delete()
         device = StaticDevice.objects.create(user=user, name="recovery codes")
         codes = [StaticToken.random_token() for _n in range(_RECOVERY_CODES)]
-        StaticToken.objects.bulk_create(StaticToken(device=device, token=code) for code in codes)
+        StaticToken.objects.bulk_create(
+            StaticToken(device=device, token=recovery_digest(user.uuid, code)) for code in codes
+        )
     return codes
 
 
-def device_accepting(user: User, code: str) -> TOTPDevice | None:
+def device_accepting(user: User, code: str) -> Authenticator | None:
     """The person's app, if the code is its or a recovery code; None if it is wrong or comes too fast."""
-    app = TOTPDevice.objects.filter(user=user, confirmed=True).first()
-    asked: Any = app if len(code) == _TOTP_DIGITS else StaticDevice.objects.filter(user=user).first()
+    app = Authenticator.objects.filter(user=user, confirmed=True).first()
+    asked: Any = app
+    if len(code) != _TOTP_DIGITS:
+        asked, code = StaticDevice.objects.filter(user=user).first(), recovery_digest(user.uuid, code)
     return app if asked and verify_token(user, asked.persistent_id, code) else None
 
 

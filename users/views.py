@@ -5,7 +5,6 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from config.jsonapi import filters
 from config.jsonapi.renderers import PlainJSONRenderer
@@ -88,8 +87,8 @@ class MetadataView(OAuthViewSet):
 
     schema = oauth_schema.METADATA
 
-    def list(self, request: Request) -> Response:
-        return Response(metadata(), headers={"Cache-Control": "public, max-age=300"})
+    def list(self, request: Request) -> HttpResponse:
+        return self.answer(metadata(), headers={"Cache-Control": "public, max-age=300"})
 
 
 class KeySetView(OAuthViewSet):
@@ -97,6 +96,6 @@ class KeySetView(OAuthViewSet):
 
     schema = oauth_schema.KEYS
 
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> HttpResponse:
         keys = {"keys": [key.jwk for key in key_ring.newest_keys.values()]}
-        return Response(keys, headers={"Cache-Control": f"public, max-age={settings.KEY_PUBLISHED_SECONDS}"})
+        return self.answer(keys, headers={"Cache-Control": f"public, max-age={settings.KEY_PUBLISHED_SECONDS}"})

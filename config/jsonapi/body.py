@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import orjson
@@ -76,7 +77,7 @@ class Body:
         if not isinstance(attributes, dict):
             self.faults.append(Fault(400, "Must be an object.", pointer="/data/attributes"))
             attributes = {}
-        names = {camel_case(str(name)): str(name) for name in serializer().fields}
+        names = _names_of(serializer)
         self._checked = serializer(data={names[key]: value for key, value in attributes.items() if key in names})
         self.is_sound = self._checked.is_valid() and not self.faults
         self.faults += _flattened(self._checked.errors, "/data/attributes")
@@ -92,6 +93,12 @@ class Body:
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None
         return value if isinstance(value, str) else None
+
+
+@cache
+def _names_of(serializer: type[Serializer]) -> dict[str, str]:
+    """Its fields by their wire names."""
+    return {camel_case(str(name)): str(name) for name in serializer().fields}
 
 
 def _data_of(document: Any) -> dict[str, Any]:

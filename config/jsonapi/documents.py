@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from rest_framework.fields import BooleanField, CharField, Field
+from rest_framework.fields import BooleanField, CharField, Field, UUIDField
 from rest_framework.serializers import Serializer
 
 from config.jsonapi.query import Query
@@ -27,7 +27,7 @@ class ResourceSerializer(Serializer):
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         """The attributes by their wire names: also what stands where this resource is an attribute of another."""
-        return {name: show(read(instance)) for name, read, show in attributes_of(type(self))}
+        return reader_of(type(self))(instance)
 
     @staticmethod
     def related(instance: Any, name: str) -> list[Any]:
@@ -41,11 +41,11 @@ def camel_case(name: str) -> str:
 
 
 class Attribute(NamedTuple):
-    """One attribute: its wire name, how it is read from a row, and how its field shows what was read."""
+    """One attribute: its wire name, where a row has it, and what its field makes of that: None where nothing."""
 
     name: str
-    read: Callable[[Any], Any]
-    show: Callable[[Any], Any]
+    source: str
+    show: Callable[[Any], Any] | None
 
 
 @cache
@@ -53,20 +53,35 @@ def attributes_of(serializer: type[Serializer]) -> tuple[Attribute, ...]:
     """The attributes that a serializer declares."""
     fields = serializer().fields.items()
     return tuple(
-        Attribute(camel_case(name), attrgetter(str(field.source)), _shown_by(field))
+        Attribute(camel_case(name), str(field.source), _shown_by(field))
         for name, field in fields
         if not field.write_only
     )
 
 
-def _shown_by(field: Field) -> Callable[[Any], Any]:
-    """How a field shows what the database holds. Texts and booleans need no conversion, which costs for each row."""
-    return _as_it_is if isinstance(field, (CharField, BooleanField)) else field.to_representation
+def _shown_by(field: Field) -> Callable[[Any], Any] | None:
+    return None if isinstance(field, (CharField, BooleanField, UUIDField)) else field.to_representation
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
+@lru_cache(maxsize=100)
+def reader_of(serializer: type[Serializer], chosen: frozenset[str] | None = None) -> Callable[[Any], dict[str, Any]]:
+    """Reads the attributes of a row, or those chosen, in one go: what is done for each row costs most."""
+    attributes = [one for one in attributes_of(serializer) if chosen is None or one.name in chosen]
+    names = [one.name for one in attributes]
+    values_of = attrgetter(*(one.source for one in attributes), "uuid", "uuid")  # two at least: it returns a tuple
+    shows = [(one.name, one.show) for one in attributes if one.show]
 
+    def read(row: Any) -> dict[str, Any]:
+        found = dict(zip(names, values_of(row), strict=False))
+        for name, show in shows:
+            found[name] = show(found[name])
+        return found
+
+    return read
+
+
+#: Rows by the name under which they are included.
+Related = dict[str, list[Any]]
 
 #: A longer query, in characters, is repeated in the link of the list only: in each of thousands of resources it
 #: would make a hundred megabytes of one small request.
@@ -85,55 +100,55 @@ class DocumentBuilder:
         self.include = query.include(includes)
         kinds = (serializer, *includes.values())
         fields = query.fields({kind.Meta.resource: _field_names(kind) for kind in kinds})
-        self._shown = {kind: _shown(kind, fields.get(kind.Meta.resource)) for kind in kinds}
+        self._readers = {kind: reader_of(kind, fields.get(kind.Meta.resource)) for kind in kinds}
 
     def one(self, row: Any) -> dict[str, Any]:
         """The document of a single resource."""
-        document: dict[str, Any] = {"data": self._resource(self.serializer, row)}
-        return document | self._included([row])
+        related = self._related(row)
+        return {"data": self._resource(self.serializer, row, related)} | self._included([related])
 
     def many(self, rows: Iterable[Any], links: dict[str, str], total: int | None = None) -> dict[str, Any]:
         """The document of a collection; `links` are query strings, `total` the number asked for by `page[total]`."""
         collection = f"{self.base}/{self.serializer.Meta.resource}"
-        rows = list(rows)
+        found = [(row, self._related(row)) for row in rows]
         document: dict[str, Any] = {
-            "data": [self._resource(self.serializer, row) for row in rows],
+            "data": [self._resource(self.serializer, row, related) for row, related in found],
             "links": {name: collection + query for name, query in ({"self": self.query.echo} | links).items()},
         }
         if total is not None:
             document["meta"] = {"total": total}
-        return document | self._included(rows)
+        return document | self._included(related for _, related in found)
 
-    def _resource(self, serializer: type[ResourceSerializer], row: Any) -> dict[str, Any]:
+    def _related(self, row: Any) -> Related:
+        """What is to be included along with this row."""
+        return {name: self.serializer.related(row, name) for name in self.include}
+
+    def _resource(self, serializer: type[ResourceSerializer], row: Any, related: Related) -> dict[str, Any]:
         resource = serializer.Meta.resource
         identifier = str(row.uuid)
         document = {
             "type": resource,
             "id": identifier,
-            "attributes": {name: show(read(row)) for name, read, show in self._shown[serializer]},
+            "attributes": self._readers[serializer](row),
         }
-        if self.include and serializer is self.serializer:
-            document["relationships"] = {name: {"data": self._identifiers(row, name)} for name in self.include}
+        if related:
+            document["relationships"] = {name: {"data": _identifiers(name, rows)} for name, rows in related.items()}
         document["links"] = {"self": f"{self.base}/{resource}/{identifier}{self.echo}"}
         return document
 
-    def _identifiers(self, row: Any, name: str) -> list[dict[str, str]]:
-        return [{"type": name, "id": str(related.uuid)} for related in self.serializer.related(row, name)]
-
-    def _included(self, rows: Iterable[Any]) -> dict[str, Any]:
+    def _included(self, related: Iterable[Related]) -> dict[str, Any]:
         """The related resources of all rows, each once."""
         if not self.include:
             return {}
-        related, includes = self.serializer.related, self.serializer.Meta.includes
-        found = {(name, other.pk): other for row in rows for name in self.include for other in related(row, name)}
-        return {"included": [self._resource(includes[name], other) for (name, _), other in found.items()]}
+        includes = self.serializer.Meta.includes
+        found = {(name, row.pk): row for each in related for name, rows in each.items() for row in rows}
+        return {"included": [self._resource(includes[name], row, {}) for (name, _), row in found.items()]}
 
 
-def _shown(serializer: type[ResourceSerializer], chosen: set[str] | None) -> tuple[Attribute, ...]:
-    """The attributes that a request wants to see: all, unless it has chosen some."""
-    attributes = attributes_of(serializer)
-    return attributes if chosen is None else tuple(one for one in attributes if one.name in chosen)
+def _identifiers(name: str, rows: Iterable[Any]) -> list[dict[str, Any]]:
+    return [{"type": name, "id": row.uuid} for row in rows]
 
 
+@cache
 def _field_names(serializer: type[ResourceSerializer]) -> list[str]:
     return [attribute.name for attribute in attributes_of(serializer)] + list(serializer.Meta.includes)

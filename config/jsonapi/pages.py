@@ -20,7 +20,7 @@ from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessTha
 from config.jsonapi.query import Query, bad_parameter, read_boolean
 
 _MEMBERS = ("offset", "limit", "after", "before", "total")
-_MAX_OFFSET = 2**31 - 1
+MAX_OFFSET = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def paginate(rows: QuerySet[Any], query: Query, order: Order) -> Page:
     if sum(name in members for name in ("after", "before", "offset")) > 1:
         raise bad_parameter("page", "Use only one of `page[after]`, `page[before]` and `page[offset]`.")
     limit = _number(members, "limit", settings.PAGE_LIMIT, least=1, most=settings.PAGE_LIMIT)
-    offset = _number(members, "offset", 0, least=0, most=_MAX_OFFSET)
+    offset = _number(members, "offset", 0, least=0, most=MAX_OFFSET)
     wants_total = "total" in members and read_boolean("page[total]", members["total"])
     backwards = "before" in members
     total = rows.count() if wants_total else None

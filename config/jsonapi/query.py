@@ -57,11 +57,11 @@ class Query:
             raise bad_parameter("include", f"`{min(unknown)}` cannot be included here.")
         return names
 
-    def fields(self, known: dict[str, Iterable[str]]) -> dict[str, set[str]]:
+    def fields(self, known: dict[str, Iterable[str]]) -> dict[str, frozenset[str]]:
         """Sparse fieldsets by type; `known` names the fields of each type this resource can answer with."""
         chosen = {}
         for resource, text in self.families.get("fields", {}).items():
-            names = set(filter(None, text.split(",")))
+            names = frozenset(filter(None, text.split(",")))
             parameter = f"fields[{resource}]" if resource else "fields"
             if resource not in known:
                 unknown_type = f"There are no `{resource}` here. " if resource else ""
@@ -76,7 +76,9 @@ class Query:
         terms: list[tuple[str, bool]] = []
         for term in self._list("sort"):
             name = term.removeprefix("-").removeprefix(f"{resource}.")
-            if name not in known or name in dict(terms):
+            if name in dict(terms):
+                raise bad_parameter("sort", SORTED_TWICE)
+            if name not in known:
                 hint = f" Use: {', '.join(known)}." if known else ""
                 raise bad_parameter("sort", f"Cannot sort by `{term}`.{hint}")
             terms.append((name, term.startswith("-")))
@@ -107,6 +109,9 @@ class Query:
             if name:
                 raise bad_parameter(f"{family}[{name}]", f"Use `{family}=name,name`.")
         return list(dict.fromkeys(filter(None, members.get("", "").split(","))))
+
+
+SORTED_TWICE = "A field can be sorted by in one direction only."
 
 
 def bad_parameter(parameter: str, detail: str) -> ApiError:

@@ -14,13 +14,14 @@ from config.errors import ApiError, Fault, respond
 from config.jsonapi import body, filters
 from config.jsonapi.documents import DocumentBuilder, ResourceSerializer, attributes_of, camel_case
 from config.jsonapi.filters import Filter
-from config.jsonapi.pages import Order, paginate
+from config.jsonapi.pages import MAX_OFFSET, Order, paginate
 from config.jsonapi.query import Query
-from config.schema import Answer, ApiSchema, Body, Component, Operation
+from config.schema import TEXT, Answer, ApiSchema, Body, Component, Operation
 
 #: Where the examples are said to be served.
 EXAMPLE_HOST = "https://bapi.example.test"
-_LINK = {"type": "string", "format": "uri"}
+#: An address, but no URI by RFC 3986: the brackets of the query stand as they were sent (contract 0.2).
+_LINK = {"type": "string", "pattern": "^https?://"}
 _UUID = {"type": "string", "format": "uuid"}
 
 # --- Schemas ----------------------------------------------------------------------------------------------------
@@ -110,9 +111,16 @@ def _collection(serializer: type[ResourceSerializer]) -> Component:
 def request_body(
     name: str, serializer: type[serializers.Serializer], resource: str, examples: Mapping[str, Any]
 ) -> Body:
-    """A request document; `examples` are the attributes under their captions."""
+    """A request document; `examples` are the attributes under their captions.
+
+    Where no attribute must be sent it is a change: then `attributes` may be left out, and `id` be repeated.
+    """
     attributes = _members(serializer)
-    members = _object(["data"], data=_object(["attributes"], type={"const": resource}, attributes=attributes))
+    data = _object(["attributes"], type={"const": resource}, attributes=attributes)
+    if not attributes["required"]:
+        data["required"] = []
+        data["properties"]["id"] = {**_UUID, "description": "If sent, the id in the path."}
+    members = _object(["data"], data=data)
     documents = {caption: {"data": {"type": resource, "attributes": sent}} for caption, sent in examples.items()}
     return Body(Component(name, members), documents, body.JSONAPIParser.media_types)
 
@@ -160,9 +168,9 @@ def _query(name: str, description: str, schema: dict[str, Any], **others: Any) -
     return {"name": name, "in": "query", "description": description, "schema": schema, **others}
 
 
-def _list_of(name: str, description: str, items: dict[str, Any]) -> dict[str, Any]:
+def _list_of(name: str, description: str, items: dict[str, Any], **others: Any) -> dict[str, Any]:
     """A parameter that takes a comma list."""
-    return _query(name, description, {"type": "array", "items": items}, style="form", explode=False)
+    return _query(name, description, {"type": "array", "items": items, **others}, style="form", explode=False)
 
 
 def _one_of(words: Iterable[str]) -> dict[str, Any]:
@@ -181,10 +189,10 @@ def _document_parameters(serializer: type[ResourceSerializer]) -> Iterable[dict[
 
 _FILTERS: dict[Callable[..., Filter], tuple[str, dict[str, Any]]] = {
     filters.booleans: ("true (1, on, yes) or false (0, off, no)", _one_of(["true", "false"])),
-    filters.emails: ("an e-mail address, in any case of letters", {"type": "string"}),
-    filters.texts: ("a text, case as written", {"type": "string"}),
-    filters.uuids: ("a uuid", _UUID),
-    filters.uuids_of: ("a uuid", _UUID),
+    filters.emails: ("an e-mail address, in any case of letters", TEXT),
+    filters.texts: ("a text, case as written", TEXT),
+    filters.uuids: ("a uuid (other texts find nothing)", TEXT),
+    filters.uuids_of: ("a uuid (other texts find nothing)", TEXT),
 }
 _FILTERS_BY_NAME = {maker.__name__: described for maker, described in _FILTERS.items()}
 
@@ -193,7 +201,8 @@ def _filter(resource: str, name: str, condition_of: Filter) -> dict[str, Any]:
     # A filter's qualified name begins with the function that made it: `uuids.<locals>.<lambda>`.
     words, items = _FILTERS_BY_NAME[condition_of.__qualname__.partition(".")[0]]
     text = f"Only rows whose `{name}` is this: {words}. A comma list means any of them."
-    return _list_of(f"filter[{resource}.{name}]", text, items)
+    least = {"minItems": 1} if "enum" in items else {}  # nothing is neither true nor false; of texts, it finds none
+    return _list_of(f"filter[{resource}.{name}]", text, items, **least)
 
 
 def _page_parameters() -> Iterable[dict[str, Any]]:
@@ -202,7 +211,7 @@ def _page_parameters() -> Iterable[dict[str, Any]]:
     yield _query("page[limit]", "Rows on a page.", limit)
     yield _query("page[after]", "The page after this cursor: taken from `links.next`.", {"type": "string"})
     yield _query("page[before]", "The page before this cursor: taken from `links.prev`.", {"type": "string"})
-    offset = {"type": "integer", "minimum": 0}
+    offset = {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET}
     yield _query("page[offset]", "Rows to skip; not together with a cursor, which is faster.", offset)
     yield _query("page[total]", "Count all rows into `meta.total`.", {"type": "boolean", "default": False})
 

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from config.errors import ApiError, Fault
 from config.identifiers import parse_uuid
@@ -33,16 +33,16 @@ class ResourceViewSet(ApiViewSet):
     #: The answer for a row that is not there or not visible.
     missing: ClassVar[Fault]
 
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> HttpResponse:
         builder = self.document
         page = opening_page(self.query, self.opening)
         if page is None:
             page = paginate(self._filtered(self.get_queryset()), self.query, self._order())
-        return Response(builder.many(page.rows, page.links, page.total))
+        return self.answer(builder.many(page.rows, page.links, page.total))
 
-    def retrieve(self, request: Request, uuid: str) -> Response:
+    def retrieve(self, request: Request, uuid: str) -> HttpResponse:
         builder = self.document
-        return Response(builder.one(self.get_object(uuid)))
+        return self.answer(builder.one(self.get_object(uuid)))
 
     def opening(self, limit: int) -> Sequence[Any] | None:
         """The first so many rows that the caller may see, where a view has a statement for them; else None."""

@@ -42,11 +42,12 @@ def _filters(site: Site, callers: Callers) -> Kinds:
         "filter warehouseUuid and isActive": [
             f"{_FILTER}.warehouseUuid]={person.warehouse}&{_FILTER}.isActive]=true" for person in callers.people
         ],
-        "filter warehouseUuid, sort -createdAt": [
-            f"{_FILTER}.warehouseUuid]={person.warehouse}&sort=-createdAt" for person in callers.people
-        ],
         "include users and warehouses": ["include=users,warehouses"],
     }
+    for sort in ("isActive", "-isActive", "-createdAt", "updatedAt", "warehouse.name"):
+        questions[f"filter warehouseUuid, sort {sort}"] = [
+            f"{_FILTER}.warehouseUuid]={person.warehouse}&sort={sort}" for person in callers.people
+        ]
     return {name: [_listing(callers, text) for text in texts] for name, texts in questions.items()}
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tests.benchmarks.report import Report
 
-FAULTS, FLOODS, FUZZ = "Faults", "Floods", "Fuzz"
+FAULTS, FLOODS, FUZZ, RIGHTS = "Faults", "Floods", "Fuzz", "Rights"
 
 report = Report(
     Path(__file__).parent / "RESULTS.md",
     "# Endurance\n\nWritten by `make endurance`; each part replaces its own section.",
-    (FAULTS, FLOODS, FUZZ),
+    (FAULTS, FLOODS, FUZZ, RIGHTS),
 )
 write = report.write

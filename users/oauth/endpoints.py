@@ -35,6 +35,11 @@ class RevocationEndpoint(_AnyHint, Revocation):
     def query_token(self, token_string: str, token_type_hint: str | None) -> IssuedToken | None:
         return self.server.find_to_withdraw(token_string)
 
+    def check_params(self, request: Request, client: Client) -> None:
+        super().check_params(request, client)
+        if request.form.get("everywhere", "false").lower() not in ("true", "false"):
+            raise InvalidRequestError  # silently taken for "false", it would leave other devices signed in
+
     def revoke_token(self, token: IssuedToken, request: Request) -> None:
         everywhere = request.form.get("everywhere", "").lower() == "true"
         token.withdraw(everywhere=everywhere)

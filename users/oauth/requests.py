@@ -17,7 +17,7 @@ from django.utils.datastructures import MultiValueDict
 from users.tokens import Scope
 
 #: More than any client sends; what a hostile one sends beyond is not looked at.
-_MOST_PARAMETERS = 100
+MOST_PARAMETERS = 100
 
 
 class Request(OAuth2Request):
@@ -95,7 +95,7 @@ def _known(scope: str) -> str:
 
 
 def _form_pairs(body: bytes) -> list[tuple[str, str]]:
-    pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
+    pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
     return [(key, _text(value)) for key, value in pairs if value != ""]
 
 
@@ -105,7 +105,7 @@ def _json_pairs(body: bytes) -> list[tuple[str, str]]:
         document = document["data"].get("attributes")  # a form that the reference's install guide shows
     if not isinstance(document, dict):
         raise ValueError("not an object")
-    if len(document) > _MOST_PARAMETERS:
+    if len(document) > MOST_PARAMETERS:
         raise ValueError("too many parameters")
     return [(key, _text(value)) for key, value in document.items() if value not in (None, "")]
 
@@ -116,5 +116,9 @@ def _text(value: Any) -> str:
     return value
 
 
+_CAMEL_CASE = re.compile("[A-Za-z][a-z]+([A-Z][a-z]+)*")
+
+
 def _snake_case(key: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", key).lower()
+    """Other names are left alone: two that nobody knows must not become the same one."""
+    return re.sub("(?<!^)(?=[A-Z])", "_", key).lower() if _CAMEL_CASE.fullmatch(key) else key

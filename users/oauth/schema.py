@@ -16,6 +16,7 @@ from config import errors
 from config.schema import Answer, ApiSchema, Body, Component, Operation
 from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BadClientError, BlockedError
 from users.oauth.grants import token_answer
+from users.oauth.parameters import CLIENT_ID, CLIENT_SECRET, OMITTED, SCOPE, optional, parameters, text
 from users.oauth.server import server
 from users.schema import PAT
 
@@ -24,12 +25,8 @@ _SAID_OF_BODIES = (
     "The body may be a form or JSON, whatever its `Content-Type` says; keys may be in snake_case or camelCase."
 )
 _NO_STORE = {"Cache-Control": "`no-store`: the answer is a secret."}
-_CLIENT_ID = {"type": "string", "default": settings.DEFAULT_CLIENT_ID, "description": "The app that asks."}
-_CLIENT_SECRET = {
-    "type": "string",
-    "format": "password",
-    "description": "Of a confidential client; or both id and secret in HTTP Basic (RFC 6749 section 2.3.1).",
-}
+_PASSWORD = text(format="password")
+_PKCE = "^[A-Za-z0-9._~-]{43,128}$"
 _ACCESS_TOKEN = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl"  # noqa: S105 (an example)
 _REFRESH_TOKEN = "session.3f0c9a5d7e8b4c1d9a2e6f7081b2c3d4.5d1e.c2lnbmF0dXJl"  # noqa: S105 (an example)
 _VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
@@ -41,10 +38,6 @@ _CALLBACK = "https://app.example.com/oauth/cb/spryker"
 def _refused(*errors_: OAuth2Error) -> list[Any]:
     return [server.handle_error_response(None, error) for error in errors_]
 
-
-_SCOPE = {"type": "string", "description": "Narrows what the token may be used for; unknown words are dropped."}
-
-_NEEDED = ["response_type", "client_id", "code_challenge", "code_challenge_method", "username", "password"]
 
 AUTHORIZE = ApiSchema(
     "Tokens",
@@ -78,24 +71,18 @@ AUTHORIZE = ApiSchema(
         Body(
             Component(
                 "AuthorizeRequest",
-                {
-                    "type": "object",
-                    "required": _NEEDED,
-                    "properties": {
-                        "response_type": {"const": "code"},
-                        "client_id": {"type": "string"},
-                        "redirect_uri": {
-                            "type": "string",
-                            "description": "May be left out where only one is registered.",
-                        },
-                        "scope": _SCOPE,
-                        "state": {"type": "string"},
-                        "code_challenge": {"type": "string", "pattern": "^[A-Za-z0-9._~-]{43,128}$"},
-                        "code_challenge_method": {"const": "S256"},
-                        "username": {"type": "string", "description": "The e-mail."},
-                        "password": {"type": "string", "format": "password"},
-                    },
-                },
+                parameters(
+                    ["response_type", "client_id", "code_challenge", "code_challenge_method", "username", "password"],
+                    response_type={"const": "code"},
+                    client_id=text(),
+                    redirect_uri=optional("May be left out where only one is registered."),
+                    scope=SCOPE,
+                    state=optional(),
+                    code_challenge=text(pattern=_PKCE),
+                    code_challenge_method={"const": "S256"},
+                    username=text("The e-mail."),
+                    password=_PASSWORD,
+                ),
             ),
             {
                 "As the Fulfillment App does": {
@@ -122,30 +109,33 @@ AUTHORIZE = ApiSchema(
 )
 
 # --- POST /token ------------------------------------------------------------------------------------------------
+_ANY_GRANT = {"scope": SCOPE, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 _TOKEN_REQUEST = Component(
     "TokenRequest",
     {
-        "type": "object",
-        "required": ["grant_type"],
-        "properties": {
-            "grant_type": {"type": "string", "enum": ["authorization_code", "password", "refresh_token"]},
-            "code": {"type": "string", "description": "With `authorization_code`."},
-            "code_verifier": {
-                "type": "string",
-                "pattern": "^[A-Za-z0-9._~-]{43,128}$",
-                "description": "With `authorization_code` (RFC 7636).",
-            },
-            "redirect_uri": {
-                "type": "string",
-                "description": "With `authorization_code`, if it was sent to `/authorize`: the same.",
-            },
-            "username": {"type": "string", "description": "The e-mail. With `password`."},
-            "password": {"type": "string", "format": "password", "description": "With `password`."},
-            "refresh_token": {"type": "string", "description": "With `refresh_token`."},
-            "client_id": _CLIENT_ID,
-            "client_secret": _CLIENT_SECRET,
-            "scope": _SCOPE,
-        },
+        "anyOf": [
+            parameters(
+                ["grant_type", "code", "code_verifier"],
+                grant_type={"const": "authorization_code"},
+                code=text("Good for one use."),
+                code_verifier=text("RFC 7636.", pattern=_PKCE),
+                redirect_uri=optional("If it was sent to `/authorize`: the same."),
+                **_ANY_GRANT,
+            ),
+            parameters(
+                ["grant_type", "username", "password"],
+                grant_type={"const": "password"},
+                username=text("The e-mail."),
+                password=_PASSWORD,
+                **_ANY_GRANT,
+            ),
+            parameters(
+                ["grant_type", "refresh_token"],
+                grant_type={"const": "refresh_token"},
+                refresh_token=text(),
+                **_ANY_GRANT,
+            ),
+        ]
     },
 )
 _TOKEN_ANSWER = Component(
@@ -206,7 +196,7 @@ TOKEN = ApiSchema(
 )
 
 # --- POST /revoke and POST /introspect --------------------------------------------------------------------------
-_HINT = {"type": "string", "description": "Taken, and not needed."}
+_HINT = optional("Taken, and not needed.")
 
 REVOKE = ApiSchema(
     "Tokens",
@@ -220,22 +210,18 @@ REVOKE = ApiSchema(
         Body(
             Component(
                 "RevokeRequest",
-                {
-                    "type": "object",
-                    "required": ["token"],
-                    "properties": {
-                        "token": {"type": "string"},
-                        "token_type_hint": _HINT,
-                        "everywhere": {
-                            "type": "string",
-                            "enum": ["true", "false"],
-                            "default": "false",
-                            "description": "`true` signs the person out of every device. Not by warehouse tokens.",
-                        },
-                        "client_id": _CLIENT_ID,
-                        "client_secret": _CLIENT_SECRET,
+                parameters(
+                    ["token"],
+                    token=text(),
+                    token_type_hint=_HINT,
+                    everywhere={
+                        "anyOf": [{"type": "string", "enum": ["true", "false"]}, OMITTED],
+                        "default": "false",
+                        "description": "`true` signs the person out of every device. Not by warehouse tokens.",
                     },
-                },
+                    client_id=CLIENT_ID,
+                    client_secret=CLIENT_SECRET,
+                ),
             ),
             {
                 "Sign out": {"token": _REFRESH_TOKEN},
@@ -298,16 +284,13 @@ INTROSPECT = ApiSchema(
         Body(
             Component(
                 "IntrospectRequest",
-                {
-                    "type": "object",
-                    "required": ["token"],
-                    "properties": {
-                        "token": {"type": "string"},
-                        "token_type_hint": _HINT,
-                        "client_id": {"type": "string"},
-                        "client_secret": _CLIENT_SECRET,
-                    },
-                },
+                parameters(
+                    ["token"],
+                    token=text(),
+                    token_type_hint=_HINT,
+                    client_id=optional(),
+                    client_secret=CLIENT_SECRET,
+                ),
             ),
             {"With the secret in the body": {"token": _ACCESS_TOKEN, "client_id": "picking", "client_secret": "…"}},
             _FORM_OR_JSON,

@@ -1,12 +1,17 @@
-"""`manage.py serve`, which `make run` calls: prepares the database and serves the site until Ctrl-C."""
+"""`manage.py serve`, which `make run` calls: prepares the database and serves the site until Ctrl-C.
+
+SIGHUP to its process replaces the workers by ones that load the code anew, and fails nobody (`config.server`).
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import threading
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +20,7 @@ from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
 
-from config import database
+from config import database, gateway
 
 _BANNER = """
 Warehouse user management is running.
@@ -31,6 +36,12 @@ _LOGINS = """
   Back Office login     {office.email:26} password {password}
   Warehouse user login  {picker.email:26} password {password}
 """
+
+
+#: Largest head of a request, and the most that is held of what a connection sends before somebody takes it.
+_HEAD_BYTES = 65_536
+#: What a worker opens besides connections: the database, temporary files, modules.
+_OTHER_FILES = 256
 
 
 class Command(BaseCommand):
@@ -100,16 +111,25 @@ def _demo_logins() -> str:
 
 def _serve(address: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from granian import Granian
-    from granian.constants import Interfaces
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
-    Granian(
+    from config.server import Server
+
+    Server(
         "config.wsgi:application",
         address=address,
         port=settings.PORT,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.ASGINL,  # of which `config.gateway` makes WSGI
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=settings.PATIENCE_SECONDS * 1_000, max_buffer_size=_HEAD_BYTES
+        ),
+        loop=gateway.LOOP,  # type: ignore[arg-type]
+        websockets=False,
         workers=settings.WORKERS,
+        backpressure=_most_connections(),
         blocking_threads=1,
         respawn_failed_workers=True,
         workers_kill_timeout=5,
@@ -117,13 +137,27 @@ def _serve(address: str) -> None:
     ).serve(target_loader=_load_worker, wrap_loader=False)
 
 
+def _most_connections() -> int:
+    """As many as the setting says, if the system lets one process open so many files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return max(1, min(settings.MAX_CONNECTIONS, soft - _OTHER_FILES))
+
+
 def _load_worker() -> Any:
     """What a worker runs first. It stops when the main process tells it, also while loading, or is gone."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the main process alone
+    # Ctrl-C, and the wish to reload, are for the main process alone.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the server sets its own, which needs the application
     threading.Thread(target=_end_with_main_process, daemon=True).start()
+    from granian.server import mp
+
+    from config.server import Farewell
     from config.wsgi import application
 
+    mp._new_cbscheduler = partial(gateway.scheduler, Farewell(application))
     return application
 
 

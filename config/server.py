@@ -1,0 +1,81 @@
+"""The server: granian, with doors that stay open while workers come and go.
+
+Each worker listens on a socket of its own, among which Linux shares out those who connect (SO_REUSEPORT). Left to
+granian, a socket ends with its worker, and whoever waits at it is turned away. Here the main process opens them all,
+and a worker that takes another's place goes on with its socket: nobody is lost, whether the other was asked to end
+(SIGHUP) or was killed.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from granian.net import SocketSpec
+from granian.server.mp import MPServer
+
+#: Tells a worker that another is about to take its place.
+SUCCESSOR_COMES = signal.SIGUSR1
+
+
+class Server(MPServer):
+    """Heeds SIGHUP: replaces its workers one by one, each by one that loads the code as it lies there now."""
+
+    _shd: Any
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        signal.signal(SUCCESSOR_COMES, signal.SIG_IGN)  # in a worker, until it is able to heed it
+        self.on_reload(_start_workers_from_nothing)
+
+    def _init_shared_socket(self) -> None:
+        self._holders = [SocketSpec(self.bind_addr, self.bind_port, self.backlog).build() for _ in range(self.workers)]
+        self._sockets = [socket.socket(fileno=holder.get_fd()) for holder in self._holders]
+        for door in self._sockets:
+            door.set_inheritable(True)
+
+    def _drop_shared_socket(self) -> None:
+        for door in self._sockets:
+            door.close()
+
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Any:  # type: ignore[override] # granian's, too
+        self._ssp, self._shd, self._sso = None, self._holders[idx], self._sockets[idx]
+        return super()._spawn_worker(idx, target, callback_loader)
+
+    def _respawn_workers(self, workers: Iterable[int], *args: Any, **options: Any) -> None:
+        for idx in workers:
+            if self.wrks[idx].is_alive():
+                os.kill(self.wrks[idx]._id(), SUCCESSOR_COMES)
+            super()._respawn_workers([idx], *args, **options)
+
+
+def _start_workers_from_nothing() -> None:
+    """A copy of the main process would bring along the code that this one has loaded."""
+    multiprocessing.set_start_method("spawn", force=True)
+
+
+class Farewell:
+    """A worker's application. Once its successor comes, it asks those who keep their connection to make a new one.
+
+    When the worker then ends, it has no connection open on which somebody might just be sending (RFC 9112 section 9.6).
+    """
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self.application, self.is_leaving = application, False
+        signal.signal(SUCCESSOR_COMES, self._leave)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        return self.application(environ, self._closing(start_response) if self.is_leaving else start_response)
+
+    def _leave(self, *_: object) -> None:
+        self.is_leaving = True
+
+    def _closing(self, start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, [*headers, ("Connection", "close")], *more)
+
+        return start

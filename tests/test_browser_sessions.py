@@ -1,0 +1,95 @@
+"""What the table of Back Office sessions gives away: nothing to come in with, and nothing of what a session holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.conf import settings as site
+from django.contrib.sessions.models import Session as BrowserSession
+from django.test import Client
+from django.utils import timezone
+
+from tests.test_door import is_in, log_in
+from users.models import User
+
+
+@pytest.fixture
+def inside(olive: User) -> Client:
+    client = Client()
+    log_in(olive.email, client=client)
+    assert is_in(client)
+    return client
+
+
+def cookie_of(client: Client) -> str:
+    return client.cookies[site.SESSION_COOKIE_NAME].value
+
+
+def with_cookie(value: str) -> Client:
+    client = Client()
+    client.cookies[site.SESSION_COOKIE_NAME] = value
+    return client
+
+
+def test_the_cookie_opens_the_door_and_what_is_kept_of_it_does_not(inside: Client) -> None:
+    row = BrowserSession.objects.get()
+    assert is_in(with_cookie(cookie_of(inside)))
+    assert row.session_key != cookie_of(inside)
+    assert not is_in(with_cookie(row.session_key))
+
+
+def test_what_a_session_holds_cannot_be_read(inside: Client) -> None:
+    session = inside.session
+    session["note"] = "between us"
+    session.save()
+    assert inside.session["note"] == "between us"
+    row = BrowserSession.objects.get()
+    assert "between us" not in row.session_data
+    assert row.get_decoded() == {}
+
+
+def test_a_session_of_another_secret_key_is_none(inside: Client, settings: Any) -> None:
+    settings.SECRET_KEY = "another " * 10
+    assert not is_in(inside)
+
+
+def test_the_secret_key_before_still_opens_sessions(inside: Client, settings: Any) -> None:
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another " * 10
+    assert is_in(inside)
+
+
+def test_a_row_that_somebody_wrote_by_hand_opens_nothing(inside: Client) -> None:
+    BrowserSession.objects.update(session_data="e30")
+    assert not is_in(inside)
+
+
+def test_a_session_that_is_over_leaves_no_row(inside: Client) -> None:
+    inside.post("/admin/logout/")
+    assert BrowserSession.objects.count() == 0
+
+
+def test_an_expired_session_is_none(inside: Client) -> None:
+    BrowserSession.objects.update(expire_date=timezone.now())
+    assert not is_in(inside)
+
+
+def test_a_cookie_that_somebody_chose_is_not_taken_over(olive: User) -> None:
+    """Session fixation: who signs in is given a cookie of ours, whatever they came with."""
+    chosen = "a" * 32
+    client = with_cookie(chosen)
+    log_in(olive.email, client=client)
+    assert is_in(client)
+    assert cookie_of(client) != chosen
+    assert not is_in(with_cookie(chosen))
+
+
+def test_the_cookie_changes_with_the_sign_in(olive: User) -> None:
+    """What stood in the browser before, a person who shares the device may have kept."""
+    client = Client()
+    log_in(olive.email, client=client)
+    before = cookie_of(client)
+    client.post("/admin/logout/")
+    log_in(olive.email, client=client)
+    assert cookie_of(client) != before
+    assert not is_in(with_cookie(before))
