@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from django.db import connection
+from django.db import OperationalError, connection
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
@@ -61,8 +61,11 @@ def of_server() -> Programs:
 
 
 def server_version() -> int:
-    """The major version of the server: 18."""
-    connection.ensure_connection()
+    """The major version of the server: 18. Raises ProgramError when it does not answer."""
+    try:
+        connection.ensure_connection()
+    except OperationalError as problem:
+        raise ProgramError(f"the database does not answer ({first_complaint(str(problem))})") from None
     return int(connection.connection.info.server_version) // 10_000
 
 

@@ -82,6 +82,16 @@ def test_programs_that_are_missing_are_asked_for_by_their_package() -> None:
     assert "postgresql-client-99" in str(refusal.value)
 
 
+@pytest.mark.parametrize("name", ["backup", "restore"])
+def test_a_database_that_does_not_answer_is_said(target: dict[str, str], file: Path, name: str) -> None:
+    nobody = target | {"DATABASE_URL": f"postgres://a:b@127.0.0.1:{live.free_port()}/x"}
+
+    line = refused(nobody, name, file.with_suffix(".new") if name == "backup" else file)
+
+    assert "the database does not answer (connection failed: " in line
+    assert [path.name for path in file.parent.iterdir()] == ["site.dump"]
+
+
 @contextmanager
 def held_up(url: str, table: str) -> Iterator[psycopg.Connection[Any]]:
     """Nobody gets at the table meanwhile."""

@@ -30,10 +30,11 @@ class Command(BaseCommand):
     def handle(self, *, file: Path, overwrite: bool, **options: Any) -> None:
         if file.is_dir() or (file.exists() and not overwrite):
             raise CommandError(f"{file} exists: give another name, or replace it with --overwrite.")
-        if not MigrationRecorder(connection).has_table():
-            raise CommandError("There is nothing to back up: this site has not used this database yet.")
         try:
-            contents = archives.write(programs.of_server(), file)
+            tools = programs.of_server()
+            if not MigrationRecorder(connection).has_table():
+                raise CommandError("There is nothing to back up: this site has not used this database yet.")
+            contents = archives.write(tools, file)
         except (programs.ProgramError, archives.ArchiveError, OSError) as problem:
             raise CommandError(f"No backup was made: {problem}") from None
         self.stdout.write(f"{file}: {file.stat().st_size:,} bytes, {contents.counts.total():,} rows.")
