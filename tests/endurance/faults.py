@@ -59,6 +59,7 @@ def kill_postgresql(site: Installation) -> None:
 def stop_postgresql(site: Installation) -> None:
     site.postgres.stop()
     time.sleep(_STOPPED_SECONDS)
+    assert (site.probe("live"), site.probe("ready")) == (200, 503)
     site.postgres.start()
 
 
@@ -135,7 +136,9 @@ class Watch(threading.Thread):
 class Result:
     fault: Fault
     outcomes: list[Outcome]
-    #: Seconds after which the last of all clients had written again.
+    #: Seconds after which `/health/ready` said so again.
+    ready: float
+    #: Seconds after which the last of all clients was served again.
     recovered: float
 
     def count(self, kind: str) -> int:
@@ -145,30 +148,43 @@ class Result:
     def row(self) -> tuple[str, ...]:
         counts = [f"{self.count(kind):,}" for kind in (ACKNOWLEDGED, REFUSED, LOST)]
         worst = max(outcome.waited for outcome in self.outcomes)
-        return (self.fault.name, *counts, figure(worst), figure(self.recovered))
+        return (self.fault.name, *counts, figure(worst), figure(self.ready), figure(self.recovered))
 
 
 def drill(fault: Fault, site: Installation, journal: Journal) -> Result:
-    """Lets a fault happen, and checks what callers met and how soon all wrote again."""
+    """Lets a fault happen, and checks what callers met and how soon all were served again."""
     print(f"{fault.name} ...", flush=True)
     first = len(journal.outcomes)
     time.sleep(_CALM_SECONDS)
     fault.happens(site)
     over = time.monotonic()
+    site.wait_until_ready()
+    ready = time.monotonic() - over
     time.sleep(RECOVERY_SECONDS + _CALM_SECONDS)
     outcomes = journal.outcomes[first:]
-    again = {outcome.client: outcome.at for outcome in reversed(outcomes) if _is_success_after(over, outcome)}
-    recovered = max(again.values(), default=over) - over
     assert journal.broken == [], "\n".join(journal.broken)
-    assert len(again) == CLIENTS, f"{CLIENTS - len(again)} clients never wrote again"
-    assert recovered <= RECOVERY_SECONDS, f"recovered after {recovered:.1f} s"
-    met = {outcome.kind for outcome in outcomes} - {ACKNOWLEDGED}
+    _only_what_it_may_cost(fault, outcomes, over)
+    _nothing_is_forgotten(site, journal)
+    return Result(fault, outcomes, ready, _recovered(outcomes, over))
+
+
+def _only_what_it_may_cost(fault: Fault, outcomes: list[Outcome], over: float) -> None:
+    """And nobody after the recovery."""
+    failed = [outcome for outcome in outcomes if outcome.kind != ACKNOWLEDGED]
+    met = {outcome.kind for outcome in failed}
     assert met <= set(fault.costs), f"callers met {met}"
     assert met or not fault.is_felt, "nobody noticed"
-    late = [outcome for outcome in outcomes if outcome.kind != ACKNOWLEDGED and outcome.at > over + RECOVERY_SECONDS]
+    late = [outcome for outcome in failed if outcome.at > over + RECOVERY_SECONDS]
     assert late == [], f"{len(late)} requests failed after the recovery"
-    _nothing_is_forgotten(site, journal)
-    return Result(fault, outcomes, recovered)
+
+
+def _recovered(outcomes: list[Outcome], over: float) -> float:
+    """After how many seconds the last client was served again."""
+    again = {outcome.client: outcome.at for outcome in reversed(outcomes) if _is_success_after(over, outcome)}
+    assert len(again) == CLIENTS, f"{CLIENTS - len(again)} clients were never served again"
+    seconds = max(again.values()) - over
+    assert seconds <= RECOVERY_SECONDS, f"recovered after {seconds:.1f} s"
+    return seconds
 
 
 def _is_success_after(moment: float, outcome: Outcome) -> bool:
@@ -225,12 +241,12 @@ def _running(thread: threading.Thread, stop: threading.Event) -> Iterator[None]:
 
 
 def _report(results: list[Result], journal: Journal, watch: Watch) -> None:
-    columns = ("Fault", "acknowledged", "503", "lost", "worst wait, s", "all write again after, s")
+    columns = ("Fault", "answered", "503", "lost", "worst wait, s", "ready after, s", "all served after, s")
     write(
         FAULTS,
         f"{CLIENTS} clients write all the while (switch, assign, deassign, refresh) to two workers. *Lost* is an "
-        "answer that never came, or a connection that nobody took, because a process was killed. The last column "
-        "counts from when PostgreSQL, or the server, answers again; a client that got a 503 waits as long as told.",
+        "answer that never came, or a connection that nobody took, because a process was killed. The last columns "
+        "count from when PostgreSQL, or the server, answers again; a client that got a 503 waits as long as told.",
         table(columns, [result.row for result in results]),
         f"{len(journal.written):,} acknowledged changes, each found in the history after each fault; clients looked "
         f"{journal.looked:,} times and saw what they had been told. Nobody stood in two warehouses in {watch.looks:,} "

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil  # type: ignore[import-untyped]
 import psycopg
 
@@ -80,6 +81,16 @@ class Installation:
         """However it stands: its workers end when they miss it."""
         self._server.kill()
         self._server.communicate()
+
+    def probe(self, what: str) -> int:
+        """The status of `/health/live` or `/health/ready`, as a load balancer asks: each time on a new connection."""
+        return httpx.get(f"{self.url}/health/{what}", timeout=10).status_code
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + 30
+        while self.probe("ready") != 200:
+            assert time.monotonic() < deadline, "it never gets ready again"
+            time.sleep(0.02)
 
     def workers(self) -> list[Any]:
         """The processes that listen, but for the main one, which only holds the sockets."""

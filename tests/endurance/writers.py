@@ -85,6 +85,8 @@ class Writer(threading.Thread):
             except SignedOutError:
                 self.sign_in()
             self._stop_asked.wait(_PAUSE_SECONDS)
+        self._refresh()
+        self._expect(self.state)
 
     # --- Signing in and looking ---------------------------------------------------------------------------------
     def sign_in(self, username: str = "") -> None:
@@ -119,6 +121,10 @@ class Writer(threading.Thread):
         assert len(active) <= 1, "somebody stands in two warehouses"
         self.journal.looked += 1
         return State(frozenset(self._rows), active[0] if active else None)
+
+    def _expect(self, state: State) -> None:
+        seen = self._look()
+        assert seen == state, f"acknowledged but not there: {state}, but {seen}"
 
     # --- The four writes ----------------------------------------------------------------------------------------
     def _switch(self) -> None:
@@ -172,8 +178,7 @@ class Writer(threading.Thread):
         if method == "POST":
             self._rows[answer.json()["data"]["attributes"]["warehouse"]["uuid"]] = answer.json()["data"]["id"]
         elif self._sent % 10 == 0:
-            seen = self._look()
-            assert seen == after, f"acknowledged but not there: {after}, but {seen}"
+            self._expect(after)
 
     # --- One request --------------------------------------------------------------------------------------------
     def _insist(self, method: str, path: str, **options: Any) -> httpx.Response:
