@@ -126,7 +126,7 @@ def _serve(address: str) -> None:
         http1_settings=HTTP1Settings(
             header_read_timeout=settings.PATIENCE_SECONDS * 1_000, max_buffer_size=_HEAD_BYTES
         ),
-        loop=gateway.LOOP,  # type: ignore[arg-type]
+        loop=gateway.LOOP,
         websockets=False,
         workers=settings.WORKERS,
         backpressure=_most_connections(),
