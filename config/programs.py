@@ -38,7 +38,7 @@ class Programs:
     def run(self, name: str, *arguments: str) -> str:
         """What the program prints. Raises ProgramError with its first complaint."""
         command = [self._path(name), *arguments]
-        done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)  # noqa: S603 (a program of ours, no shell)
         if done.returncode:
             raise ProgramError(first_complaint(done.stderr))
         return done.stdout
@@ -46,7 +46,7 @@ class Programs:
     def start(self, name: str, *arguments: str, stderr: IO[bytes], **streams: int) -> subprocess.Popen[bytes]:
         """The program at work. What it complains of goes to a file, which fills up for nobody."""
         command = [self._path(name), *arguments]
-        return subprocess.Popen(command, env=environment(), stderr=stderr, **streams)  # type: ignore[call-overload] # noqa: S603
+        return subprocess.Popen(command, env=environment(), stderr=stderr, **streams)  # type: ignore[call-overload] # noqa: S603 (a program of ours, no shell)
 
     def _path(self, name: str) -> str:
         return shutil.which(name, path=str(self.folder)) or name
@@ -84,7 +84,7 @@ def of_version(wanted: int) -> Programs:
 def _found() -> Iterator[Programs]:
     for folder in [*([] if database.is_embedded() else _on_path()), *_packaged()]:
         if all(shutil.which(name, path=str(folder)) for name in _NAMES):
-            told = subprocess.run([str(folder / "pg_dump"), "--version"], capture_output=True, text=True, check=False)  # noqa: S603
+            told = subprocess.run([str(folder / "pg_dump"), "--version"], capture_output=True, text=True, check=False)  # noqa: S603 (a program of ours, no shell)
             if version := re.search(r"\(PostgreSQL\) (\d+)", told.stdout):
                 yield Programs(folder, int(version[1]))
 

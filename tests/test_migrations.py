@@ -29,9 +29,12 @@ BEFORE_THE_FIRST_VERSION = {
     "warehouses.0003_history_by_index": {"CREATE_INDEX"},
 }
 
+#: What is encrypted is not to be had in clear again: there is no way back, on purpose.
+ON_PURPOSE = {"users.0017_second_factor_in_no_clear_text": {"RUNPYTHON_REVERSIBLE"}}
+
 
 @pytest.fixture
-def linter(db: None) -> MigrationLinter:
+def linter(transactional_db: None) -> MigrationLinter:
     return MigrationLinter(no_cache=True, no_output=True)
 
 
@@ -53,7 +56,7 @@ def faults(linter: MigrationLinter, migration: migrations.Migration) -> Iterator
 def test_nothing_in_a_migration_holds_up_or_breaks_a_site_at_work(linter: MigrationLinter) -> None:
     found = {str(migration): set(faults(linter, migration)) for migration in ours()}
 
-    assert {name: codes for name, codes in found.items() if codes} == BEFORE_THE_FIRST_VERSION
+    assert {name: codes for name, codes in found.items() if codes} == BEFORE_THE_FIRST_VERSION | ON_PURPOSE
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from config import archives, database, programs
 
 _REMINDER = """
-Not in it: SECRET_KEY{place}. Keep a copy of it elsewhere: the keys that sign tokens are encrypted with it,
-and without it everybody must sign in again. The file itself holds personal data and password hashes.
+Not in it: SECRET_KEY{place}. Keep a copy of it elsewhere: the keys that sign tokens and second factors are
+encrypted with it, and without it everybody must begin again. The file itself holds personal data and password hashes.
 """
 
 

@@ -36,7 +36,9 @@ class Command(BaseCommand):
         parser.add_argument("--replace", action="store_true", help="delete all that the database holds now")
         parser.add_argument("--end-sessions", action="store_true", help="sign everybody out, of the Back Office too")
         parser.add_argument(
-            "--new-secret-key", action="store_true", help="the SECRET_KEY of then is lost: everybody signs in again"
+            "--new-secret-key",
+            action="store_true",
+            help="the SECRET_KEY of then is lost, with all tokens and second factors",
         )
 
     def handle(self, *, file: Path, replace: bool, end_sessions: bool, new_secret_key: bool, **options: Any) -> None:
@@ -103,9 +105,10 @@ def _refuse_other_secret_key(contents: archives.Contents) -> None:
                 _ = model(encrypted=bytes.fromhex(row["encrypted"].removeprefix(r"\\x"))).private
             except InvalidToken:
                 raise CommandError(
-                    "SECRET_KEY is not the one that the backup was made with: nobody would stay signed in, and no "
-                    "token would hold. Set the SECRET_KEY of then (with the embedded database: copy the file "
-                    "secret_key), or say --new-secret-key if it is lost. Nothing has changed."
+                    "SECRET_KEY is not the one that the backup was made with: nobody would stay signed in, no token "
+                    "would hold, and no second factor would open the Back Office but recovery codes. Set the "
+                    "SECRET_KEY of then (with the embedded database: copy the file secret_key), or say "
+                    "--new-secret-key if it is lost. Nothing has changed."
                 ) from None
 
 
