@@ -143,6 +143,8 @@ def environ_of(scope: dict[str, Any]) -> dict[str, Any]:
         "wsgi.url_scheme": scope["scheme"],
     }
     for name, value in scope["headers"]:
+        if b"_" in name:
+            continue  # here it would pass for one with a hyphen, which a proxy may have vouched for (CVE-2015-0219)
         key, text = _key_of(name), value.decode("latin-1")
         environ[key] = f"{environ[key]},{text}" if key in environ else text
     return environ

@@ -97,11 +97,6 @@ def test_an_address_that_a_client_made_up_is_not_taken_for_its_own(olive: User, 
     assert {event.address for event in AuditEvent.objects.all()} == set(chains.values())
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Granian's WSGI interface gives both names one place, so that the last one counts: until it drops names "
-    "with underscores, the proxy must, as nginx does and the README demands (CVE-2015-0219)",
-)
 def test_a_header_that_only_looks_like_a_proxys_is_none(olive: User, tmp_path: Path) -> None:
     """With an underscore it has the same name in WSGI; a proxy that replaces the real one may let it pass."""
     with server(tmp_path, "127.0.0.1") as client:
