@@ -221,9 +221,9 @@ class World(RuleBasedStateMachine):
 
     @rule(which=_which, age=st.sampled_from([0, 0, 0, 1, 2]))
     def refresh(self, which: int, age: int) -> None:
-        sign_in = self._caller(which)
-        if age >= len(sign_in.refresh_tokens):
-            return
+        """Of those who are signed in, and of those who no longer are."""
+        sign_in = _one(self.model.sign_ins, which)
+        age = min(age, len(sign_in.refresh_tokens) - 1)
         expected = self.model.refreshes(sign_in, age)
         body = {"grant_type": "refresh_token", "refresh_token": sign_in.refresh_tokens[-1 - age]}
         document = self.check(expected, self.ask("POST", "/token", None, body))

@@ -51,7 +51,7 @@ MUST_BE_SEEN = {
 }
 
 BOUNDED = settings(
-    max_examples=45,
+    max_examples=30,
     stateful_step_count=30,
     deadline=None,
     derandomize=True,
