@@ -84,6 +84,19 @@ def test_the_case_of_letters_opens_no_way_around(door: Callable[..., Any], olive
     assert door("Olive.Office@Example.Test", PASSWORD).status_code == 429
 
 
+def test_wrong_current_passwords_count_too(olive: User) -> None:
+    """Whoever finds a browser signed in finds out no password there."""
+    inside = Client(REMOTE_ADDR="192.0.2.7")
+    inside.force_login(olive)
+    form = {"old_password": WRONG, "new_password1": "another-Horse-8!", "new_password2": "another-Horse-8!"}
+    for _ in range(9):
+        assert inside.post("/admin/password_change/", form).status_code == 200
+    answer = inside.post("/admin/password_change/", form | {"old_password": PASSWORD})
+    assert (answer.status_code, int(answer["Retry-After"]) > 350) == (429, True)
+    assert {door(olive.email, PASSWORD).status_code for door in DOORS} == {429}
+    assert User.objects.get(pk=olive.pk).check_password(PASSWORD)
+
+
 def test_other_accounts_and_other_addresses_stay_open(door: Callable[..., Any], olive: User, pat: User) -> None:
     for _ in range(10):
         door(olive.email)
