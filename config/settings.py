@@ -198,7 +198,7 @@ LOGIN_URL = "admin:login"
 #: How long, in seconds, the link in a password e-mail works.
 PASSWORD_RESET_TIMEOUT = 3_600
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "users.password_rules.LeastLength", "OPTIONS": {"min_length": 12}},
     {"NAME": "users.password_rules.LengthLimit"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {

@@ -67,11 +67,12 @@ def test_every_character_counts(olive: User, password: str) -> None:
     ("password", "words"),
     [
         ("short-7!", "at least 12 characters"),
+        ("blank" + " " * 20 + "full", "at least 12 characters"),
         (TOO_LONG, "at most 128 characters"),
         (TOO_COMMON, "too common"),
         ("olive.office.example", "too similar"),
     ],
-    ids=["too short", "too long", "too common", "too similar"],
+    ids=["too short", "short but for blanks", "too long", "too common", "too similar"],
 )
 def test_it_is_refused_wherever_it_is_set(
     as_ada: Client, olive: User, way: Callable[[Client, User, str], str], password: str, words: str

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from django.contrib.auth.password_validation import MinimumLengthValidator
 from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext as _
 
 #: Contract section 5.2.
 _MOST_CHARACTERS = 128
+
+
+class LeastLength(MinimumLengthValidator):
+    """Blanks in a row count once: they are quickly typed and quickly guessed (OWASP ASVS 2.1.1)."""
+
+    def validate(self, password: str, user: Any = None) -> None:
+        super().validate(re.sub(r"\s+", " ", password), user)
 
 
 class LengthLimit:
