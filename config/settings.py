@@ -198,7 +198,8 @@ LOGIN_URL = "admin:login"
 #: How long, in seconds, the link in a password e-mail works.
 PASSWORD_RESET_TIMEOUT = 3_600
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "users.password_rules.LeastLength", "OPTIONS": {"min_length": 12}},
+    {"NAME": "users.password_rules.LengthLimit"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
@@ -270,6 +271,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_ENGINE = "config.browser_sessions"
+#: So long after signing in to the Back Office one signs in again, however busy (OWASP ASVS 3.3.2).
+SESSION_COOKIE_AGE = 43_200
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 #: Over TLS no other site of the same domain can put one of these in our place (RFC 6265bis section 4.1.3.2).

@@ -84,11 +84,46 @@ def test_the_case_of_letters_opens_no_way_around(door: Callable[..., Any], olive
     assert door("Olive.Office@Example.Test", PASSWORD).status_code == 429
 
 
+def test_wrong_current_passwords_count_too(olive: User) -> None:
+    """Whoever finds a browser signed in finds out no password there."""
+    inside = Client(REMOTE_ADDR="192.0.2.7")
+    inside.force_login(olive)
+    form = {"old_password": WRONG, "new_password1": "another-Horse-8!", "new_password2": "another-Horse-8!"}
+    for _ in range(9):
+        assert inside.post("/admin/password_change/", form).status_code == 200
+    answer = inside.post("/admin/password_change/", form | {"old_password": PASSWORD})
+    assert (answer.status_code, int(answer["Retry-After"]) > 350) == (429, True)
+    assert {door(olive.email, PASSWORD).status_code for door in DOORS} == {429}
+    assert User.objects.get(pk=olive.pk).check_password(PASSWORD)
+
+
 def test_other_accounts_and_other_addresses_stay_open(door: Callable[..., Any], olive: User, pat: User) -> None:
     for _ in range(10):
         door(olive.email)
     assert door(olive.email, PASSWORD, address="192.0.2.8").status_code in (200, 302)
     assert at_the_api(pat.email, PASSWORD).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("guesser", "neighbour", "status"),
+    [
+        ("2001:db8:1:2:{:x}::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", 429),
+        ("2001:db8:1:2:{:x}::1", "2001:db8:1:3::1", 200),
+        ("::ffff:192.0.2.{}", "::ffff:198.51.100.1", 200),
+    ],
+    ids=["one network", "the next network", "IPv4 written as IPv6"],
+)
+def test_whoever_has_a_network_of_addresses_has_one(olive: User, guesser: str, neighbour: str, status: int) -> None:
+    """The smallest network that IPv6 gives anybody is a /64 (RFC 6177)."""
+    for number in range(9):
+        at_the_api(olive.email, address=guesser.format(number + 1))
+    assert at_the_api(olive.email, PASSWORD, address=neighbour).status_code == status
+
+
+def test_an_ipv4_address_counts_as_one_however_it_is_written(olive: User) -> None:
+    for number in range(9):
+        at_the_api(olive.email, address="::ffff:192.0.2.7" if number % 2 else "192.0.2.7")
+    assert at_the_api(olive.email, PASSWORD).status_code == 429
 
 
 def test_failures_older_than_the_window_do_not_count(door: Callable[..., Any], olive: User) -> None:

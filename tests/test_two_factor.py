@@ -18,7 +18,7 @@ from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.client import PASSWORD
-from tests.test_door import LOGIN, is_in, log_in, text
+from tests.test_door import LOGIN, NEW_PASSWORD, choose, is_in, link_for, log_in, text
 from users import roles, two_factor
 from users.authenticators import recovery_digest
 from users.models import Authenticator, User
@@ -135,6 +135,26 @@ def test_a_code_opens_it_only_once(recovery_codes: list[str], olive: User) -> No
         assert is_in(client) is opens
 
 
+@pytest.mark.parametrize("steps", [-2, 2])
+def test_a_code_opens_it_for_a_minute_and_a_half_at_most(recovery_codes: list[str], olive: User, steps: int) -> None:
+    """Its own thirty seconds and those beside them, as clocks differ (RFC 6238 section 5.2)."""
+    client = Client()
+    log_in(olive.email, client=client)
+    client.post(SECOND_STEP, {"code": code_of(app_of(olive), later=steps)})
+    assert not is_in(client)
+    calm(olive)
+    client.post(SECOND_STEP, {"code": code_of(app_of(olive), later=steps // 2)})
+    assert is_in(client)
+
+
+def test_a_new_password_by_e_mail_takes_no_second_factor_away(recovery_codes: list[str], olive: User) -> None:
+    """Whoever reads the person's e-mail has one of two (OWASP ASVS 2.5.6)."""
+    client = Client()
+    choose(client, link_for(olive.email))
+    assert log_in(olive.email, NEW_PASSWORD, client)["Location"] == SECOND_STEP
+    assert not is_in(client)
+
+
 def test_each_recovery_code_opens_it_once(recovery_codes: list[str], olive: User) -> None:
     for opens in (True, False):
         client = Client()
@@ -239,6 +259,15 @@ def test_an_administrator_helps_who_has_lost_the_phone(
         assert words in text(page)
         assert "Reset two-factor sign-in" not in text(page)
     assert log_in(olive.email)["Location"] == "/admin/"
+
+
+def test_a_browser_on_the_lost_phone_is_signed_out(
+    administrator: Client, recovery_codes: list[str], inside: Client, olive: User
+) -> None:
+    """A factor that is taken back is taken back for what it has opened, too (OWASP ASVS 2.8.6)."""
+    assert is_in(inside)
+    administrator.post(f"/admin/users/user/{olive.pk}/reset-two-factor/")
+    assert not is_in(inside)
 
 
 def test_nobody_resets_it_for_who_stands_above_them(

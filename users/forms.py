@@ -34,9 +34,9 @@ class UserForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
     actor: User
 
     password1 = forms.CharField(
-        label=_("Password"), required=False, max_length=128, strip=False, help_text=password_validators_help_text_html
+        label=_("Password"), required=False, strip=False, help_text=password_validators_help_text_html
     )
-    password2 = forms.CharField(label=_("Repeat Password"), required=False, max_length=128, strip=False)
+    password2 = forms.CharField(label=_("Repeat Password"), required=False, strip=False)
     groups = GroupChoiceField(
         label=_("Assigned groups"),
         queryset=Group.objects.none(),

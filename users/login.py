@@ -6,8 +6,10 @@ Everyone who is not let in gets the same words after the same work, whatever the
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import SESSION_KEY, login, logout, signals
 from django.contrib.auth.views import LoginView
@@ -101,8 +103,9 @@ class SignInView(BackOfficePage, LoginView):
 
 
 def enter(request: HttpRequest, user: User) -> None:
-    """Signs a person in who has proved everything that was asked."""
+    """Signs a person in who has proved everything that was asked, for half a day however busy they are."""
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    request.session.set_expiry(timedelta(seconds=settings.SESSION_COOKIE_AGE))
     audit.info("Successful Login", tag="successful_login", username=user.email)
 
 

@@ -232,10 +232,15 @@ class User(AbstractBaseUser, PermissionsMixin):
         return forgotten
 
     def reset_two_factor(self) -> bool:
-        """For who has lost their phone: they sign in with the password alone again. False if it was not on."""
+        """For who has lost their phone: they sign in with the password alone again. False if it was not on.
+
+        A browser on that phone is signed out of the Back Office.
+        """
         from users import two_factor
 
-        was_on = two_factor.switch_off(self)
+        with transaction.atomic():
+            was_on = two_factor.switch_off(self)
+            self.sign_out_of_back_office()
         audit.warning("Two-Factor Reset", user_uuid=str(self.uuid), was_on=was_on)
         return was_on
 

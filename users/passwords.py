@@ -9,7 +9,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.forms import PasswordResetForm, SetPasswordForm
 from django.contrib.auth.views import PasswordChangeView, PasswordResetConfirmView, PasswordResetView
-from django.core.validators import MaxLengthValidator
 from django.forms import EmailInput, Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -24,7 +23,7 @@ from unfold.widgets import INPUT_CLASSES
 
 from config.logs import audit
 from users import throttling
-from users.login import BackOfficePage
+from users.login import BackOfficePage, refused
 from users.models import User
 
 _WIDE = " ".join(INPUT_CLASSES)
@@ -32,18 +31,14 @@ _BLANK = _("This value should not be blank.")
 _MISMATCH = _("The password fields must match.")
 #: Name of the threads that deliver e-mail.
 POSTMAN = "password e-mail"
-#: Longer ones are no safer, and cost work.
-_PASSWORD_CHARACTERS = 128
 
 
 # --- The own password -------------------------------------------------------------------------------------------
 def _dress(form: Form) -> None:
     """Unfold's looks, and our words, for every field of a form with passwords."""
-    for name, field in form.fields.items():
+    for field in form.fields.values():
         field.widget.attrs["class"] = _WIDE
         field.error_messages["required"] = _BLANK
-        if name.startswith("new_password"):
-            field.validators.append(MaxLengthValidator(_PASSWORD_CHARACTERS))
 
 
 class OwnPasswordForm(AdminOwnPasswordChangeForm):
@@ -71,10 +66,27 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
     success_url = reverse_lazy("admin:index")
     title = _("Change password")
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Whoever finds a browser signed in must not find out the password here: wrong ones count as at the door."""
+        if seconds := throttling.blocked_seconds(request, self._account):
+            return throttling.page(request, seconds)
+        return super().post(request, *args, **kwargs)
+
     def form_valid(self, form: Any) -> HttpResponse:
         answer = super().form_valid(form)
         messages.success(self.request, _("User password was updated successfully."))
         return answer
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        if form.has_error("old_password", "password_incorrect"):
+            throttling.record_failure(self.request, self._account)
+            refused(self.request, self._account)
+        return super().form_invalid(form)
+
+    @property
+    def _account(self) -> str:
+        user: Any = self.request.user
+        return throttling.key_of(user.email)
 
 
 # --- A forgotten password ---------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ for both numbers, and begins it anew with every failure.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address
 from math import ceil
 from typing import Any
 
@@ -44,12 +45,22 @@ def key_of(email: str) -> str:
     return email.strip().lower().replace("\x00", "")[:_ACCOUNT_CHARACTERS]
 
 
+def _network_of(request: HttpRequest) -> str | None:
+    """An IPv4 address as it is; of an IPv6 address its first half, since everybody is given all of the other."""
+    if (known := address_of(request)) is None:
+        return None
+    address = ip_address(known)
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64)
+    return str(address)
+
+
 # --- Counting ---------------------------------------------------------------------------------------------------
 def _failures(request: HttpRequest, account: str, *, within_seconds: int) -> QuerySet[AccessFailureLog]:
     """The newest first. Asking for a new password is counted apart from signing in."""
     failures = AccessFailureLog.objects.filter(
         username=account,
-        ip_address=address_of(request),
+        ip_address=_network_of(request),
         attempt_time__gt=timezone.now() - timedelta(seconds=within_seconds),
     ).order_by("-attempt_time")
     path = _reset_path()
@@ -78,7 +89,7 @@ def record_failure(request: HttpRequest, account: str) -> None:
         blocks = list(recent.values_list("locked_out", flat=True)[: limit - 1])
         AccessFailureLog.objects.create(
             username=account,
-            ip_address=address_of(request),
+            ip_address=_network_of(request),
             user_agent=request.headers.get("User-Agent", "")[:255],
             http_accept="",
             path_info=request.path_info[:255],

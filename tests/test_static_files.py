@@ -1,0 +1,32 @@
+"""Only the site's own static files are served: no list of a folder, and nothing of how the site is installed."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+
+FOLDERS = ("", "config", "config/", "unfold/css/", "drf_spectacular_sidecar/swagger-ui-dist/")
+OUTSIDE = ("manage.py", "var/secret_key", "config/settings.py", ".git/config", ".env", "README.md", "requirements.txt")
+WAYS_OUT = ("../", "..%2f", "%2e%2e/", "..%5c", "....//", "%252e%252e%252f", "/", "..;/")
+
+
+def test_a_file_of_ours_is_served(live_url: str) -> None:
+    assert httpx.get(f"{live_url}/static/config/docs.css").status_code == 200
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_folder_is_listed(live_url: str, folder: str) -> None:
+    answer = httpx.get(f"{live_url}/static/{folder}")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "007")
+
+
+def test_nothing_of_the_installation_is_served(live_url: str) -> None:
+    """ASVS 4.3.2. The way is sent as it stands: a client would tidy it up."""
+    with httpx.Client(base_url=live_url) as client:
+        for file in OUTSIDE:
+            for way in ("", "static/", *(f"static/{out * deep}" for out in WAYS_OUT for deep in (1, 2, 4))):
+                answer = client.send(client.build_request("GET", "/", extensions={"target": f"/{way}{file}".encode()}))
+                assert answer.status_code in (400, 404), (way, file)
+                assert "errors" in answer.json() or answer.status_code == 400, (way, file)
