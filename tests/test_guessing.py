@@ -29,13 +29,13 @@ def cookie(user: User) -> str:
 
 def test_nothing_that_opens_a_door_can_be_guessed(olive: User) -> None:
     """Ten of each differ, and each has as many random characters as it takes."""
+    numbers = iter(range(10))
     makers = {
         "cookie": (lambda: cookie(olive), 36),
         "authorization code": (lambda: code_for(olive), 62),
         "refresh token": (lambda: sign_in(olive.email)["refresh_token"].split(".")[2], 16),
         "client secret": (lambda: register(f"partner-{next(numbers)}").secret, 64),
     }
-    numbers = iter(range(10))
     for name, (make, alphabet) in makers.items():
         made = [make() for _ in range(10)]
         assert len(set(made)) == 10, name
