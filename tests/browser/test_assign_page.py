@@ -155,6 +155,7 @@ def test_all_that_match_are_selected_in_one_go(
 
     search(panel, "shed", "Shed 150")
     panel.get_by_role("button", name="Select all 150 that match").click()
+    expect(page.get_by_role("tab", name="Warehouses to be assigned (150)")).to_be_visible()
     tick(panel, "Shed 150")  # all but this one
     page.get_by_role("tab", name="Warehouses to be assigned (149)").click()
     page.get_by_role("button", name="Save").click()
