@@ -23,6 +23,7 @@ from granian._loops import loops
 
 from config import bodies, errors
 from config.errors import Fault
+from config.overload import Marker, Queue
 from config.streams import File, Streams
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class Gateway:
         self._application = application
         self._streams = Streams(loop)
         self._receptions = bodies.Receptions(loop)
+        self._queue = Queue()
 
     def take(self, watcher: Any) -> None:
         """What granian calls when a head is there. Must not raise."""
@@ -95,16 +97,25 @@ class Gateway:
             watcher.done()
 
     def _answer(self, request: Request) -> None:
+        """A request of which all is there."""
+        if self._queue.refuses(request.environ):
+            request.refuse(errors.BUSY)
+        elif self._runs_on(request):
+            return
+        self._queue.mark(request.watcher.proto)
+
+    def _runs_on(self, request: Request) -> bool:
+        """Has the application answer. True where it does so in pieces, of which more are to come."""
         context = contextvars.copy_context()
         try:
             answer = context.run(self._application, request.environ, request.start_response)
             if getattr(answer, "streaming", False):
-                self._streams.start(request, answer, context)
-                return
+                return self._streams.start(request, answer, context)
             context.run(_send_whole, request, answer)
         except Exception:
             logger.exception("The application failed")
         request.end()
+        return False
 
 
 def _send_whole(request: Request, answer: Any) -> None:
@@ -158,21 +169,22 @@ def _key_of(header: bytes) -> str:
 
 # --- What granian needs to be told, in places that it does not promise to keep ----------------------------------------
 LOOP = "gateway"
+_DEALT_WITH_AT_ONCE = (bodies.Reception, Marker)
 
 
 @loops.register(LOOP)
 class Loop(asyncio.SelectorEventLoop):
-    """The event loop of a worker, in which little happens. What comes of a body is dealt with where it came."""
+    """The event loop of a worker, in which little happens. What granian has to say of a body is dealt with at once."""
 
     def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
-        if isinstance(callback, bodies.Reception):
+        if isinstance(callback, _DEALT_WITH_AT_ONCE):
             return callback(*args)
         return super().call_soon(callback, *args, context=context)
 
     def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Any, *args: Any, context: Any = None
     ) -> Any:
-        if isinstance(callback, bodies.Reception):
+        if isinstance(callback, _DEALT_WITH_AT_ONCE):
             return callback(*args)
         return super().call_soon_threadsafe(callback, *args, context=context)
 

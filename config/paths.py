@@ -11,6 +11,8 @@ _SECRET_LINK = re.compile(r"(/admin/reset/[^/\s]+/)[^/\s]+")
 
 #: Where load balancers ask (`config.health`), as Django's `SECURE_REDIRECT_EXEMPT` wants it: without the first slash.
 PROBES = r"^health/(live|ready)/?$"
+#: Where they ask whether to restart us.
+LIVE = "/health/live"
 
 
 def is_back_office(request: HttpRequest) -> bool:

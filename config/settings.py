@@ -62,6 +62,8 @@ MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1_048_576)
 #: How many seconds a client may take over the head of a request or say nothing, and how many over its body; each 64 kB
 #: of that buy one more.
 PATIENCE_SECONDS = env.int("PATIENCE_SECONDS", default=10)
+#: How many seconds requests may wait for a worker; once they always wait longer, those who ask most get 503.
+MAX_WAIT_SECONDS = env.float("MAX_WAIT_SECONDS", default=1.0)
 #: Default and greatest `page[limit]`.
 PAGE_LIMIT = env.int("PAGE_LIMIT", default=1_000)
 #: Most values in the comma list of one filter.

@@ -17,6 +17,7 @@ from typing import Any
 from django.db import connections
 
 from config import errors, timeouts
+from config.server import READER_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +25,6 @@ logger = logging.getLogger(__name__)
 MOST_STREAMS = 2
 #: How long, in seconds, a thread of these may keep the interpreter while the one that answers requests waits for it.
 _TURN_SECONDS = 0.001
-#: A reader who takes nothing for so long is left.
-READER_SECONDS = 30
 #: Of a file that has no path, so much is read at once.
 _FILE_BYTES = 131_072
 
@@ -63,13 +62,15 @@ class Streams:
         sys.setswitchinterval(_TURN_SECONDS)
         self._places = threading.BoundedSemaphore(MOST_STREAMS)
 
-    def start(self, request: Any, answer: Any, context: contextvars.Context) -> None:
+    def start(self, request: Any, answer: Any, context: contextvars.Context) -> bool:
+        """False where there is no place for it: then it has been refused."""
         if self._places.acquire(blocking=False):
             target = threading.Thread(target=context.run, args=(self._run, request, answer), daemon=True)
             target.start()
-        else:
-            answer.close()
-            request.refuse(errors.BUSY)
+            return True
+        answer.close()
+        request.refuse(errors.BUSY)
+        return False
 
     def _run(self, request: Any, answer: Any) -> None:
         try:

@@ -60,5 +60,10 @@ def refusal(connection: socket.socket, since: float) -> Refusal:
     with suppress(ConnectionError):
         while piece := connection.recv(65_536):
             answer += piece
+    return told(answer, time.monotonic() - since)
+
+
+def told(answer: bytes, seconds: float) -> Refusal:
+    """An answer that came after so many seconds; status 0 is none at all."""
     line, _, content = answer.partition(b"\r\n\r\n")
-    return Refusal(int(line.split(b" ")[1]) if line else 0, line, content, time.monotonic() - since)
+    return Refusal(int(line.split(b" ")[1]) if line else 0, line, content, seconds)

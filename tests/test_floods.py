@@ -9,8 +9,10 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil  # type: ignore[import-untyped]
@@ -18,10 +20,12 @@ import pytest
 from openpyxl import load_workbook
 
 from assignments.models import WarehouseUserAssignment
+from config.server import SEND_BYTES
 from config.streams import MOST_STREAMS
 from tests import slow
 from tests.back_office import signed_in
-from tests.client import ASSIGNMENTS, JSON_API, error, sign_in
+from tests.burst import burst
+from tests.client import ASSIGNMENTS, JSON_API, PASSWORD, error, sign_in
 from tests.live import live_server, production_environment
 from users.models import User
 from warehouses.models import Warehouse
@@ -164,6 +168,23 @@ def test_readers_who_take_nothing_of_a_file_hold_nobody(patient_url: str, is_ser
         assert {reader.recv(15) for reader in readers} == {b"HTTP/1.1 200 OK"}
 
 
+def test_of_a_file_that_nobody_takes_little_lies_in_the_kernel(patient_url: str) -> None:
+    """Left to itself it holds all 1.5 MB of it, for each reader."""
+    asked = slow.head(f"GET {DASHBOARD}", patient_url)
+    with slow.sockets(patient_url, MANY, asked, receive_bytes=4_096) as readers:
+        assert {reader.recv(15) for reader in readers} == {b"HTTP/1.1 200 OK"}
+        waiting = _unsent_bytes(urlsplit(patient_url).port)
+
+    assert 0 < max(waiting) < 2 * SEND_BYTES
+
+
+def _unsent_bytes(port: int | None) -> list[int]:
+    """Of each connection to this port, from the kernel's table (proc_pid_net(5))."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    unsent = [int(line[4].partition(":")[0], 16) for line in lines if line[1].endswith(f":{port:04X}")]
+    return [waiting for waiting in unsent if waiting]
+
+
 def test_readers_who_take_nothing_of_a_list_hold_nobody(
     patient_url: str, honest: httpx.Client, is_served: Callable[[], None]
 ) -> None:
@@ -240,6 +261,38 @@ def test_the_server_speaks_no_http_2(patient_url: str) -> None:
     """One connection of it could ask for 200 things at once, and send headers of 16 MB."""
     with slow.sockets(patient_url, 1, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") as (sender,):
         assert slow.refusal(sender, 0).status in (0, 400, 505)
+
+
+MORE_THAN_IT_CAN_DO = {"per_second": 200, "seconds": 3}
+#: Another than that of the honest.
+FLOODER = "127.0.0.2"
+BUSY = "More is asked of this server than it can do at the moment. Please try again."
+
+
+def test_of_more_than_it_can_do_the_server_refuses_what_comes_too_late_and_serves_those_who_ask_little(
+    patient_url: str, honest: httpx.Client, pat: User
+) -> None:
+    body = f"grant_type=password&username={pat.email}&password={PASSWORD}".encode()
+    kind = ("Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(body)}", "Connection: close")
+    signing_in = slow.head("POST /token", patient_url, *kind) + body
+    with ThreadPoolExecutor(1) as threads:
+        flood = threads.submit(burst, patient_url, signing_in, source=FLOODER, **MORE_THAN_IT_CAN_DO)
+        served = [honest.get(ASSIGNMENTS).status_code for _ in iter(flood.done, True)]
+    told = Counter(answer.status for answer in flood.result())
+    refused = [answer for answer in flood.result() if answer.status == 503]
+
+    assert set(served) == {200}
+    assert set(told) == {200, 503}
+    assert told[503] > told[200]
+    assert {b"retry-after: 1" in answer.head.lower() for answer in refused} == {True}
+    assert [json.loads(content) for content in {answer.content for answer in refused}] == [
+        {"error": "server_error", "error_description": BUSY}
+    ]
+
+
+def test_once_the_flood_is_over_nobody_is_refused(patient_url: str, honest: httpx.Client) -> None:
+    with httpx.Client(base_url=patient_url, transport=httpx.HTTPTransport(local_address=FLOODER)) as client:
+        assert {client.get("/.well-known/jwks.json").status_code for _ in range(50)} == {200}
 
 
 # --- Large ----------------------------------------------------------------------------------------------------------
