@@ -27,8 +27,9 @@ BYTES_A_SECOND = 65_536
 _LOOK_SECONDS = 0.5
 #: Of each body so much is kept in memory; a larger one lies in a temporary file.
 IN_MEMORY_BYTES = 65_536
-#: What a worker keeps of all of those, at once.
+#: What a worker keeps of all of those, at once: so many bytes, in so many files.
 LARGE_BODIES_BYTES = 128 * 1024 * 1024
+LARGE_BODIES = 128
 
 
 class RefusedError(Exception):
@@ -46,37 +47,44 @@ class GoneError(Exception):
 class Body:
     """What has come so far."""
 
-    #: How much the large ones of this worker hold together.
-    held_bytes = 0
+    #: What the large ones of this worker hold together.
+    held_bytes = held_files = 0
     _counting = threading.Lock()
 
     def __init__(self) -> None:
         self.size = 0
         self.is_whole = False
         self.file: IO[bytes] = BytesIO()
+        self._held = 0
 
     def add(self, piece: bytes) -> None:
-        """Raises RefusedError where all large bodies together have become too large."""
+        """Raises RefusedError where all large bodies together have become too many, and OSError where the disk has."""
         if self.size + len(piece) > IN_MEMORY_BYTES:
-            self._hold(piece)
+            self._hold(self.size + len(piece) - self._held)
+            self._be_a_file()
         self.size += len(piece)
         self.file.write(piece)
 
-    def _hold(self, piece: bytes) -> None:
-        is_first = isinstance(self.file, BytesIO)
+    def _hold(self, more: int) -> None:
+        is_first = not self._held
         with self._counting:
-            more = len(piece) + (self.size if is_first else 0)
-            if Body.held_bytes + more > LARGE_BODIES_BYTES:
+            if Body.held_bytes + more > LARGE_BODIES_BYTES or Body.held_files + is_first > LARGE_BODIES:
                 raise RefusedError(errors.BUSY)
             Body.held_bytes += more
+            Body.held_files += is_first
+            self._held += more
+
+    def _be_a_file(self) -> None:
         if isinstance(self.file, BytesIO):
             beginning, self.file = self.file.getvalue(), tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
             self.file.write(beginning)
 
     def close(self) -> None:
-        if not isinstance(self.file, BytesIO) and not self.file.closed:
+        if self._held:
             with self._counting:
-                Body.held_bytes -= self.size
+                Body.held_bytes -= self._held
+                Body.held_files -= 1
+                self._held = 0
         self.file.close()
 
 
@@ -145,6 +153,9 @@ class Reception:
             request.refuse(refusal.fault)
         except GoneError:
             request.end()
+        except OSError:
+            logger.exception("A body could not be kept")
+            request.refuse(errors.BUSY)
         except Exception:
             logger.exception("A body could not be received")
             request.end()

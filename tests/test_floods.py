@@ -20,6 +20,7 @@ import pytest
 from openpyxl import load_workbook
 
 from assignments.models import WarehouseUserAssignment
+from config.bodies import LARGE_BODIES
 from config.server import SEND_BYTES
 from config.streams import MOST_STREAMS
 from tests import slow
@@ -320,6 +321,19 @@ def test_a_sheet_is_taken_up_to_its_limit_and_a_page_tells_of_more(
 
     assert answer.status_code == status
     assert ("The file is too large: at most 5 MB." in answer.text) is (status == 200)
+
+
+def test_only_so_many_large_bodies_are_kept_and_more_are_told_to_come_again(
+    patient_url: str, is_served: Callable[[], None]
+) -> None:
+    """Each is a file, of which a process may open only so many."""
+    beginning = slow.head("POST /token", patient_url, "Content-Length: 200000") + b"x" * 100_000
+    with slow.sockets(patient_url, (LARGE_BODIES + 40) * WORKERS, beginning) as senders:
+        is_served()
+        told = Counter(slow.refusal(sender, 0).status for sender in senders)
+
+    assert set(told) == {408, 503}
+    assert told[408] <= LARGE_BODIES * WORKERS
 
 
 def test_large_bodies_leave_no_file_open(patient_url: str, honest: httpx.Client, tmp_path: Path) -> None:
