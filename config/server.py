@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -34,8 +35,15 @@ class Server(MPServer):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._has_terminal = _is_at_a_terminal()
         signal.signal(SUCCESSOR_COMES, signal.SIG_IGN)  # in a worker, until it is able to heed it
         self.on_reload(_start_workers_from_nothing)
+
+    def signal_handler_reload(self, *args: Any, **options: Any) -> None:
+        """SIGHUP, which also says that the terminal was closed: then it ends, as for Ctrl-C."""
+        is_told = _is_at_a_terminal() or not self._has_terminal
+        heed = super().signal_handler_reload if is_told else super().signal_handler_interrupt
+        heed(*args, **options)
 
     def _init_shared_socket(self) -> None:
         self._holders = [SocketSpec(self.bind_addr, self.bind_port, self.backlog).build() for _ in range(self.workers)]
@@ -57,6 +65,11 @@ class Server(MPServer):
             if self.wrks[idx].is_alive():
                 os.kill(self.wrks[idx]._id(), SUCCESSOR_COMES)
             super()._respawn_workers([idx], *args, **options)
+
+
+def _is_at_a_terminal() -> bool:
+    """No longer so once the terminal has been closed."""
+    return os.isatty(sys.__stdin__.fileno()) if sys.__stdin__ else False
 
 
 def _bound_answers(door: socket.socket) -> None:

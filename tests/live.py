@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,17 +51,27 @@ def production_environment() -> dict[str, str]:
     }
 
 
-def start(environment: dict[str, str], log: Path) -> subprocess.Popen[str]:
-    """Starts `manage.py serve`, with its log lines in a file and what it tells the operator in `stdout`."""
+def start(environment: dict[str, str], log: Path, terminal: int | None = None) -> subprocess.Popen[str]:
+    """Starts `manage.py serve`, with its log lines in a file and what it tells the operator in `stdout`.
+
+    `terminal` is a file descriptor of one that is nobody else's, as if it had been opened for this.
+    """
     with log.open("w") as errors:
         return subprocess.Popen(
             [sys.executable, "manage.py", "serve"],
             cwd=database.BASE_DIR,
             env=environment,
+            stdin=terminal,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
+            start_new_session=terminal is not None,
+            preexec_fn=None if terminal is None else _take_terminal,
         )
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def wait_until_ready(server: subprocess.Popen[str], url: str, log: Path) -> str:

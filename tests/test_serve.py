@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import socket
@@ -219,6 +220,24 @@ def test_ctrl_c_reaches_every_process_and_none_is_left(production: dict[str, str
         with suppress(psutil.NoSuchProcess):  # the first may have ended the others already
             process.send_signal(signal.SIGINT)
     server.communicate(timeout=30)
+
+    assert (server.returncode, psutil.wait_procs(processes, timeout=0)[1], operator_lines(log)) == (0, [], [])
+
+
+def test_it_ends_when_its_terminal_is_closed(production: dict[str, str], tmp_path: Path) -> None:
+    """SIGHUP says either; left running, it would keep the port."""
+    port = live.free_port()
+    log = tmp_path / "serve.log"
+    screen, terminal = pty.openpty()
+    server = live.start(production | {"PORT": str(port)}, log, terminal=terminal)
+    os.close(terminal)
+    try:
+        live.wait_until_ready(server, f"http://127.0.0.1:{port}", log)
+        processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children()]
+        os.close(screen)
+        server.communicate(timeout=30)
+    finally:
+        server.kill()
 
     assert (server.returncode, psutil.wait_procs(processes, timeout=0)[1], operator_lines(log)) == (0, [], [])
 
