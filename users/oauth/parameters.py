@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 from django.conf import settings
@@ -25,14 +26,24 @@ def optional(description: str = "", **schema: Any) -> dict[str, Any]:
 
 
 def parameters(required: Sequence[str], **known: Any) -> dict[str, Any]:
-    """A body: what it must and may say. Further parameters are ignored, if they are texts as these are."""
+    """A body: what it must and may say. Further parameters are ignored, if they are texts as these are.
+
+    Each name may be spelled in camelCase, too (contract section 2.1); so the same one might be there twice.
+    """
     return {
         "type": "object",
         "required": list(required),
         "properties": known,
+        "not": {"anyOf": [{"required": [*two]} for name in known for two in combinations(_spellings(name), 2)]},
         "additionalProperties": optional(),
         "maxProperties": MOST_PARAMETERS,
     }
+
+
+def _spellings(name: str) -> list[str]:
+    """`grant_type`, `grantType`, `GrantType`."""
+    upper = name.title().replace("_", "")
+    return sorted({name, name[0] + upper[1:], upper})
 
 
 CLIENT_ID = optional("The app that asks.") | {"default": settings.DEFAULT_CLIENT_ID}
