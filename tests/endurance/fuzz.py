@@ -42,7 +42,7 @@ from users.models import User  # noqa: E402
 from warehouses.models import Warehouse  # noqa: E402
 
 #: Generated cases for each operation in one round.
-CASES = 740
+CASES = 720
 #: One round each; who may do more has more to try.
 ROUNDS = (
     *("Back Office user", "warehouse user", "confidential client", "Back Office user", "warehouse user"),
