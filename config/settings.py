@@ -87,7 +87,14 @@ IDLE_TRANSACTION_TIMEOUT_SECONDS = env.int("IDLE_TRANSACTION_TIMEOUT_SECONDS", d
 #: The same for imports and for exports that are on their way; commands of `manage.py` have no limit.
 JOB_TIMEOUT_SECONDS = env.int("JOB_TIMEOUT_SECONDS", default=1_800)
 DATABASES = {"default": env.db_url_config(database.url()) | {"CONN_MAX_AGE": 600}}
-DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = 2 if PREPARED_STATEMENTS else None
+#: A database whose machine or network is gone without a word is given up after 15 seconds, not after a quarter of an
+#: hour. `DATABASE_URL` may say otherwise: they are libpq's parameters, in seconds but for the last, in milliseconds.
+_SILENCE = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 2, "tcp_user_timeout": 15_000}
+DATABASES["default"]["OPTIONS"] = {
+    **_SILENCE,
+    **DATABASES["default"].get("OPTIONS", {}),
+    "prepare_threshold": 2 if PREPARED_STATEMENTS else None,
+}
 #: Readings change nothing that the history would tell of.
 PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -210,8 +217,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- E-mail -----------------------------------------------------------------------------------------------------
-#: Where e-mail goes: printed by default, else `smtp+tls://user:password@host:587` or `smtp+ssl://…`.
-EMAIL_URL = env.email_url("EMAIL_URL", default="consolemail://")
+#: Where e-mail goes: `smtp+tls://user:password@host:587` or `smtp+ssl://…`. By default it is printed in the embedded
+#: trial; elsewhere none is sent, since links to new passwords are no business of who reads the log.
+EMAIL_URL = env.email_url("EMAIL_URL", default="consolemail://" if database.is_embedded() else "dummymail://")
 EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
     EMAIL_URL.get(name)
     for name in ("EMAIL_BACKEND", "EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")
@@ -219,6 +227,7 @@ EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
 EMAIL_USE_TLS = EMAIL_URL.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = EMAIL_URL.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10
+SENDS_EMAIL = not EMAIL_BACKEND.endswith(".dummy.EmailBackend")
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="back-office@localhost")
 
 # --- The API ----------------------------------------------------------------------------------------------------

@@ -245,6 +245,16 @@ def test_asking_says_the_same_to_everyone_and_writes_only_to_who_may_sign_in(
     assert [message.to for message in delivered()] == [[olive.email]]
 
 
+def test_where_no_email_is_sent_nobody_is_told_to_wait_for_one(olive: User, settings: Any) -> None:
+    settings.SENDS_EMAIL = False
+
+    assert "Forgot password?" not in text(Client().get(LOGIN))
+    answer = Client().post(RESET, {"email": olive.email}, follow=True)
+    assert answer.redirect_chain == [(LOGIN, 302)]
+    assert "No e-mail is sent from here. Ask an administrator for a new password." in text(answer)
+    assert delivered() == []
+
+
 def test_the_email_is_in_the_persons_language(olive: User) -> None:
     User.objects.filter(pk=olive.pk).update(language="de_DE")
     Client().post(RESET, {"email": olive.email})

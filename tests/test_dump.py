@@ -59,7 +59,11 @@ def test_no_secret_of_a_day_is_in_the_database_or_the_log(
 ) -> None:
     pat_north.activate()
     port, log = live.free_port(), tmp_path / "serve.log"
-    environment = live.production_environment() | {"DEFAULT_CLIENT_REDIRECT_URIS": APP, "LOG_LEVEL": "DEBUG"}
+    environment = live.production_environment() | {
+        "DEFAULT_CLIENT_REDIRECT_URIS": APP,
+        "EMAIL_URL": "consolemail://",
+        "LOG_LEVEL": "DEBUG",
+    }
     server = live.start(environment | {"PORT": str(port), "WORKERS": "2"}, log)
     day = a_day.Day(f"http://127.0.0.1:{port}", server)
     try:

@@ -19,6 +19,7 @@ from assignments.models import WarehouseUserAssignment
 from config.errors import UNAVAILABLE
 from tests import live
 from tests.client import ASSIGNMENTS, JSON_API, error, sign_in
+from tests.postgres import cluster
 from users.models import User
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
@@ -126,3 +127,22 @@ def test_options_of_the_address_are_kept() -> None:
     address += f"{'&' if '?' in address else '?'}options=-c%20work_mem%3D8MB"
 
     assert told(f"import config.wsgi\n{SHOW}", DATABASE_URL=address) == ["10s", "5s", "30s", "8MB"]
+
+
+UNANSWERED = """
+import socket
+from django.db import connection
+connection.ensure_connection()
+with socket.fromfd(connection.connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as wire:
+    print(wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+    print(wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE))
+"""
+
+
+@pytest.mark.parametrize(
+    ("query", "heeded"), [("", ["15000", "5"]), ("?tcp_user_timeout=3000", ["3000", "5"])], ids=["ours", "own"]
+)
+def test_a_database_that_is_gone_without_a_word_is_given_up(query: str, heeded: list[str]) -> None:
+    """By the kernel: nothing that a test can do takes a machine's network away."""
+    with cluster(fsync="off") as postgres:
+        assert told(UNANSWERED, DATABASE_URL=f"{postgres.url}{query}") == heeded

@@ -86,7 +86,8 @@ class SignInView(BackOfficePage, LoginView):
         return reverse("admin:index")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        return super().get_context_data(**context) | {"app_path": self.request.get_full_path()}
+        own = {"app_path": self.request.get_full_path(), "sends_email": settings.SENDS_EMAIL}
+        return super().get_context_data(**context) | own
 
     def form_valid(self, form: Any) -> HttpResponse:
         user = form.get_user()

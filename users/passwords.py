@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.contrib.auth.forms import PasswordResetForm, SetPasswordForm
 from django.contrib.auth.views import PasswordChangeView, PasswordResetConfirmView, PasswordResetView
 from django.forms import EmailInput, Form
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
 from django.utils import translation
@@ -122,6 +122,13 @@ class ForgottenPasswordView(BackOfficePage, PasswordResetView):
     form_class = ForgottenPasswordForm
     success_url = reverse_lazy("admin:login")
     title = _("Forgot password?")
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Nobody is to wait for an e-mail that will never come."""
+        if not settings.SENDS_EMAIL:
+            messages.error(request, _("No e-mail is sent from here. Ask an administrator for a new password."))
+            return redirect("admin:login")
+        return super().dispatch(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
         email = throttling.key_of(form.cleaned_data["email"])
