@@ -131,11 +131,15 @@ def _refuse_near_miss(key: str) -> None:
         raise bad_parameter(key, f"`{key}` could not be understood.")
 
 
+#: Written in any case of letters.
+YES, NO = ("true", "1", "on", "yes"), ("false", "0", "off", "no")
+
+
 def read_boolean(parameter: str, text: Any) -> bool:
-    """true/1/on/yes and false/0/off/no in any case; anything else is refused."""
+    """Refuses what is neither of `YES` nor of `NO`."""
     word = text.lower()
-    if word in {"true", "1", "on", "yes"}:
+    if word in YES:
         return True
-    if word in {"false", "0", "off", "no"}:
+    if word in NO:
         return False
     raise bad_parameter(parameter, f"`{text}` is neither true nor false.")

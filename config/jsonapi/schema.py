@@ -15,7 +15,7 @@ from config.jsonapi import body, filters
 from config.jsonapi.documents import DocumentBuilder, ResourceSerializer, attributes_of, camel_case
 from config.jsonapi.filters import Filter
 from config.jsonapi.pages import MAX_OFFSET, Order, paginate
-from config.jsonapi.query import Query
+from config.jsonapi.query import NO, YES, Query
 from config.schema import TEXT, Answer, ApiSchema, Body, Component, Operation
 
 #: Where the examples are said to be served.
@@ -188,7 +188,7 @@ def _document_parameters(serializer: type[ResourceSerializer]) -> Iterable[dict[
 
 
 _FILTERS: dict[Callable[..., Filter], tuple[str, dict[str, Any]]] = {
-    filters.booleans: ("true (1, on, yes) or false (0, off, no)", _one_of(["true", "false"])),
+    filters.booleans: ("true (1, on, yes) or false (0, off, no)", _one_of([*YES, *NO])),
     filters.emails: ("an e-mail address, in any case of letters", TEXT),
     filters.texts: ("a text, case as written", TEXT),
     filters.uuids: ("a uuid (other texts find nothing)", TEXT),

@@ -105,6 +105,8 @@ def _round(document: dict[str, Any], caller: Caller, known: Known, seed: int, ur
     print(
         f"{caller.name}: {sum(tally.cases.values()):,} cases in {time.monotonic() - started:.0f} s, "
         f"{len(tally.problems)} problems",
+        *tally.problems[:5],
+        sep="\n",
         flush=True,
     )
     return tally
