@@ -142,7 +142,8 @@ def test_over_tls_the_way_there_is_not_bent(olive: User, tmp_path: Path, trusted
 
 def test_a_link_to_a_new_password_leads_to_the_issuer_whatever_the_request_says(olive: User, tmp_path: Path) -> None:
     log, port = tmp_path / "log", live.free_port()
-    process = live.start(production_environment() | {"TRUSTED_PROXIES": "127.0.0.1", "PORT": str(port)}, log)
+    own = {"TRUSTED_PROXIES": "127.0.0.1", "EMAIL_URL": "consolemail://", "PORT": str(port)}
+    process = live.start(production_environment() | own, log)
     try:
         url = f"http://127.0.0.1:{port}"
         live.wait_until_ready(process, url, log)

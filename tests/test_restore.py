@@ -116,6 +116,11 @@ def waiting(url: str, program: str) -> list[Any]:
     return rows(url, query, program, url.partition("?")[0].rpartition("/")[2])
 
 
+def _heed_ctrl_c() -> None:
+    """Also where these tests themselves were started so that they do not, in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_an_interrupted_backup_leaves_nothing(
     production: dict[str, str], tmp_path: Path, ending: signal.Signals
@@ -123,7 +128,9 @@ def test_an_interrupted_backup_leaves_nothing(
     url = production["DATABASE_URL"].replace("//postgres:@", "//postgres:not-for-everyone@", 1)
     with held_up(url, "users_user"):
         backup = subprocess.Popen(
-            command("backup", str(tmp_path / "site.dump")), env=production | {"DATABASE_URL": url}
+            command("backup", str(tmp_path / "site.dump")),
+            env=production | {"DATABASE_URL": url},
+            preexec_fn=_heed_ctrl_c,
         )
         until(lambda: waiting(url, "pg_dump"))
         (draft,) = tmp_path.iterdir()
