@@ -8,9 +8,8 @@ BIN := .venv/bin
 run: .venv/runtime
 	@$(BIN)/python manage.py serve
 
-# Three at once, also on two cores: those with a server or a browser mostly wait.
 test: .venv/development
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: .venv/development
 	@$(BIN)/ruff check .
