@@ -34,10 +34,14 @@ def parameters(required: Sequence[str], **known: Any) -> dict[str, Any]:
         "type": "object",
         "required": list(required),
         "properties": known,
-        "not": {"anyOf": [{"required": [*two]} for name in known for two in combinations(_spellings(name), 2)]},
+        "not": {"anyOf": [_both(two) for name in known for two in combinations(_spellings(name), 2)]},
         "additionalProperties": optional(),
         "maxProperties": MOST_PARAMETERS,
     }
+
+
+def _both(names: Sequence[str]) -> dict[str, Any]:
+    return {"required": [*names], "properties": {name: text() for name in names}}
 
 
 def _spellings(name: str) -> list[str]:
