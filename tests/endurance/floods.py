@@ -109,7 +109,6 @@ def _reading(site: Site) -> Told:
         time.sleep(FLOOD_SECONDS)
         held = _kernel_mb() - before
         assert held < MOST_KERNEL_MB, f"the kernel holds {held:.0f} MB"
-        time.sleep(READER_SECONDS - FLOOD_SECONDS)
         while _kernel_mb() - before > held / 10:
             assert time.monotonic() - began < READER_SECONDS + MOST_REFUSAL_SECONDS, "readers are waited for"
             time.sleep(0.1)
