@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.urls import reverse
-from playwright.sync_api import Dialog, Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, Route, expect
 
 from assignments.models import WarehouseUserAssignment
 from users.models import User
@@ -162,6 +162,25 @@ def test_all_that_match_are_selected_in_one_go(
 
     expect(page.get_by_text("149 assigned, 0 deassigned.")).to_be_visible()
     assert pat.assignments.count() == 149
+
+
+def test_a_row_taken_back_before_the_answer_to_select_all_stays_so(page: Page) -> None:
+    panel = available(page)
+    search(panel, "dock 0", "Dock 000")
+    tick(panel, "Dock 001")
+    held: list[Route] = []
+    page.route("**/*all=1*", lambda route: held.append(route))  # a built-in method would not do
+    with page.expect_request("**/*all=1*"):
+        panel.get_by_role("button", name="Select all 100 that match").click()
+
+    tick(panel, "Dock 001")
+    held.pop().continue_()
+
+    expect(page.get_by_role("tab", name="Warehouses to be assigned (99)")).to_be_visible()
+    expect(panel.get_by_role("checkbox", name="Select Dock 001")).not_to_be_checked()
+    page.unroute("**/*all=1*")
+    panel.get_by_role("button", name="Select all 100 that match").click()  # asked for anew, it comes
+    expect(page.get_by_role("tab", name="Warehouses to be assigned (100)")).to_be_visible()
 
 
 def test_the_active_warehouse_is_marked_switched_and_cleared(page: Page, pat: User, assigned: list[Warehouse]) -> None:

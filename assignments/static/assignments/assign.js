@@ -107,6 +107,7 @@
       this.root = root;
       this.side = root.dataset.pair;
       this.picked = new Map(); // id → row, in the order in which they were picked
+      this.takenBack = new Set(); // ids, since all were asked for: an answer that comes later must not pick them again
       this.shown = { rows: [], page: 1, pages: 1, total: 0, more: false };
       this.question = { search: "", sort: "id", page: 1 };
       this.pickedPage = 1;
@@ -148,8 +149,7 @@
       this.find("[data-take-all]").addEventListener("click", () => this.takeAll());
       const picked = this.pickedPanel;
       this.find("[data-clear]", picked).addEventListener("click", () => {
-        for (const id of this.picked.keys()) standing.forget(id);
-        this.picked.clear();
+        for (const row of this.picked.values()) this.drop(row);
         refresh();
         this.find(".assign-subheading", picked).focus();
       });
@@ -176,8 +176,10 @@
     }
 
     async takeAll() {
+      this.takenBack.clear();
       try {
-        this.take((await getJson(this.address({ all: 1 }))).rows);
+        const { rows } = await getJson(this.address({ all: 1 }));
+        this.take(rows.filter((row) => !this.takenBack.has(row.id)));
       } catch {
         tell(say("Failed"), true);
       }
@@ -195,6 +197,7 @@
 
     drop(row) {
       this.picked.delete(row.id);
+      this.takenBack.add(row.id);
       if (this.side === "available") standing.forget(row.id);
     }
 
