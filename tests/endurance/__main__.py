@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import signal
 import sys
 
@@ -21,6 +22,7 @@ def main() -> None:
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"There is no part {', '.join(sorted(unknown))}.")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that servers are stopped
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # not a line for each request, of thousands
     for part in options.parts:
         importlib.import_module(f"tests.endurance.{part}").run()
 
