@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group, Permission
 from django.db.models.signals import post_migrate
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
@@ -19,6 +20,7 @@ from tests.code_flow import app, partner  # noqa: F401 (fixtures)
 from tests.issued import issued  # noqa: F401 (a fixture)
 from tests.leaks import no_secret_is_written  # noqa: F401 (a fixture)
 from tests.live import live_url  # noqa: F401 (a fixture)
+from users import roles
 from users.clients import Client
 from users.codes import AuthorizationCode
 from users.key_ring import key_ring
@@ -28,9 +30,9 @@ from warehouses.models import Warehouse
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """One signing key, there before the first test and again whenever a test has emptied the tables.
+    """One signing key and the four roles, there before the first test and again whenever one has emptied the tables.
 
-    Servers that tests share know it by then, and no test meets the moment when keys are read again.
+    Servers that tests share know the key by then, and no test meets the moment when keys are read again.
     """
     with django_db_blocker.unblock():
         key_ring.read()
@@ -38,13 +40,15 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
     def put_back(**_: Any) -> None:
         SigningKey.objects.bulk_create([key], ignore_conflicts=True)
+        roles.make_groups(Group, Permission)
 
-    post_migrate.connect(put_back, sender=apps.get_app_config("users"))
+    post_migrate.connect(put_back, sender=apps.get_app_config("auth"))  # after our apps: all permissions are there
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("users.key_ring.REREAD_SECONDS", math.inf)
         yield
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own hook of this name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs a server or a browser of its own stays in one process each, so that there is one of either."""
     for item in items:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -18,13 +18,8 @@ from spreadsheets.models import Import
 from tests.client import sign_in
 from tests.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, apply, counts, exported, faults, upload
 from users.models import Session, User
-from users.roles import ADMINISTRATOR, AUDITOR, STAFF_MANAGER, make_groups
+from users.roles import ADMINISTRATOR, AUDITOR, STAFF_MANAGER
 from warehouses.models import Warehouse
-
-
-@pytest.fixture
-def roles(db: None) -> None:
-    make_groups(Group, Permission)
 
 
 @pytest.fixture
@@ -47,7 +42,7 @@ def admin(enter: Callable[..., Client]) -> Client:
 
 # --- Preview ----------------------------------------------------------------------------------------------------
 def test_a_preview_shows_every_fault_of_every_row_and_changes_nothing(
-    admin: Client, pat: User, roles: None, nothing_changes: Any
+    admin: Client, pat: User, nothing_changes: Any
 ) -> None:
     content = "\n".join(
         [
@@ -212,7 +207,7 @@ def test_an_import_given_up_before_it_began_applies_nothing(admin: Client, pat: 
 
 # --- Rights -----------------------------------------------------------------------------------------------------
 def test_a_staff_manager_cannot_make_or_change_who_stands_above_them(
-    enter: Callable[..., Client], roles: None, make_user: Callable[..., User], nothing_changes: Any
+    enter: Callable[..., Client], make_user: Callable[..., User], nothing_changes: Any
 ) -> None:
     manager = enter(STAFF_MANAGER)
     boss = make_user("bo.boss@example.test")
@@ -243,7 +238,7 @@ def test_nobody_blocks_or_demotes_themselves(admin: Client, olive: User, nothing
 
 
 @pytest.mark.parametrize("page", [USERS, ASSIGNMENTS])
-def test_an_auditor_may_export_but_not_import(enter: Callable[..., Client], roles: None, page: str, pat: User) -> None:
+def test_an_auditor_may_export_but_not_import(enter: Callable[..., Client], page: str, pat: User) -> None:
     auditor = enter(AUDITOR)
     assert auditor.get(f"{page}export/").status_code == 200
     assert auditor.get(f"{page}export/?format=csv").status_code == 200

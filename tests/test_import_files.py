@@ -8,7 +8,7 @@ import zipfile
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.test import Client
 from openpyxl import load_workbook
 
@@ -17,13 +17,8 @@ from spreadsheets import exports
 from spreadsheets.models import Import
 from tests.sheets import ASSIGNMENTS, USERS, content_of, counts, exported, faults, upload, xlsx
 from users.models import User
-from users.roles import AUDITOR, STAFF_MANAGER, make_groups
+from users.roles import AUDITOR, STAFF_MANAGER
 from warehouses.models import Warehouse
-
-
-@pytest.fixture
-def roles(db: None) -> None:
-    make_groups(Group, Permission)
 
 
 @pytest.fixture
@@ -140,7 +135,7 @@ NASTY = [
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_exporting_and_importing_again_changes_nothing(
-    admin: Client, roles: None, make_user: Any, kind: str, pat_north: WarehouseUserAssignment, olive: User
+    admin: Client, make_user: Any, kind: str, pat_north: WarehouseUserAssignment, olive: User
 ) -> None:
     pat_north.activate()
     for number, name in enumerate(NASTY):

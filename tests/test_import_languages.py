@@ -7,20 +7,19 @@ import io
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.test import Client
 
 from assignments.models import WarehouseUserAssignment
 from spreadsheets.models import Import
 from tests.sheets import ASSIGNMENTS, USERS, apply, content_of, counts, exported, faults, upload
 from users.models import User
-from users.roles import AUDITOR, STAFF_MANAGER, make_groups
+from users.roles import AUDITOR, STAFF_MANAGER
 from warehouses.models import Warehouse
 
 
 @pytest.fixture
 def admin(olive: User, client: Client) -> Client:
-    make_groups(Group, Permission)
     User.objects.filter(pk=olive.pk).update(is_superuser=True)
     client.force_login(olive, backend="django.contrib.auth.backends.ModelBackend")
     return client

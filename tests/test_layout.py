@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,3 +115,9 @@ def test_every_silenced_rule_of_security_says_why() -> None:
 
     assert len(silenced) > 10
     assert [place for place in silenced if not re.search(r"noqa: S\d+(, S\d+)* \(\w.+\)$", place[1])] == []
+
+
+@pytest.mark.live
+def test_what_needs_a_server_of_its_own_stays_in_one_process(request: pytest.FixtureRequest) -> None:
+    """pytest-xdist says so at the end of a test's name."""
+    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@live")

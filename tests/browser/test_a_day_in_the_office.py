@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.urls import reverse
 from playwright.sync_api import Dialog, Page, expect
 
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, refusal, sign_in
 from tests.pages import PAGES
 from users.models import Session, User
-from users.roles import ADMINISTRATOR, make_groups
+from users.roles import ADMINISTRATOR
 from warehouses.models import Warehouse
 
 LAPTOP = {"width": 1440, "height": 900}
@@ -115,7 +115,6 @@ def test_a_warehouse_named_like_markup_is_text_on_every_page(
 
 def test_a_german_works_in_german(open_page: Callable[..., Page], olive: User, pat: User) -> None:
     User.objects.filter(pk=olive.pk).update(language="de_DE")
-    make_groups(Group, Permission)  # this database was emptied between tests, and with it what migrations made
     olive.groups.add(Group.objects.get(name=ADMINISTRATOR))
     page = open_page(olive, viewport=LAPTOP)
     page.goto(reverse("admin:index"))
