@@ -17,12 +17,17 @@ from typing import IO, Any
 from django.conf import settings
 
 from config import errors
+from config.at_work import AtWork
 from config.errors import Fault
 
 logger = logging.getLogger(__name__)
 
 #: How many bytes buy a sender one second more than `PATIENCE_SECONDS`.
 BYTES_A_SECOND = 65_536
+#: A file that is too large is received nevertheless, up to so many times the size that is taken.
+_TOO_LARGE_TIMES = 4
+#: Nobody gets longer than this for a body, in seconds.
+_MOST_SECONDS = 120
 #: How often it is looked who is too late.
 _LOOK_SECONDS = 0.5
 #: Of each body so much is kept in memory; a larger one lies in a temporary file.
@@ -96,8 +101,9 @@ def is_announced(environ: dict[str, Any]) -> bool:
 class Receptions:
     """The bodies that a worker is receiving."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, at_work: AtWork) -> None:
         self._loop = loop
+        self._at_work = at_work
         self._open: set[Reception] = set()
         loop.call_later(_LOOK_SECONDS, self._look)
 
@@ -116,8 +122,9 @@ class Receptions:
             answer(request)
 
     def _look(self) -> None:
+        """Nobody is late while we are: what has come may wait for the thread that answers requests."""
         now = time.monotonic()
-        for reception in list(self._open):
+        for reception in [] if self._at_work.is_behind else list(self._open):
             if reception.deadline < now:
                 reception.give_up()
         self._loop.call_later(_LOOK_SECONDS, self._look)
@@ -129,6 +136,7 @@ class Reception:
     def __init__(self, request: Any, answer: Callable[[Any], None], still_open: set[Reception]) -> None:
         self._request, self._answer, self._still_open = request, answer, still_open
         self._most, self._received = _most_bytes(request.environ), 0
+        self._most_received = self._most * (_TOO_LARGE_TIMES if _is_upload(request.environ) else 1)
         self._piece: Any = None
         self._began = time.monotonic()
         self.deadline = self._began + settings.PATIENCE_SECONDS
@@ -162,17 +170,18 @@ class Reception:
         self._still_open.discard(self)
 
     def _take(self, piece: Any) -> bool:
-        """Whether to go on. A file that is too large is taken to its end, so that its sender sees the page about it."""
+        """Whether to go on. Of a file that is too large more is received, so that its sender sees the page about it."""
         if piece.cancelled():
             raise RefusedError(errors.TOO_SLOW)
         message, body = piece.result(), self._request.body
         if message["type"] == "http.disconnect":
             raise GoneError
         self._received += len(message["body"])
-        self.deadline = self._began + settings.PATIENCE_SECONDS + self._received / BYTES_A_SECOND
+        bought = settings.PATIENCE_SECONDS + self._received / BYTES_A_SECOND
+        self.deadline = self._began + min(bought, max(settings.PATIENCE_SECONDS, _MOST_SECONDS))
         body.add(message["body"][: self._most + 1 - body.size])
         body.is_whole = not message["more_body"]
-        return not body.is_whole and (body.size <= self._most or _is_upload(self._request.environ))
+        return not body.is_whole and self._received <= self._most_received
 
     def _hand_over(self) -> None:
         request, file = self._request, self._request.body.file

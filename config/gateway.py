@@ -14,7 +14,7 @@ import contextvars
 import logging
 import sys
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -22,6 +22,7 @@ from granian._granian import CallbackScheduler
 from granian._loops import loops
 
 from config import bodies, errors
+from config.at_work import AtWork
 from config.errors import Fault
 from config.overload import Marker, Queue
 from config.streams import File, Streams
@@ -81,7 +82,8 @@ class Gateway:
     def __init__(self, application: Application, loop: asyncio.AbstractEventLoop) -> None:
         self._application = application
         self._streams = Streams(loop)
-        self._receptions = bodies.Receptions(loop)
+        self._at_work = AtWork(loop)
+        self._receptions = bodies.Receptions(loop, self._at_work)
         self._queue = Queue()
 
     def take(self, watcher: Any) -> None:
@@ -107,6 +109,7 @@ class Gateway:
     def _runs_on(self, request: Request) -> bool:
         """Has the application answer. True where it does so in pieces, of which more are to come."""
         context = contextvars.copy_context()
+        self._at_work.begin()
         try:
             answer = context.run(self._application, request.environ, request.start_response)
             if getattr(answer, "streaming", False):
@@ -114,6 +117,8 @@ class Gateway:
             context.run(_send_whole, request, answer)
         except Exception:
             logger.exception("The application failed")
+        finally:
+            self._at_work.end()
         request.end()
         return False
 
@@ -161,10 +166,20 @@ def environ_of(scope: dict[str, Any]) -> dict[str, Any]:
     return environ
 
 
-@cache
+#: Names are kept that are no longer than this many bytes: of those that callers make up, they send few or short ones.
+_LONGEST_KEPT = 64
+
+
 def _key_of(header: bytes) -> str:
+    return _kept_key_of(header) if len(header) <= _LONGEST_KEPT else _made_key_of(header)
+
+
+def _made_key_of(header: bytes) -> str:
     key = header.decode("latin-1").upper().replace("-", "_")
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+_kept_key_of = lru_cache(maxsize=512)(_made_key_of)
 
 
 # --- What granian needs to be told, in places that it does not promise to keep ----------------------------------------

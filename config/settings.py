@@ -89,7 +89,13 @@ JOB_TIMEOUT_SECONDS = env.int("JOB_TIMEOUT_SECONDS", default=1_800)
 DATABASES = {"default": env.db_url_config(database.url()) | {"CONN_MAX_AGE": 600}}
 #: A database whose machine or network is gone without a word is given up after 15 seconds, not after a quarter of an
 #: hour. `DATABASE_URL` may say otherwise: they are libpq's parameters, in seconds but for the last, in milliseconds.
-_SILENCE = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 2, "tcp_user_timeout": 15_000}
+_SILENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 15_000,
+}
 DATABASES["default"]["OPTIONS"] = {
     **_SILENCE,
     **DATABASES["default"].get("OPTIONS", {}),

@@ -105,7 +105,12 @@ def demo(postgres: Cluster) -> None:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with ExitStack() as stack:
         postgres = stack.enter_context(cluster(fsync="off"))
-        environment = production_environment() | {"DATABASE_URL": postgres.url, "WORKERS": "1", "PGAPPNAME": "site"}
+        environment = production_environment() | {
+            "DATABASE_URL": f"{postgres.url}?connect_timeout=2",
+            "WORKERS": "1",
+            "PGAPPNAME": "site",
+            "STATEMENT_TIMEOUT_SECONDS": "1",
+        }
         url = stack.enter_context(live_server(environment, tmp_path_factory.mktemp("faults") / "log"))
         demo(postgres)
         wire = stack.enter_context(httpx.Client(base_url=url, timeout=10))
@@ -196,3 +201,15 @@ def take_all(postgres: Cluster, taken: ExitStack) -> None:
             taken.enter_context(psycopg.connect(postgres.url))
         except psycopg.OperationalError:
             return
+
+
+@pytest.mark.live
+def test_a_database_that_is_frozen_holds_nobody_for_ever(site: Site) -> None:
+    """It is not gone, and heeds no limit: who waits is told after three times `STATEMENT_TIMEOUT_SECONDS`."""
+    before = site.active()
+    with site.postgres.frozen():
+        for _ in range(2):  # one on the connection that the worker kept, one that needs a new one
+            began = time.monotonic()
+            assert told(site.get()) == (503, "1", {"errors": [UNAVAILABLE]})
+            assert time.monotonic() - began < 8
+    assert site.active() == before

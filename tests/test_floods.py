@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
+from django.conf import settings
 from openpyxl import load_workbook
 
 from assignments.models import WarehouseUserAssignment
@@ -39,6 +41,8 @@ WORKERS = 2
 MANY = 40
 #: In which an honest caller is answered, whatever others do: less than the patience with them.
 AT_ONCE_SECONDS = 4.5
+#: In bytes, with the file that it may bring along.
+MOST_OF_A_FORM = settings.MAX_BODY_BYTES + settings.MAX_UPLOAD_BYTES
 TOO_SLOW = error(408, "The request body did not arrive in time.")
 DASHBOARD = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
 
@@ -318,6 +322,18 @@ def test_a_sheet_is_taken_up_to_its_limit_and_a_page_tells_of_more(
 
     assert answer.status_code == status
     assert ("The file is too large: at most 5 MB." in answer.text) is (status == 200)
+
+
+def test_a_file_without_end_is_not_received_for_ever(patient_url: str) -> None:
+    """However fast it comes, and from whomever: four times of what is taken, and it is cut off."""
+    boundary = "Content-Type: multipart/form-data; boundary=x", "Transfer-Encoding: chunked"
+    beginning = slow.head(f"POST {PEOPLE}import/", patient_url, *boundary)
+    sent, chunk = 0, b"10000\r\n" + b"x" * 65_536 + b"\r\n"
+    with slow.sockets(patient_url, 1, beginning) as (sender,), suppress(ConnectionError):
+        while sent < 6 * MOST_OF_A_FORM:
+            sender.sendall(chunk)
+            sent += 65_536
+    assert 4 * MOST_OF_A_FORM < sent < 6 * MOST_OF_A_FORM  # the kernel takes some more
 
 
 def test_only_so_many_large_bodies_are_kept_and_more_are_told_to_come_again(
