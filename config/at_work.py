@@ -61,7 +61,8 @@ class AtWork:
 
     def _cut_off(self, seconds: float) -> None:
         logger.error("A request has been at work for %.0f seconds: its connection to the database is cut off", seconds)
-        with suppress(AttributeError, OSError, psycopg.Error):  # it has none at the moment, or no longer
-            wire = socket.socket(fileno=os.dup(self._database.connection.fileno()))
+        with (
+            suppress(AttributeError, OSError, psycopg.Error),  # it has none at the moment, or no longer
+            socket.socket(fileno=os.dup(self._database.connection.fileno())) as wire,
+        ):
             wire.shutdown(socket.SHUT_RDWR)
-            wire.close()
