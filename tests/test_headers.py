@@ -127,6 +127,7 @@ def test_without_tls_the_way_to_it_carries_them(over_tls: Callable[..., Any]) ->
     check(answer)
 
 
+@pytest.mark.django_db(transaction=True)  # at the end of an answer, a connection is looked after, if there is one
 def test_a_static_file_carries_them_and_may_be_kept(settings: Any, tmp_path: Any) -> None:
     found = finders.find("config/docs.css")
     assert isinstance(found, str)
