@@ -163,10 +163,11 @@ def _told(complaints: IO[bytes]) -> str:
 
 
 # --- Loading it -------------------------------------------------------------------------------------------------
-def load(programs: Programs, path: Path, *, replace: bool) -> None:
+def load(programs: Programs, path: Path, *, replace: bool, then: str = "") -> None:
     """Makes everything in the file, in one transaction; with `replace`, in place of what is there.
 
-    Triggers come after the rows, so that none fires. Raises ProgramError, and then nothing has changed.
+    Triggers come after the rows, so that none fires but for what the SQL in `then` does, at the end of the same
+    transaction. Raises ProgramError, and then nothing has changed.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".list") as wanted, _transaction(programs) as database:
         wanted.write(_without_what_is_there(programs.run("pg_restore", "--list", str(path))))
@@ -176,6 +177,8 @@ def load(programs: Programs, path: Path, *, replace: bool) -> None:
         options = ("--no-owner", "--no-privileges", f"--use-list={wanted.name}")
         with _reading(programs, path, *options) as script:
             _pass_on(script, database)
+        if then:  # the script finds nothing but by full names; triggers do not use them
+            database.write(f"\nSET LOCAL search_path TO {SCHEMA};\n{then}".encode())
 
 
 @contextmanager

@@ -202,6 +202,8 @@ def test_sessions_end_when_told_so(file: Path, issued: Issued, empty: str) -> No
     assert rows(empty, live_sessions) == [(0,)]
     assert rows(empty, "SELECT DISTINCT end_reason FROM users_session") == [("restored from a backup",)]
     assert counts(empty)["django_session"] == 0  # the cookies of the Back Office
+    told = "SELECT count(*) FROM users_sessionevent WHERE end_reason = 'restored from a backup'"
+    assert rows(empty, told) == [(signed_in,)]
 
 
 def test_a_full_database_is_replaced_when_told_so(file: Path, issued: Issued, empty: str) -> None:

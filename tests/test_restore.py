@@ -18,6 +18,7 @@ import pytest
 from config import programs
 from tests import live
 from tests.databases import command, counts, installation, manage, new_database, refused, restored, rows, schema
+from tests.issued import Issued
 from users.key_ring import key_ring
 from users.models import User
 
@@ -259,3 +260,49 @@ def test_a_restore_that_is_stopped_changes_nothing(
 
         assert (counts(url), schema(url)) == before
         assert rows(url, "SELECT DISTINCT first_name FROM users_user") == [("Later",)]
+
+
+# --- What comes after it ----------------------------------------------------------------------------------------
+@pytest.fixture
+def older(production: dict[str, str], issued: Issued, tmp_path: Path) -> Path:
+    """A backup that lacks a migration, which is bound to fail: the index that it makes is there."""
+    path, url = tmp_path / "older.dump", production["DATABASE_URL"]
+    with psycopg.connect(url) as connection:
+        connection.execute(f"DELETE FROM django_migrations WHERE {_THE_LAST}")
+    try:
+        manage(production, "backup", path)
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute(_IT_IS_APPLIED)
+    return path
+
+
+_THE_LAST = "app = 'spreadsheets' AND name = '0003_keeping'"
+_IT_IS_APPLIED = "INSERT INTO django_migrations (app, name, applied) VALUES ('spreadsheets', '0003_keeping', now())"
+
+
+@pytest.mark.parametrize(
+    ("options", "done", "alive"),
+    [((), "", 1), (("--end-sessions",), ", and all sessions have ended", 0)],
+)
+def test_a_migration_that_fails_after_a_restore_says_what_is_there_and_how_to_go_on(
+    older: Path, options: tuple[str, ...], done: str, alive: int
+) -> None:
+    with new_database("half_way") as url:
+        arguments = command("restore", str(older), *options)
+        restore = subprocess.run(arguments, env=installation(url), capture_output=True, text=True, check=False)
+
+        assert (restore.returncode, restore.stdout) == (
+            1,
+            "The backup is of an earlier release: 1 migrations follow.\n",
+        )
+        assert restore.stderr == (
+            f"CommandError: All of the backup is in the database{done}, but could not be brought up to this release: "
+            'relation "import_by_started_at" already exists. When the cause is gone, run manage.py migrate, or start '
+            "the site, which does so too; there is no need to restore again.\n"
+        )
+        assert rows(url, "SELECT count(*) FROM users_session WHERE ended_at IS NULL") == [(alive,)]
+        with psycopg.connect(url) as connection:
+            connection.execute("DROP INDEX import_by_started_at")
+        manage(installation(url), "migrate", "-v0")
+        assert schema(url) == schema(live.database_url())

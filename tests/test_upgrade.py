@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import pytest
 
 from tests import first_release, live
 from tests.client import ASSIGNMENTS, PASSWORD
-from tests.databases import counts, installation, manage, new_database, rows, schema
+from tests.databases import command, counts, installation, manage, new_database, rows, schema
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
@@ -221,3 +222,28 @@ def test_a_backup_of_the_first_release_restores_into_this_one(site: Site) -> Non
         assert known(url) == site.before
         assert schema(url) == schema(live.database_url())
         assert counts(url)["users_userevent"] == 2
+
+
+_SIGNED_IN = "SELECT count(*) FROM users_session WHERE ended_at IS NULL AND expires_at > now()"
+
+
+def test_sessions_that_a_restore_ends_never_come_to_life(site: Site) -> None:
+    """The command is killed as soon as the backup is in the database: `migrate` goes on from there."""
+    with new_database("restored_in_part") as url:
+        process = subprocess.Popen(
+            command("restore", str(site.backup), "--end-sessions"),
+            env=installation(url) | {"PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("The backup is of an earlier release: ")
+        process.kill()
+        process.communicate()
+
+        assert rows(url, _SIGNED_IN) == [(0,)]
+        ended = "SELECT count(*) FROM users_session WHERE end_reason = 'restored from a backup'"
+        assert rows(url, ended) == [(21,)]  # who was signed in then
+        manage(installation(url), "migrate", "-v0")
+        assert rows(url, _SIGNED_IN) == [(0,)]
+        assert schema(url) == schema(live.database_url())

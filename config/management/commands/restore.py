@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,21 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
+from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from config import archives, database, programs
 from config.logs import audit
 
 _MIGRATIONS, _KEYS = "django_migrations", "users_signingkey"
+
+_REASON = gettext_noop("restored from a backup")
+#: `SessionQuerySet.end_all`, and the sign-ins of the Back Office, in tables and columns that every release has.
+_END_SESSIONS = """
+UPDATE users_session SET ended_at = '{moment}', end_reason = '{reason}'
+WHERE ended_at IS NULL AND expires_at > '{moment}';
+DELETE FROM django_session;
+"""
 
 _REMINDER = """
 All is as it was when the backup was made: who was blocked, deassigned or signed out since then is not any more, and
@@ -26,8 +36,9 @@ again: manage.py rotate_signing_key --compromised.
 
 class Command(BaseCommand):
     help = (
-        "Makes the database what it was when FILE was written by `manage.py backup`, and brings it up to this release. "
-        "All or nothing: whatever stops it leaves the database as it was. Only restore files that you trust."
+        "Makes the database what it was when FILE was written by `manage.py backup`, all or nothing: whatever stops "
+        "that leaves the database as it was. Then brings it up to this release by migrations: if those are stopped, "
+        "all of FILE is there, and `manage.py migrate` goes on. Only restore files that you trust."
     )
     requires_system_checks = ()
 
@@ -49,28 +60,39 @@ class Command(BaseCommand):
         database.take_turn()
         if not replace:
             _refuse_full_database()
+        moment = timezone.now()
+        then = _END_SESSIONS.format(moment=moment.isoformat(), reason=_REASON) if end_sessions else ""
         try:
-            archives.load(tools, file, replace=replace)
+            archives.load(tools, file, replace=replace, then=then)
         except programs.ProgramError as problem:
             raise CommandError(f"Nothing was restored, and nothing has changed: {problem}") from None
-        self._bring_up_to_date()
+        self._bring_up_to_date(", and all sessions have ended" if end_sessions else "")
         if end_sessions:
-            self._end_sessions()
+            self._tell_ended(moment)
         audit.warning("Database Restored", tag="database_restored", rows=contents.counts.total())
         self.stdout.write(f"{contents.counts.total():,} rows were restored.\n{_REMINDER.strip()}")
 
-    def _bring_up_to_date(self) -> None:
-        """Migrates, if need be, and lets PostgreSQL look at the tables, which it knows nothing of yet."""
+    def _bring_up_to_date(self, done: str) -> None:
+        """What cannot be part of the restore. Raises CommandError, which says what is done and what is left to do."""
+        try:
+            self._migrate()
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE")  # PostgreSQL knows nothing of the new tables yet
+        except Exception as problem:  # a migration may raise anything
+            raise CommandError(
+                f"All of the backup is in the database{done}, but could not be brought up to this release: "
+                f"{programs.first_complaint(str(problem))}. When the cause is gone, run manage.py migrate, or start "
+                "the site, which does so too; there is no need to restore again."
+            ) from problem
+
+    def _migrate(self) -> None:
         executor = MigrationExecutor(connection)
         if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write(f"The backup is of an earlier release: {len(missing)} migrations follow.")
             call_command("migrate", verbosity=0)
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
 
-    def _end_sessions(self) -> None:
-        ended = apps.get_model("users.Session").objects.end_all(gettext_noop("restored from a backup"))
-        apps.get_model("sessions.Session").objects.all().delete()
+    def _tell_ended(self, moment: datetime) -> None:
+        ended = apps.get_model("users.Session").objects.filter(ended_at=moment, end_reason=_REASON).count()
         self.stdout.write(f"{ended:,} sessions were ended.")
 
 
