@@ -68,8 +68,9 @@ _TURN_SECONDS = 0.2
 def take_turn() -> None:
     """Processes that prepare the database (`serve`, `restore`) do so one after the other.
 
-    The turn ends with the connection. What is done in it takes its time, whatever limits requests have. Asks again and
-    again: whoever waits within PostgreSQL holds up an index that is built while others write.
+    The turn ends with the connection. What is done in it takes its time, whatever limits requests have; only `migrate`
+    does not wait for locks for long. Asks again and again: whoever waits within PostgreSQL holds up an index that is
+    built while others write.
     """
     from django.db import connection
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.db import connection, migrations
 from django.db.migrations.loader import MigrationLoader
 from django_migration_linter.migration_linter import MigrationLinter
@@ -78,3 +80,24 @@ def test_the_linter_would_find_it(linter: MigrationLinter, operation: migrations
 
 def test_each_app_has_one_newest_migration_and_no_two_race(db: None) -> None:
     assert MigrationLoader(connection).detect_conflicts() == {}
+
+
+def in_pieces(found: list[migrations.Migration]) -> dict[str, set[type[Any]]]:
+    """Those that are no transaction, with what they do besides making and removing indexes while others write."""
+    harmless = {AddIndexConcurrently, RemoveIndexConcurrently}
+    return {str(one): {type(operation) for operation in one.operations} - harmless for one in found if not one.atomic}
+
+
+def test_what_is_no_transaction_only_makes_indexes_while_others_write() -> None:
+    """`manage.py migrate` lets such a migration wait for a lock as long as it must, and can begin it again."""
+    found = in_pieces(ours())
+
+    assert "assignments.0008_orders_within_a_warehouse" in found
+    assert {name: others for name, others in found.items() if others} == {}
+
+
+def test_a_migration_in_pieces_that_did_more_would_be_found() -> None:
+    """Else the test above proves nothing."""
+    careless = type("Migration", (migrations.Migration,), {"atomic": False, "operations": [migrations.RunSQL("x")]})
+
+    assert in_pieces([careless("0099_careless", "users")]) == {"users.0099_careless": {migrations.RunSQL}}
