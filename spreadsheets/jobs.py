@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -23,6 +24,7 @@ from django.utils.translation import gettext as _
 from config import timeouts
 from config.logs import audit
 from spreadsheets import files
+from spreadsheets.files import Sheet
 from spreadsheets.models import Import
 from spreadsheets.reports import Report
 from spreadsheets.resources import SheetResource
@@ -65,7 +67,8 @@ def run(job: Import) -> None:
 def _check(job: Import, beat: Any, *notes: str) -> None:
     report = Report(notes=[*notes])
     job.fault_pages.all().delete()
-    for _batch in _go_through(job, report, beat, is_applied=False):
+    resource = resource_of(job.kind)(job.person)
+    for _batch in _go_through(job, report, beat, lambda sheet: resource.run(sheet, report)):
         job.keep_faults(report.take_pages())
     job.keep_faults(report.take_pages(is_last=True))
     job.move(Import.State.CHECKING, to=Import.State.CHECKED, report=report.to_json(), rows_total=report.rows)
@@ -73,11 +76,12 @@ def _check(job: Import, beat: Any, *notes: str) -> None:
 
 def _apply(job: Import, beat: Any) -> None:
     """Applies what was shown, and only that: if it would do anything else by now, shows that instead."""
-    report = Report()
+    report, resource = Report(), resource_of(job.kind)(job.person, is_applied=True)
+    deque(_go_through(job, report, beat, resource.make_ready), maxlen=0)  # passwords take minutes: nobody waits yet
     with pghistory.context(**job.context), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
-        for _batch in _go_through(job, report, beat, is_applied=True):
+        for _batch in _go_through(job, report, beat, lambda sheet: resource.run(sheet, report)):
             if not report.is_sound:
                 break
         applied = report.is_sound and report.plan == job.report.get("plan")
@@ -92,15 +96,11 @@ def _apply(job: Import, beat: Any) -> None:
         _check(job, beat, _("Someone has changed the data since you looked. Nothing was applied: look again."))
 
 
-def _go_through(job: Import, report: Report, beat: Any, *, is_applied: bool) -> Iterator[None]:
-    """Takes the rows of the file, batch by batch; what is found goes into the report."""
-    resource = resource_of(job.kind)(job.person, is_applied=is_applied)
-    content, known = job.read(), resource.known_headings()
+def _go_through(job: Import, report: Report, beat: Any, work: Callable[[Sheet], Iterator[int]]) -> Iterator[None]:
+    """Does this with the file, batch by batch; what is wrong with the file goes into the report."""
     try:
-        if is_applied:
-            resource.lock(files.read(content, known))
-        sheet = files.read(content, known)
-        for done in resource.run(sheet, report):
+        sheet = files.read(job.read(), resource_of(job.kind).known_headings())
+        for done in work(sheet):
             beat(done, sheet.size or job.rows_total)
             yield
     except ValidationError as error:

@@ -116,6 +116,8 @@ class SheetResource(ModelResource):
         super().__init__()
         self.importer = importer
         self.is_applied = is_applied
+        #: Those of a file that is applied, read before anybody is locked.
+        self._read: list[Row] = []
         #: What the batch would write: the instance, and whether it is new.
         self.pending: list[tuple[Any, bool]] = []
         self._seen: dict[tuple[str, ...], int] = {}
@@ -147,6 +149,9 @@ class SheetResource(ModelResource):
 
     def label(self, instance: Any) -> str:
         return str(instance)
+
+    def foresee(self, number: int, row: dict[str, str]) -> None:
+        """Does what takes long for the row with this number, and needs nobody locked."""
 
     def rules(self, instance: Any, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
         """Column and reason of everything that is wrong with a row beyond its single cells."""
@@ -190,21 +195,33 @@ class SheetResource(ModelResource):
         self.prepare(row)
         return [column.export(row) for column in self._all if not column.is_secret]
 
-    def lock(self, sheet: Sheet) -> None:
+    def make_ready(self, sheet: Sheet) -> Iterator[int]:
+        """What a file that is applied needs and can be done while nobody waits; yields how many rows are done."""
+        columns = self._columns_of(sheet.headings)
+        for row in sheet.rows:
+            self._read.append(row)
+            self.foresee(row.number, dict(zip(columns, row.cells, strict=False)))
+            if len(self._read) % BATCH_ROWS == 0:
+                yield len(self._read)
+
+    def _lock(self) -> None:
         """Locks everybody whom the sheet names before anything is looked at, in the order of their keys.
 
         Batch by batch, two who write many people could wait for each other.
         """
-        place = self._columns_of(sheet.headings).index("email")
-        emails = {row.cells[place] for row in sheet.rows if len(row.cells) > place}
+        place = self._columns.index("email")
+        emails = {row.cells[place] for row in self._read if len(row.cells) > place}
         len(get_user_model().objects.by_emails(emails).order_by("pk").only("pk").locked())
 
     def run(self, sheet: Sheet, report: Report) -> Iterator[int]:
         """Takes every row of the sheet; yields how many are done. What is found goes into the report."""
         self._columns = self._columns_of(sheet.headings)
         report.notes += sheet.notes
-        done = 0
-        while batch := list(islice(sheet.rows, BATCH_ROWS)):
+        rows, done = sheet.rows, 0
+        if self.is_applied:
+            rows = iter(self._read)
+            self._lock()
+        while batch := list(islice(rows, BATCH_ROWS)):
             self._take(batch, report)
             done += len(batch)
             yield done

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from typing import Any
+from typing import Any, ClassVar
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test import Client
@@ -16,7 +17,10 @@ from assignments.models import WarehouseUserAssignment
 from spreadsheets import jobs
 from spreadsheets.models import FaultPage, Import
 from spreadsheets.reports import FAULTS_PER_PAGE
+from tests import live
+from tests.client import PASSWORD
 from tests.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, apply, content_of, faults, upload
+from users.hashers import OwaspArgon2Hasher
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -101,3 +105,30 @@ def test_everybody_in_a_file_is_locked_at_once_and_in_one_order(
     assert all(people[n].email in locks[0] for n in (0, ROWS - 1))
     assert all('ORDER BY "users_user"."id" ASC' in lock for lock in locks)
     assert WarehouseUserAssignment.objects.filter(warehouse=north, is_active=True).count() == ROWS
+
+
+class Witness(OwaspArgon2Hasher):
+    """Looks, whenever a password is hashed, whether somebody else could lock everybody."""
+
+    seen: ClassVar[list[int]] = []
+
+    def encode(self, password: str, salt: str) -> str:
+        with psycopg.connect(live.database_url()) as other:
+            free = other.execute("SELECT id FROM users_user FOR UPDATE SKIP LOCKED").fetchall()
+        self.seen.append(len(free))
+        return super().encode(password, salt)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_passwords_are_hashed_while_nobody_is_locked(
+    admin: Client, pat: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes minutes for a large file, and whoever is locked is told to try again."""
+    settings.PASSWORD_HASHERS = ["tests.test_import_faults.Witness"]
+    monkeypatch.setattr(Witness, "seen", [])
+    lines = [f"{pat.email},Patricia,Picker,{PASSWORD}-0", f"new.picker@example.test,New,Picker,{PASSWORD}-1"]
+    job = upload(admin, USERS, "\n".join(["email,first_name,last_name,password", *lines]))
+    assert apply(admin, USERS, job).state == Import.State.APPLIED
+    assert Witness.seen == [2, 2]  # Olive, too
+    stored = [User.objects.get(email=line.split(",")[0]) for line in lines]
+    assert [person.check_password(f"{PASSWORD}-{n}") for n, person in enumerate(stored)] == [True, True]

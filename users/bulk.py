@@ -34,23 +34,28 @@ _NEW_PASSWORD = gettext_noop("password changed")
 def save_many(new: Collection[Any], known: Collection[Any], groups: Mapping[str, Group]) -> None:
     """Writes new and known people, in a transaction that the caller has opened and in which the known are locked.
 
-    Each has `group_names`, the groups they are to be in, and `new_password`, or "". A change of status, flag or
-    password signs a person out everywhere. Raises LastAdministratorError.
+    Each has `group_names`, the groups they are to be in, and `new_digest`, what is stored for a new password, or "":
+    made before the lock, since it takes long. A change of status, flag or password signs a person out everywhere.
+    Raises LastAdministratorError.
     """
     before = {person.pk: person for person in User.objects.filter(pk__in=[person.pk for person in known])}
     _keep_an_administrator(known)
-    for person in (*new, *(person for person in known if person.new_password)):
-        person.password = make_password(person.new_password or None)
+    for person in (*new, *(person for person in known if person.new_digest)):
+        person.password = person.new_digest or make_password(None)
     reasons = {person.pk: _why_signed_out(person, before[person.pk]) for person in known}
     for person in known:
         person.updated_at = Now()
         if reasons[person.pk]:
             person.signed_out_at = timezone.now()
     User.objects.bulk_create(new)
-    if known:
-        User.objects.bulk_update(known, _WRITTEN)
+    if written := [name for name in _WRITTEN if _is_new(name, known, before)]:
+        User.objects.bulk_update(known, written)  # each column takes its time for each person, who are locked
     _write_groups([*new, *known], groups)
     _end_sessions(reasons)
+
+
+def _is_new(name: str, known: Collection[Any], before: Mapping[int, User]) -> bool:
+    return any(getattr(person, name) != getattr(before[person.pk], name) for person in known)
 
 
 def _keep_an_administrator(known: Collection[Any]) -> None:
@@ -68,7 +73,7 @@ def _keep_an_administrator(known: Collection[Any]) -> None:
 def _why_signed_out(person: Any, before: User) -> str:
     """What to note at the person's sessions; "" if they may go on."""
     changed = {name for name in ("status", "is_warehouse_user") if getattr(person, name) != getattr(before, name)}
-    return why_signed_out(changed, person) or (_NEW_PASSWORD if person.new_password else "")
+    return why_signed_out(changed, person) or (_NEW_PASSWORD if person.new_digest else "")
 
 
 def _write_groups(people: Collection[Any], groups: Mapping[str, Group]) -> None:

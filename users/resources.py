@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -173,6 +174,12 @@ class UserResource(SheetResource):
     def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
         super().__init__(importer, is_applied=is_applied)
         self._people: dict[str, User] = {}
+        #: Number of a row → what is stored for the password in it.
+        self._digests: dict[int, str] = {}
+
+    def foresee(self, number: int, row: dict[str, str]) -> None:
+        if password := row.get("password"):
+            self._digests[number] = make_password(password)
 
     def prepare(self, instance: User) -> None:
         instance.group_names = tuple(sorted(getattr(instance, "group_names", ())))  # type: ignore[attr-defined]
@@ -228,6 +235,10 @@ class UserResource(SheetResource):
             validate_password(person.new_password, person)  # type: ignore[attr-defined]
         except ValidationError as error:
             yield from (("password", reason) for reason in error.messages)
+
+    def save_instance(self, instance: User, is_create: bool, row: Any, **kwargs: Any) -> None:
+        instance.new_digest = self._digests.get(row["#"], "")  # type: ignore[attr-defined]
+        super().save_instance(instance, is_create, row, **kwargs)
 
     def write(self) -> None:
         new = [person for person, is_new in self.pending if is_new]
