@@ -82,7 +82,7 @@ FILE_UPLOAD_HANDLERS = [
 PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
 #: How many seconds PostgreSQL works for one statement of a request, waits for a lock, and keeps an idle transaction.
 STATEMENT_TIMEOUT_SECONDS = env.int("STATEMENT_TIMEOUT_SECONDS", default=10)
-LOCK_TIMEOUT_SECONDS = env.int("LOCK_TIMEOUT_SECONDS", default=5)
+LOCK_TIMEOUT_SECONDS = env.int("LOCK_TIMEOUT_SECONDS", default=1)
 IDLE_TRANSACTION_TIMEOUT_SECONDS = env.int("IDLE_TRANSACTION_TIMEOUT_SECONDS", default=30)
 #: The same for imports and for exports that are on their way; commands of `manage.py` have no limit.
 JOB_TIMEOUT_SECONDS = env.int("JOB_TIMEOUT_SECONDS", default=1_800)

@@ -148,7 +148,10 @@ def test_a_form_that_names_no_change_breaks_nothing(as_olive: Client, pat: User,
 @pytest.fixture(scope="module")
 def two_urls(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """Two servers on one database: two connections to the same server could meet the same of its processes."""
-    folder, alone = tmp_path_factory.mktemp("two"), production_environment() | {"WORKERS": "1"}
+    folder, alone = (
+        tmp_path_factory.mktemp("two"),
+        production_environment() | {"WORKERS": "1", "LOCK_TIMEOUT_SECONDS": "9"},
+    )
     with live_server(alone, folder / "one.log") as one, live_server(alone, folder / "two.log") as two:
         yield one, two
 

@@ -134,7 +134,7 @@ def told(code: str, **environment: str) -> list[str]:
 
 WHO = {
     "a command": (SHOW, ["0", "0", "0"]),
-    "a request": (f"import config.wsgi\n{SHOW}", ["10s", "5s", "30s"]),
+    "a request": (f"import config.wsgi\n{SHOW}", ["10s", "1s", "30s"]),
     "beside the requests": (f"import config.wsgi\nshow = {SHOW!r}\n{IN_A_THREAD}", ["30min", "30min", "30min"]),
 }
 
@@ -148,7 +148,7 @@ def test_options_of_the_address_are_kept() -> None:
     address = live.database_url()
     address += f"{'&' if '?' in address else '?'}options=-c%20work_mem%3D8MB"
 
-    assert told(f"import config.wsgi\n{SHOW}", DATABASE_URL=address) == ["10s", "5s", "30s", "8MB"]
+    assert told(f"import config.wsgi\n{SHOW}", DATABASE_URL=address) == ["10s", "1s", "30s", "8MB"]
 
 
 UNANSWERED = """
