@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -24,6 +25,8 @@ from granian.server.mp import MPServer
 SEND_BYTES = 131_072
 #: A reader who takes nothing for so long is left.
 READER_SECONDS = 30
+#: How often it is looked whether the server is to end while a worker leaves.
+_LOOK_SECONDS = 0.1
 #: Tells a worker that another is about to take its place.
 SUCCESSOR_COMES = signal.SIGUSR1
 
@@ -33,8 +36,10 @@ class Server(MPServer):
 
     _shd: Any
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, leave_seconds: float, **options: Any) -> None:
+        """`leave_seconds` are what a worker that is replaced has to end what it is at."""
         super().__init__(*args, **options)
+        self._leave_seconds = leave_seconds
         self._has_terminal = _is_at_a_terminal()
         signal.signal(SUCCESSOR_COMES, signal.SIG_IGN)  # in a worker, until it is able to heed it
         self.on_reload(_start_workers_from_nothing)
@@ -60,11 +65,32 @@ class Server(MPServer):
         self._ssp, self._shd, self._sso = None, self._holders[idx], self._sockets[idx]
         return super()._spawn_worker(idx, target, callback_loader)
 
-    def _respawn_workers(self, workers: Iterable[int], *args: Any, **options: Any) -> None:
+    def _respawn_workers(self, workers: Iterable[int], target: Any, loader: Any, delay: float = 0) -> None:
+        """One by one. Granian's own gives a worker no more time than when the whole server ends."""
         for idx in workers:
-            if self.wrks[idx].is_alive():
-                os.kill(self.wrks[idx]._id(), SUCCESSOR_COMES)
-            super()._respawn_workers([idx], *args, **options)
+            if not self.interrupt_signal:
+                self._replace(idx, target, loader, delay)
+
+    def _replace(self, idx: int, target: Any, loader: Any, delay: float) -> None:
+        leaving, self.respawned_wrks[idx] = self.wrks[idx], time.monotonic()
+        if leaving.is_alive():
+            os.kill(leaving._id(), SUCCESSOR_COMES)
+        self.wrks[idx] = self._spawn_worker(idx, target, loader)
+        self.wrks[idx].start()
+        time.sleep(delay)
+        leaving.terminate()
+        self._see_off(leaving)
+
+    def _see_off(self, leaving: Any) -> None:
+        """Waits until it has ended, or its time is over. When the server ends meanwhile, it ends with the others."""
+        until = time.monotonic() + self._leave_seconds
+        while leaving.is_alive() and time.monotonic() < until:
+            if self.interrupt_signal:
+                self.wrks.append(leaving)
+                return
+            leaving.join(_LOOK_SECONDS)
+        leaving.kill()
+        leaving.join()
 
 
 def _is_at_a_terminal() -> bool:

@@ -35,8 +35,8 @@ _ONE_AT_A_TIME = 4_711_000
 
 
 def start(job: Import) -> None:
-    """Lets it run as soon as the transaction that made it is committed."""
-    thread = threading.Thread(target=_run_in_thread, args=(job.pk,), name=f"import {job.pk}", daemon=True)
+    """Lets it run as soon as the transaction that made it is committed. A worker that ends waits for it."""
+    thread = threading.Thread(target=_run_in_thread, args=(job.pk,), name=f"import {job.pk}", daemon=False)
     transaction.on_commit(thread.start)
 
 

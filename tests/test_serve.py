@@ -9,12 +9,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import psutil  # type: ignore[import-untyped]
+import psycopg
 import pytest
 
 from tests import live
@@ -141,7 +142,8 @@ def lone(production: dict[str, str], tmp_path: Path) -> Iterator[tuple[psutil.Pr
     """The main process of a server with one worker, and its address."""
     port = live.free_port()
     url, log = f"http://127.0.0.1:{port}", tmp_path / "serve.log"
-    server = live.start(production | {"PORT": str(port), "WORKERS": "1"}, log)
+    patience = {"LOCK_TIMEOUT_SECONDS": "25", "STATEMENT_TIMEOUT_SECONDS": "25"}
+    server = live.start(production | {"PORT": str(port), "WORKERS": "1"} | patience, log)
     try:
         live.wait_until_ready(server, url, log)
         yield psutil.Process(server.pid), url
@@ -151,8 +153,12 @@ def lone(production: dict[str, str], tmp_path: Path) -> Iterator[tuple[psutil.Pr
     assert server.returncode == 0, log.read_text()
 
 
+def workers_of(main: psutil.Process) -> list[psutil.Process]:
+    return [child for child in main.children() if "resource_tracker" not in " ".join(child.cmdline())]
+
+
 def worker_of(main: psutil.Process) -> psutil.Process:
-    return next(child for child in main.children() if "resource_tracker" not in " ".join(child.cmdline()))
+    return workers_of(main)[0]
 
 
 def live_status(url: str) -> int:
@@ -186,6 +192,48 @@ def test_a_reload_replaces_the_worker_and_fails_nobody(lone: tuple[psutil.Proces
     farewells = [answer.headers.get("Connection") == "close" for answer in told]
     assert (farewells[0], True in farewells, farewells[-1]) == (False, True, False)
     assert "spawn_main" in " ".join(worker_of(main).cmdline())  # no copy of the main process, with its old code
+
+
+@contextmanager
+def waiting(url: str, person: User) -> Iterator[Future[httpx.Response]]:
+    """A request that is at work, and waits until the end of this for a lock that somebody else holds."""
+    with ThreadPoolExecutor() as threads, psycopg.connect(live.database_url()) as other:
+        other.execute("SELECT FROM users_user WHERE id = %s FOR UPDATE", [person.pk])
+        answer = threads.submit(sign_in, url, person.email)
+        time.sleep(1)
+        yield answer
+        other.rollback()
+
+
+def test_a_reload_lets_a_request_end_that_takes_long(lone: tuple[psutil.Process, str], pat: User) -> None:
+    main, url = lone
+    worker = worker_of(main)
+    with waiting(url, pat) as answer:
+        main.send_signal(signal.SIGHUP)
+        time.sleep(10)  # its successor is given some four seconds before it is told to end
+        assert (answer.done(), worker.is_running()) == (False, True)
+        assert live_status(url) == 200
+    assert answer.result().status_code == 200
+    assert psutil.wait_procs([worker], timeout=30)[1] == []
+
+
+def test_it_ends_in_time_also_while_a_worker_that_is_replaced_still_works(
+    lone: tuple[psutil.Process, str], pat: User
+) -> None:
+    """Containers are killed ten seconds after they were told to end."""
+    main, url = lone
+    with waiting(url, pat) as answer:
+        main.send_signal(signal.SIGHUP)
+        time.sleep(6)
+        workers = workers_of(main)
+        assert len(workers) == 2
+        main.terminate()
+        began = time.monotonic()
+        while main.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() - began < 9
+            time.sleep(0.05)
+        assert isinstance(answer.exception(), httpx.RemoteProtocolError)
+    assert psutil.wait_procs(workers, timeout=1)[1] == []
 
 
 # --- Ending -----------------------------------------------------------------------------------------------------

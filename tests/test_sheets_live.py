@@ -1,9 +1,10 @@
-"""An import at work in the real server, over real HTTP, and who waits for it."""
+"""Sheets on their way, over real HTTP: who waits for an import, and what a reload leaves of imports and exports."""
 
 from __future__ import annotations
 
 import io
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -122,3 +123,35 @@ def test_while_an_import_changes_people_they_are_told_to_try_again_and_hold_up_t
             assert state_of(job) == Import.State.APPLYING
         until(lambda: state_of(job) == Import.State.APPLIED)
         assert pat.patch(f"{ASSIGNMENTS}/{pat_north.uuid}", json=ACTIVATE).status_code == 200
+
+
+def test_a_reload_lets_an_import_end_that_needs_a_few_seconds_more(
+    server: tuple[psutil.Process, str], back_office: httpx.Client, pat: User, sam: User
+) -> None:
+    main, _url = server
+    (worker,) = [child for child in main.children() if "resource_tracker" not in " ".join(child.cmdline())]
+    with import_at_work(back_office, pat, sam) as job:
+        main.send_signal(signal.SIGHUP)
+        time.sleep(10)  # in a second or two it is told to end, three seconds later at the latest
+        assert worker.is_running()
+    until(lambda: state_of(job) == Import.State.APPLIED)
+    until(lambda: not worker.is_running())
+    assert User.objects.filter(first_name="Renamed").count() == 2
+
+
+def test_a_reload_lets_an_export_go_on_whose_reader_is_slow(
+    server: tuple[psutil.Process, str], back_office: httpx.Client
+) -> None:
+    main, _url = server
+    people = [
+        User(email=f"hand.{n}@example.test", first_name="Hand" * 10, last_name="No" * 100, password="!")
+        for n in range(20_000)
+    ]
+    User.objects.bulk_create(people, batch_size=5_000)
+    with back_office.stream("GET", f"{USERS}export/?format=csv") as answer:
+        pieces = answer.iter_bytes(65_536)
+        text = next(pieces)
+        main.send_signal(signal.SIGHUP)
+        time.sleep(10)
+        text += b"".join(pieces)
+    assert len(text.splitlines()) == len(people) + 2

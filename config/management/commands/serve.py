@@ -40,6 +40,8 @@ _LOGINS = """
 
 #: Largest head of a request, and the most that is held of what a connection sends before somebody takes it.
 _HEAD_BYTES = 65_536
+#: What a request may take beyond its limits.
+_SPARE_SECONDS = 5
 #: What a worker opens besides connections: the database, temporary files, modules.
 _OTHER_FILES = 256
 
@@ -132,9 +134,17 @@ def _serve(address: str) -> None:
         backpressure=_most_connections(),
         blocking_threads=1,
         respawn_failed_workers=True,
-        workers_kill_timeout=5,
+        workers_kill_timeout=5,  # when all end: containers are killed after ten
+        leave_seconds=_longest_request(),
         log_level=LogLevels.warning,
     ).serve(target_loader=_load_worker, wrap_loader=False)
+
+
+def _longest_request() -> float:
+    """How many seconds one may take that nothing is wrong with: its body comes late, it waits, and asks for long."""
+    return (
+        settings.PATIENCE_SECONDS + 5 * settings.MAX_WAIT_SECONDS + settings.STATEMENT_TIMEOUT_SECONDS + _SPARE_SECONDS
+    )
 
 
 def _most_connections() -> int:
