@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
@@ -43,7 +44,14 @@ def spellings(secret: str | bytes) -> Iterator[str]:
 def found(secrets: dict[str, str | bytes], text: str) -> list[str]:
     """What each secret is whose text this is in, whatever the case of its letters."""
     small = text.lower()
-    return [name for name, secret in secrets.items() if any(one.lower() in small for one in spellings(secret))]
+    return [name for name, secret in secrets.items() if any(_is_in(small, one.lower()) for one in spellings(secret))]
+
+
+def _is_in(text: str, spelling: str) -> bool:
+    """Six digits stand by chance inside many a moment, id and hash: they count where they are a number of their own."""
+    if re.fullmatch(r"\d{6}", spelling):
+        return re.search(rf"(?<![0-9a-f.]){spelling}(?![0-9a-f]|\.\d)", text) is not None
+    return spelling in text
 
 
 def dump() -> str:
@@ -107,3 +115,26 @@ def test_the_search_would_find_each_spelling(north: Warehouse, letters: int) -> 
     for text in (behind, secret.encode().hex().upper(), b64encode(behind.encode()).decode()):
         Warehouse.objects.filter(pk=north.pk).update(note=f"note: {text}.")
         assert found({"secret": secret, "another": "quite-Another-7!"}, dump()) == ["secret"]
+
+
+def test_the_search_would_find_a_code_and_takes_no_part_of_a_number_for_one() -> None:
+    code: dict[str, str | bytes] = {"code": "123456"}
+    hidden = (
+        "wrong: 123456.",
+        "code=123456&next=",
+        '{"code": "123456"}',
+        "313233343536ff",
+        b64encode(b"a 123456 b").decode(),
+    )
+    for text in hidden:
+        assert found(code, text) == ["code"], text
+    for text in (
+        "11:45:16.123456+00",
+        "4123456",
+        "1234567",
+        "8000-00a123456fc0",
+        "ff123456",
+        "123456e0",
+        "123456.25 ms",
+    ):
+        assert found(code, text) == [], text
