@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 
@@ -67,3 +68,29 @@ def told(answer: bytes, seconds: float) -> Refusal:
     """An answer that came after so many seconds; status 0 is none at all."""
     line, _, content = answer.partition(b"\r\n\r\n")
     return Refusal(int(line.split(b" ")[1]) if line else 0, line, content, seconds)
+
+
+def trickle(senders: list[socket.socket], piece: bytes, since: float, most_seconds: float) -> list[Refusal]:
+    """Sends a piece each second to every server that still listens; what each was told at last, of those that were.
+
+    Gives up after so many seconds.
+    """
+    told = []
+    with selectors.DefaultSelector() as listening:
+        for sender in senders:
+            listening.register(sender, selectors.EVENT_READ)
+        while listening.get_map() and time.monotonic() - since < most_seconds:
+            told += [refusal(sender, since) for sender in _answered_within_a_second(listening)]
+            for key in listening.get_map().values():
+                with suppress(ConnectionError):
+                    cast(socket.socket, key.fileobj).sendall(piece)
+    return told
+
+
+def _answered_within_a_second(listening: selectors.BaseSelector) -> Iterator[socket.socket]:
+    """Those that were told something, or closed. They are not listened to any more."""
+    until = time.monotonic() + 1
+    while listening.get_map() and (left := until - time.monotonic()) > 0:
+        for key, _ in listening.select(left):
+            listening.unregister(key.fileobj)
+            yield cast(socket.socket, key.fileobj)
