@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -74,24 +75,60 @@ class Known:
 
 @dataclass
 class Tally:
-    """How often each operation was called and how it answered, and every check that failed."""
+    """How often each operation was called, the statuses of its answers as they came, and every check that failed."""
 
     cases: Counter[str] = field(default_factory=Counter)
-    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
+    answers: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     problems: list[str] = field(default_factory=list)
 
     @property
     def statuses(self) -> Counter[int]:
-        found: Counter[int] = Counter()
-        for (_operation, status), times in self.answers.items():
-            found[status] += times
-        return found
+        return Counter(chain.from_iterable(self.answers.values()))
 
     def __iadd__(self, other: Tally) -> Tally:
         self.cases += other.cases
-        self.answers += other.answers
+        for operation, statuses in other.answers.items():
+            self.answers[operation] += statuses
         self.problems += other.problems
         return self
+
+
+# --- What must be answered --------------------------------------------------------------------------------------
+#: What each caller must be answered, to the end: else an operation was not really tried, or a sign-in has ended early.
+#: Nobody guesses what `POST /token` and `POST /authorize` ask for. A star: at any time, as free pairs are rare.
+MUST_BE_ANSWERED = """
+    operation                                 office  worker  bearer  client  nobody
+    GET /.well-known/jwks.json                200     200     200     200     200
+    GET /.well-known/oauth-authorization-server 200   200     200     200     200
+    GET /health/live                          200     200     200     200     200
+    GET /health/ready                         200     200     200     200     200
+    GET /users                                200     200     403     401     401
+    GET /users/{uuid}                         200     200     403     401     401
+    GET /warehouses                           200     200     403     401     401
+    GET /warehouses/{uuid}                    200     200     403     401     401
+    GET /warehouse-user-assignments           200     200     403     401     401
+    GET /warehouse-user-assignments/{uuid}    200     200     403     401     401
+    POST /warehouse-user-assignments          201*    403     403     401     401
+    PATCH /warehouse-user-assignments/{uuid}  200     200     403     401     401
+    DELETE /warehouse-user-assignments/{uuid} 204     403     403     401     401
+    POST /warehouse-tokens                    403     201     403     401     401
+    POST /introspect                          401     401     401     200     401
+    POST /revoke                              200     200     200     200     200
+"""
+#: Of so many answers none is early or late.
+FEW = 20
+_COLUMNS = ("Back Office user", "warehouse user", "warehouse token", "confidential client", "nobody")
+
+
+def unanswered(caller: str, tally: Tally) -> Iterator[str]:
+    """Where a caller was not answered as it must be, in the last quarter of an operation's answers, or the last FEW."""
+    for line in MUST_BE_ANSWERED.strip().splitlines()[1:]:
+        method, path, *statuses = line.split()
+        wanted = statuses[_COLUMNS.index(caller)]
+        answers = tally.answers[f"{method} {path}"]
+        last = answers if wanted.endswith("*") else answers[-max(FEW, len(answers) // 4) :]
+        if int(wanted.rstrip("*")) not in last:
+            yield f"{method} {path}: no {wanted} in the last {len(last)} of {len(answers)} answers: {Counter(last)}"
 
 
 # --- What is sent -----------------------------------------------------------------------------------------------
@@ -254,7 +291,7 @@ def _count(tally: Tally, recorder: ScenarioRecorder) -> None:
         tally.cases[operation] += 1
         interaction = recorder.interactions.get(case_id)
         if interaction and interaction.response:
-            tally.answers[operation, interaction.response.status_code] += 1
+            tally.answers[operation].append(interaction.response.status_code)
         for check in recorder.checks.get(case_id, []):
             if check.status == Status.FAILURE:
                 tally.problems.append(_told(operation, interaction, check))

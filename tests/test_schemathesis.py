@@ -5,6 +5,7 @@ No answer is a 5xx, none is outside the document, valid data is not refused and 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -21,7 +22,7 @@ from schemathesis.transport.wsgi import WSGI_TRANSPORT
 from assignments.models import WarehouseUserAssignment
 from config.wsgi import application
 from tests.client import Api, sign_in
-from tests.fuzzing import Caller, Known, fuzz
+from tests.fuzzing import Caller, Known, Tally, fuzz, unanswered
 from tests.issued import service
 from users.models import User
 from warehouses.models import Warehouse
@@ -107,6 +108,15 @@ def test_the_api_keeps_to_its_document(
         tally = fuzz(document, caller, known, cases=CASES, seed=SEED, application=shared)
     assert tally.problems == []
     assert sum(tally.cases.values()) >= AT_LEAST
+    assert list(unanswered(caller.name, tally)) == []
     assert {status for status in tally.statuses if status >= 500} <= {501}
     standing = Count("assignments", filter=Q(assignments__is_active=True))
     assert not User.objects.annotate(standing=standing).filter(standing__gt=1).exists()
+
+
+@pytest.mark.parametrize("late", [0, 40])
+def test_a_sign_in_that_ends_early_is_noticed(late: int) -> None:
+    tally = Tally()
+    tally.answers["GET /users"] = 60 * [200] + late * [401]
+    problems = [problem for problem in unanswered("warehouse user", tally) if problem.startswith("GET /users:")]
+    assert problems == ([f"GET /users: no 200 in the last 25 of 100 answers: {Counter({401: 25})}"] if late else [])

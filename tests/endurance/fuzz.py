@@ -34,10 +34,11 @@ from assignments.models import WarehouseUserAssignment  # noqa: E402
 from tests.benchmarks.report import table  # noqa: E402
 from tests.client import PASSWORD  # noqa: E402
 from tests.endurance.report import FUZZ, write  # noqa: E402
-from tests.fuzzing import Caller, Known, Tally, fuzz  # noqa: E402
+from tests.fuzzing import Caller, Known, Tally, fuzz, unanswered  # noqa: E402
 from tests.issued import service  # noqa: E402
 from tests.live import database_url, live_server, production_environment  # noqa: E402
 from tests.state_machine import World  # noqa: E402
+from tests.test_state_machine import MUST_BE_SEEN  # noqa: E402
 from users.models import User  # noqa: E402
 from warehouses.models import Warehouse  # noqa: E402
 
@@ -93,9 +94,12 @@ def _fuzz(url: str, seed: int) -> list[str]:
         ]
         found = [one.result() for one in rounds]
     tallies: dict[str, Tally] = {name: Tally() for name in dict.fromkeys(ROUNDS)}
-    for name, tally in zip(ROUNDS, found, strict=True):
+    unmet = []
+    for number, (name, tally) in enumerate(zip(ROUNDS, found, strict=True), 1):
+        unmet += [f"round {number}, {name}: {one}" for one in unanswered(name, tally)]
         tallies[name] += tally
     _judge(tallies)
+    assert not unmet, "not answered as they must be, to the end:\n" + "\n".join(unmet)
     return _told(tallies, time.monotonic() - started)
 
 
@@ -209,6 +213,7 @@ def _run_the_machine(url: str, seed: int) -> list[str]:
 
 def _told_of_steps(steps: int, answers: Counter[tuple[str, int]], seconds: float) -> list[str]:
     assert steps >= EXAMPLES * STEPS / 2, f"only {steps:,} steps"
+    assert set(answers) >= MUST_BE_SEEN, f"never seen: {MUST_BE_SEEN - set(answers)}"
     statuses = sorted({status for _name, status in answers})
     return [
         f"The API and the model agreed after each of {steps:,} steps ({sum(answers.values()):,} requests, "
