@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from assignments.models import WarehouseUserAssignment
-from tests.client import ASSIGNMENTS, FORBIDDEN, INVALID_TOKEN, NOT_FOUND, UNAUTHORIZED, Api, error, refusal, sign_in
+from tests.client import (
+    ASSIGNMENTS,
+    FORBIDDEN,
+    FORM,
+    INVALID_TOKEN,
+    NOT_FOUND,
+    PASSWORD,
+    UNAUTHORIZED,
+    Api,
+    error,
+    refusal,
+    sign_in,
+)
+from tests.code_flow import PARTNER, basic, login_form
+from tests.test_introspection import BAD_CLIENT, CHALLENGE
 from users.key_ring import key_ring
 from users.models import Session, User
 from users.tokens import AccessToken
@@ -18,112 +33,114 @@ from warehouses.models import Warehouse
 
 #: Bad: a broken or expired token, one of an ended session, one of a blocked user. Office: a Back Office user.
 #: Own and other: a warehouse user at an own and at somebody else's row. Bearer: of a warehouse token.
+#: Client and wrong: a confidential client with its secret, and with a wrong one. Routes of OAuth are sent what they
+#: accept, so that a refusal is one of the caller.
 MATRIX = """
-    method  route                              nobody  bad  office  own  other  bearer
-    GET     warehouse-user-assignments          401    401   200    200   200    403
-    POST    warehouse-user-assignments          401    401   201    403   403    403
-    PUT     warehouse-user-assignments          405    401   405    405   405    405
-    PATCH   warehouse-user-assignments          405    401   405    405   405    405
-    DELETE  warehouse-user-assignments          405    401   405    405   405    405
-    GET     warehouse-user-assignments/{uuid}   401    401   200    200   404    403
-    POST    warehouse-user-assignments/{uuid}   405    401   405    405   405    405
-    PUT     warehouse-user-assignments/{uuid}   405    401   405    405   405    405
-    PATCH   warehouse-user-assignments/{uuid}   401    401   200    200   404    403
-    DELETE  warehouse-user-assignments/{uuid}   401    401   204    403   403    403
-    GET     warehouse-tokens                    405    401   405    405   405    405
-    POST    warehouse-tokens                    401    401   403    201   201    403
-    PUT     warehouse-tokens                    405    401   405    405   405    405
-    PATCH   warehouse-tokens                    405    401   405    405   405    405
-    DELETE  warehouse-tokens                    405    401   405    405   405    405
-    GET     users                               401    401   200    200   200    403
-    POST    users                               405    401   405    405   405    405
-    PUT     users                               405    401   405    405   405    405
-    PATCH   users                               405    401   405    405   405    405
-    DELETE  users                               405    401   405    405   405    405
-    GET     users/{uuid}                        401    401   200    200   404    403
-    POST    users/{uuid}                        405    401   405    405   405    405
-    PUT     users/{uuid}                        405    401   405    405   405    405
-    PATCH   users/{uuid}                        405    401   405    405   405    405
-    DELETE  users/{uuid}                        405    401   405    405   405    405
-    GET     warehouses                          401    401   200    200   200    403
-    POST    warehouses                          405    401   405    405   405    405
-    PUT     warehouses                          405    401   405    405   405    405
-    PATCH   warehouses                          405    401   405    405   405    405
-    DELETE  warehouses                          405    401   405    405   405    405
-    GET     warehouses/{uuid}                   401    401   200    200   404    403
-    POST    warehouses/{uuid}                   405    401   405    405   405    405
-    PUT     warehouses/{uuid}                   405    401   405    405   405    405
-    PATCH   warehouses/{uuid}                   405    401   405    405   405    405
-    DELETE  warehouses/{uuid}                   405    401   405    405   405    405
-    GET     token                               405    405   405    405   405    405
-    POST    token                               400    400   400    400   400    400
-    PUT     token                               405    405   405    405   405    405
-    PATCH   token                               405    405   405    405   405    405
-    DELETE  token                               405    405   405    405   405    405
-    GET     authorize                               405    405   405    405   405    405
-    POST    authorize                               400    400   400    400   400    400
-    PUT     authorize                               405    405   405    405   405    405
-    PATCH   authorize                               405    405   405    405   405    405
-    DELETE  authorize                               405    405   405    405   405    405
-    GET     revoke                                  405    405   405    405   405    405
-    POST    revoke                                  400    400   400    400   400    400
-    PUT     revoke                                  405    405   405    405   405    405
-    PATCH   revoke                                  405    405   405    405   405    405
-    DELETE  revoke                                  405    405   405    405   405    405
-    GET     introspect                              405    405   405    405   405    405
-    POST    introspect                              400    400   400    400   400    400
-    PUT     introspect                              405    405   405    405   405    405
-    PATCH   introspect                              405    405   405    405   405    405
-    DELETE  introspect                              405    405   405    405   405    405
-    GET     .well-known/oauth-authorization-server  200    200   200    200   200    200
-    POST    .well-known/oauth-authorization-server  405    405   405    405   405    405
-    PUT     .well-known/oauth-authorization-server  405    405   405    405   405    405
-    PATCH   .well-known/oauth-authorization-server  405    405   405    405   405    405
-    DELETE  .well-known/oauth-authorization-server  405    405   405    405   405    405
-    GET     .well-known/jwks.json               200    200   200    200   200    200
-    POST    .well-known/jwks.json               405    405   405    405   405    405
-    PUT     .well-known/jwks.json               405    405   405    405   405    405
-    PATCH   .well-known/jwks.json               405    405   405    405   405    405
-    DELETE  .well-known/jwks.json               405    405   405    405   405    405
-    GET     health/live                         200    200   200    200   200    200
-    POST    health/live                         405    405   405    405   405    405
-    PUT     health/live                         405    405   405    405   405    405
-    PATCH   health/live                         405    405   405    405   405    405
-    DELETE  health/live                         405    405   405    405   405    405
-    GET     health/ready                        200    200   200    200   200    200
-    POST    health/ready                        405    405   405    405   405    405
-    PUT     health/ready                        405    405   405    405   405    405
-    PATCH   health/ready                        405    405   405    405   405    405
-    DELETE  health/ready                        405    405   405    405   405    405
-    GET     schema                              200    200   200    200   200    200
-    POST    schema                              405    405   405    405   405    405
-    PUT     schema                              405    405   405    405   405    405
-    PATCH   schema                              405    405   405    405   405    405
-    DELETE  schema                              405    405   405    405   405    405
-    GET     docs                                200    200   200    200   200    200
-    POST    docs                                405    405   405    405   405    405
-    PUT     docs                                405    405   405    405   405    405
-    PATCH   docs                                405    405   405    405   405    405
-    DELETE  docs                                405    405   405    405   405    405
-    GET     (any other path)                    404    401   404    404   404    404
-    POST    (any other path)                    404    401   404    404   404    404
-    PUT     (any other path)                    404    401   404    404   404    404
-    PATCH   (any other path)                    404    401   404    404   404    404
-    DELETE  (any other path)                    404    401   404    404   404    404
+    method  route                                   nobody  bad     office  own     other   bearer  client  wrong
+    GET     warehouse-user-assignments              401     401     200     200     200     403     401     401
+    POST    warehouse-user-assignments              401     401     201     403     403     403     401     401
+    PUT     warehouse-user-assignments              405     401     405     405     405     405     401     401
+    PATCH   warehouse-user-assignments              405     401     405     405     405     405     401     401
+    DELETE  warehouse-user-assignments              405     401     405     405     405     405     401     401
+    GET     warehouse-user-assignments/{uuid}       401     401     200     200     404     403     401     401
+    POST    warehouse-user-assignments/{uuid}       405     401     405     405     405     405     401     401
+    PUT     warehouse-user-assignments/{uuid}       405     401     405     405     405     405     401     401
+    PATCH   warehouse-user-assignments/{uuid}       401     401     200     200     404     403     401     401
+    DELETE  warehouse-user-assignments/{uuid}       401     401     204     403     403     403     401     401
+    GET     warehouse-tokens                        405     401     405     405     405     405     401     401
+    POST    warehouse-tokens                        401     401     403     201     201     403     401     401
+    PUT     warehouse-tokens                        405     401     405     405     405     405     401     401
+    PATCH   warehouse-tokens                        405     401     405     405     405     405     401     401
+    DELETE  warehouse-tokens                        405     401     405     405     405     405     401     401
+    GET     users                                   401     401     200     200     200     403     401     401
+    POST    users                                   405     401     405     405     405     405     401     401
+    PUT     users                                   405     401     405     405     405     405     401     401
+    PATCH   users                                   405     401     405     405     405     405     401     401
+    DELETE  users                                   405     401     405     405     405     405     401     401
+    GET     users/{uuid}                            401     401     200     200     404     403     401     401
+    POST    users/{uuid}                            405     401     405     405     405     405     401     401
+    PUT     users/{uuid}                            405     401     405     405     405     405     401     401
+    PATCH   users/{uuid}                            405     401     405     405     405     405     401     401
+    DELETE  users/{uuid}                            405     401     405     405     405     405     401     401
+    GET     warehouses                              401     401     200     200     200     403     401     401
+    POST    warehouses                              405     401     405     405     405     405     401     401
+    PUT     warehouses                              405     401     405     405     405     405     401     401
+    PATCH   warehouses                              405     401     405     405     405     405     401     401
+    DELETE  warehouses                              405     401     405     405     405     405     401     401
+    GET     warehouses/{uuid}                       401     401     200     200     404     403     401     401
+    POST    warehouses/{uuid}                       405     401     405     405     405     405     401     401
+    PUT     warehouses/{uuid}                       405     401     405     405     405     405     401     401
+    PATCH   warehouses/{uuid}                       405     401     405     405     405     405     401     401
+    DELETE  warehouses/{uuid}                       405     401     405     405     405     405     401     401
+    GET     token                                   405     405     405     405     405     405     405     405
+    POST    token                                   200     200     200     200     200     200     200     400
+    PUT     token                                   405     405     405     405     405     405     405     405
+    PATCH   token                                   405     405     405     405     405     405     405     405
+    DELETE  token                                   405     405     405     405     405     405     405     405
+    GET     authorize                               405     405     405     405     405     405     405     405
+    POST    authorize                               200     200     200     200     200     200     200     200
+    PUT     authorize                               405     405     405     405     405     405     405     405
+    PATCH   authorize                               405     405     405     405     405     405     405     405
+    DELETE  authorize                               405     405     405     405     405     405     405     405
+    GET     revoke                                  405     405     405     405     405     405     405     405
+    POST    revoke                                  200     200     200     200     200     200     200     401
+    PUT     revoke                                  405     405     405     405     405     405     405     405
+    PATCH   revoke                                  405     405     405     405     405     405     405     405
+    DELETE  revoke                                  405     405     405     405     405     405     405     405
+    GET     introspect                              405     405     405     405     405     405     405     405
+    POST    introspect                              401     401     401     401     401     401     200     401
+    PUT     introspect                              405     405     405     405     405     405     405     405
+    PATCH   introspect                              405     405     405     405     405     405     405     405
+    DELETE  introspect                              405     405     405     405     405     405     405     405
+    GET     .well-known/oauth-authorization-server  200     200     200     200     200     200     200     200
+    POST    .well-known/oauth-authorization-server  405     405     405     405     405     405     405     405
+    PUT     .well-known/oauth-authorization-server  405     405     405     405     405     405     405     405
+    PATCH   .well-known/oauth-authorization-server  405     405     405     405     405     405     405     405
+    DELETE  .well-known/oauth-authorization-server  405     405     405     405     405     405     405     405
+    GET     .well-known/jwks.json                   200     200     200     200     200     200     200     200
+    POST    .well-known/jwks.json                   405     405     405     405     405     405     405     405
+    PUT     .well-known/jwks.json                   405     405     405     405     405     405     405     405
+    PATCH   .well-known/jwks.json                   405     405     405     405     405     405     405     405
+    DELETE  .well-known/jwks.json                   405     405     405     405     405     405     405     405
+    GET     health/live                             200     200     200     200     200     200     200     200
+    POST    health/live                             405     405     405     405     405     405     405     405
+    PUT     health/live                             405     405     405     405     405     405     405     405
+    PATCH   health/live                             405     405     405     405     405     405     405     405
+    DELETE  health/live                             405     405     405     405     405     405     405     405
+    GET     health/ready                            200     200     200     200     200     200     200     200
+    POST    health/ready                            405     405     405     405     405     405     405     405
+    PUT     health/ready                            405     405     405     405     405     405     405     405
+    PATCH   health/ready                            405     405     405     405     405     405     405     405
+    DELETE  health/ready                            405     405     405     405     405     405     405     405
+    GET     schema                                  200     200     200     200     200     200     200     200
+    POST    schema                                  405     405     405     405     405     405     405     405
+    PUT     schema                                  405     405     405     405     405     405     405     405
+    PATCH   schema                                  405     405     405     405     405     405     405     405
+    DELETE  schema                                  405     405     405     405     405     405     405     405
+    GET     docs                                    200     200     200     200     200     200     200     200
+    POST    docs                                    405     405     405     405     405     405     405     405
+    PUT     docs                                    405     405     405     405     405     405     405     405
+    PATCH   docs                                    405     405     405     405     405     405     405     405
+    DELETE  docs                                    405     405     405     405     405     405     405     405
+    GET     (any other path)                        404     401     404     404     404     404     401     401
+    POST    (any other path)                        404     401     404     404     404     404     401     401
+    PUT     (any other path)                        404     401     404     404     404     404     401     401
+    PATCH   (any other path)                        404     401     404     404     404     404     401     401
+    DELETE  (any other path)                        404     401     404     404     404     404     401     401
 """
-_COLUMNS = ("nobody", "bad", "office", "own", "other", "bearer")
-_CALLERS = ("nobody", "broken", "expired", "ended", "blocked", "office", "own", "other", "bearer")
+_COLUMNS = ("nobody", "bad", "office", "own", "other", "bearer", "client", "wrong")
+_CALLERS = ("nobody", "broken", "expired", "ended", "blocked", *_COLUMNS[2:])
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def cells() -> Iterator[tuple[str, str, str, int]]:
     """Method, route, caller and status of each cell."""
     for line in MATRIX.strip().splitlines()[1:]:
-        method, rest = line.split(maxsplit=1)
-        *route, _, _, _, _, _, _ = rest.split()
-        row = dict(zip(_COLUMNS, map(int, rest.split()[-len(_COLUMNS) :]), strict=True))
+        method, *rest = line.split()
+        route, numbers = " ".join(rest[: -len(_COLUMNS)]), map(int, rest[-len(_COLUMNS) :])
+        row = dict(zip(_COLUMNS, numbers, strict=True))
         for caller in _CALLERS:
-            yield method, " ".join(route), caller, row.get(caller, row["bad"])
+            yield method, route, caller, row.get(caller, row["bad"])
 
 
 def routes(patterns: list[Any]) -> Iterator[str]:
@@ -147,8 +164,10 @@ def test_the_table_names_every_route_and_method() -> None:
 
 
 @pytest.fixture
-def callers(olive: User, pat: User, make_user: Callable[..., User], pat_north: Any) -> dict[str, str | None]:
-    """An access token of each kind of caller."""
+def callers(
+    olive: User, pat: User, make_user: Callable[..., User], pat_north: Any, partner: Any
+) -> dict[str, dict[str, str]]:
+    """The headers of each kind of caller."""
     pat_north.activate()
     tokens = {name: sign_in(pat.email)["access_token"] for name in ("broken", "expired", "ended", "own", "other")}
     tokens["office"] = sign_in(olive.email)["access_token"]
@@ -157,7 +176,9 @@ def callers(olive: User, pat: User, make_user: Callable[..., User], pat_north: A
     tokens["expired"] = _expired(tokens["expired"])
     Session.objects.filter(pk=AccessToken(tokens["ended"]).session_id).update(ended_at=datetime.now(UTC))
     tokens["bearer"] = Api(tokens["own"]).post("/warehouse-tokens").json()[0]["accessToken"]
-    return {"nobody": None, **tokens}
+    proofs = {name: f"Bearer {token}" for name, token in tokens.items()}
+    proofs |= {"client": basic("partner", partner.secret), "wrong": basic("partner", "guessed")}
+    return {"nobody": {}, **{name: {"Authorization": proof} for name, proof in proofs.items()}}
 
 
 def _blocked(user: User) -> str:
@@ -171,19 +192,45 @@ def _expired(token: str) -> str:
     return key_ring.encode(claims | {"exp": (datetime.now(UTC) - timedelta(minutes=1)).timestamp()})
 
 
+@pytest.fixture
+def forms(app: str, partner: Any, pat: User) -> dict[str, dict[str, Any]]:
+    """Caller → route of OAuth → what it accepts. A confidential client withdraws only what was issued to itself."""
+    password = {"grant_type": "password", "username": pat.email, "password": PASSWORD}
+
+    def accepted(token: str, **client: str) -> dict[str, Any]:
+        wanted = {"token": token}
+        return {"token": password, "authorize": login_form(pat, **client), "revoke": wanted, "introspect": wanted}
+
+    ours = sign_in(pat.email)["access_token"]
+    theirs = sign_in(pat.email, client_id="partner", client_secret=partner.secret)["access_token"]
+    of_the_client = accepted(theirs, client_id="partner", redirect_uri=PARTNER)
+    return dict.fromkeys(_CALLERS, accepted(ours)) | dict.fromkeys(("client", "wrong"), of_the_client)
+
+
 def test_everyone_may_do_what_the_table_says_and_no_more(
-    callers: dict[str, str | None], pat_north: WarehouseUserAssignment, sam_north: WarehouseUserAssignment, mill: Any
+    callers: dict[str, dict[str, str]],
+    forms: dict[str, dict[str, Any]],
+    pat_north: WarehouseUserAssignment,
+    sam_north: WarehouseUserAssignment,
+    mill: Any,
 ) -> None:
     for method, route, caller, status in cells():
         with undone():
-            answer = call(method, route, caller, callers[caller], sam_north if caller == "other" else pat_north, mill)
+            api, form = Api(headers=callers[caller]), forms[caller].get(route)
+            row = sam_north if caller == "other" else pat_north
+            answer = send_form(api, method, route, form) if form else call(api, method, route, caller, row, mill)
             assert answer.status_code == status, (method, route, caller, answer.content)
-            _check_refusal(answer, status)
+            _check_refusal(answer, status, CHALLENGE if form else "Bearer")
+            if form:
+                _check_answer_to_form(answer, status, route, form)
 
 
-def call(
-    method: str, route: str, caller: str, token: str | None, row: WarehouseUserAssignment, elsewhere: Warehouse
-) -> Any:
+def send_form(api: Api, method: str, route: str, form: dict[str, Any]) -> Any:
+    """The request of one cell of a route of OAuth."""
+    return api.call(method, f"/{route}", urlencode(form).encode(), content_type=FORM)
+
+
+def call(api: Api, method: str, route: str, caller: str, row: WarehouseUserAssignment, elsewhere: Warehouse) -> Any:
     """The request of one cell, with a body that would be accepted from who may send it."""
     objects: dict[str, Any] = {"warehouse-user-assignments": row, "users": row.user, "warehouses": row.warehouse}
     resource = route.partition("/")[0]
@@ -194,11 +241,11 @@ def call(
     if method == "POST":
         attributes |= {"userUuid": str(row.user.uuid), "warehouse": {"uuid": str(elsewhere.uuid)}}
     body = None if method in ("GET", "DELETE") else {"data": {"attributes": attributes}}
-    return Api(token).call(method, f"/{'no-such-path' if route.startswith('(') else path}", body)
+    return api.call(method, f"/{'no-such-path' if route.startswith('(') else path}", body)
 
 
-def _check_refusal(answer: Any, status: int) -> None:
-    """A refusal says the documented words, and asks for a token where one would help (RFC 6750 section 3)."""
+def _check_refusal(answer: Any, status: int, challenge: str) -> None:
+    """A refusal says the documented words, and asks for a proof where one would help (RFC 6750 section 3)."""
     if "vnd.api+json" in answer.get("Content-Type", ""):
         words: dict[int, list[Any]] = {
             401: [UNAUTHORIZED, INVALID_TOKEN],
@@ -212,8 +259,18 @@ def _check_refusal(answer: Any, status: int) -> None:
             405: [error(405, "Method does not exist", "008")],
         }
         assert status < 400 or refusal(answer)[0] in words[status]
-    assert answer.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
+    assert answer.get("WWW-Authenticate") == (challenge if status == 401 else None)
     assert status != 405 or answer["Allow"]
+
+
+def _check_answer_to_form(answer: Any, status: int, route: str, form: dict[str, Any]) -> None:
+    """Only the client is at fault. And what is 200 is done: an unknown token is answered so, too."""
+    if status in (400, 401):
+        assert answer.json() == BAD_CLIENT
+    elif (route, status) == ("introspect", 200):
+        assert answer.json()["active"] is True
+    elif (route, status) == ("revoke", 200):
+        assert Session.objects.get(pk=AccessToken(form["token"]).session_id).ended_at is not None
 
 
 # --- Tokens whose account has changed since ---------------------------------------------------------------------

@@ -29,7 +29,11 @@ CALLERS = {
     "Warehouse user": "own",
     "Somebody else's row": "other",
     "Warehouse token": "bearer",
+    "Confidential client": "client",
+    "Wrong client secret": "wrong",
 }
+#: Those whom the table of endpoints names where not anyone may call.
+NAMED = {"office": "Back Office user", "own": "warehouse user", "client": "confidential client"}
 #: Lists, which show a Back Office user all rows and a warehouse user their own.
 LISTS = {"/warehouse-user-assignments", "/users", "/warehouses"}
 OPEN = "open"
@@ -66,6 +70,16 @@ def test_the_table_of_the_api_says_what_the_matrix_holds() -> None:
     _check(API, rows_of_the_api())
 
 
+def test_the_table_of_endpoints_names_who_may_call() -> None:
+    told = {(row["Method"], row["Path"]): row["Who"] for row in table("Endpoints")}
+    assert told == {place: _who(row) for place, row in statuses().items()}
+
+
+def _who(row: dict[str, int]) -> str:
+    named = [name for caller, name in NAMED.items() if row[caller] < 400]
+    return "anyone" if row["nobody"] < 400 else ", ".join(named)
+
+
 def test_lists_show_whose_rows_the_table_says(
     as_olive: Api, as_pat: Api, pat_north: WarehouseUserAssignment, sam_north: WarehouseUserAssignment, river: Warehouse
 ) -> None:
@@ -78,8 +92,6 @@ def test_lists_show_whose_rows_the_table_says(
 FURTHER = {
     ("DELETE", "/warehouse-user-assignments/{uuid}"): {404},  # a row that is not there
     ("POST", "/warehouse-user-assignments"): {404},  # who became a warehouse user acts for somebody else
-    ("POST", "/revoke"): {401},  # a client that fails to prove itself
-    ("POST", "/introspect"): {401},
 }
 
 
@@ -103,7 +115,7 @@ def test_the_document_has_the_same_methods_and_refusals(document: Document) -> N
 
 def test_the_document_says_where_a_token_is_asked_for(document: Document) -> None:
     asked = {place for place, operation in document.operations.items() if operation["security"] != [{}]}
-    assert asked == {place for place, row in statuses().items() if row["nobody"] == 401}
+    assert asked == {place for place, row in statuses().items() if row["nobody"] == row["client"] == 401}
 
 
 # --- The Back Office --------------------------------------------------------------------------------------------
