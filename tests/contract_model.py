@@ -15,12 +15,18 @@ Expected = tuple[int, list[Any]]
 OK: Expected = (200, [])
 CREATED: Expected = (201, [])
 DELETED: Expected = (204, [])
-REFUSED: Expected = (400, [])
+BAD_CREDENTIALS: Expected = (400, ["invalid_grant"])
+CLOSED: Expected = (429, ["invalid_grant"])
+BAD_REFRESH_TOKEN: Expected = (400, ["invalid_request"])
+BAD_CODE: Expected = (400, ["invalid_request"])
+BAD_VERIFIER: Expected = (400, ["invalid_grant"])
 INVALID_TOKEN: Expected = (401, ["001"])
 FORBIDDEN: Expected = (403, [None])
 STANDS_NOWHERE: Expected = (403, ["5101"])
 NOT_FOUND: Expected = (404, ["5201"])
 NO_SUCH_PERSON, NO_SUCH_PLACE, ALREADY = "5202", "5203", "5206"
+#: So many failures to prove who one is close the account (0.4, "Throttling").
+MOST_FAILURES = 9
 
 
 @dataclass(eq=False)
@@ -28,8 +34,9 @@ class Person:
     uuid: str
     email: str
     is_warehouse_user: bool
+    name: str = ""
     is_blocked: bool = False
-    failures: int = 0  # to sign in
+    failures: int = 0  # to prove who they are
 
 
 @dataclass(eq=False)
@@ -50,24 +57,41 @@ class Row:
     stay: int = 0
 
 
-@dataclass(eq=False)
-class SignIn:
-    person: Person
+@dataclass(eq=False, kw_only=True)
+class Rotating:
+    """What a chain of refresh tokens stands for."""
+
     is_live: bool = True
-    access_token: str = ""
     refresh_tokens: list[str] = field(default_factory=list)  # the newest last
     may_retry: bool = False
 
 
 @dataclass(eq=False)
-class Grant:
-    """What one warehouse token stands for."""
+class SignIn(Rotating):
+    person: Person
+    client_id: str | None = None  # the default client's need not be named
+    access_token: str = ""
+
+
+@dataclass(eq=False)
+class Code:
+    """An authorization code: good once, and only as long as its person is not signed out everywhere."""
+
+    person: Person
+    client_id: str
+    text: str = ""
+    is_void: bool = False
+    made: SignIn | None = None
+
+
+@dataclass(eq=False)
+class Grant(Rotating):
+    """What the warehouse tokens stand for that are had in one stay."""
 
     sign_in: SignIn
     row: Row
     stay: int
-    is_withdrawn: bool = False
-    token: str = ""
+    tokens: list[str] = field(default_factory=list)  # the newest last
 
 
 @dataclass
@@ -77,6 +101,7 @@ class Model:
     rows: list[Row] = field(default_factory=list)  # oldest first
     gone: list[Row] = field(default_factory=list)
     sign_ins: list[SignIn] = field(default_factory=list)
+    codes: list[Code] = field(default_factory=list)
     grants: list[Grant] = field(default_factory=list)
 
     # --- Who sees what (2.4, 2.5) ---------------------------------------------------------------------------------
@@ -93,9 +118,28 @@ class Model:
         return ordered[::-1] if is_reversed else ordered
 
     def reads(self, caller: SignIn, row: Row) -> Expected:
+        return self._reads(caller, row in self.visible(caller), NOT_FOUND)
+
+    def people_seen(self, caller: SignIn) -> list[Person]:
+        """A warehouse user sees themselves (0.4)."""
+        mine = caller.person.is_warehouse_user
+        return [person for person in self.people if not mine or person is caller.person]
+
+    def places_seen(self, caller: SignIn) -> list[Place]:
+        """A warehouse user sees where they may work (0.4)."""
+        mine, assigned = caller.person.is_warehouse_user, {row.place for row in self.visible(caller)}
+        return [place for place in self.places if not mine or place in assigned]
+
+    def reads_person(self, caller: SignIn, person: Person) -> Expected:
+        return self._reads(caller, person in self.people_seen(caller), (404, [NO_SUCH_PERSON]))
+
+    def reads_place(self, caller: SignIn, place: Place) -> Expected:
+        return self._reads(caller, place in self.places_seen(caller), (404, [NO_SUCH_PLACE]))
+
+    def _reads(self, caller: SignIn, is_seen: bool, missing: Expected) -> Expected:
         if not caller.is_live:
             return INVALID_TOKEN
-        return OK if row in self.visible(caller) else NOT_FOUND
+        return OK if is_seen else missing
 
     # --- Who works where (0.3, 2.6 to 2.8) ------------------------------------------------------------------------
     def assigns(self, caller: SignIn, person: Person | None, place: Place | None, new: Row) -> Expected:
@@ -147,25 +191,55 @@ class Model:
             row.is_active, row.stay = True, row.stay + 1
 
     # --- Who is signed in (0.4) -----------------------------------------------------------------------------------
-    def signs_in(self, person: Person) -> Expected:
-        if person.is_blocked:
+    def proves(self, person: Person, *, knows_password: bool) -> Expected:
+        """At either door: they count together. While an account is closed, what is tried counts for nothing."""
+        if person.failures >= MOST_FAILURES:
+            return CLOSED
+        if person.is_blocked or not knows_password:
             person.failures += 1
-            return REFUSED
-        self.sign_ins.append(SignIn(person))
+            return BAD_CREDENTIALS
         return OK
 
-    def refreshes(self, sign_in: SignIn, age: int) -> Expected:
+    def may_try_again(self, person: Person) -> None:
+        person.failures = 0
+
+    def signs_in(self, person: Person) -> Expected:
+        answer = self.proves(person, knows_password=True)
+        if answer == OK:
+            self.sign_ins.append(SignIn(person))
+        return answer
+
+    def asks_for_code(self, person: Person, client_id: str) -> Expected:
+        answer = self.proves(person, knows_password=True)
+        if answer == OK:
+            self.codes.append(Code(person, client_id))
+        return answer
+
+    def redeems(self, code: Code, *, is_its_client: bool, knows_verifier: bool) -> Expected:
+        """Used again, a code is in other hands, and what it made ends; a mistake uses none up (2.1, 2.2)."""
+        if not is_its_client or code.is_void:
+            return BAD_CODE
+        if code.made:
+            code.made.is_live = False
+            return BAD_CODE
+        if not knows_verifier:
+            return BAD_VERIFIER
+        code.made = SignIn(code.person, code.client_id)
+        self.sign_ins.append(code.made)
+        return OK
+
+    def refreshes(self, what: SignIn | Grant, age: int) -> Expected:
         """With the newest token, the one before it (one retry), or an older one, which is in other hands."""
-        if not sign_in.is_live:
-            return REFUSED
+        if not (what.is_live if isinstance(what, SignIn) else self.holds(what)):
+            return BAD_REFRESH_TOKEN
         if age == 0:
-            sign_in.may_retry = True
+            what.may_retry = True
             return OK
-        if age == 1 and sign_in.may_retry:
-            sign_in.may_retry = False
+        if age == 1 and what.may_retry:
+            what.may_retry = False
             return OK
-        sign_in.is_live = False
-        return REFUSED
+        what.is_live = False
+        return BAD_REFRESH_TOKEN
 
     def signs_out(self, sign_in: SignIn, *, everywhere: bool) -> None:
         if sign_in.is_live:
@@ -185,6 +259,8 @@ class Model:
         for sign_in in self.sign_ins:
             if sign_in.person is person:
                 sign_in.is_live = False
+        for code in self.codes:
+            code.is_void |= code.person is person
 
     # --- Which warehouse tokens hold (0.4) ------------------------------------------------------------------------
     def gets_warehouse_token(self, caller: SignIn) -> Expected:
@@ -199,7 +275,7 @@ class Model:
     def holds(self, grant: Grant) -> bool:
         row = grant.row
         return (
-            not grant.is_withdrawn
+            grant.is_live
             and grant.sign_in.is_live
             and row in self.rows
             and row.is_active
