@@ -37,8 +37,7 @@ from tests.endurance.report import FUZZ, write  # noqa: E402
 from tests.fuzzing import Caller, Known, Tally, fuzz, unanswered  # noqa: E402
 from tests.issued import service  # noqa: E402
 from tests.live import database_url, live_server, production_environment  # noqa: E402
-from tests.state_machine import World  # noqa: E402
-from tests.test_state_machine import MUST_BE_SEEN  # noqa: E402
+from tests.state_machine import MUST_BE_SEEN, World  # noqa: E402
 from users.models import User  # noqa: E402
 from warehouses.models import Warehouse  # noqa: E402
 
