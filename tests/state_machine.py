@@ -104,12 +104,15 @@ class World(Assigning, SigningIn):
         self.model.may_try_again(who)
         User.objects.get(uuid=who.uuid).unlock_sign_in()
 
-    @act(place=ANY, is_active=st.booleans())
-    def switch_a_warehouse(self, place: int, is_active: bool) -> None:
-        where = one_of([*self.model.places, *mostly([grant.row.place for grant in self.holding()])], place)
-        where.is_active = is_active
+    @act(often=2, place=ANY)
+    def switch_a_warehouse(self, place: int) -> None:
+        """Off or on again; mostly one of a token that holds, or one that is off."""
+        held = [grant.row.place for grant in self.holding()]
+        off = [where for where in self.model.places if not where.is_active]
+        where = one_of([*mostly(held), *mostly(off), *self.model.places], place)
+        where.is_active = not where.is_active
         warehouse = Warehouse.objects.get(uuid=where.uuid)
-        warehouse.is_active = is_active
+        warehouse.is_active = where.is_active
         warehouse.save()
 
     # --- What must be so after each step --------------------------------------------------------------------------
