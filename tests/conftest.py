@@ -50,12 +50,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own hook of this name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs a server or a browser of its own stays in one process each, so that there is one of either."""
+    """What shares a server or a browser stays in one process, so that there is one of either."""
     for item in items:
         if "tests/browser" in item.path.as_posix():
             item.add_marker(pytest.mark.xdist_group("browser"))
         elif item.get_closest_marker("live"):
-            item.add_marker(pytest.mark.xdist_group("live"))
+            shares = "live_url" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("live" if shares else item.path.stem))
 
 
 @pytest.fixture(scope="session")

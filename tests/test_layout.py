@@ -118,6 +118,6 @@ def test_every_silenced_rule_of_security_says_why() -> None:
 
 
 @pytest.mark.live
-def test_what_needs_a_server_of_its_own_stays_in_one_process(request: pytest.FixtureRequest) -> None:
-    """pytest-xdist says so at the end of a test's name."""
-    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@live")
+def test_what_shares_a_server_stays_in_one_process(request: pytest.FixtureRequest) -> None:
+    """pytest-xdist says so at the end of a test's name: here the file, of which none shares the common one."""
+    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@test_layout")
