@@ -71,6 +71,8 @@ class Known:
     assignments: list[str]
     people: list[str]
     warehouses: list[str]
+    #: Those people, and others who have no warehouse yet.
+    assignable: list[str]
 
 
 @dataclass
@@ -244,7 +246,7 @@ def _configuration(caller: Caller, known: Known, cases: int, seed: int, base_url
         "warnings": False,
         "dictionaries": {name: {"values": ids} for name, ids in vars(known).items()},
         "parameters": {
-            "body.data.attributes.userUuid": {"dictionary": "people"} | at_times,
+            "body.data.attributes.userUuid": {"dictionary": "assignable"} | at_times,
             "body.data.attributes.warehouse.uuid": {"dictionary": "warehouses"} | at_times,
         },
         "operations": [

@@ -22,16 +22,16 @@ class Refusal(NamedTuple):
 
 @contextmanager
 def sockets(
-    url: str, number: int, beginning: bytes, *, receive_bytes: int | None = None
+    url: str, number: int, beginning: bytes, *, receive_bytes: int | None = None, source: str = ""
 ) -> Iterator[list[socket.socket]]:
     """So many connections, each of which has sent the beginning and nothing after it.
 
-    `receive_bytes` is how much of an answer the kernel takes for them.
+    `receive_bytes` is how much of an answer the kernel takes for them, `source` the address that they come from.
     """
     opened: list[socket.socket] = []
     try:
         for _ in range(number):
-            opened.append(_connected(url, receive_bytes))
+            opened.append(_connected(url, receive_bytes, source))
             with suppress(ConnectionError):  # it is told already what it sends too much of
                 opened[-1].sendall(beginning)
         yield opened
@@ -40,9 +40,11 @@ def sockets(
             connection.close()
 
 
-def _connected(url: str, receive_bytes: int | None) -> socket.socket:
+def _connected(url: str, receive_bytes: int | None, source: str) -> socket.socket:
     address = urlsplit(url)
     connection = socket.socket()
+    if source:
+        connection.bind((source, 0))
     if receive_bytes is not None:  # before it connects: the window is agreed on then
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
     connection.settimeout(30)

@@ -39,6 +39,8 @@ PATIENCE_SECONDS = 6
 WORKERS = 2
 #: Many more than there are workers.
 MANY = 40
+#: Another address than that of the honest.
+FLOODER = "127.0.0.2"
 #: In which an honest caller is answered, whatever others do: less than the patience with them.
 AT_ONCE_SECONDS = 4.5
 #: In bytes, with the file that it may bring along.
@@ -195,7 +197,7 @@ def test_readers_who_take_nothing_of_a_list_hold_nobody(
 ) -> None:
     Warehouse.objects.bulk_create([Warehouse(name=f"{number} {'x' * 200}") for number in range(1_000)])
     asked = slow.head("GET /warehouses", patient_url, f"Authorization: {honest.headers['Authorization']}")
-    with slow.sockets(patient_url, MANY, asked, receive_bytes=4_096) as readers:
+    with slow.sockets(patient_url, MANY, asked, receive_bytes=4_096, source=FLOODER) as readers:
         is_served()
         assert {reader.recv(15) for reader in readers} == {b"HTTP/1.1 200 OK"}
 
@@ -269,8 +271,6 @@ def test_the_server_speaks_no_http_2(patient_url: str) -> None:
 
 
 MORE_THAN_IT_CAN_DO = {"per_second": 200, "seconds": 3}
-#: Another than that of the honest.
-FLOODER = "127.0.0.2"
 BUSY = "More is asked of this server than it can do at the moment. Please try again."
 
 

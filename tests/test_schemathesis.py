@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from string import ascii_lowercase
 from typing import Any
 
 import pytest
@@ -66,15 +67,14 @@ def _send(send: Any, case: Any, *, session: Any = None, **kwargs: Any) -> Any:
 
 @pytest.fixture
 def known(make_user: Callable[..., User], assign: Callable[..., WarehouseUserAssignment]) -> Known:
-    """Forty assignments: one person more is the warehouse user who calls."""
+    """Forty assignments of eight people, and twenty people who have none."""
     people = [make_user(f"worker.{letter}@example.test", is_warehouse_user=True) for letter in "abcdefgh"]
     places = [Warehouse.objects.create(name=f"Dock {number}", is_active=number != 5) for number in range(1, 6)]
     rows = [assign(person, place, is_active=place.name == "Dock 1") for person in people for place in places]
-    return Known(
-        [str(row.uuid) for row in rows],
-        [str(person.uuid) for person in people],
-        [str(place.uuid) for place in places],
-    )
+    newcomers = [
+        make_user(f"newcomer.{letter}@example.test", is_warehouse_user=True) for letter in ascii_lowercase[:20]
+    ]
+    return Known(*([str(one.uuid) for one in those] for those in (rows, people, places, people + newcomers)))
 
 
 def _office(make_user: Callable[..., User]) -> Caller:

@@ -116,7 +116,7 @@ def _round(document: dict[str, Any], caller: Caller, known: Known, seed: int, ur
 
 
 def _known(number: int) -> Known:
-    """A hundred assignments of ten people, for one round alone: nobody finds the database emptied by another."""
+    """A hundred assignments of ten people, and thirty people without any, whom no other round changes."""
     people = [_person(f"worker.{letter}{number}", is_warehouse_user=True) for letter in "abcdefghij"]
     places = [Warehouse.objects.create(name=f"Dock {number}.{count}", is_active=count != 9) for count in range(10)]
     rows = [
@@ -126,7 +126,8 @@ def _known(number: int) -> Known:
         for person in people
         for place in places
     ]
-    return Known(*([str(one.uuid) for one in those] for those in (rows, people, places)))
+    newcomers = [_person(f"newcomer.{count}.{number}", is_warehouse_user=True) for count in range(30)]
+    return Known(*([str(one.uuid) for one in those] for those in (rows, people, places, people + newcomers)))
 
 
 def _person(name: str, **fields: Any) -> User:
