@@ -1,8 +1,9 @@
 """How long PostgreSQL works for one statement, waits for a lock, and keeps a transaction in which nothing happens.
 
 Those who wait for an answer get the short limits, so that one bad statement or lock cannot hold the rest; what runs
-beside the requests (imports, answers in pieces) gets a long one. Management commands have none. The limits go along
-with the connection's opening and cost no statement.
+beside the requests (imports, answers in pieces) gets a long one. Management commands have none; only `migrate` waits no
+longer than two seconds for a lock, and then tries again. The limits go along with the connection's opening and cost no
+statement.
 """
 
 from __future__ import annotations
