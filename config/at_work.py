@@ -61,8 +61,10 @@ class AtWork:
 
     def _cut_off(self, seconds: float) -> None:
         logger.error("A request has been at work for %.0f seconds: its connection to the database is cut off", seconds)
+        if (own := self._database.connection) is None:  # it is just being made, which has a limit of its own
+            return
         with (
-            suppress(AttributeError, OSError, psycopg.Error),  # it has none at the moment, or no longer
-            socket.socket(fileno=os.dup(self._database.connection.fileno())) as wire,
+            suppress(OSError, psycopg.Error),  # it has been closed in this moment
+            socket.socket(fileno=os.dup(own.fileno())) as wire,
         ):
             wire.shutdown(socket.SHUT_RDWR)

@@ -122,12 +122,15 @@ class Receptions:
             answer(request)
 
     def _look(self) -> None:
-        """Nobody is late while we are: what has come may wait for the thread that answers requests."""
+        if not self._at_work.is_behind:  # what has come may wait for the thread that answers: then nobody is late
+            self._give_up_the_late()
+        self._loop.call_later(_LOOK_SECONDS, self._look)
+
+    def _give_up_the_late(self) -> None:
         now = time.monotonic()
-        for reception in [] if self._at_work.is_behind else list(self._open):
+        for reception in list(self._open):
             if reception.deadline < now:
                 reception.give_up()
-        self._loop.call_later(_LOOK_SECONDS, self._look)
 
 
 class Reception:

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -90,18 +91,29 @@ def wait_until_ready(server: subprocess.Popen[str], url: str, log: Path) -> str:
 @contextmanager
 def live_server(environment: dict[str, str], log: Path) -> Iterator[str]:
     """The address of a server with this environment; asserts that it ends cleanly when told to."""
+    with running(environment, log) as (_main, url):
+        yield url
+
+
+@contextmanager
+def running(environment: dict[str, str], log: Path) -> Iterator[tuple[psutil.Process, str]]:
+    """The same, with its main process."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     server = start(environment | {"PORT": str(port)}, log)
     try:
         wait_until_ready(server, url, log)
-        yield url
+        yield psutil.Process(server.pid), url
         server.terminate()
         assert server.wait(timeout=30) == 0, log.read_text()
         assert list(leaks(log.read_text().splitlines())) == [], "a secret was written down"
     finally:
         server.kill()
         server.communicate()
+
+
+def workers_of(main: psutil.Process) -> list[psutil.Process]:
+    return [child for child in main.children() if "resource_tracker" not in " ".join(child.cmdline())]
 
 
 @pytest.fixture(scope="session")

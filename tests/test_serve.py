@@ -140,25 +140,13 @@ def test_servers_that_share_a_database_start_and_end_without_hurting_each_other(
 @pytest.fixture
 def lone(production: dict[str, str], tmp_path: Path) -> Iterator[tuple[psutil.Process, str]]:
     """The main process of a server with one worker, and its address."""
-    port = live.free_port()
-    url, log = f"http://127.0.0.1:{port}", tmp_path / "serve.log"
-    patience = {"LOCK_TIMEOUT_SECONDS": "25", "STATEMENT_TIMEOUT_SECONDS": "25"}
-    server = live.start(production | {"PORT": str(port), "WORKERS": "1"} | patience, log)
-    try:
-        live.wait_until_ready(server, url, log)
-        yield psutil.Process(server.pid), url
-    finally:
-        server.terminate()
-        server.communicate(timeout=30)
-    assert server.returncode == 0, log.read_text()
-
-
-def workers_of(main: psutil.Process) -> list[psutil.Process]:
-    return [child for child in main.children() if "resource_tracker" not in " ".join(child.cmdline())]
+    patience = {"WORKERS": "1", "LOCK_TIMEOUT_SECONDS": "25", "STATEMENT_TIMEOUT_SECONDS": "25"}
+    with live.running(production | patience, tmp_path / "serve.log") as server:
+        yield server
 
 
 def worker_of(main: psutil.Process) -> psutil.Process:
-    return workers_of(main)[0]
+    return live.workers_of(main)[0]
 
 
 def live_status(url: str) -> int:
@@ -225,7 +213,7 @@ def test_it_ends_in_time_also_while_a_worker_that_is_replaced_still_works(
     with waiting(url, pat) as answer:
         main.send_signal(signal.SIGHUP)
         time.sleep(6)
-        workers = workers_of(main)
+        workers = live.workers_of(main)
         assert len(workers) == 2
         main.terminate()
         began = time.monotonic()

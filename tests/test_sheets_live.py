@@ -35,15 +35,8 @@ ACTIVATE = {"data": {"attributes": {"isActive": True}}}
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[psutil.Process, str]]:
     """The main process of a server with one worker, and its address."""
-    port = live.free_port()
-    url, log = f"http://127.0.0.1:{port}", tmp_path / "serve.log"
-    started = live.start(live.production_environment() | {"PORT": str(port), "WORKERS": "1"}, log)
-    try:
-        live.wait_until_ready(started, url, log)
-        yield psutil.Process(started.pid), url
-    finally:
-        started.terminate()
-        started.communicate(timeout=30)
+    with live.running(live.production_environment() | {"WORKERS": "1"}, tmp_path / "serve.log") as started:
+        yield started
 
 
 @pytest.fixture
@@ -129,7 +122,7 @@ def test_a_reload_lets_an_import_end_that_needs_a_few_seconds_more(
     server: tuple[psutil.Process, str], back_office: httpx.Client, pat: User, sam: User
 ) -> None:
     main, _url = server
-    (worker,) = [child for child in main.children() if "resource_tracker" not in " ".join(child.cmdline())]
+    (worker,) = live.workers_of(main)
     with import_at_work(back_office, pat, sam) as job:
         main.send_signal(signal.SIGHUP)
         time.sleep(10)  # in a second or two it is told to end, three seconds later at the latest
