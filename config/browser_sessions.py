@@ -19,7 +19,7 @@ _DIGITS = 40
 
 
 class SessionStore(db.SessionStore):
-    """Django's own, but for what is written (`SESSION_ENGINE`)."""
+    """Django's own, but for what is written (`SESSION_ENGINE`). Each asynchronous method does what its twin does."""
 
     def encode(self, session_dict: dict[str, Any]) -> str:
         return _safe().encrypt(self.serializer().dumps(session_dict)).decode()
@@ -32,28 +32,51 @@ class SessionStore(db.SessionStore):
             return {}
         return found
 
-    def create_model_instance(self, data: dict[str, Any]) -> Any:
-        row = super().create_model_instance(data)
-        row.session_key = _digest(row.session_key)
-        return row
+    def load(self) -> dict[str, Any]:
+        return self._content(self._row().first())
+
+    async def aload(self) -> dict[str, Any]:
+        return self._content(await self._row().afirst())
 
     def exists(self, session_key: str) -> bool:
         return super().exists(_digest(session_key))
+
+    async def aexists(self, session_key: str) -> bool:
+        return await super().aexists(_digest(session_key))
+
+    def create_model_instance(self, data: dict[str, Any]) -> Any:
+        return _with_digest(super().create_model_instance(data))
+
+    async def acreate_model_instance(self, data: dict[str, Any]) -> Any:
+        return _with_digest(await super().acreate_model_instance(data))
 
     def delete(self, session_key: str | None = None) -> None:
         if key := session_key or self.session_key:
             super().delete(_digest(key))
 
-    def _get_session_from_db(self) -> Any:
-        rows = self.model.objects.filter(session_key=_digest(self.session_key or ""))
-        row = rows.filter(expire_date__gt=timezone.now()).first()
+    async def adelete(self, session_key: str | None = None) -> None:
+        if key := session_key or self.session_key:
+            await super().adelete(_digest(key))
+
+    def _row(self) -> Any:
+        """The unexpired session of this cookie: one or none."""
+        return self.model.objects.filter(session_key=_digest(self.session_key or ""), expire_date__gt=timezone.now())
+
+    def _content(self, row: Any) -> dict[str, Any]:
+        """What the row holds. Without a row, the next save makes a session with a key of its own."""
         if row is None:
             self._session_key = None
-        return row
+            return {}
+        return self.decode(row.session_data)
 
 
 def _safe() -> Any:
     return secrets.safe("browser sessions")
+
+
+def _with_digest(row: Any) -> Any:
+    row.session_key = _digest(row.session_key)
+    return row
 
 
 def _digest(cookie: str) -> str:

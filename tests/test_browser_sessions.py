@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.conf import settings as site
 from django.contrib.sessions.models import Session as BrowserSession
 from django.test import Client
 from django.utils import timezone
 
+from config.browser_sessions import SessionStore
 from tests.test_door import is_in, log_in
 from users.models import User
 
@@ -117,3 +119,25 @@ def test_the_cookie_changes_with_the_sign_in(olive: User) -> None:
     log_in(olive.email, client=client)
     assert cookie_of(client) != before
     assert not is_in(with_cookie(before))
+
+
+def test_asynchronous_code_finds_and_leaves_the_same(db: None) -> None:
+    """Django's session stores have an asynchronous twin of each method: none may go by the raw cookie."""
+    cookie = async_to_sync(_begin)()
+    row = BrowserSession.objects.get()
+    assert row.session_key != cookie
+    assert "between us" not in row.session_data
+    assert SessionStore(cookie)["note"] == "between us"
+    assert async_to_sync(SessionStore(cookie).aget)("note") == "between us"
+    assert async_to_sync(SessionStore().aexists)(cookie)
+    assert not async_to_sync(SessionStore().aexists)(row.session_key)
+    assert async_to_sync(SessionStore(row.session_key).aload)() == {}
+    async_to_sync(SessionStore(cookie).adelete)()
+    assert BrowserSession.objects.count() == 0
+
+
+async def _begin() -> str:
+    session = SessionStore()
+    await session.aset("note", "between us")
+    await session.asave()
+    return str(session.session_key)
