@@ -33,6 +33,12 @@ def imports(path: Path) -> Iterator[str]:
             yield node.module or ""
 
 
+def imported_modules(path: Path) -> set[str]:
+    """The modules of `imports`, and each name taken from one, which may be a module itself."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    return {*imports(path), *(f"{node.module}.{alias.name}" for node in nodes for alias in node.names)}
+
+
 def imported_rooms(paths: list[Path]) -> set[tuple[str, str]]:
     """Which file reaches into which other room."""
     return {
@@ -70,29 +76,78 @@ def test_what_apps_share_knows_none_of_them() -> None:
     assert {path for path, _ in imported_rooms(sources("config"))} <= entrances
 
 
+#: SQL that writes `is_active`, or whole rows of assignments; a table's name may be a `{placeholder}` of an f-string.
+_SQL_WRITES = re.compile(
+    r"\bUPDATE\b.+\bSET\b.*\bis_active\b|\bINSERT INTO\s+\S+\s*\([^)]*\bis_active\b"
+    r"|\b(INSERT INTO|UPDATE|COPY)\s+\"?assignments_warehouseuserassignment\b",
+    re.DOTALL | re.IGNORECASE,
+)
+_WRITING_CALLS = {
+    "update",
+    "create",
+    "get_or_create",
+    "update_or_create",
+    "Update",
+    "Insert",
+    "WarehouseUserAssignment",
+}
+
+
+def text_of(node: ast.AST) -> str:
+    """A string as the code has it: f-strings with `{}` for their values, which ruff wants to be names of ours."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(text_of(part) or "{}" for part in parts)
+    return ""
+
+
 def writes_is_active(node: ast.AST) -> bool:
-    """An assignment to `.is_active`, a call that writes it to rows, or SQL that writes assignments."""
+    """An assignment to `.is_active`, a call that writes it to rows, or SQL that does."""
     match node:
         case ast.Attribute(attr="is_active", ctx=ast.Store()):
             return True
-        case ast.Call(func=ast.Attribute(attr=("update" | "create" | "get_or_create" | "update_or_create"))):
+        case ast.Call(func=ast.Name(id="setattr"), args=[_, ast.Constant(value="is_active"), *_]):
+            return True
+        case ast.Call(func=ast.Attribute(attr="bulk_update"), args=[_, fields, *_]):
+            return "is_active" in map(text_of, ast.walk(fields))
+        case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)) if name in _WRITING_CALLS:
             return any(keyword.arg == "is_active" for keyword in node.keywords)
-        case ast.Call(func=ast.Name(id="WarehouseUserAssignment")):
-            return any(keyword.arg == "is_active" for keyword in node.keywords)
-        case ast.Constant(value=str(text)):
-            return bool(re.search(r"(INSERT INTO|UPDATE) +assignments_warehouseuserassignment", text))
-    return False
+    return bool(_SQL_WRITES.search(text_of(node)))
 
 
-def test_only_the_doors_switch_an_assignment() -> None:
-    """The model holds the doors; demo data goes past them, but under the index; the schema's example is never saved."""
+def test_only_the_write_methods_switch_an_assignment() -> None:
+    """Bulk SQL is called by the model alone; demo data goes past it, but under the index; an example is never saved."""
     writers = {
         name_of(path)
-        for path in sources("assignments", "users", "config")
+        for path in sources("assignments", "users", "config", "spreadsheets")
         if "migrations" not in path.parts and any(map(writes_is_active, ast.walk(ast.parse(path.read_text()))))
     }
+    callers = {
+        name_of(path) for path in sources(*ROOMS, "spreadsheets") if "assignments.pairs" in imported_modules(path)
+    }
 
-    assert writers == {"assignments/models.py", "assignments/demo.py", "assignments/schema.py"}
+    assert writers == {"assignments/models.py", "assignments/pairs.py", "assignments/demo.py", "assignments/schema.py"}
+    assert callers == {"assignments/models.py"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "row.is_active = True",
+        "setattr(row, 'is_active', True)",
+        "rows.update(is_active=True)",
+        "rows.bulk_update(found, ['is_active'])",
+        "Update(rows, is_active=True)",
+        "WarehouseUserAssignment(is_active=True)",
+        "cursor.execute('UPDATE assignments_warehouseuserassignment SET activation = 1')",
+        "cursor.execute(f'UPDATE {table} AS one SET updated_at = now(), is_active = false')",
+        "cursor.execute(f'INSERT INTO {table} (user_id, is_active) SELECT 1, true')",
+    ],
+)
+def test_every_way_to_switch_an_assignment_is_noticed(line: str) -> None:
+    assert any(map(writes_is_active, ast.walk(ast.parse(line))))
 
 
 def test_no_room_is_named_for_everything_and_nothing() -> None:
