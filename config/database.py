@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,26 +62,43 @@ def _names_a_database(given: str) -> bool:
         return False
 
 
-#: How long a process that must wait for its turn waits before it asks again.
+#: A process that must wait for its turn asks again after so many seconds, and says so after so many.
 _TURN_SECONDS = 0.2
+_TOLD_EACH_SECONDS = 5
 
 
-def take_turn() -> None:
+def take_turn(tell: Callable[[str], object]) -> None:
     """Processes that prepare the database (`serve`, `restore`) do so one after the other.
 
-    The turn ends with the connection. What is done in it takes its time, whatever limits requests have; only `migrate`
-    does not wait for locks for long. Asks again and again: whoever waits within PostgreSQL holds up an index that is
-    built while others write.
+    The turn is an advisory lock, which ends with the connection. What is done in it takes its time, whatever limits
+    requests have; only `migrate` does not wait for locks for long. The lock is polled: a session that waits for it
+    within PostgreSQL would hold up an index that is built while others write. Every few seconds of waiting, `tell` is
+    called with a line for the operator. Raises CommandError after `MIGRATION_WAIT_SECONDS`.
     """
+    from django.conf import settings
+    from django.core.management import CommandError
     from django.db import connection
 
+    begun = told = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
-        while True:
-            cursor.execute("SELECT pg_try_advisory_lock(hashtext('manage.py serve'))")
-            if cursor.fetchone()[0]:
-                return
+        while not _has_turn(cursor):
+            waited = time.monotonic() - begun
+            if waited > settings.MIGRATION_WAIT_SECONDS:
+                raise CommandError(
+                    f"Another process has been preparing the database for more than {settings.MIGRATION_WAIT_SECONDS} "
+                    "seconds (manage.py serve or restore, on any server): see what it says, or end it. Nothing was "
+                    "changed. MIGRATION_WAIT_SECONDS sets how long this one waits."
+                )
+            if time.monotonic() - told > _TOLD_EACH_SECONDS:
+                told = time.monotonic()
+                tell(f"Waiting for another process that prepares the database, for {waited:.0f} seconds so far ...")
             time.sleep(_TURN_SECONDS)
+
+
+def _has_turn(cursor: Any) -> bool:
+    cursor.execute("SELECT pg_try_advisory_lock(hashtext('manage.py serve'))")
+    return bool(cursor.fetchone()[0])
 
 
 # --- The embedded server ----------------------------------------------------------------------------------------

@@ -77,6 +77,9 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
+#: How many seconds `manage.py migrate` waits for locks that others hold, and `serve` and `restore` for another process
+#: that prepares the database, before they give up.
+MIGRATION_WAIT_SECONDS = env.int("MIGRATION_WAIT_SECONDS", default=600)
 #: Statements of nearly every request are planned once for each connection. Off for a pooler that hands one
 #: connection to many (pgbouncer before 1.21 in transaction mode).
 PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)

@@ -97,6 +97,50 @@ def test_a_migration_that_waits_for_a_long_reader_lets_others_pass(
     assert schema(first) == schema(live.database_url())
 
 
+def test_who_waits_in_vain_gives_up_and_says_what_to_do() -> None:
+    with new_database("waits_in_vain") as url:
+        first_release.make(url)
+        with transaction(url, "LOCK TABLE users_user IN ACCESS SHARE MODE"):
+            done = subprocess.run(
+                command("migrate", "-v0"),
+                env=installation(url) | {"MIGRATION_WAIT_SECONDS": "1"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+    *waits, end = done.stderr.splitlines()
+    held_up = "users.0004_user_signed_out_at waits for another transaction"
+    assert set(waits) == {
+        f"{held_up}, such as a backup, an export or an import. The site goes on; the next try is in 1 seconds."
+    }
+    assert end == (
+        f"CommandError: {held_up}, in vain for more than 1 seconds. The migrations before it are applied. End that "
+        "transaction (pg_stat_activity shows it) or wait until it is done, and start again; MIGRATION_WAIT_SECONDS "
+        "sets how long to wait."
+    )
+    assert done.returncode == 1
+
+
+def test_who_waits_for_another_process_says_so_and_gives_up() -> None:
+    with new_database("another_prepares") as url, psycopg.connect(url) as other:
+        other.execute("SELECT pg_advisory_lock(hashtext('manage.py serve'))")
+        done = subprocess.run(
+            command("serve"),
+            env=installation(url) | {"MIGRATION_WAIT_SECONDS": "6", "PORT": str(live.free_port())},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        tables = rows(url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+    assert done.stderr.splitlines() == [
+        "Waiting for another process that prepares the database, for 5 seconds so far ...",
+        "CommandError: Another process has been preparing the database for more than 6 seconds (manage.py serve or "
+        "restore, on any server): see what it says, or end it. Nothing was changed. MIGRATION_WAIT_SECONDS sets how "
+        "long this one waits.",
+    ]
+    assert (done.returncode, tables) == (1, [(0,)])
+
+
 # --- Indexes that are made while others write ---------------------------------------------------------------------
 @pytest.fixture
 def before(first: str) -> str:

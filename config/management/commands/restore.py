@@ -57,7 +57,7 @@ class Command(BaseCommand):
         _refuse_newer_release(contents)
         if not new_secret_key:
             _refuse_other_secret_key(contents)
-        database.take_turn()
+        database.take_turn(self.stderr.write)
         if not replace:
             _refuse_full_database()
         moment = timezone.now()

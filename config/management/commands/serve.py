@@ -55,7 +55,7 @@ class Command(BaseCommand):
         _refuse_unusable_settings()
         address = _free_address()
         _refuse_silent_database()
-        database.take_turn()
+        database.take_turn(self.stderr.write)
         call_command("migrate", verbosity=0)
         logins = _demo_logins() if database.is_embedded() else ""
         call_command("collectstatic", verbosity=0, interactive=False)
