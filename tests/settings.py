@@ -23,6 +23,8 @@ database.start_embedded()
 from config.settings import *  # noqa: E402, F403
 
 MIDDLEWARE = ["tests.leaks.Overhearing", *MIDDLEWARE]  # noqa: F405
+if "RECORD_WIRE" in os.environ:
+    MIDDLEWARE = ["tests.wire.Recording", *MIDDLEWARE]
 
 SENDS_EMAIL = True  # Django's test runner keeps it all, whatever the environment says
 
