@@ -70,6 +70,12 @@ class SessionStore(db.SessionStore):
         return self.decode(row.session_data)
 
 
+def reencrypt() -> tuple[int, int]:
+    """See `config.secrets.reencrypt`."""
+    rows = SessionStore.get_model_class().objects.all()
+    return secrets.reencrypt(rows, "session_data", lambda row: _safe().rotate(row.session_data).decode())
+
+
 def _safe() -> Any:
     return secrets.safe("browser sessions")
 

@@ -9,15 +9,17 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
+from django.db import models
 from django.utils.encoding import force_bytes
 
 from config import database
@@ -72,6 +74,23 @@ def unseal(purpose: str, sealed: str, owner: str) -> bytes:
         with suppress(InvalidTag, ValueError):
             return AESGCM(key).decrypt(kept[:_NONCE_BYTES], kept[_NONCE_BYTES:], owner.encode())
     raise InvalidTag
+
+
+def reencrypt(rows: models.QuerySet[Any], column: str, encrypted_anew: Callable[[Any], Any]) -> tuple[int, int]:
+    """Encrypts a column with the current `SECRET_KEY`; what another process writes at the same moment stays.
+
+    `encrypted_anew` gives the column's new value for a row. Returns how many rows were written, and how many neither
+    `SECRET_KEY` nor one of `SECRET_KEY_FALLBACKS` opens.
+    """
+    written = unreadable = 0
+    for row in rows.iterator(chunk_size=100):
+        try:
+            value = encrypted_anew(row)
+        except (InvalidTag, InvalidToken):
+            unreadable += 1
+        else:
+            written += rows.filter(**{"pk": row.pk, column: getattr(row, column)}).update(**{column: value})
+    return written, unreadable
 
 
 def _keys(purpose: str) -> Iterator[bytes]:

@@ -16,6 +16,8 @@ VAR_DIR = database.var_dir()
 DEBUG = env.bool("DEBUG", default=False)
 DEFAULT_EXCEPTION_REPORTER_FILTER = "config.error_pages.DiscreetFilter"
 SECRET_KEY = secrets.secret_key()
+#: Secrets of before, which still verify and decrypt (comma list): for changing `SECRET_KEY` without signing anyone out.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 #: Host names this site answers to (comma list).
 ALLOWED_HOSTS = secrets.required("ALLOWED_HOSTS", lambda: "localhost,127.0.0.1,[::1]").split(",")
 #: TCP port of `manage.py serve`, which listens on `HOST`.

@@ -33,6 +33,11 @@ class ImportQuerySet(models.QuerySet["Import"]):
         """Those that nobody has come back to. Removed by whoever opens the page next, and by `manage.py purge`."""
         return self.filter(started_at__lt=timezone.now() - _KEPT)
 
+    def reencrypt(self) -> tuple[int, int]:
+        """See `config.secrets.reencrypt`. The files of imports that were applied are gone."""
+        safe = secrets.safe("imports")
+        return secrets.reencrypt(self.exclude(content=b""), "content", lambda job: safe.rotate(bytes(job.content)))
+
     def begin(self, **fields: Any) -> Import:
         """A new import, about to be checked."""
         content = secrets.safe("imports").encrypt(fields.pop("content"))

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 from cryptography.exceptions import InvalidTag
+from django_otp.models import DeviceManager
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -33,8 +34,16 @@ def sealed(key: str, user_id: int) -> str:
     return secrets.seal(_PURPOSE, unhexlify(key), str(user_id))
 
 
+class AuthenticatorManager(DeviceManager):
+    def reencrypt(self) -> tuple[int, int]:
+        """See `config.secrets.reencrypt`."""
+        return secrets.reencrypt(self.all(), "key", lambda app: sealed(app.bin_key.hex(), app.user_id))
+
+
 class Authenticator(TOTPDevice):
     """A person's app. Its key, from which every code follows, is encrypted with `SECRET_KEY`."""
+
+    objects = AuthenticatorManager()
 
     class Meta:
         proxy = True

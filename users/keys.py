@@ -99,6 +99,10 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
             )
         return ended
 
+    def reencrypt(self) -> tuple[int, int]:
+        """See `config.secrets.reencrypt`."""
+        return secrets.reencrypt(self.all(), "encrypted", lambda key: _safe().rotate(bytes(key.encrypted)))
+
     def _add(self, key: SigningKey, *, signs_in_seconds: int) -> None:
         key.created_at = timezone.now()
         key.signs_from = key.created_at + timedelta(seconds=signs_in_seconds)

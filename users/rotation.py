@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import ClassVar, Self
 
@@ -76,25 +77,35 @@ class RotatingCredential(models.Model):
         used up before, except for the one retry within `REFRESH_GRACE_SECONDS` that gets the same successor.
         """
         _, _, secret = _parts(token) or ("", "", "")
-        successor = salted_hmac("refresh-successor", secret, algorithm="sha256").hexdigest()
         with transaction.atomic():
             current = type(self)._default_manager.select_for_update(of=("self",)).filter(pk=self.pk).first()
             if current is None or not current.is_live:
                 raise RefreshRefusedError
-            current._use_up(_digest(secret), _digest(successor))
+            successor = current._use_up(secret)
         return self._token(successor)
 
-    def _use_up(self, digest: str, successor_digest: str) -> None:
-        now = timezone.now()
+    def _use_up(self, secret: str) -> str:
+        """Writes that the secret is used up. Returns its successor."""
+        now, digest = timezone.now(), _digest(secret)
         if digest == self.refresh_digest:
-            self.previous_refresh_digest, self.refresh_digest = digest, successor_digest
+            successor = next(_successors(secret))
+            self.previous_refresh_digest, self.refresh_digest = digest, _digest(successor)
             self.refreshed_at, self.retry_used = now, False
             self.expires_at = now + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS)
         elif digest == self.previous_refresh_digest and self._may_retry(now):
+            successor = self._successor_given_before(secret)
             self.retry_used = True
         else:
             raise RefreshTokenReusedError
         self.save()
+        return successor
+
+    def _successor_given_before(self, secret: str) -> str:
+        """Also where `SECRET_KEY` has changed since. Raises RefreshTokenReusedError where no key of ours made it."""
+        for successor in _successors(secret):
+            if _digest(successor) == self.refresh_digest:
+                return successor
+        raise RefreshTokenReusedError
 
     def _may_retry(self, now) -> bool:
         window = timedelta(seconds=settings.REFRESH_GRACE_SECONDS)
@@ -102,6 +113,12 @@ class RotatingCredential(models.Model):
 
     def _token(self, secret: str) -> str:
         return _signer.sign(f"{self.kind}.{self.pk.hex}.{secret}")
+
+
+def _successors(secret: str) -> Iterator[str]:
+    """What `SECRET_KEY`, and then each of `SECRET_KEY_FALLBACKS`, derives from this secret."""
+    for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        yield salted_hmac("refresh-successor", secret, secret=key, algorithm="sha256").hexdigest()
 
 
 def _parts(token: str) -> tuple[str, str, str] | None:
