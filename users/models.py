@@ -224,12 +224,15 @@ class User(AbstractBaseUser, PermissionsMixin):
         return salted_hmac("users.User", f"{self.password} {signed_out_at}", secret, algorithm="sha256").hexdigest()
 
     def unlock_sign_in(self) -> int:
-        """Lets the person try again at once after too many failures. Returns how many were forgotten."""
-        from users import throttling
+        """Lets the person try again at once after too many failures, wrong codes of the second factor among them.
 
-        forgotten = throttling.unlock(self.email)
-        audit.info("Sign-in Unlocked", user_uuid=str(self.uuid), failures=forgotten)
-        return forgotten
+        Returns how many were forgotten: a wrong code at sign-in is one of each.
+        """
+        from users import throttling, two_factor
+
+        failures, wrong_codes = throttling.unlock(self.email), two_factor.forget_wrong_codes(self)
+        audit.info("Sign-in Unlocked", user_uuid=str(self.uuid), failures=failures, wrong_codes=wrong_codes)
+        return failures + wrong_codes
 
     def reset_two_factor(self) -> bool:
         """For who has lost their phone: they sign in with the password alone again. False if it was not on.
@@ -391,6 +394,8 @@ _BEHIND: Select[Session] = Select(
 
 # The rest of this app's tables: Django looks for them here.
 from users.authenticators import Authenticator as Authenticator  # noqa: E402
+from users.authenticators import RecoveryCodes as RecoveryCodes  # noqa: E402
 from users.clients import Client as Client  # noqa: E402
 from users.codes import AuthorizationCode as AuthorizationCode  # noqa: E402
+from users.failures import DeviceFailure as DeviceFailure  # noqa: E402
 from users.keys import SigningKey as SigningKey  # noqa: E402

@@ -19,6 +19,7 @@ from unfold.admin import ModelAdmin
 from config.history_admin import HistoryAdminMixin
 from config.meanwhile import MeanwhileAdminMixin
 from spreadsheets.admin import SheetAdminMixin
+from users import devices
 from users.admin.bulk import BulkMixin, actor
 from users.admin.listing import PeopleList, assign_url
 from users.forms import ReasonForm, UserForm
@@ -112,7 +113,8 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Meanw
 
     def response_change(self, request: HttpRequest, obj: User) -> HttpResponse:
         self.message_user(request, _("User was updated successfully."), messages.SUCCESS)
-        return self.response_post_save_change(request, obj)
+        answer = self.response_post_save_change(request, obj)
+        return devices.remember(request, answer, obj) if obj.pk == request.user.pk else answer
 
     # --- One click, or two -------------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
