@@ -17,6 +17,8 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
+from users.browsers import in_plain_words
+
 #: As long as an e-mail can be: anything longer is nobody's, and need not be told apart.
 _ACCOUNT_CHARACTERS = 254
 
@@ -61,7 +63,7 @@ class Lockout:
     failures: int
     #: The network that is locked, as people write it; of a known browser, where it was last.
     network: str = ""
-    #: The `User-Agent` header of a known browser; "" where a whole network is locked.
+    #: What a known browser is called; "" where a whole network is locked.
     known_browser: str = ""
 
 
@@ -78,7 +80,7 @@ def _lockout(row: Any) -> Lockout:
         until=row.attempt_time + timedelta(seconds=settings.SIGN_IN_BLOCK_SECONDS),
         failures=settings.SIGN_IN_FAILURES,
         network=_network(row.ip_address or ""),
-        known_browser=(row.user_agent or "?") if is_known else "",
+        known_browser=(in_plain_words(row.user_agent) or "?") if is_known else "",
     )
 
 
