@@ -56,7 +56,8 @@ _SOME_LOSE_ALL = f"""
     WHERE user_id = users_user.id AND email ~ '[048]@'
 """
 _SOME_ARE_LOCKED_OUT = """
-    INSERT INTO axes_accessfailurelog (username, ip_address, user_agent, http_accept, path_info, attempt_time, locked_out)
+    INSERT INTO axes_accessfailurelog (username, ip_address, user_agent, http_accept, path_info, attempt_time,
+                                       locked_out)
     SELECT email, '192.0.2.7', '', '', '/token', now(), true FROM users_user WHERE id % 10 = 0
 """
 

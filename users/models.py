@@ -224,10 +224,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return salted_hmac("users.User", f"{self.password} {signed_out_at}", secret, algorithm="sha256").hexdigest()
 
     def unlock_sign_in(self) -> int:
-        """Lets the person try again at once after too many failures, wrong codes of the second factor among them.
-
-        Returns how many were forgotten: a wrong code at sign-in is one of each.
-        """
+        """Lets the person try again at once after failures or wrong codes. Returns how many of both were forgotten."""
         from users import throttling, two_factor
 
         failures, wrong_codes = throttling.unlock(self.email), two_factor.forget_wrong_codes(self)
@@ -394,8 +391,6 @@ _BEHIND: Select[Session] = Select(
 
 # The rest of this app's tables: Django looks for them here.
 from users.authenticators import Authenticator as Authenticator  # noqa: E402
-from users.authenticators import RecoveryCodes as RecoveryCodes  # noqa: E402
 from users.clients import Client as Client  # noqa: E402
 from users.codes import AuthorizationCode as AuthorizationCode  # noqa: E402
-from users.failures import DeviceFailure as DeviceFailure  # noqa: E402
 from users.keys import SigningKey as SigningKey  # noqa: E402

@@ -59,12 +59,10 @@ def _failures(
     """Those of the known browser, or else of the network; the newest first. Asking for a new password is counted apart
     from signing in.
     """
-    whose = {"ip_address": _network_of(request), "devicefailure": None}
-    failures = AccessFailureLog.objects.filter(
-        username=account,
-        attempt_time__gt=timezone.now() - timedelta(seconds=within_seconds),
-        **({"devicefailure__device": device} if device else whose),
-    ).order_by("-attempt_time")
+    whose = {"devicefailure__device": device} if device else {"ip_address": _network_of(request), "devicefailure": None}
+    since = timezone.now() - timedelta(seconds=within_seconds)
+    failures = AccessFailureLog.objects.filter(username=account, attempt_time__gt=since, **whose)
+    failures = failures.order_by("-attempt_time")
     path = reset_path()
     return failures.filter(path_info=path) if request.path_info == path else failures.exclude(path_info=path)
 
