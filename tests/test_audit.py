@@ -131,13 +131,13 @@ def test_an_event_without_a_tag_gets_one(pat: User) -> None:
         "tag": "sign_in_unlocked",
         "level": "info",
         "user_uuid": pat.uuid,
-        "details": {"failures": 0},
+        "details": {"failures": 0, "wrong_codes": 0},
     }
 
 
 def test_who_did_it_at_the_back_office_is_kept(as_ada: Client, ada: User, pat: User) -> None:
     as_ada.post(f"/admin/users/user/{pat.pk}/unlock-sign-in/")
-    assert the_row(tag="sign_in_unlocked").details == {"failures": 0, "by": ada.email}
+    assert the_row(tag="sign_in_unlocked").details == {"failures": 0, "wrong_codes": 0, "by": ada.email}
 
 
 def test_a_session_that_ends_is_kept_with_its_reason(pat: User) -> None:

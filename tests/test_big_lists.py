@@ -39,6 +39,7 @@ def crowd(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_SESSIONS)
         cursor.execute(_SOME_LOSE_ALL)
+        cursor.execute(_SOME_ARE_LOCKED_OUT)
         cursor.execute("ANALYZE")
         cursor.execute("SET LOCAL enable_seqscan = off")  # of 4,000 rows, to read all is sometimes the quickest
         cursor.execute("SET LOCAL enable_material = off")  # and so is comparing with all forty of a warehouse
@@ -53,6 +54,11 @@ _SESSIONS = """
 _SOME_LOSE_ALL = f"""
     DELETE FROM {WarehouseUserAssignment._meta.db_table} USING users_user
     WHERE user_id = users_user.id AND email ~ '[048]@'
+"""
+_SOME_ARE_LOCKED_OUT = """
+    INSERT INTO axes_accessfailurelog (username, ip_address, user_agent, http_accept, path_info, attempt_time,
+                                       locked_out)
+    SELECT email, '192.0.2.7', '', '', '/token', now(), true FROM users_user WHERE id % 10 = 0
 """
 
 
@@ -85,6 +91,8 @@ _FILTERS = (
     "missing=warehouse&o=-1",
     "missing=warehouse&status=blocked",
     "missing=warehouse&q=picker.002",
+    "sign-in=locked",
+    "sign-in=locked&o=2",
 )
 
 

@@ -19,7 +19,7 @@ from tests.test_proxies import FORWARDED, tls_server
 from users.models import Session, User
 
 #: As in production. The name of the last is Django's, which knows no setting for it.
-NAMES = {"__Host-sessionid", "__Host-csrftoken", "messages"}
+NAMES = {"__Host-sessionid", "__Host-csrftoken", "__Host-device", "messages"}
 
 
 class Jar:

@@ -9,13 +9,14 @@ import hashlib
 import time
 from base64 import urlsafe_b64encode
 from binascii import unhexlify
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
 from cryptography.exceptions import InvalidTag
 from django_otp.models import DeviceManager
 from django_otp.oath import TOTP
+from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from config import secrets
@@ -26,6 +27,22 @@ if TYPE_CHECKING:
 logger = structlog.stdlib.get_logger(__name__)
 
 _PURPOSE = "second factors"
+
+
+# --- Wrong codes ------------------------------------------------------------------------------------------------
+class BackOff:
+    """Before django-otp's `ThrottlingMixin`, whose pause after a wrong code doubles with each one, without end: whoever
+    has the password could close the second factor for years.
+    """
+
+    #: Failures in a row from which on the pause grows no longer: 2 ** 8 seconds, some four minutes.
+    MAX_COUNTED = 9
+    throttling_failure_count: int
+
+    def verify_is_allowed(self) -> tuple[bool, dict[str, Any] | None]:
+        self.throttling_failure_count = min(self.throttling_failure_count, self.MAX_COUNTED)
+        allowed: tuple[bool, dict[str, Any] | None] = super().verify_is_allowed()  # type: ignore[misc]
+        return allowed
 
 
 # --- The app ----------------------------------------------------------------------------------------------------
@@ -40,7 +57,7 @@ class AuthenticatorManager(DeviceManager):
         return secrets.reencrypt(self.all(), "key", lambda app: sealed(app.bin_key.hex(), app.user_id))
 
 
-class Authenticator(TOTPDevice):
+class Authenticator(BackOff, TOTPDevice):
     """A person's app. Its key, from which every code follows, is encrypted with `SECRET_KEY`."""
 
     objects = AuthenticatorManager()
@@ -78,6 +95,14 @@ class Authenticator(TOTPDevice):
 
 
 # --- Recovery codes ---------------------------------------------------------------------------------------------
+class RecoveryCodes(BackOff, StaticDevice):
+    """A person's recovery codes; of each only the digest is kept."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+
 def recovery_digest(person: UUID, code: str) -> str:
     """What is kept of a recovery code: 16 characters.
 

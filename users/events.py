@@ -56,6 +56,7 @@ DETAILS: dict[str, str] = {
     "sessions": gettext_noop("sessions"),
     "users": gettext_noop("users"),
     "was_on": gettext_noop("was switched on"),
+    "wrong_codes": gettext_noop("wrong codes forgotten"),
 }
 
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import models
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from users.failures import locking_sign_in
 from users.roles import ADMINISTRATOR
 from users.search import keys_found
 
@@ -30,11 +31,18 @@ class FindingPeople(models.QuerySet):
         return self.alias(email_lower=Lower("email")).filter(email_lower__in=lower)
 
     def with_whereabouts(self) -> Any:
-        """Adds `standing_in`, the name of the warehouse they stand in now, and `assigned`, how many they have."""
+        """Adds `standing_in`, the name of the warehouse they stand in now, `assigned`, how many they have, and
+        `is_locked_out`, whether their sign-in is locked for some network or browser.
+        """
         this_person = self.model._default_manager.filter(pk=OuterRef("pk")).order_by()
         standing = this_person.filter(assignments__is_active=True).values("assignments__warehouse__name")
         assigned = this_person.values("pk").annotate(number=Count("assignments")).values("number")
-        return self.annotate(standing_in=Subquery(standing), assigned=Subquery(assigned))
+        locked_out = Exists(locking_sign_in().filter(username=Lower(OuterRef("email"))))
+        return self.annotate(standing_in=Subquery(standing), assigned=Subquery(assigned), is_locked_out=locked_out)
+
+    def locked_out(self, most: int) -> Any:
+        """Those whose sign-in is locked now for some network or browser; looks at so many locks, the newest."""
+        return self.by_emails(locking_sign_in().order_by("-attempt_time").values_list("username", flat=True)[:most])
 
     def changeable_by(self, other: Any) -> Any:
         """Those of whom `User.may_be_changed_by(other)` is true."""

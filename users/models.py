@@ -224,12 +224,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         return salted_hmac("users.User", f"{self.password} {signed_out_at}", secret, algorithm="sha256").hexdigest()
 
     def unlock_sign_in(self) -> int:
-        """Lets the person try again at once after too many failures. Returns how many were forgotten."""
-        from users import throttling
+        """Lets the person try again at once after failures or wrong codes. Returns how many of both were forgotten."""
+        from users import throttling, two_factor
 
-        forgotten = throttling.unlock(self.email)
-        audit.info("Sign-in Unlocked", user_uuid=str(self.uuid), failures=forgotten)
-        return forgotten
+        failures, wrong_codes = throttling.unlock(self.email), two_factor.forget_wrong_codes(self)
+        audit.info("Sign-in Unlocked", user_uuid=str(self.uuid), failures=failures, wrong_codes=wrong_codes)
+        return failures + wrong_codes
 
     def reset_two_factor(self) -> bool:
         """For who has lost their phone: they sign in with the password alone again. False if it was not on.

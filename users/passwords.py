@@ -22,7 +22,7 @@ from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.widgets import INPUT_CLASSES
 
 from config.logs import audit
-from users import throttling
+from users import devices, throttling
 from users.login import BackOfficePage, refused
 from users.models import User
 
@@ -75,7 +75,7 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
     def form_valid(self, form: Any) -> HttpResponse:
         answer = super().form_valid(form)
         messages.success(self.request, _("User password was updated successfully."))
-        return answer
+        return devices.remember(self.request, answer, form.user)
 
     def form_invalid(self, form: Any) -> HttpResponse:
         if form.has_error("old_password", "password_incorrect"):
@@ -154,7 +154,11 @@ class NewPasswordForm(SetPasswordForm):
 
 
 class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
-    """Where the link of the e-mail leads. It works once, and for an hour."""
+    """Where the link of the e-mail leads. It works once, and for an hour.
+
+    Nobody locks its person out of this browser from then on. Wrong codes of the second factor are not forgotten: an
+    e-mail proves nothing about it.
+    """
 
     template_name = "registration/password_reset_confirm.html"
     form_class = NewPasswordForm
@@ -174,10 +178,10 @@ class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
     def form_valid(self, form: Any) -> HttpResponse:
         answer = super().form_valid(form)
         user: Any = self.user
-        user.unlock_sign_in()
+        throttling.unlock(user.email)
         audit.info("Password Updated after Reset", tag="password_updated_after_reset", username=user.email)
         messages.success(self.request, _("Password updated."))
-        return answer
+        return devices.remember(self.request, answer, user)
 
     def form_invalid(self, form: Any) -> HttpResponse:
         messages.error(self.request, _("Could not update password."))

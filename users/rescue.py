@@ -7,18 +7,26 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from users import failures, two_factor
+from users.failures import Lockout
 from users.models import User
+
+
+def lockouts_of(person: User) -> list[Lockout]:
+    """All that keeps a person from signing in, or from asking for a new password, for having failed too often."""
+    return failures.lockouts_of(person.email) + (two_factor.lockouts_of(person) if person.has_two_factor else [])
 
 
 def _rescue(
     act: Callable[[User], Any], done: Any, nothing: Any, *, by_administrators: bool = False
 ) -> Callable[..., Any]:
-    """A button on a person's page, for those who may change them."""
+    """A button on a person's page or row, for those who may change them."""
 
     def view(request: HttpRequest, pk: int) -> HttpResponse:
         actor: Any = request.user
@@ -30,9 +38,16 @@ def _rescue(
             messages.success(request, done)
         else:
             messages.info(request, nothing)
-        return redirect("admin:users_user_change", pk)
+        return _back(request, pk)
 
     return require_POST(admin.site.admin_view(view))
+
+
+def _back(request: HttpRequest, pk: int) -> HttpResponse:
+    """To the person's page; to the list as it was for who came from a row of it and says so by `list`, its query."""
+    if (query := request.GET.get("list")) is None:
+        return redirect("admin:users_user_change", pk)
+    return HttpResponseRedirect(f"{reverse('admin:users_user_changelist')}?{query}")
 
 
 unlock_sign_in = _rescue(

@@ -1,5 +1,7 @@
 """Nine failures within 900 seconds close one account to one address for 360 seconds (contract 0.4, "Throttling").
 
+A browser in which the person has signed in before is counted by itself, whatever its address (`users.devices`).
+
 django-axes notices failed sign-ins and keeps them; this handler counts them. Axes' own has a single length of time
 for both numbers, and begins it anew with every failure.
 """
@@ -10,6 +12,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 from math import ceil
 from typing import Any
+from uuid import UUID
 
 import structlog
 from axes.handlers.database import AxesDatabaseHandler
@@ -21,17 +24,15 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from config.logs import audit
 from config.origin import address_of
+from users.devices import known_device
+from users.failures import DeviceFailure, key_of, reset_path
 
 logger = structlog.stdlib.get_logger(__name__)
-
-#: As long as an e-mail can be: anything longer is nobody's, and need not be told apart.
-_ACCOUNT_CHARACTERS = 254
 
 
 # --- Whom and where from ----------------------------------------------------------------------------------------
@@ -39,10 +40,6 @@ def account_of(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
     """The account meant, whether it exists or not; the case of letters makes no difference, as at sign-in."""
     credentials = credentials or {}
     return key_of(str(credentials.get("username") or credentials.get("email") or ""))
-
-
-def key_of(email: str) -> str:
-    return email.strip().lower().replace("\x00", "")[:_ACCOUNT_CHARACTERS]
 
 
 def _network_of(request: HttpRequest) -> str | None:
@@ -56,24 +53,27 @@ def _network_of(request: HttpRequest) -> str | None:
 
 
 # --- Counting ---------------------------------------------------------------------------------------------------
-def _failures(request: HttpRequest, account: str, *, within_seconds: int) -> QuerySet[AccessFailureLog]:
-    """The newest first. Asking for a new password is counted apart from signing in."""
-    failures = AccessFailureLog.objects.filter(
-        username=account,
-        ip_address=_network_of(request),
-        attempt_time__gt=timezone.now() - timedelta(seconds=within_seconds),
-    ).order_by("-attempt_time")
-    path = _reset_path()
+def _failures(
+    request: HttpRequest, account: str, device: UUID | None, *, within_seconds: int
+) -> QuerySet[AccessFailureLog]:
+    """Those of the known browser, or else of the network; the newest first. Asking for a new password is counted apart
+    from signing in.
+    """
+    whose = {"devicefailure__device": device} if device else {"ip_address": _network_of(request), "devicefailure": None}
+    since = timezone.now() - timedelta(seconds=within_seconds)
+    failures = AccessFailureLog.objects.filter(username=account, attempt_time__gt=since, **whose)
+    failures = failures.order_by("-attempt_time")
+    path = reset_path()
     return failures.filter(path_info=path) if request.path_info == path else failures.exclude(path_info=path)
 
 
-def _reset_path() -> str:
-    return reverse("admin_password_reset")
-
-
 def blocked_seconds(request: HttpRequest, account: str) -> int:
-    """How long this account stays closed to this address; 0 when it is open. One query."""
-    closed = _failures(request, account, within_seconds=settings.SIGN_IN_BLOCK_SECONDS).filter(locked_out=True)
+    """How long this account stays closed to this browser or address; 0 when it is open. One query, and that of
+    `known_device`.
+    """
+    device = known_device(request, account)
+    failures = _failures(request, account, device, within_seconds=settings.SIGN_IN_BLOCK_SECONDS)
+    closed = failures.filter(locked_out=True)
     since: datetime | None = closed.values_list("attempt_time", flat=True).first()
     if since is None:
         return 0
@@ -81,19 +81,21 @@ def blocked_seconds(request: HttpRequest, account: str) -> int:
 
 
 def record_failure(request: HttpRequest, account: str) -> None:
-    """One more. The ninth since the last block closes the account to this address."""
-    limit = settings.SIGN_IN_FAILURES
+    """One more. The ninth since the last block closes the account to this browser or address."""
+    limit, device = settings.SIGN_IN_FAILURES, known_device(request, account)
+    model, own = (DeviceFailure, {"device": device}) if device else (AccessFailureLog, {})
     with transaction.atomic():
         _wait_for_turn(account)
-        recent = _failures(request, account, within_seconds=settings.SIGN_IN_WINDOW_SECONDS)
+        recent = _failures(request, account, device, within_seconds=settings.SIGN_IN_WINDOW_SECONDS)
         blocks = list(recent.values_list("locked_out", flat=True)[: limit - 1])
-        AccessFailureLog.objects.create(
+        model.objects.create(
             username=account,
             ip_address=_network_of(request),
             user_agent=request.headers.get("User-Agent", "")[:255],
             http_accept="",
             path_info=request.path_info[:255],
             locked_out=len(blocks) == limit - 1 and not any(blocks),
+            **own,
         )
 
 
@@ -104,10 +106,10 @@ def _wait_for_turn(account: str) -> None:
 
 
 def unlock(email: str) -> int:
-    """Forgets the failures that could still count, from every address. Returns how many there were."""
+    """Forgets the failures that could still count, of every address and browser. Returns how many there were."""
     longest = timedelta(seconds=max(settings.SIGN_IN_WINDOW_SECONDS, settings.SIGN_IN_BLOCK_SECONDS))
     recent = AccessFailureLog.objects.filter(username=key_of(email), attempt_time__gt=timezone.now() - longest)
-    return recent.delete()[0]
+    return recent.delete()[1].get(AccessFailureLog._meta.label, 0)
 
 
 class SlidingWindowHandler(AxesDatabaseHandler):

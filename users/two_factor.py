@@ -7,6 +7,7 @@ before they see anything else of the Back Office.
 from __future__ import annotations
 
 from base64 import b32encode
+from collections.abc import Iterator
 from typing import Any
 
 import qrcode
@@ -29,7 +30,9 @@ from qrcode.image.svg import SvgPathImage
 from unfold.widgets import INPUT_CLASSES
 
 from config.logs import audit
-from users.authenticators import Authenticator, recovery_digest
+from users import devices
+from users.authenticators import Authenticator, RecoveryCodes, recovery_digest
+from users.failures import Lockout
 from users.models import User
 
 #: What a session holds while its person enrols, and right after it.
@@ -79,8 +82,34 @@ def device_accepting(user: User, code: str) -> Authenticator | None:
     app = Authenticator.objects.filter(user=user, confirmed=True).first()
     asked: Any = app
     if len(code) != _TOTP_DIGITS:
-        asked, code = StaticDevice.objects.filter(user=user).first(), recovery_digest(user.uuid, code)
+        asked, code = RecoveryCodes.objects.filter(user=user).first(), recovery_digest(user.uuid, code)
     return app if asked and verify_token(user, asked.persistent_id, code) else None
+
+
+def lockouts_of(user: User) -> list[Lockout]:
+    """The pauses that wrong codes have brought about and that are not over: of the app, of the recovery codes."""
+    return [*_pauses(Authenticator, user), *_pauses(RecoveryCodes, user)]
+
+
+def _pauses(model: Any, user: User) -> Iterator[Lockout]:
+    for device in model.objects.filter(user=user, confirmed=True):
+        is_allowed, why = device.verify_is_allowed()
+        if not is_allowed:
+            yield Lockout(what="code", until=why["locked_until"], failures=why["failure_count"])
+
+
+def forget_wrong_codes(user: User) -> int:
+    """Ends such pauses. Returns how many wrong codes in a row that were; leaves what else the rows hold alone."""
+    return sum(_forget(model, user) for model in (Authenticator, RecoveryCodes))
+
+
+def _forget(model: Any, user: User) -> int:
+    rows = model.objects.filter(user=user, throttling_failure_count__gt=0)
+    with transaction.atomic():
+        counts = rows.select_for_update().values_list("throttling_failure_count", flat=True)
+        forgotten = sum(counts)
+        rows.update(throttling_failure_count=0, throttling_failure_timestamp=None)
+    return forgotten
 
 
 # --- Forms ------------------------------------------------------------------------------------------------------
@@ -123,7 +152,7 @@ def _enrol(request: HttpRequest, user: User) -> HttpResponse:
             update_session_auth_hash(request, user)
             otp_login(request, device)
             messages.success(request, _("Two-factor sign-in is switched on."))
-            return _show_codes(request, user)
+            return devices.remember(request, _show_codes(request, user), user)
         form.refuse()
     device = TOTPDevice(user=user, key=key)
     secret = b32encode(device.bin_key).decode()

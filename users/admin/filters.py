@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
 
+from users.admin.pages import CappedPaginator
 from users.models import Session, User
 from users.switches import assignments_model
 
@@ -60,6 +61,19 @@ class GapFilter(RadioFilter):
         if self.value() == "warehouse":
             return queryset.without_warehouse()
         return queryset.never_signed_in() if self.value() == "sign-in" else queryset
+
+
+class LockoutFilter(RadioFilter):
+    """Who has failed to sign in too often a moment ago, or for whom somebody else has."""
+
+    title = _("sign-in")
+    parameter_name = "sign-in"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("locked", _("Locked out now"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[User]:
+        return queryset.locked_out(CappedPaginator.MOST) if self.value() == "locked" else queryset
 
 
 class RelatedFilter(SimpleListFilter):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import F
@@ -15,7 +16,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from users.admin.buttons import button, link
-from users.admin.filters import AssignedFilter, GapFilter, KindFilter, StandingFilter, StatusFilter
+from users.admin.filters import AssignedFilter, GapFilter, KindFilter, LockoutFilter, StandingFilter, StatusFilter
 from users.admin.pages import CappedPaginator, IndexedChangeList, narrowed
 from users.models import User
 from users.switches import ACTIVATE, DEACTIVATE
@@ -25,7 +26,7 @@ class PeopleList(ModelAdmin):
     """How people are listed. Every question has an index; every page costs the same."""
 
     list_display_links = ("email_",)
-    list_filter = (StatusFilter, KindFilter, AssignedFilter, StandingFilter, GapFilter)
+    list_filter = (StatusFilter, KindFilter, AssignedFilter, StandingFilter, GapFilter, LockoutFilter)
     list_filter_submit = True
     list_per_page = 50
     show_full_result_count = False
@@ -73,8 +74,14 @@ class PeopleList(ModelAdmin):
     def last_login_(self, obj: User) -> Any:
         return obj.last_login or _("N/A")
 
-    @display(description=_("Status"), ordering="status", label={"active": "success", "blocked": "danger"})
-    def status_(self, obj: User) -> tuple[str, str]:
+    @display(
+        description=_("Status"),
+        ordering="status",
+        label={"active": "success", "blocked": "danger", "locked": "warning"},
+    )
+    def status_(self, obj: Any) -> tuple[str, Any]:
+        if obj.is_active and obj.is_locked_out:
+            return "locked", _("Active, locked out")
         return obj.status, obj.get_status_display()
 
     @display(description=_("Stands in"))
@@ -92,8 +99,8 @@ class PeopleList(ModelAdmin):
 
         return actions_column
 
-    def _buttons(self, request: HttpRequest, obj: User) -> list[Any]:
-        """In the order of contract 5.1."""
+    def _buttons(self, request: HttpRequest, obj: Any) -> list[Any]:
+        """In the order of contract 5.1; ours, for who is locked out, among them."""
         found = []
         if assign := assign_url(request, obj):
             found.append(link(_("Assign Warehouses"), obj.email, assign))
@@ -104,6 +111,8 @@ class PeopleList(ModelAdmin):
             found.append(link(_("Edit"), obj.email, reverse("admin:users_user_change", args=[obj.pk])))
             if not obj.is_deleted:
                 found.append(button(switch.title, obj.email, action=url))
+            if obj.is_locked_out:
+                found.append(button(_("Unlock"), obj.email, action=unlock_url(obj, query)))
         if self.has_delete_permission(request, obj) and not obj.is_deleted:
             found.append(link(_("Delete"), obj.email, reverse("admin:users_user_delete", args=[obj.pk]), danger=True))
         return found
@@ -117,3 +126,8 @@ def assign_url(request: HttpRequest, person: User) -> str:
         return reverse("admin:assignments_assign_warehouses", args=[person.uuid])
     except NoReverseMatch:
         return ""
+
+
+def unlock_url(person: User, query: str) -> str:
+    """Where this person's sign-in is unlocked, and which leads back to the list with this query."""
+    return f"{reverse('admin_unlock_sign_in', args=[person.pk])}?{urlencode({'list': query})}"

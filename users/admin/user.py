@@ -19,10 +19,12 @@ from unfold.admin import ModelAdmin
 from config.history_admin import HistoryAdminMixin
 from config.meanwhile import MeanwhileAdminMixin
 from spreadsheets.admin import SheetAdminMixin
+from users import devices
 from users.admin.bulk import BulkMixin, actor
 from users.admin.listing import PeopleList, assign_url
 from users.forms import ReasonForm, UserForm
 from users.models import User
+from users.rescue import lockouts_of
 from users.resources import UserResource
 from users.switches import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, LeftOut, Switch, why_signed_out
 
@@ -88,7 +90,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Meanw
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _of(self, request: HttpRequest, person: User) -> dict[str, Any]:
-        """What stands above the form: where to go from here, and who is signed in."""
+        """What is shown above the form: where to go from here, who is signed in, what keeps the person from it."""
         live = person.sessions.live()
         sees_sessions = request.user.has_perm("users.view_session")
         return {
@@ -96,6 +98,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Meanw
             "open_sessions": live.count() if sees_sessions else 0,
             "sees_sessions": sees_sessions,
             "may_end_sessions": self._may_sign_out(request, person),
+            "lockouts": lockouts_of(person) if self.has_change_permission(request, person) else [],
         }
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
@@ -112,7 +115,8 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Meanw
 
     def response_change(self, request: HttpRequest, obj: User) -> HttpResponse:
         self.message_user(request, _("User was updated successfully."), messages.SUCCESS)
-        return self.response_post_save_change(request, obj)
+        answer = self.response_post_save_change(request, obj)
+        return devices.remember(request, answer, obj) if obj.pk == request.user.pk else answer
 
     # --- One click, or two -------------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
