@@ -262,7 +262,9 @@ class _Reader:
         return {"api": _("API"), "back-office": _("Back Office")}.get(self.context.get("client", ""), "")
 
     def _differences(self, names: Names) -> Iterator[Difference]:
-        """What an update changed; of what was created or deleted, all that it held."""
+        """What an update changed; of what was created or deleted, all that it held, if the subject does not say it."""
+        if self._words_of_right():
+            return
         for column in self.columns:
             old, new = self.before.get(column.name), self.state.get(column.name)
             if self.label == "insert":
@@ -272,7 +274,8 @@ class _Reader:
             if old != new and not (_is_empty(old) and _is_empty(new)):
                 hidden = self.label == "update" and not self.is_known_before
                 before = _("not recorded") if hidden else _words(column, old, names)
-                yield Difference(str(capfirst(column.verbose_name)), before, _words(column, new, names))
+                label = capfirst(_(column.verbose_name))  # that of a table between two others is not translated yet
+                yield Difference(str(label), before, _words(column, new, names))
 
 
 def _is_empty(value: Any) -> bool:

@@ -93,6 +93,7 @@ def test_a_role_above_ones_own_can_be_looked_at_and_offers_no_button(as_clerk: C
     assert page.status_code == 200
     assert not page.context["has_change_permission"]
     assert not page.context["has_delete_permission"]
+    assert "Warehouses: delete" in page.content.decode()
 
 
 def test_a_role_that_may_do_no_more_can_be_edited_and_deleted(as_clerk: Client) -> None:

@@ -15,15 +15,15 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from users.roles import ADMINISTRATION, named
-from users.search import keys_found
+from users.search import NAMES, SEARCHED, keys_found
 
 
 class FindingPeople(models.QuerySet):
     model: Any
 
-    def found(self, text: str, most: int) -> Any:
+    def found(self, text: str, most: int, *, by_email: bool = True) -> Any:
         """Primary keys of those whose e-mail or names begin with the words of the text; at most so many by each."""
-        return keys_found(self, text, most)
+        return keys_found(self, text, most, searched=SEARCHED if by_email else NAMES)
 
     def by_emails(self, emails: Iterable[str]) -> Any:
         """Those with these e-mails, in any case of letters. Reads the unique index."""

@@ -76,6 +76,7 @@ class RoleAdmin(HistoryAdminMixin, ModelAdmin):
     search_fields = ("name",)
     ordering = ("name",)
     actions = None
+    readonly_fields = ("rights",)
 
     @display(description=_("Role"), ordering="name")
     def role(self, group: Group) -> str:
@@ -98,7 +99,13 @@ class RoleAdmin(HistoryAdminMixin, ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         writable = self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj)
-        return ("name", "permissions", "change_reason") if writable else ("name", "permissions")
+        return ("name", "permissions", "change_reason") if writable else ("name", "rights")
+
+    @display(description=_("May"))
+    def rights(self, group: Group) -> str:
+        """For who may only look."""
+        held = group.permissions.values_list("content_type__app_label", "codename")
+        return ", ".join(in_words(f"{app}.{codename}") for app, codename in held)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
