@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from config import changes
 from config.history_admin import kinds_for
+from config.rights import may_see_people
 from users.models import Session, User
 from warehouses.models import Warehouse
 
@@ -56,7 +57,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if may("warehouses.view_warehouse") and may("assignments.view_warehouseuserassignment"):
         parts |= _kept("places", _places)
     if kinds := kinds_for(request):
-        parts["latest"], _more = changes.find(changes.Question(kinds), LATEST)
+        parts["latest"], _more = changes.find(changes.Question(kinds, with_emails=may_see_people(request.user)), LATEST)
     return context | parts
 
 

@@ -68,13 +68,14 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
         """The one with this uuid, of `visible_to(user).with_what_is_shown()`, compiled once."""
         return _one(user.sees_everyone).first(user=user.pk, uuid=assignment_uuid)
 
-    def found(self, text: str) -> AssignmentQuerySet:
+    def found(self, text: str, *, by_email: bool = True) -> AssignmentQuerySet:
         """Of the people whose e-mail or names begin so, and in the warehouses with this in their name.
 
         Looks at a hundred of each: who searches in vain for more should search for more letters.
         """
         places = Warehouse.objects.filter(name__icontains=text.strip()).order_by("pk").values_list("pk", flat=True)
-        found_people, found_places = list(User.objects.found(text, _FOUND_MOST)), list(places[:_FOUND_MOST])
+        found_people = list(User.objects.found(text, _FOUND_MOST, by_email=by_email))
+        found_places = list(places[:_FOUND_MOST])
         return self.filter(models.Q(user__in=found_people) | models.Q(warehouse__in=found_places))
 
     def active_for(self, user: User) -> WarehouseUserAssignment | None:
@@ -225,7 +226,7 @@ class WarehouseUserAssignment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} → {self.warehouse}"
+        return f"{self.user.get_full_name()} → {self.warehouse}"
 
     def activate(self) -> None:
         """Makes this the one warehouse the person stands in; the one before becomes inactive.

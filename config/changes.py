@@ -13,13 +13,15 @@ from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.db.models import CharField, F, Model, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import CharField, Model, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, JSONObject
 from django.utils import formats, timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from config.history import DATABASE
+from config.history import tracked_models as tracked_models
+from config.names import Names, for_reader
 
 #: Kept in history, but said in other words or of no use to people.
 _HIDDEN = {"id", "uuid", "activation"}
@@ -57,6 +59,8 @@ class Question:
     since: datetime | None = None
     until: datetime | None = None
     after: Position | None = None
+    #: Whether people are called by their e-mails, or by their names alone for who may not see people.
+    with_emails: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,11 +91,6 @@ class Change:
     differences: list[Difference]
 
 
-def tracked_models() -> list[type[Any]]:
-    """Every model whose changes are recorded."""
-    return [model for model in apps.get_models() if hasattr(model, "pgh_event_model")]
-
-
 def find(question: Question, limit: int) -> tuple[list[Change], Position | None]:
     """The newest changes asked for, and where the next page begins if there is one.
 
@@ -103,7 +102,7 @@ def find(question: Question, limit: int) -> tuple[list[Change], Position | None]
     rows = branches[0].union(*branches[1:], all=True) if len(branches) > 1 else branches[0]
     found = list(rows.order_by(*_NEWEST_FIRST)[: limit + 1] if len(branches) > 1 else rows)
     changes = [_Reader(row) for row in found[:limit]]
-    names = _Names(changes)
+    names = Names(_pointed_at(changes), with_emails=question.with_emails)
     more = changes[-1].position if len(found) > limit else None
     return [change.read(names) for change in changes], more
 
@@ -136,7 +135,7 @@ def _events(model: Any, question: Question) -> QuerySet[Any, dict[str, Any]] | N
 
 def _about(events: Any, one: Model) -> Q | None:
     """Its own changes, or those of what points at it."""
-    if events.pgh_tracked_model is type(one):
+    if events.pgh_tracked_model._meta.concrete_model is type(one)._meta.concrete_model:
         return Q(pgh_obj=one.pk)
     for column in recorded_fields(events):
         if column.related_model is type(one):
@@ -169,6 +168,15 @@ def recorded_fields(events: Any) -> list[Any]:
     return [one for one in events._meta.fields if not one.name.startswith("pgh_") and one.name not in _HIDDEN]
 
 
+def _pointed_at(changes: Iterable[_Reader]) -> dict[type[Model], set[Any]]:
+    """The keys of all that some changes point at."""
+    found: dict[type[Model], set[Any]] = defaultdict(set)
+    for change in changes:
+        for model, pk in change.points_at():
+            found[model].add(pk)
+    return found
+
+
 # --- Reading ----------------------------------------------------------------------------------------------------
 class _Reader:
     """One row of the union, before the names of what it points at are known."""
@@ -184,7 +192,7 @@ class _Reader:
         self.before: dict[str, Any] = row["before"] or {}
         self.is_known_before = row["before"] is not None
 
-    def pointed_at(self) -> Iterator[tuple[type[Model], Any]]:
+    def points_at(self) -> Iterator[tuple[type[Model], Any]]:
         """Whose names are needed."""
         if self.context.get("user") is not None:
             yield get_user_model(), self.context["user"]
@@ -192,15 +200,15 @@ class _Reader:
             if column.related_model:
                 yield from ((column.related_model, state.get(column.name)) for state in (self.state, self.before))
 
-    def read(self, names: _Names) -> Change:
-        options = self.model._meta
+    def read(self, names: Names) -> Change:
+        page = self.model._meta.concrete_model._meta  # of groups, whose history is a stand-in's
         return Change(
             position=self.position,
             label=self.label,
             what=self._what(),
-            kind=str(capfirst(options.verbose_name)),
+            kind=str(capfirst(self.model._meta.verbose_name)),
             subject=self._subject(names),
-            link="" if self.label == "delete" else f"admin:{options.app_label}_{options.model_name}_change",
+            link="" if self.label == "delete" else f"admin:{page.app_label}_{page.model_name}_change",
             object_id=self.object_id,
             who=self._who(names),
             through=self._through(),
@@ -214,16 +222,34 @@ class _Reader:
             ("session", "insert"): _("Signed in"),
             ("warehouseuserassignment", "insert"): _("Assigned"),
             ("warehouseuserassignment", "delete"): _("Deassigned"),
+            ("roleright", "insert"): _("Right given"),
+            ("roleright", "delete"): _("Right taken"),
+            ("personright", "insert"): _("Right given"),
+            ("personright", "delete"): _("Right taken"),
         }
         usual = {"insert": _("Created"), "update": _("Changed"), "delete": _("Deleted")}
         return special.get((self.model._meta.model_name or "", self.label)) or usual.get(self.label, self.label)
 
-    def _subject(self, names: _Names) -> str:
+    def _subject(self, names: Names) -> str:
         ends = [names[one.related_model, self.state[one.name]] for one in self.columns if one.related_model]
+        if of_right := self._words_of_right():
+            holder, right = ends
+            return of_right % {"right": right, "holder": holder}
         own = self.state.get("email") or self.state.get("name") or self.state.get("client_id") or ""
+        if own:
+            own = for_reader(self.model._meta.concrete_model, own)
         return f"{' → '.join(ends)} ({own})" if ends and own else own or " → ".join(ends)
 
-    def _who(self, names: _Names) -> str:
+    def _words_of_right(self) -> str:
+        words = {
+            ("roleright", "insert"): _("“%(right)s” to the role “%(holder)s”"),
+            ("roleright", "delete"): _("“%(right)s” from the role “%(holder)s”"),
+            ("personright", "insert"): _("“%(right)s” to %(holder)s"),
+            ("personright", "delete"): _("“%(right)s” from %(holder)s"),
+        }
+        return words.get((self.model._meta.model_name or "", self.label), "")
+
+    def _who(self, names: Names) -> str:
         if not self.context:
             return _("Database")
         if self.context.get("user") is None:
@@ -235,8 +261,10 @@ class _Reader:
             return _("directly in the database, past this site")
         return {"api": _("API"), "back-office": _("Back Office")}.get(self.context.get("client", ""), "")
 
-    def _differences(self, names: _Names) -> Iterator[Difference]:
-        """What an update changed; of what was created or deleted, all that it held."""
+    def _differences(self, names: Names) -> Iterator[Difference]:
+        """What an update changed; of what was created or deleted, all that it held, if the subject does not say it."""
+        if self._words_of_right():
+            return
         for column in self.columns:
             old, new = self.before.get(column.name), self.state.get(column.name)
             if self.label == "insert":
@@ -246,14 +274,15 @@ class _Reader:
             if old != new and not (_is_empty(old) and _is_empty(new)):
                 hidden = self.label == "update" and not self.is_known_before
                 before = _("not recorded") if hidden else _words(column, old, names)
-                yield Difference(str(capfirst(column.verbose_name)), before, _words(column, new, names))
+                label = capfirst(_(column.verbose_name))  # that of a table between two others is not translated yet
+                yield Difference(str(label), before, _words(column, new, names))
 
 
 def _is_empty(value: Any) -> bool:
     return value is None or value in ("", [])
 
 
-def _words(column: Any, value: Any, names: _Names) -> str:
+def _words(column: Any, value: Any, names: Names) -> str:
     """A stored value as people say it."""
     if _is_empty(value):
         return ""
@@ -265,39 +294,5 @@ def _words(column: Any, value: Any, names: _Names) -> str:
         return ", ".join(_(one) if one else "" for one in value)  # of roles, those we ship have translations
     if column.get_internal_type() == "DateTimeField":
         return formats.date_format(timezone.localtime(column.to_python(value)), "SHORT_DATETIME_FORMAT")
-    return str(dict(column.flatchoices).get(value, value))
-
-
-class _Names:
-    """The names of all that some changes point at, in one query; also of what is deleted by now."""
-
-    def __init__(self, changes: Iterable[_Reader]) -> None:
-        wanted: dict[type[Model], set[Any]] = defaultdict(set)
-        for change in changes:
-            for model, pk in change.pointed_at():
-                wanted[model].add(pk)
-        branches = [rows for model, pks in wanted.items() for rows in _names_of(model, pks - {None})]
-        found = branches[0].union(*branches[1:], all=True) if branches else []
-        self._names = {(row["of"], row["key"]): row["called"] for row in found}
-
-    def __getitem__(self, key: tuple[type[Model], Any]) -> str:
-        model, pk = key
-        return self._names.get((model._meta.label_lower, str(pk))) or _("no. %(number)s, deleted") % {"number": pk}
-
-
-def _names_of(model: Any, pks: set[Any]) -> Iterator[QuerySet[Any, dict[str, Any]]]:
-    """Of those that are there, and of those whose deletion is recorded."""
-    yield _called(model, model._base_manager.filter(pk__in=pks), "pk")
-    if hasattr(model, "pgh_event_model"):
-        deleted = model.pgh_event_model.objects.filter(pgh_obj__in=pks, pgh_label="delete")
-        yield _called(model, deleted, "pgh_obj_id")
-
-
-def _called(model: Any, rows: QuerySet[Any], key: str) -> QuerySet[Any, dict[str, Any]]:
-    """A person is called by what they sign in with, everything else by its name."""
-    columns = {"of": Value(model._meta.label_lower, output_field=CharField()), "key": Cast(key, CharField())}
-    return (
-        rows.order_by()
-        .annotate(**columns, called=F(getattr(model, "USERNAME_FIELD", "name")))
-        .values("of", "key", "called")
-    )
+    model = column.model.pgh_tracked_model._meta.concrete_model
+    return for_reader(model, str(dict(column.flatchoices).get(value, value)))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pghistory
 import pgtrigger
+from django.apps import apps
 from django.db.models import F, ForeignKey, Index, Model, Q
 from django.http import HttpRequest
 from pghistory.middleware import HistoryMiddleware as PgHistoryMiddleware
@@ -36,6 +37,11 @@ class HistoryMiddleware(PgHistoryMiddleware):
             "client": "back-office" if request.path_info.startswith("/admin/") else "api",
             **({"reason": reason[:255]} if reason else {}),
         }
+
+
+def tracked_models() -> list[type[Any]]:
+    """Every model whose changes are recorded."""
+    return [model for model in apps.get_models() if hasattr(model, "pgh_event_model")]
 
 
 def tracked(**options: Any) -> Any:

@@ -21,6 +21,7 @@ from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTe
 
 from config import changes
 from config.history import DATABASE
+from config.rights import may_see_people
 
 PAGE_ROWS = 50
 
@@ -43,11 +44,11 @@ class HistoryAdminMixin:
         self: Any, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Every change that concerns one object, newest first."""
+        if not self.has_view_permission(request):  # first: who may not see any learns of none
+            raise PermissionDenied
         found = self.get_object(request, object_id)
         if found is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        if not self.has_view_permission(request, found):
-            raise PermissionDenied
         context = {"title": gettext("History: %(object)s") % {"object": found}, "opts": self.opts, "original": found}
         return _page(request, self.admin_site, context | (extra_context or {}), about=found)
 
@@ -61,7 +62,7 @@ def history_view(request: HttpRequest, *, site: Any) -> HttpResponse:
 
 def _page(request: HttpRequest, site: Any, context: dict[str, Any], *, about: Model | None = None) -> HttpResponse:
     kinds = kinds_for(request)
-    form = HistoryForm(request.GET, kinds=kinds, about=about)
+    form = HistoryForm(request.GET, kinds=kinds, about=about, viewer=request.user)
     rows: list[changes.Change] = []
     more = None
     if form.is_valid():
@@ -85,7 +86,9 @@ def kinds_for(request: HttpRequest) -> list[Any]:
 
 
 def _view_permission(model: Any) -> str:
-    return f"{model._meta.app_label}.view_{model._meta.model_name}"
+    """Its own, or the one that a stand-in for another app's table names."""
+    own = f"{model._meta.app_label}.view_{model._meta.model_name}"
+    return str(getattr(model, "history_seen_with", own))
 
 
 # --- The questions ----------------------------------------------------------------------------------------------
@@ -126,8 +129,9 @@ class HistoryForm(forms.Form):
     since = forms.DateField(label=_("From"), required=False, widget=_DateInput, validators=_IN_CALENDAR)
     until = forms.DateField(label=_("Up to and including"), required=False, widget=_DateInput, validators=_IN_CALENDAR)
 
-    def __init__(self, data: Any, *, kinds: list[Any], about: Model | None) -> None:
+    def __init__(self, data: Any, *, kinds: list[Any], about: Model | None, viewer: Any) -> None:
         super().__init__(data)
+        self._sees_people = may_see_people(viewer)
         self._kinds = {model._meta.label_lower: model for model in kinds}
         self._about = about
         names = [(label, capfirst(model._meta.verbose_name_plural)) for label, model in self._kinds.items()]
@@ -137,7 +141,7 @@ class HistoryForm(forms.Form):
 
     def clean_person(self) -> Model | None:
         text = self.cleaned_data["person"]
-        return text and _found(_person(text), _("No person has the e-mail or ID “%(text)s”."), text)
+        return text and self._person(text)
 
     def clean_warehouse(self) -> Model | None:
         text = self.cleaned_data["warehouse"]
@@ -147,7 +151,12 @@ class HistoryForm(forms.Form):
         text = self.cleaned_data["actor"]
         if not text or text.lower() in {DATABASE, gettext("Database").lower()}:
             return text and DATABASE
-        return _found(_person(text), _("No person has the e-mail or ID “%(text)s”."), text).pk
+        return self._person(text).pk
+
+    def _person(self, text: str) -> Any:
+        """For who may not see people there is nobody: the answer tells nothing of who there is."""
+        found = _person(text) if self._sees_people else None
+        return _found(found, _("No person has the e-mail or ID “%(text)s”."), text)
 
     def question(self, after: str) -> changes.Question:
         """What the answers given ask for."""
@@ -160,6 +169,7 @@ class HistoryForm(forms.Form):
             since=_midnight(answers["since"]),
             until=_midnight(answers["until"] and answers["until"] + timedelta(days=1)),
             after=changes.Position.parse(after),
+            with_emails=self._sees_people,
         )
 
 

@@ -29,6 +29,8 @@ class MeanwhileFormMixin(forms.Form):
     """
 
     instance: Any
+    #: Whether others are called by their e-mails: the admin says what its reader may see.
+    with_emails = True
 
     #: The newest recorded change of the row when the page was opened.
     seen = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
@@ -65,7 +67,7 @@ class MeanwhileFormMixin(forms.Form):
         self.add_error(None, ValidationError([lead, *self._told(seen)]))
 
     def _told(self, seen: int) -> Iterator[str]:
-        question = changes.Question(kinds=[type(self.instance)], about=[self.instance])
+        question = changes.Question(kinds=[type(self.instance)], about=[self.instance], with_emails=self.with_emails)
         found, _more = changes.find(question, _TOLD)
         for change in found:
             if change.position.event > seen:

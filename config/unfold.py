@@ -34,10 +34,10 @@ def _entry(title: Any, icon: str, link: str, *permissions: str) -> dict[str, Any
     return entry | ({"permission": _may(*permissions)} if permissions else {})
 
 
-def _import_entry(title: Any, model: str) -> dict[str, Any]:
-    """An import creates as well as changes."""
+def _import_entry(title: Any, model: str, *also: str) -> dict[str, Any]:
+    """An import creates as well as changes; `also` are further permissions that it needs."""
     app, name = model.split("_")
-    needed = (f"{app}.add_{name}", f"{app}.change_{name}")
+    needed = (f"{app}.add_{name}", f"{app}.change_{name}", *also)
     return _entry(title, "upload_file", f"admin:{model}_import_sheet") | {
         "permission": lambda request: request.user.has_perms(needed)
     }
@@ -115,7 +115,7 @@ UNFOLD: dict[str, Any] = {
                         _("Security events"), "policy", "admin:users_auditevent_changelist", "users.view_auditevent"
                     ),
                     _import_entry(_("Import users"), "users_user"),
-                    _import_entry(_("Import assignments"), "assignments_warehouseuserassignment"),
+                    _import_entry(_("Import assignments"), "assignments_warehouseuserassignment", "users.view_user"),
                 ],
             },
         ],

@@ -21,8 +21,8 @@ UPDATED = "Warehouse user assignments are updated."
 
 
 def staff(user: User, *actions: str) -> Client:
-    """Signed in at the Back Office, with these rights on assignments."""
-    codenames = [f"{action}_warehouseuserassignment" for action in actions]
+    """Signed in at the Back Office, with these rights on assignments, and seeing people."""
+    codenames = ["view_user", *(f"{action}_warehouseuserassignment" for action in actions)]
     user.user_permissions.add(*Permission.objects.filter(codename__in=codenames))
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")

@@ -19,6 +19,7 @@ from config.changes import Change
 from tests.back_office import NEW_PASSWORD, change, group
 from tests.client import ASSIGNMENTS, Api
 from users.models import Session, User
+from users.roles import ROLES
 from warehouses.models import Warehouse
 
 HISTORY = "/admin/history/"
@@ -246,7 +247,7 @@ def test_pages_follow_each_other_without_gap_or_repeat(office: Client, pat_north
         seen += [one.position for one in response.context["changes"]]
         link = response.context["older"]
 
-    assert len(seen) == len(set(seen)) == 137
+    assert len(seen) == len(set(seen)) == 137 + len(ROLES)
     assert [one.moment for one in seen] == sorted((one.moment for one in seen), reverse=True)
 
 
@@ -285,7 +286,7 @@ def test_an_auditor_reads_all_history(make_user: Callable[..., User], as_pat: Ap
     browser = Client()
     browser.force_login(auditor, backend=BACKEND)
 
-    assert {one.kind for one in ask(browser)} == {"User", "Session", "Warehouse", "Assignment"}
+    assert {one.kind for one in ask(browser)} == {"User", "Session", "Warehouse", "Assignment", "Role"}
     for row in (pat, pat_north, pat_north.warehouse, Session.objects.get()):
         assert ask(browser, tab(row))
 

@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from config.logs import audit
-from users.finding import ADMINISTRATOR
 from users.models import Session, User
+from users.roles import make_administrators
 from users.switches import keep_an_administrator, why_signed_out
 
 #: Columns that a change may write. The e-mail is what finds a person, and is never changed here.
@@ -39,7 +39,7 @@ def save_many(new: Collection[Any], known: Collection[Any], groups: Mapping[str,
     Raises LastAdministratorError.
     """
     before = {person.pk: person for person in User.objects.filter(pk__in=[person.pk for person in known])}
-    _keep_an_administrator(known)
+    _keep_an_administrator(known, groups)
     for person in (*new, *(person for person in known if person.new_digest)):
         person.password = person.new_digest or make_password(None)
     reasons = {person.pk: _why_signed_out(person, before[person.pk]) for person in known}
@@ -58,16 +58,18 @@ def _is_new(name: str, known: Collection[Any], before: Mapping[int, User]) -> bo
     return any(getattr(person, name) != getattr(before[person.pk], name) for person in known)
 
 
-def _keep_an_administrator(known: Collection[Any]) -> None:
+def _keep_an_administrator(known: Collection[Any], groups: Mapping[str, Group]) -> None:
     """Locks the administrators only if one of them would stop being one."""
-    losing = [
-        person.pk
-        for person in known
-        if person.is_administrator
-        and not (person.is_staff and (person.is_superuser or ADMINISTRATOR in person.group_names))
-    ]
+    among_them = User.objects.administrators().filter(pk__in=[person.pk for person in known])
+    administrators = set(among_them.values_list("pk", flat=True))
+    losing = [person.pk for person in known if person.pk in administrators and not _stays_one(person, groups)]
     if losing:
         keep_an_administrator(losing)
+
+
+def _stays_one(person: Any, groups: Mapping[str, Group]) -> bool:
+    rights_are_given = make_administrators([groups[name] for name in person.group_names], person)
+    return person.is_staff and (person.is_superuser or rights_are_given)
 
 
 def _why_signed_out(person: Any, before: User) -> str:

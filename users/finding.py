@@ -8,22 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.auth.models import Permission
 from django.db import models
 from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Lower
 from django.utils import timezone
 
 from users.failures import locking_sign_in
-from users.roles import ADMINISTRATOR
-from users.search import keys_found
+from users.roles import ADMINISTRATION, named
+from users.search import NAMES, SEARCHED, keys_found
 
 
 class FindingPeople(models.QuerySet):
     model: Any
 
-    def found(self, text: str, most: int) -> Any:
+    def found(self, text: str, most: int, *, by_email: bool = True) -> Any:
         """Primary keys of those whose e-mail or names begin with the words of the text; at most so many by each."""
-        return keys_found(self, text, most)
+        return keys_found(self, text, most, searched=SEARCHED if by_email else NAMES)
 
     def by_emails(self, emails: Iterable[str]) -> Any:
         """Those with these e-mails, in any case of letters. Reads the unique index."""
@@ -65,10 +66,18 @@ class FindingPeople(models.QuerySet):
         return self.filter(last_login=None)
 
     def administrators(self) -> Any:
-        """Who can still give rights to others: active superusers and members of the group Administrator."""
+        """Those of whom `User.is_administrator` is true."""
         superusers = self.model._default_manager.filter(is_superuser=True).order_by().values("pk")
-        members = self.model.groups.through.objects.filter(group__name=ADMINISTRATOR).values("user_id")
-        return self.filter(pk__in=superusers.union(members), status="active", is_warehouse_user=False)
+        first, *others = (self._holding(right) for right in ADMINISTRATION)
+        with_all = first.intersection(*others)
+        return self.filter(pk__in=superusers.union(with_all), status="active", is_warehouse_user=False)
+
+    def _holding(self, right: str) -> Any:
+        """Keys of the people who have a right by a role or by themselves."""
+        permission = Permission.objects.filter(named([right])).values("pk")
+        by_role = self.model.groups.through.objects.filter(group__permissions__in=permission)
+        by_themselves = self.model.user_permissions.through.objects.filter(permission__in=permission)
+        return by_role.values("user_id").union(by_themselves.values("user_id"))
 
 
 class FindingSessions(models.QuerySet):

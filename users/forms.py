@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminP
 from config.history_admin import ReasonFormMixin
 from config.meanwhile import MeanwhileFormMixin
 from users.models import User
-from users.roles import ADMINISTRATOR, grantable_by
+from users.roles import grantable_by, make_administrators
 from users.switches import LastAdministratorError, assignments_model, keep_an_administrator
 
 _OWN = _("You cannot change this for yourself. Ask a colleague.")
@@ -101,7 +101,7 @@ class UserForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
 
     def _stays_administrator(self) -> bool:
         data = self.cleaned_data
-        has_rights = self._is_superuser or any(group.name == ADMINISTRATOR for group in data.get("groups", ()))
+        has_rights = self._is_superuser or make_administrators(data.get("groups", ()), self.instance)
         return has_rights and data.get("status") == User.Status.ACTIVE and not data.get("is_warehouse_user")
 
     @property

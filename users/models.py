@@ -26,7 +26,7 @@ from config.origin import address_of
 from config.statements import Given, Select
 from users.audit import AuditEvent as AuditEvent
 from users.finding import FindingPeople, FindingSessions
-from users.roles import ADMINISTRATOR, grantable_by
+from users.roles import ADMINISTRATION, grantable_by
 from users.rotation import RotatingCredential
 
 if TYPE_CHECKING:
@@ -187,8 +187,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def is_administrator(self) -> bool:
-        """Whether this person may give rights to others."""
-        return self.is_superuser or ADMINISTRATOR in self.roles
+        """Whether this person may give any right to others: by what they may do, whatever their roles are called."""
+        return self.is_staff and self.has_perms(ADMINISTRATION)
 
     @cached_property
     def grantable_roles(self) -> frozenset[str]:
@@ -394,3 +394,4 @@ from users.authenticators import Authenticator as Authenticator  # noqa: E402
 from users.clients import Client as Client  # noqa: E402
 from users.codes import AuthorizationCode as AuthorizationCode  # noqa: E402
 from users.keys import SigningKey as SigningKey  # noqa: E402
+from users.rights import RoleRight as RoleRight  # noqa: E402

@@ -30,9 +30,10 @@ def _rescue(
 
     def view(request: HttpRequest, pk: int) -> HttpResponse:
         actor: Any = request.user
+        if not actor.has_perm("users.change_user") or (by_administrators and not actor.is_administrator):
+            raise PermissionDenied  # before anybody is looked for: who may change nobody learns of nobody
         person = get_object_or_404(User, pk=pk)
-        allowed = actor.has_perm("users.change_user") and person.may_be_changed_by(actor)
-        if not allowed or (by_administrators and not actor.is_administrator):
+        if not person.may_be_changed_by(actor):
             raise PermissionDenied
         if act(person):
             messages.success(request, done)

@@ -5,9 +5,10 @@ Operators may change the groups afterwards, or add their own: what counts at run
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Case, Q, Value, When
 from django.utils.translation import gettext_noop
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ ADMINISTRATOR = gettext_noop("Administrator")
 STAFF_MANAGER = gettext_noop("Staff manager")
 WAREHOUSE_MANAGER = gettext_noop("Warehouse manager")
 AUDITOR = gettext_noop("Auditor")
+
+#: Whoever has all of these can give any right to others, and so is an administrator, whatever their roles are called.
+ADMINISTRATION = ("users.change_user", "auth.change_group")
 
 _USER = "users.user"
 _SESSION = "users.session"
@@ -75,15 +79,28 @@ def make_groups(group: Any, permission: Any) -> None:
         group.objects.get_or_create(name=role)[0].permissions.set(found)
 
 
+def named(rights: Iterable[str]) -> Q:
+    """The permissions with these names, each `app.codename`."""
+    found = Q(pk__in=())
+    for app, codename in (right.split(".") for right in rights):
+        found |= Q(content_type__app_label=app, codename=codename)
+    return found
+
+
+def make_administrators(groups: Iterable[Group], user: User) -> bool:
+    """Whether these groups, with what this person may do by themselves, give all rights of an administrator."""
+    from django.contrib.auth.models import Permission
+
+    given = Permission.objects.filter(Q(group__in=groups) | Q(user=user)).filter(named(ADMINISTRATION))
+    return given.distinct().count() == len(ADMINISTRATION)
+
+
 def offered_to(user: User) -> QuerySet[Permission]:
     """The rights this person may give a role: those the Back Office has pages for, and they have themselves."""
     from django.contrib.auth.models import Permission
-    from django.db.models import Case, Q, Value, When
 
-    known = Q()
-    for app, codename in {right for role in ROLES for right in codenames(role)}:
-        known |= Q(content_type__app_label=app, codename=codename)
-    offered = Permission.objects.filter(known).select_related("content_type")
+    known = {f"{app}.{codename}" for role in ROLES for app, codename in codenames(role)}
+    offered = Permission.objects.filter(named(known)).select_related("content_type")
     if not user.is_superuser:
         offered = offered.filter(Q(group__user=user) | Q(user=user)).distinct()
     kinds = [When(codename__startswith=f"{action}_", then=Value(n)) for n, action in enumerate(_EVERYTHING)]

@@ -7,7 +7,8 @@ after deciding afresh under lock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +59,19 @@ def keep_an_administrator(leaving: Collection[int]) -> None:
         hold_administrators().intersection(leaving)
         and not User.objects.administrators().exclude(pk__in=leaving).exists()
     ):
+        raise LastAdministratorError
+
+
+@contextmanager
+def an_administrator_stays() -> Iterator[None]:
+    """For a change of what roles allow: holds the administrators, and looks afterwards whether one is left.
+
+    Two who weaken each other's roles wait for one another. Raises LastAdministratorError, which must undo the change:
+    use it in the transaction that makes it.
+    """
+    had_one = bool(hold_administrators())
+    yield
+    if had_one and not User.objects.administrators().exists():
         raise LastAdministratorError
 
 

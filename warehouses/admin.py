@@ -18,6 +18,7 @@ from unfold.decorators import action, display
 
 from config.history_admin import HistoryAdminMixin, ReasonFormMixin
 from config.meanwhile import MeanwhileAdminMixin
+from config.rights import may_see_people
 from warehouses.forms import DeleteForm, WarehouseForm, named
 from warehouses.models import Warehouse
 
@@ -104,7 +105,7 @@ class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
             "opts": self.opts,
             "warehouse": warehouse,
             "original": warehouse,
-            "names": named(warehouse, warehouse.standing),
+            "names": named(warehouse, warehouse.standing, with_emails=may_see_people(request.user)),
             "people_url": _people_url(warehouse),
             "may_change": self.has_change_permission(request, warehouse),
             "may_delete": self.has_delete_permission(request, warehouse),
@@ -145,6 +146,10 @@ class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
         elif obj is not None:
             fields.append("seen")
         return ((None, {"fields": (*fields, "identifier") if obj else fields}),)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        return type(form.__name__, (form,), {"with_emails": may_see_people(request.user)})
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """One button, `Save`, which leads to the list."""
@@ -188,7 +193,7 @@ class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
             "opts": self.opts,
             "warehouse": warehouse,
             "original": warehouse,
-            "names": named(warehouse, warehouse.standing),
+            "names": named(warehouse, warehouse.standing, with_emails=may_see_people(request.user)),
             "form": form,
             "people_url": _people_url(warehouse),
             "may_change": self.has_change_permission(request, warehouse),

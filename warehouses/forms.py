@@ -58,13 +58,14 @@ class WarehouseForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
             "%(people)s people stand in this warehouse now: %(names)s. Their warehouse tokens stop working at once. "
             "They stay assigned. Tick the box and save again if that is what you want.",
             people,
-        ) % {"people": people, "names": named(self.instance, people)}
+        ) % {"people": people, "names": named(self.instance, people, with_emails=self.with_emails)}
 
 
-def named(warehouse: Warehouse, people: int) -> str:
-    """The first of those who stand in a warehouse, by name and e-mail, and how many more there are."""
+def named(warehouse: Warehouse, people: int, *, with_emails: bool) -> str:
+    """The first of those who stand in a warehouse, by name and perhaps e-mail, and how many more there are."""
     names = [
-        f"{one.user.first_name} {Truncator(one.user.last_name).chars(60)} ({one.user.email})"
+        f"{one.user.first_name} {Truncator(one.user.last_name).chars(60)}"
+        + (f" ({one.user.email})" if with_emails else "")
         for one in warehouse.people_standing().order_by("id")[:NAMED_PEOPLE]
     ]
     more = people - len(names)

@@ -7,6 +7,7 @@ nothing here counts further than `most` rows.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -89,8 +90,10 @@ class Board(ABC):
     """One subject, and the two lists beside it."""
 
     subject: User | Warehouse
+    #: Whether people are called by their e-mails, or by their names alone.
+    with_emails: bool
     #: Heading of each column, by the name it is sorted by.
-    columns: ClassVar[dict[str, str | Promise]]
+    columns: Mapping[str, str | Promise]
     #: Rows are counted, paged through and taken "all that match" up to this many.
     most: ClassVar[int]
     #: Expression that each sortable column is sorted by.
@@ -163,8 +166,9 @@ class WarehousesOf(Board):
     }
     order = {"id": "pk", "name": "sorted_name", "status": "is_off"}
 
-    def __init__(self, user: User) -> None:
+    def __init__(self, user: User, *, with_emails: bool) -> None:
         self.subject = self.user = user
+        self.with_emails = with_emails
 
     def available(self) -> QuerySet[Any]:
         return _warehouses(Warehouse.objects.exclude(assignments__user=self.user), here=Value(False))
@@ -176,7 +180,7 @@ class WarehousesOf(Board):
         return rows.filter(Q(name__icontains=text) | _by_id(text))
 
     def history(self) -> meanwhile.History:
-        return meanwhile.History("warehouse", user_id=self.user.pk)
+        return meanwhile.History("warehouse", with_emails=self.with_emails, user_id=self.user.pk)
 
     def standing(self) -> Warehouse | None:
         return Warehouse.objects.filter(assignments__user=self.user, assignments__is_active=True).first()
@@ -209,25 +213,23 @@ class PeopleOf(Board):
     """A warehouse, and the people who are or may be assigned to it."""
 
     most = 1_000
-    columns = {
-        "id": gettext_lazy("User ID"),
-        "name": gettext_lazy("E-mail"),
-        "also": gettext_lazy("Name"),
-        "status": gettext_lazy("Status"),
-    }
     order = {"id": "pk", "name": "sorted_name"}
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: Warehouse, *, with_emails: bool) -> None:
         self.subject = self.warehouse = warehouse
+        self.with_emails = with_emails
+        name = gettext_lazy("Name")
+        called = {"name": gettext_lazy("E-mail"), "also": name} if with_emails else {"name": name}
+        self.columns = {"id": gettext_lazy("User ID"), **called, "status": gettext_lazy("Status")}
 
     def available(self) -> QuerySet[Any]:
         people = User.objects.listed().filter(is_warehouse_user=True)
         here_too = WarehouseUserAssignment.objects.filter(warehouse=self.warehouse, user=OuterRef("pk"))
-        return _people(people.filter(~Exists(here_too)), here=Value(False))
+        return _people(people.filter(~Exists(here_too)), here=Value(False), with_emails=self.with_emails)
 
     def assigned(self) -> QuerySet[Any]:
         people = User.objects.listed().filter(assignments__warehouse=self.warehouse)
-        return _people(people, here=F("assignments__is_active"))
+        return _people(people, here=F("assignments__is_active"), with_emails=self.with_emails)
 
     def found(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
         """By the beginning of an e-mail or name, which an index finds among millions; by id what looks like one."""
@@ -235,10 +237,11 @@ class PeopleOf(Board):
         if is_id:
             return rows.filter(_by_id(text))
         # Cut before it is sorted: else PostgreSQL may walk through everybody in the wanted order to find a few.
-        return rows.filter(pk__any_of=rows.found(text, self.most + 1))  # type: ignore[attr-defined]
+        found = rows.found(text, self.most + 1, by_email=self.with_emails)  # type: ignore[attr-defined]
+        return rows.filter(pk__any_of=found)
 
     def history(self) -> meanwhile.History:
-        return meanwhile.History("user", warehouse_id=self.warehouse.pk)
+        return meanwhile.History("user", with_emails=self.with_emails, warehouse_id=self.warehouse.pk)
 
     def standing(self) -> None:
         """Any number of people stand here; each row says so itself."""
@@ -273,14 +276,15 @@ def _warehouses(rows: QuerySet[Any], here: Any) -> QuerySet[Any]:
     )
 
 
-def _people(rows: QuerySet[Any], here: Any) -> QuerySet[Any]:
+def _people(rows: QuerySet[Any], here: Any, *, with_emails: bool) -> QuerySet[Any]:
     """With `kept`: no warehouse user any more, so that the doors do not touch their assignments."""
+    name = Concat("first_name", Value(" "), "last_name")
     return rows.annotate(
-        title=F("email"),
-        also=Concat("first_name", Value(" "), "last_name"),
+        title=F("email") if with_emails else name,
+        also=name if with_emails else Value(""),
         works=Q(status=User.Status.ACTIVE),
         here=here,
         kept=~Q(is_warehouse_user=True),
-        sorted_name=Lower("email"),
+        sorted_name=Lower("email" if with_emails else "last_name"),  # each has an index
         is_off=~Q(status=User.Status.ACTIVE),
     )

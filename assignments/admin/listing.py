@@ -23,6 +23,7 @@ from assignments.models import WarehouseUserAssignment
 from assignments.resources import AssignmentResource
 from config.errors import ApiError
 from config.history_admin import HistoryAdminMixin
+from config.rights import may_see_people
 from spreadsheets.admin import SheetAdminMixin
 
 #: As many assignments may be switched at once.
@@ -46,7 +47,6 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
 
     sheet = AssignmentResource
 
-    list_display = ("person", "warehouse", "stands_here", "updated_at")
     list_filter = ("is_active", ("warehouse", AutocompleteSelectFilter))
     list_filter_submit = True
     search_fields = ("user__email",)  # shows the search box; what is searched says `found`
@@ -57,8 +57,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     list_disable_select_all = True  # of all pages: that would need a count
     show_full_result_count = False
     paginator = InfinitePaginator
-    fields = ("user", "warehouse", "is_active", "created_at", "updated_at")
-    readonly_fields = fields
+    readonly_fields = ("user", "person_by_name", "warehouse", "is_active", "created_at", "updated_at")
     actions = ("activate_chosen", "deactivate_chosen")
     actions_row = ("assign_warehouses",)
     actions_detail = ("assign_warehouses",)
@@ -66,6 +65,20 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Without the words about "all": nobody counted them."""
         return super().changelist_view(request, {"selection_note_all": "", **(extra_context or {})})  # type: ignore[return-value]
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        person = "person" if may_see_people(request.user) else "person_by_name"
+        return (person, "warehouse", "stands_here", "updated_at")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        hidden = "person_by_name" if may_see_people(request.user) else "user"
+        return [name for name in self.readonly_fields if name != hidden]
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        page = super().get_changelist_instance(request)
+        if not may_see_people(request.user):
+            page.search_help_text = _("Beginning of a name, or part of a warehouse's name")
+        return page
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With the names that each row, and the question before deleting, shows."""
@@ -75,12 +88,17 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     def person(self, row: WarehouseUserAssignment) -> str:
         return row.user.email
 
+    @display(description=gettext_lazy("User"), ordering="user")
+    def person_by_name(self, row: WarehouseUserAssignment) -> str:
+        return row.user.get_full_name()
+
     @display(description=gettext_lazy("Stands here now"), label={"yes": "success", "no": "default"})
     def stands_here(self, row: WarehouseUserAssignment) -> tuple[str, Any]:
         return ("yes", _("Yes")) if row.is_active else ("no", _("No"))
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        return (queryset.found(search_term) if search_term.strip() else queryset), False
+        by_email = may_see_people(request.user)
+        return (queryset.found(search_term, by_email=by_email) if search_term.strip() else queryset), False
 
     def get_urls(self) -> list[URLPattern]:
         named: dict[str, tuple[Any, str]] = {
@@ -105,6 +123,13 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         """Whether rows may be switched, by the actions. The page of one row changes nothing."""
         return obj is None and super().has_change_permission(request)
 
+    def has_import_permission(self, request: HttpRequest, *args: Any) -> bool:
+        """In a sheet people go by their e-mails, and a fault in it tells who is not there."""
+        return super().has_import_permission(request, *args) and may_see_people(request.user)
+
+    def has_export_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return super().has_export_permission(request, *args) and may_see_people(request.user)
+
     # --- Actions ------------------------------------------------------------------------------------------------
     @action(description=gettext_lazy("Assign Warehouses"), permissions=["view"])
     def assign_warehouses(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -125,7 +150,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     def _switch(self, request: HttpRequest, queryset: QuerySet[WarehouseUserAssignment], *, to: bool) -> None:
         """All or nothing, through the doors, people in the order of their keys."""
         rows = list(queryset.order_by("user_id", "id")[: MOST_SWITCHED + 1])
-        if refusal := _refusal(rows, to=to):
+        if refusal := _refusal(rows, to=to, with_emails=may_see_people(request.user)):
             messages.error(request, refusal)
             return
         try:
@@ -139,14 +164,14 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         messages.success(request, _switched(len(rows), to=to))
 
 
-def _refusal(rows: list[WarehouseUserAssignment], *, to: bool) -> str:
+def _refusal(rows: list[WarehouseUserAssignment], *, to: bool, with_emails: bool) -> str:
     if len(rows) > MOST_SWITCHED:
         text = _("At most %(count)s assignments at once. Nothing was changed; please narrow your selection.")
         return text % {"count": MOST_SWITCHED}
     twice = next((one for one, next_ in pairwise(rows) if one.user_id == next_.user_id), None)
     if to and twice:
         text = _("%(user)s can stand in one warehouse only. Nothing was changed; please select one of theirs.")
-        return text % {"user": twice.user.email}
+        return text % {"user": twice.user.email if with_emails else twice.user.get_full_name()}
     return ""
 
 

@@ -9,6 +9,7 @@ from django.db.models import F, Max, QuerySet
 from django.utils.translation import gettext as _
 
 from assignments.models import WarehouseUserAssignment
+from config.names import Names
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -19,8 +20,9 @@ _TOLD = 5
 class History:
     """The changes of one person's warehouses, or of one warehouse's people."""
 
-    def __init__(self, tells: Literal["user", "warehouse"], **subject: int) -> None:
+    def __init__(self, tells: Literal["user", "warehouse"], *, with_emails: bool, **subject: int) -> None:
         self._tells = tells
+        self._with_emails = with_emails
         self._subject = subject
 
     def _events(self) -> QuerySet[Any]:
@@ -41,32 +43,21 @@ class History:
             return []
         later = self._events().filter(pgh_id__gt=seen, pgh_label__in=["insert", "delete"]).order_by("pgh_id")
         events = list(later.values("pgh_label", "user_id", "warehouse_id", "pgh_context__user")[: _TOLD + 1])
-        names = _Names(events) if events else None
-        told = [self._tell(event, names) for event in events[:_TOLD] if names]
+        names = self._names(events)
+        told = [self._tell(event, names) for event in events[:_TOLD]]
         return [*told, _("Meanwhile others changed more; the lists show it.")] if len(events) > _TOLD else told
 
-    def _tell(self, event: dict[str, Any], names: _Names) -> str:
-        what = names.warehouse(event) if self._tells == "warehouse" else names.user(event)
-        words = {"what": what, "who": names.actor(event)}
+    def _names(self, events: Sequence[dict[str, Any]]) -> Names:
+        """Of all that these events speak of, in one query."""
+        people = {event[key] for event in events for key in ("user_id", "pgh_context__user")}
+        places = {event["warehouse_id"] for event in events}
+        return Names({User: people, Warehouse: places} if events else {}, with_emails=self._with_emails)
+
+    def _tell(self, event: dict[str, Any], names: Names) -> str:
+        model: Any = Warehouse if self._tells == "warehouse" else User
+        actor = event["pgh_context__user"]
+        who = _("someone in the database") if actor is None else names[User, actor]
+        words = {"what": names[model, event[f"{self._tells}_id"]], "who": who}
         if event["pgh_label"] == "insert":
             return _("Meanwhile “%(what)s” was also assigned by %(who)s.") % words
         return _("Meanwhile “%(what)s” was also deassigned by %(who)s.") % words
-
-
-class _Names:
-    """E-mails and names of all that a few events speak of, in two queries."""
-
-    def __init__(self, events: Sequence[dict[str, Any]]) -> None:
-        people = {event[key] for event in events for key in ("user_id", "pgh_context__user")}
-        self._users = dict(User.objects.filter(pk__in=people).values_list("pk", "email"))
-        places = {event["warehouse_id"] for event in events}
-        self._warehouses = dict(Warehouse.objects.filter(pk__in=places).values_list("pk", "name"))
-
-    def user(self, event: dict[str, Any]) -> str:
-        return self._users.get(event["user_id"], f"#{event['user_id']}")
-
-    def warehouse(self, event: dict[str, Any]) -> str:
-        return self._warehouses.get(event["warehouse_id"], f"#{event['warehouse_id']}")
-
-    def actor(self, event: dict[str, Any]) -> str:
-        return self._users.get(event["pgh_context__user"], _("someone in the database"))

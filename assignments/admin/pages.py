@@ -21,6 +21,7 @@ from assignments.admin.boards import ASSIGNED, AVAILABLE, Board, Choice, PeopleO
 from assignments.forms import SelectionForm
 from config.errors import ApiError
 from config.identifiers import parse_uuid
+from config.rights import may_see_people
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -39,6 +40,10 @@ class Subject:
 
     def find(self, uuid: str) -> Board | None:
         raise NotImplementedError
+
+    @property
+    def with_emails(self) -> bool:
+        return may_see_people(self.request.user)
 
     def has_permission(self) -> bool:
         return bool(self.model_admin.has_view_permission(self.request))
@@ -79,7 +84,7 @@ class PersonSubject(Subject):
 
     def find(self, uuid: str) -> Board | None:
         user = User.objects.listed().filter(uuid=parse_uuid(uuid)).first()
-        return WarehousesOf(user) if user and user.may_be_assigned else None
+        return WarehousesOf(user, with_emails=self.with_emails) if user and user.may_be_assigned else None
 
 
 class WarehouseSubject(Subject):
@@ -90,7 +95,7 @@ class WarehouseSubject(Subject):
 
     def find(self, uuid: str) -> Board | None:
         warehouse = Warehouse.objects.filter(uuid=parse_uuid(uuid)).first()
-        return PeopleOf(warehouse) if warehouse else None
+        return PeopleOf(warehouse, with_emails=self.with_emails) if warehouse else None
 
 
 class RowsView(Subject, View):
@@ -174,6 +179,7 @@ class AssignView(Subject, UnfoldModelAdminViewMixin, TemplateView):
             super().get_context_data(**kwargs)
             | self.words
             | {
+                "with_also": "also" in board.columns,
                 "columns": [(name, title, name in board.order) for name, title in board.columns.items()],
                 "standing": board.standing(),
                 "seen": board.history().newest(),
@@ -211,7 +217,10 @@ class AssignWarehouses(PersonSubject, AssignView):
 
     @property
     def title(self) -> str:
-        return _("Assign Warehouse to User: %(user)s") % {"user": self.board.subject}
+        person: Any = self.board.subject
+        return _("Assign Warehouse to User: %(user)s") % {
+            "user": person.email if self.with_emails else person.get_full_name()
+        }
 
 
 class AssignPeople(WarehouseSubject, AssignView):
@@ -236,6 +245,10 @@ class AssignPeople(WarehouseSubject, AssignView):
     @property
     def title(self) -> str:
         return _("Assign Users to Warehouse: %(warehouse)s") % {"warehouse": self.board.subject}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        words = {} if self.with_emails else {"search_label": _("Search by the beginning of a name, or by ID")}
+        return super().get_context_data(**kwargs) | words
 
 
 class WarehouseRows(PersonSubject, RowsView):

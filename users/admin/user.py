@@ -135,17 +135,17 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Meanw
             raise Http404
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        person = self._person(request, pk)
-        if not self.has_change_permission(request):
+        if not self.has_change_permission(request):  # first: who may change nobody learns of nobody
             raise PermissionDenied
+        person = self._person(request, pk)
         self._switch(request, switch, person)
         return self._to_list(request)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Asks, saying what will end; then deletes softly."""
-        person = self._person(request, unquote(object_id))
         if not self.has_delete_permission(request):
             raise PermissionDenied
+        person = self._person(request, unquote(object_id))
         if request.method == "POST":
             self._switch(request, DELETE, person)
             return self._to_list(request)
@@ -168,6 +168,8 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Meanw
         """Ends every session of one person."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
+        if not self.has_end_sessions_permission(request):
+            raise PermissionDenied
         person = self._person(request, pk)
         if not self._may_sign_out(request, person):
             raise PermissionDenied
