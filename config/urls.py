@@ -10,12 +10,12 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from config.health import LiveView, ReadyView, database_answers, migrations_are_applied
 from config.urlpatterns import route
 from config.views import NotFoundView
-from users.key_ring import signing_key_can_be_read
+from users.key_ring import key_ring
 
 #: No `OPTIONS` of their own: see `config.cors`.
 READ_ONLY = {"http_method_names": ["get", "head"]}
 #: What must hold before the site can serve, in this order.
-READY = {"checks": (database_answers, migrations_are_applied, signing_key_can_be_read)}
+READY = {"checks": (database_answers, migrations_are_applied, key_ring.read)}
 
 urlpatterns = [
     path("", include("assignments.urls")),  # asked for most, so looked at first
