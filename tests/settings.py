@@ -24,6 +24,7 @@ from config.settings import *  # noqa: E402, F403
 
 MIDDLEWARE = ["tests.leaks.Overhearing", *MIDDLEWARE]  # noqa: F405
 
+EMAIL_DELAY_SECONDS = 0
 SENDS_EMAIL = True  # Django's test runner keeps it all, whatever the environment says
 
 STATIC_ROOT.mkdir()  # noqa: F405 (WhiteNoise warns about a missing folder; no test needs the files in it)
