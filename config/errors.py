@@ -83,6 +83,7 @@ ORIGIN_MISSING = Fault(501, "The required header `origin` for the options method
 TOO_SLOW = Fault(408, "The request body did not arrive in time.")
 BUSY = Fault(503, "More is asked of this server than it can do at the moment. Please try again.")
 UNAVAILABLE = Fault(503, "The database does not answer at the moment. Please try again.")
+READ_ONLY = Fault(503, "The database takes no changes: it is a standby, or read-only.")
 NOT_MIGRATED = Fault(503, "The database lacks migrations of this version: run `manage.py migrate`.")
 NO_SIGNING_KEY = Fault(503, "No signing key can be read with this `SECRET_KEY`: see `manage.py rotate_signing_key`.")
 CRASHED = Fault(500, "Something went wrong on our side. It has been logged.")

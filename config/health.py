@@ -23,10 +23,15 @@ from config.views import ApiViewSet
 
 
 # --- What must hold before the site can serve -------------------------------------------------------------------
-def database_answers() -> None:
-    """Raises OperationalError, which is a 503 of its own, where it does not."""
+def database_takes_changes() -> None:
+    """Raises ApiError on a standby and wherever else nothing can be written, as signing in does.
+
+    Raises OperationalError, which is a 503 of its own, where the database does not answer.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+        cursor.execute("SHOW transaction_read_only")  # always on while PostgreSQL is in recovery
+        if cursor.fetchone() == ("on",):
+            raise ApiError(errors.READ_ONLY)
 
 
 @cache  # an answer is kept, a refusal is not: nobody takes a migration back under a server at work
@@ -87,10 +92,12 @@ class ReadyView(HealthViewSet):
         list=_answered(
             "health_ready",
             "Can it serve?",
-            "The database answers, all migrations are applied, and a signing key can be read. The first of these that "
-            "does not hold is told. Send nobody to a server that refuses this; there is no need to restart it.",
+            "The database answers and takes changes, all migrations are applied, and a signing key can be read. The "
+            "first of these that does not hold is told. Send nobody to a server that refuses this; there is no need to "
+            "restart it.",
             "ready",
             errors.UNAVAILABLE,
+            errors.READ_ONLY,
             errors.NOT_MIGRATED,
             errors.NO_SIGNING_KEY,
         ),

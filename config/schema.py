@@ -82,6 +82,7 @@ _TOKEN_FAULTS = (
     errors.NOBODY_IN_TOKEN,
     errors.FORBIDDEN,
     errors.UNAVAILABLE,
+    errors.NO_SIGNING_KEY,
 )
 
 

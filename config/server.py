@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from granian.net import SocketSpec
+from granian.net import SocketHolder, SocketSpec
 from granian.server.mp import MPServer
 
 #: Of an answer so many bytes at most lie in the kernel, which makes twice as much room for them; left to itself it
@@ -31,14 +31,42 @@ _LOOK_SECONDS = 0.1
 SUCCESSOR_COMES = signal.SIGUSR1
 
 
+#: Most connections that wait at each socket until the worker takes them.
+BACKLOG = 1_024
+
+
+def listen(address: str, port: int, workers: int) -> list[SocketHolder]:
+    """A listening socket for each worker. Raises OSError where any other socket listens on the port.
+
+    Sockets that share a port (SO_REUSEPORT) admit every other one that asks to share it, of another server too. So one
+    is opened first that does not ask, which the system allows to a single server; once it listens, it admits others.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as first:
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # whatever connections the last server has left
+        first.bind((address, port))
+        first.listen()
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        return [_listening(SocketSpec(address, port, BACKLOG).build()) for _ in range(workers)]
+
+
+def _listening(holder: SocketHolder) -> SocketHolder:
+    """Already here: left to its worker, which does so once it is loaded, the port would be free until then."""
+    shared = socket.socket(fileno=os.dup(holder.get_fd()))
+    with shared:
+        shared.listen(BACKLOG)
+    return holder
+
+
 class Server(MPServer):
     """Heeds SIGHUP: replaces its workers one by one, each by one that loads the code as it lies there now."""
 
     _shd: Any
 
-    def __init__(self, *args: Any, leave_seconds: float, **options: Any) -> None:
-        """`leave_seconds` are what a worker that is replaced has to end what it is at."""
+    def __init__(self, *args: Any, holders: list[SocketHolder], leave_seconds: float, **options: Any) -> None:
+        """`holders` are of `listen`, one for each worker; `leave_seconds` are what one that is replaced has to end."""
         super().__init__(*args, **options)
+        self._holders = holders
         self._leave_seconds = leave_seconds
         self._has_terminal = _is_at_a_terminal()
         signal.signal(SUCCESSOR_COMES, signal.SIG_IGN)  # in a worker, until it is able to heed it
@@ -51,7 +79,6 @@ class Server(MPServer):
         heed(*args, **options)
 
     def _init_shared_socket(self) -> None:
-        self._holders = [SocketSpec(self.bind_addr, self.bind_port, self.backlog).build() for _ in range(self.workers)]
         self._sockets = [socket.socket(fileno=holder.get_fd()) for holder in self._holders]
         for door in self._sockets:
             door.set_inheritable(True)

@@ -238,6 +238,8 @@ EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
 EMAIL_USE_TLS = EMAIL_URL.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = EMAIL_URL.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10
+#: An e-mail to who forgot their password leaves within so many seconds, nobody knows when (`users.passwords`).
+EMAIL_DELAY_SECONDS = 2
 SENDS_EMAIL = not EMAIL_BACKEND.endswith(".dummy.EmailBackend")
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="back-office@localhost")
 

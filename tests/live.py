@@ -75,14 +75,20 @@ def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-def wait_until_ready(server: subprocess.Popen[str], url: str, log: Path) -> str:
-    """What it printed, once it answers. Fails with its log if it ended instead."""
+def wait_until_started(server: subprocess.Popen[str], log: Path) -> str:
+    """What it printed, once it has started. Fails with its log if it ended instead."""
     assert server.stdout is not None
     banner = ""
     while READY not in banner:
         line = server.stdout.readline()
         assert line, f"serve ended with {server.wait()}: {log.read_text()}"
         banner += line
+    return banner
+
+
+def wait_until_ready(server: subprocess.Popen[str], url: str, log: Path) -> str:
+    """What it printed, once it answers. Fails with its log if it ended instead."""
+    banner = wait_until_started(server, log)
     with httpx.Client(transport=httpx.HTTPTransport(retries=6), timeout=30) as client:
         assert client.get(f"{url}/health/ready").status_code == 200
     return banner

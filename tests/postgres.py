@@ -35,14 +35,17 @@ _OPTIONS = {
 class Cluster:
     """One server and its data folder."""
 
-    def __init__(self, folder: Path, **options: str) -> None:
+    def __init__(self, folder: Path, *, copied_from: Cluster | None = None, **options: str) -> None:
         library, _ = database._library()
-        self.port = free_port()
+        self.port: int = copied_from.port if copied_from else free_port()
         self.data = folder / "data"
-        self.data.mkdir()
+        self.data.mkdir(mode=0o700)
         self._log = folder / "log"
         self._made = library.PostgresServer(self.data)
-        self._made.ensure_pgdata_inited()
+        if copied_from:
+            self._copy(copied_from)
+        else:
+            self._made.ensure_pgdata_inited()
         self._options = [f"--{name}={value}" for name, value in (_OPTIONS | options).items()]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -69,6 +72,13 @@ class Cluster:
             assert time.monotonic() < until, self._log.read_text()
             time.sleep(0.02)
         return time.monotonic()
+
+    def _copy(self, primary: Cluster) -> None:
+        """All that it has, as a standby of it."""
+        shutil.chown(self.data, self._made.system_user or self.data.owner())  # whom it runs as
+        command = [self._made.bin_path / "pg_basebackup", "-D", self.data, "--write-recovery-conf", "--checkpoint=fast"]
+        address = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
+        subprocess.run([*command, *address], user=self._made.system_user, check=True, capture_output=True)
 
     def prepare(self) -> None:
         """Makes the site's role and database."""
@@ -122,12 +132,29 @@ def cluster(**options: str) -> Iterator[Cluster]:
     """
     folder = Path(tempfile.mkdtemp(prefix="warehouse-postgres-"))
     try:
-        own = Cluster(folder, **options)
+        own = Cluster(folder, copied_from=None, **options)
         own.start()
         try:
             own.prepare()
             yield own
         finally:
             own.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def standby(primary: Cluster) -> Iterator[Cluster]:
+    """A copy in the place of a primary that is gone: read-only until it is promoted."""
+    folder = Path(tempfile.mkdtemp(prefix="warehouse-standby-"))
+    folder.chmod(0o755)
+    try:
+        copy = Cluster(folder, copied_from=primary, fsync="off")
+        primary.stop()
+        copy.start()
+        try:
+            yield copy
+        finally:
+            copy.stop()
     finally:
         shutil.rmtree(folder)

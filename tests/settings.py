@@ -26,6 +26,7 @@ MIDDLEWARE = ["tests.leaks.Overhearing", *MIDDLEWARE]  # noqa: F405
 if "RECORD_WIRE" in os.environ:
     MIDDLEWARE = ["tests.wire.Recording", *MIDDLEWARE]
 
+EMAIL_DELAY_SECONDS = 0
 SENDS_EMAIL = True  # Django's test runner keeps it all, whatever the environment says
 
 STATIC_ROOT.mkdir()  # noqa: F405 (WhiteNoise warns about a missing folder; no test needs the files in it)

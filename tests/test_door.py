@@ -10,8 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.signals import template_rendered
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.client import ASSIGNMENTS, PASSWORD, Api, sign_in
@@ -243,6 +247,43 @@ def test_asking_says_the_same_to_everyone_and_writes_only_to_who_may_sign_in(
     (page,) = pages
     assert SENT in page
     assert [message.to for message in delivered()] == [[olive.email]]
+
+
+#: Who an e-mail may belong to, and whether they are written to.
+ACCOUNTS: dict[str, tuple[dict[str, Any] | None, bool]] = {
+    "nobody": (None, False),
+    "a Back Office user": ({}, True),
+    "a warehouse user": ({"is_warehouse_user": True}, True),
+    "no password yet": ({"password": make_password(None)}, True),
+    "blocked": ({"status": User.Status.BLOCKED}, False),
+    "deleted": ({"status": User.Status.DELETED}, False),
+}
+
+
+def test_asking_costs_the_same_whoever_it_is(make_user: Callable[..., User]) -> None:
+    """The queries of the answer, and what is written beside it. Time itself: `tests/benchmarks/reset_times.py`."""
+    found = {name: _cost_of_asking(make_user, *ACCOUNTS[name]) for name in ACCOUNTS}
+    assert len(found["nobody"]) > 5
+    assert {name: cost for name, cost in found.items() if cost != found["nobody"]} == {}
+
+
+def _cost_of_asking(make_user: Callable[..., User], columns: dict[str, Any] | None, is_written_to: bool) -> list[str]:
+    """Every query, without its values, and every template."""
+    email, done = "kim.keeper@example.test", []
+    if columns is not None:
+        make_user(email, **columns)
+    mail.outbox.clear()
+
+    def note(template: Any, **_: Any) -> None:
+        done.append(template.name)
+
+    template_rendered.connect(note)
+    with CaptureQueriesContext(connection) as queries:
+        assert Client().post(RESET, {"email": email}).status_code == 302
+    assert [message.to for message in delivered()] == ([[email]] if is_written_to else [])
+    template_rendered.disconnect(note)
+    User.objects.filter(email=email)._raw_delete("default")
+    return [*(re.sub(r"'[^']*'|\d+", "?", query["sql"]) for query in queries), *done]
 
 
 def test_where_no_email_is_sent_nobody_is_told_to_wait_for_one(olive: User, settings: Any) -> None:

@@ -17,7 +17,7 @@ from config import health
 from tests.client import Api
 from tests.live import live_server, production_environment
 from tests.openapi import Document
-from tests.postgres import Cluster, cluster
+from tests.postgres import Cluster, cluster, standby
 from users.key_ring import key_ring
 from users.keys import SigningKey
 
@@ -25,6 +25,7 @@ PROBES = ["/health/live", "/health/live/", "/health/ready", "/health/ready/"]
 LIVE, READY = {"status": "live"}, {"status": "ready"}
 NO_DATABASE = "The database does not answer at the moment. Please try again."
 NOT_MIGRATED = "The database lacks migrations of this version: run `manage.py migrate`."
+READ_ONLY = "The database takes no changes: it is a standby, or read-only."
 NO_KEY = "No signing key can be read with this `SECRET_KEY`: see `manage.py rotate_signing_key`."
 
 
@@ -123,6 +124,16 @@ def test_other_methods_are_refused_as_on_every_route() -> None:
     assert answer.json() == [{"message": "Method does not exist", "status": 405, "code": "008"}]
 
 
+# --- With a database that takes no changes ------------------------------------------------------------------------
+def test_a_database_that_is_read_only_is_told(document: Document) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET transaction_read_only = on")
+    answer = Api().get("/health/ready")
+    assert told(answer) == refusal(READ_ONLY)
+    document.check("GET", "/health/ready", answer)
+    assert told(Client().get("/health/live")) == (200, None, LIVE)
+
+
 # --- With a database that goes away -------------------------------------------------------------------------------
 @pytest.fixture
 def postgres() -> Iterator[Cluster]:
@@ -140,3 +151,33 @@ def test_a_server_without_its_database_lives_and_is_not_ready(postgres: Cluster,
         assert told(probe.get("/health/live")) == (200, None, LIVE)
         postgres.start()
         assert told(probe.get("/health/ready")) == (200, None, READY)
+
+
+@pytest.mark.live
+def test_a_server_whose_database_becomes_a_standby_is_not_ready_until_that_is_promoted(
+    postgres: Cluster, tmp_path: Path
+) -> None:
+    environment = production_environment() | {"DATABASE_URL": postgres.url, "WORKERS": "1"}
+    with (
+        live_server(environment, tmp_path / "log") as url,
+        httpx.Client(base_url=url) as probe,
+        standby(postgres) as copy,
+    ):
+        assert told(probe.get("/health/ready")) == refusal(READ_ONLY)
+        assert told(probe.get("/health/live")) == (200, None, LIVE)
+        with copy.operator() as connected:
+            connected.execute("SELECT pg_promote()")  # which waits until it is
+        assert told(probe.get("/health/ready")) == (200, None, READY)
+
+
+@pytest.mark.live
+def test_a_server_whose_database_is_made_read_only_is_not_ready_until_it_is_writable(
+    postgres: Cluster, tmp_path: Path
+) -> None:
+    environment = production_environment() | {"DATABASE_URL": postgres.url, "WORKERS": "1"}
+    with live_server(environment, tmp_path / "log") as url, httpx.Client(base_url=url) as probe:
+        for setting, answer in (("on", refusal(READ_ONLY)), ("off", (200, None, READY))):
+            with postgres.operator() as connected:
+                connected.execute(f"ALTER DATABASE site SET default_transaction_read_only = {setting}")
+                connected.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'site'")
+            assert told(probe.get("/health/ready")) == answer

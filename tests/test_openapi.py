@@ -12,6 +12,7 @@ import yaml
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from config import errors
@@ -145,6 +146,30 @@ def test_the_document_is_json_for_clients_that_accept_it(document: Document, acc
     answer = Client().get("/schema", headers={"Accept": accept})
     assert answer.headers["Content-Type"] == accept
     assert json.loads(answer.content) == document.json
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/vnd.oai.openapi+json"])
+def test_the_document_is_built_once_and_sent_only_to_who_does_not_have_it(
+    monkeypatch: pytest.MonkeyPatch, accept: str
+) -> None:
+    first = Client().get("/schema", headers={"Accept": accept})
+    monkeypatch.setattr(SchemaGenerator, "get_schema", None)
+    again = Client().get("/schema/?lang=de&version=2", headers={"Accept": accept})
+    assert (again.status_code, again.content, again.headers) == (200, first.content, first.headers)
+    assert (first["Cache-Control"], first["Vary"]) == ("public, no-cache", "Accept, origin")
+
+    known = {"Accept": accept, "If-None-Match": first["ETag"]}
+    unchanged = Client().get("/schema", headers=known)
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    for name in ("ETag", "Cache-Control", "Vary"):
+        assert unchanged[name] == first[name]
+    assert Client().get("/schema", headers=known | {"If-None-Match": '"another"'}).content == first.content
+
+
+def test_each_form_of_the_document_has_an_etag_of_its_own() -> None:
+    formats = ("application/json", "application/vnd.oai.openapi+json", "application/yaml", "*/*")
+    answers = [Client().get("/schema", headers={"Accept": accept}) for accept in formats]
+    assert len({(answer["ETag"], answer.content) for answer in answers}) == len({answer["ETag"] for answer in answers})
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+import httpx
 import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ from tests import live
 from tests.databases import command, counts, installation, manage, new_database, refused, restored, rows, schema
 from tests.issued import Issued
 from users.key_ring import key_ring
+from users.keys import SigningKey
 from users.models import User
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
@@ -212,8 +214,32 @@ def test_another_secret_key_is_refused_unless_that_of_then_is_lost(target: dict[
     assert refused(other, "restore", file).startswith("SECRET_KEY is not the one that the backup was made with: ")
     assert counts(target["DATABASE_URL"]) == {}
     with new_database("without_the_key") as url:
-        manage(installation(url) | {"SECRET_KEY": other["SECRET_KEY"]}, "restore", file, "--new-secret-key")
+        told = manage(installation(url) | {"SECRET_KEY": other["SECRET_KEY"]}, "restore", file, "--new-secret-key")
         assert counts(url) == restored(counts(live.database_url()))
+        assert told.endswith("until there is a key for it:\nmanage.py rotate_signing_key.\n")
+
+
+def test_a_server_with_another_secret_key_spoils_no_backup(
+    production: dict[str, str], pat: User, tmp_path: Path
+) -> None:
+    """Whoever asks it: the right server goes on, and with the right key the backup is restored."""
+    before = list(SigningKey.objects.values())
+    other = production | {"SECRET_KEY": "another " * 10, "WORKERS": "1"}
+    port = live.free_port()
+    server = live.start(other | {"PORT": str(port)}, tmp_path / "other.log")
+    try:
+        live.wait_until_started(server, tmp_path / "other.log")
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            asked = ("/.well-known/jwks.json", "/health/ready")
+            assert [client.get(path).status_code for path in asked] == [503, 503]
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+    assert list(SigningKey.objects.values()) == before
+    manage(other, "backup", tmp_path / "site.dump")
+    with new_database("with_the_right_key") as url:
+        manage(installation(url), "restore", tmp_path / "site.dump")
+        assert counts(url) == restored(counts(production["DATABASE_URL"]))
 
 
 def test_a_full_database_is_refused(production: dict[str, str], file: Path) -> None:

@@ -7,11 +7,13 @@ import pty
 import re
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil  # type: ignore[import-untyped]
@@ -280,6 +282,10 @@ def test_it_ends_when_its_terminal_is_closed(production: dict[str, str], tmp_pat
 
 # --- Refusing to start, in one line that says what to do ----------------------------------------------------------
 Refusal = Callable[[dict[str, str]], str]
+TAKEN = (
+    "CommandError: Cannot listen on {host}:{port} (Address already in use): "
+    "stop the program that uses the port, or choose another one: PORT=8001 make run"
+)
 
 
 @pytest.fixture
@@ -289,10 +295,59 @@ def taken_port() -> Iterator[int]:
 
 
 def test_refuses_a_taken_port(production: dict[str, str], refusal: Refusal, taken_port: int) -> None:
-    assert refusal(production | {"PORT": str(taken_port)}) == (
-        f"CommandError: Cannot listen on 127.0.0.1:{taken_port} (Address already in use): "
-        "stop the program that uses the port, or choose another one: PORT=8001 make run"
+    assert refusal(production | {"PORT": str(taken_port)}) == TAKEN.format(host="127.0.0.1", port=taken_port)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "::", "::ffff:127.0.0.1"])
+def test_refuses_the_port_of_another_server(
+    lone: tuple[psutil.Process, str], production: dict[str, str], refusal: Refusal, host: str
+) -> None:
+    _, url = lone
+    port = url.rpartition(":")[2]
+    shown = f"[{host}]" if ":" in host else host
+    assert refusal(production | {"HOST": host, "PORT": port}) == TAKEN.format(host=shown, port=port)
+    assert live_status(url) == 200
+
+
+def test_of_two_that_start_at_once_on_one_port_the_second_is_refused(
+    production: dict[str, str], tmp_path: Path
+) -> None:
+    """Both have found the port free, and wait for their turn to prepare the database."""
+    port = live.free_port()
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    with psycopg.connect(live.database_url(), autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(hashtext('manage.py serve'))")
+        servers = [live.start(production | {"PORT": str(port), "WORKERS": "2"}, log) for log in logs]
+        try:
+            _until_they_wait(other, len(servers))
+            other.execute("SELECT pg_advisory_unlock_all()")
+            refused = _first_that_ends(servers)
+            served = 1 - refused
+            live.wait_until_ready(servers[served], f"http://127.0.0.1:{port}", logs[served])
+            assert (servers[refused].communicate(), servers[refused].returncode) == (("", None), 1)
+            assert operator_lines(logs[refused]) == [TAKEN.format(host="127.0.0.1", port=port)]
+            assert live_status(f"http://127.0.0.1:{port}") == 200
+        finally:
+            for server in servers:
+                server.terminate()
+                server.communicate(timeout=30)
+
+
+def _until_they_wait(other: psycopg.Connection[Any], number: int) -> None:
+    """For their turn (`config.database.take_turn`)."""
+    asking = (
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%' AND pid <> pg_backend_pid()"
     )
+    while other.execute(asking).fetchone() != (number,):
+        time.sleep(0.05)
+
+
+def _first_that_ends(servers: list[subprocess.Popen[str]]) -> int:
+    ends_at = time.monotonic() + 60
+    while all(server.poll() is None for server in servers):
+        assert time.monotonic() < ends_at, "both go on"
+        time.sleep(0.05)
+    return next(number for number, server in enumerate(servers) if server.poll() is not None)
 
 
 @pytest.mark.parametrize(

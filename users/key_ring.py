@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from threading import Lock
 from time import monotonic, time
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jwt
 import structlog
@@ -16,7 +16,7 @@ from rest_framework_simplejwt.exceptions import TokenBackendError
 
 from config import errors
 from config.errors import ApiError
-from users.keys import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey
+from users.keys import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey, signer_among
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -47,7 +47,10 @@ class KeyRing(TokenBackend):
 
     @property
     def keys(self) -> dict[str, SigningKey]:
-        """The keys that verify, by id, newest first. Raises django.db.Error if they could not be read even once."""
+        """The keys that verify, by id, newest first: at least one.
+
+        Raises ApiError where `SECRET_KEY` opens none, and django.db.Error if they could not be read even once.
+        """
         self._reread_after(REREAD_SECONDS)
         return self._live()
 
@@ -59,9 +62,8 @@ class KeyRing(TokenBackend):
 
     @property
     def current(self) -> SigningKey:
-        """The key that signs. Where a slow clock says that none may, the oldest does."""
-        *newer, oldest = self.keys.values()
-        return next((key for key in newer if key.has_started), oldest)
+        """The key that signs. Raises what `keys` raises."""
+        return cast(SigningKey, signer_among(self.keys.values()))
 
     def encode(self, payload: dict[str, Any]) -> str:
         key = self.current
@@ -107,13 +109,18 @@ class KeyRing(TokenBackend):
             raise TokenBackendError("Token is invalid") from problem
 
     def read(self) -> None:
-        """Reads the keys now. Makes the first one if there is none."""
+        """Reads the keys now. Makes the first one if there is none at all.
+
+        Raises ApiError where there are keys and `SECRET_KEY` opens none of those that verify.
+        """
         self._tried_at = started_at = monotonic()
         keys = SigningKey.objects.readable()
-        if not keys:
+        if not (keys or SigningKey.objects.exists()):
             SigningKey.objects.make_first()
             keys = SigningKey.objects.readable()
         self._keys = {key.kid: key for key in keys}
+        if not keys:
+            raise ApiError(errors.NO_SIGNING_KEY)
         self._read_at = started_at  # what was added since then may be missing
 
     def _live(self) -> dict[str, SigningKey]:
@@ -143,12 +150,3 @@ class KeyRing(TokenBackend):
 
 
 key_ring = KeyRing("RS256", issuer=settings.ISSUER, leeway=settings.CLOCK_SKEW_SECONDS)
-
-
-def signing_key_can_be_read() -> None:
-    """Asks the database, whatever this process remembers. Raises ApiError if it has keys but none for us."""
-    if SigningKey.objects.readable():
-        return
-    if SigningKey.objects.verifying().exists():
-        raise ApiError(errors.NO_SIGNING_KEY)
-    key_ring.read()  # which makes the first

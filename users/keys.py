@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
@@ -61,10 +61,14 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
         return [key for key in self.verifying() if key.is_readable]
 
     def make_first(self) -> None:
-        """A key that signs at once, unless a readable one is there: of those who race for it, one makes it."""
+        """A key that signs at once, where the table has none at all: of those who race for it, one makes it.
+
+        A key that this `SECRET_KEY` does not open, even one that has ended, says that other servers have another one:
+        a key made here would take the place of theirs. Then an operator decides (`rotate_signing_key`).
+        """
         key = SigningKey.generate()
         with _alone():
-            if self.readable():
+            if self.exists():
                 return
             self._add(key, signs_in_seconds=0)
         logger.info("Signing Key Made", kid=key.kid)
@@ -108,6 +112,15 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
         key.signs_from = key.created_at + timedelta(seconds=signs_in_seconds)
         self.filter(verifies_until=None).update(verifies_until=key.signs_from + _last_token_ends_after())
         key.save(force_insert=True)
+
+
+def signer_among(keys: Iterable[SigningKey]) -> SigningKey | None:
+    """Of keys sorted newest first, the one that signs. Where a slow clock says that none may, the oldest does."""
+    signing = None
+    for signing in keys:
+        if signing.has_started:
+            break
+    return signing
 
 
 @contextmanager

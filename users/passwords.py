@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from random import SystemRandom
 from threading import Thread
+from time import sleep
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.forms import PasswordResetForm, SetPasswordForm
 from django.contrib.auth.views import PasswordChangeView, PasswordResetConfirmView, PasswordResetView
+from django.core.mail import EmailMessage
 from django.forms import EmailInput, Form
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.template import loader
 from django.urls import reverse_lazy
 from django.utils import translation
 from django.utils.decorators import method_decorator
@@ -25,6 +30,8 @@ from config.logs import audit
 from users import devices, throttling
 from users.login import BackOfficePage, refused
 from users.models import User
+
+logger = structlog.stdlib.get_logger(__name__)
 
 _WIDE = " ".join(INPUT_CLASSES)
 _BLANK = _("This value should not be blank.")
@@ -91,7 +98,12 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
 
 # --- A forgotten password ---------------------------------------------------------------------------------------
 class ForgottenPasswordForm(PasswordResetForm):
-    """Writes to the person in their own language, if there is one who may sign in."""
+    """Writes to the person in their own language, if there is one who may sign in.
+
+    For every other address the same is looked up and written, for a person who does not exist, and nothing is sent.
+    What is sent leaves at a random moment (`EMAIL_DELAY_SECONDS`): talking to the mail server takes time of this
+    process, which those who ask next would notice.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -100,15 +112,26 @@ class ForgottenPasswordForm(PasswordResetForm):
         self.fields["email"].error_messages["required"] = _BLANK
 
     def get_users(self, email: str) -> list[User]:
-        return [user for user in User.objects.by_email(email) if user.is_active]
+        """The person, or one who does not exist and has no row."""
+        return [user for user in User.objects.by_email(email) if user.is_active] or [User(email=email)]
 
     def send_mail(self, *files: Any, **given: Any) -> None:
-        """Beside the answer, so that its time does not tell whether there is such an account."""
+        """Beside the answer, which waits for no mail server."""
         Thread(target=self._send, args=files, kwargs=given, name=POSTMAN).start()
 
-    def _send(self, subject: str, body: str, context: dict[str, Any], *addresses: Any, **given: Any) -> None:
-        with translation.override(context["user"].language_code):
-            super().send_mail(subject, body, context, *addresses, **given)
+    def _send(
+        self, subject: str, body: str, context: dict[str, Any], from_email: str | None, to_email: str, **_: Any
+    ) -> None:
+        user: User = context["user"]
+        with translation.override(user.language_code):
+            written = [loader.render_to_string(template, context) for template in (subject, body)]
+        if user.pk is None:
+            return
+        sleep(SystemRandom().uniform(0, settings.EMAIL_DELAY_SECONDS))
+        try:
+            EmailMessage(written[0].strip(), written[1], from_email, [to_email]).send()
+        except Exception:
+            logger.exception("Password E-mail Not Sent", user_uuid=str(user.uuid))
 
 
 @method_decorator([never_cache, csrf_protect], name="dispatch")

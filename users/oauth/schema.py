@@ -98,7 +98,7 @@ AUTHORIZE = ApiSchema(
             },
             _FORM_OR_JSON,
         ),
-        faults=(errors.TOO_LARGE, errors.UNAVAILABLE),
+        faults=(errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY),
         refusals=_refused(
             InvalidRequestError(),
             BadClientError(is_challenged=False),
@@ -182,7 +182,7 @@ TOKEN = ApiSchema(
             },
             _FORM_OR_JSON,
         ),
-        faults=(errors.TOO_LARGE, errors.UNAVAILABLE),
+        faults=(errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY),
         refusals=_refused(
             InvalidGrantError(BAD_CREDENTIALS),
             InvalidGrantError(),
@@ -229,7 +229,7 @@ REVOKE = ApiSchema(
             },
             _FORM_OR_JSON,
         ),
-        faults=(errors.TOO_LARGE, errors.UNAVAILABLE),
+        faults=(errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY),
         refusals=_refused(
             InvalidRequestError(),
             InvalidGrantError(),
@@ -295,7 +295,7 @@ INTROSPECT = ApiSchema(
             {"With the secret in the body": {"token": _ACCESS_TOKEN, "client_id": "picking", "client_secret": "…"}},
             _FORM_OR_JSON,
         ),
-        faults=(errors.TOO_LARGE, errors.UNAVAILABLE),
+        faults=(errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY),
         refusals=_refused(InvalidRequestError(), BadClientError(is_challenged=True), BlockedError(240)),
     ),
 )

@@ -21,6 +21,7 @@ from django.urls import reverse
 from config.logs import audit
 from users import throttling
 from users.clients import Client
+from users.key_ring import key_ring
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
 from users.oauth.errors import BadClientError, BlockedError, words_of
 from users.oauth.grants import CodeGrant, PasswordGrant, RotatingGrant, S256Challenge, SessionRefreshGrant
@@ -60,7 +61,8 @@ class AuthorizationServer(DjangoAuthorizationServer):
         return self.handle_response(*grant.create_authorization_response(redirect_uri, grant.sign_in()))
 
     def _answered(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
-        """The answer, also for a body that cannot be read."""
+        """The answer, also for a body that cannot be read. Nothing is begun that could not be signed or verified."""
+        _ = key_ring.current
         try:
             return answer()
         except OAuth2Error as error:

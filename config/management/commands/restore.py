@@ -34,6 +34,12 @@ again: manage.py rotate_signing_key --compromised.
 """
 
 
+_NO_KEY_YET = """
+No token is signed or verified with the new SECRET_KEY, and /health/ready says so, until there is a key for it:
+manage.py rotate_signing_key.
+"""
+
+
 class Command(BaseCommand):
     help = (
         "Makes the database what it was when FILE was written by `manage.py backup`, all or nothing: whatever stops "
@@ -71,6 +77,8 @@ class Command(BaseCommand):
             self._tell_ended(moment)
         audit.warning("Database Restored", tag="database_restored", rows=contents.counts.total())
         self.stdout.write(f"{contents.counts.total():,} rows were restored.\n{_REMINDER.strip()}")
+        if new_secret_key:
+            self.stdout.write(_NO_KEY_YET.strip())
 
     def _bring_up_to_date(self, done: str) -> None:
         """What cannot be part of the restore. Raises CommandError, which says what is done and what is left to do."""

@@ -60,9 +60,10 @@ class Command(BaseCommand):
         logins = _demo_logins() if database.is_embedded() else ""
         call_command("collectstatic", verbosity=0, interactive=False)
         connection.close()  # which also ends the turn
-        self.stdout.write(_BANNER.format(site=f"http://{settings.HOST}:{settings.PORT}", logins=logins))
+        holders = _listening(address)
+        self.stdout.write(_BANNER.format(site=f"http://{_place()}", logins=logins))
         self.stdout.flush()  # also where it is a pipe: someone may be waiting for it
-        _serve(address)
+        _serve(address, holders)
 
 
 def _refuse_impossible_numbers() -> None:
@@ -78,18 +79,41 @@ def _refuse_unusable_settings() -> None:
 
 
 def _free_address() -> str:
-    """The IP address to listen on. Refuses a port that another program uses."""
+    """The IP address to listen on. Refuses a port that another program uses, before anything is prepared."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(settings.HOST, settings.PORT, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as problem:
-        raise CommandError(
-            f"Cannot listen on {settings.HOST}:{settings.PORT} ({problem.strerror}): "
-            "stop the program that uses the port, or choose another one: PORT=8001 make run"
-        ) from None
+        raise _taken(problem) from None
     return str(address[0])
+
+
+def _listening(address: str) -> list[Any]:
+    """A socket for each worker. Refuses a port that another program, or another `serve`, has taken since."""
+    from config.server import listen
+
+    try:
+        return listen(address, settings.PORT, settings.WORKERS)
+    except OSError as problem:
+        raise _taken(problem) from None
+
+
+def _taken(problem: OSError) -> CommandError:
+    return CommandError(
+        f"Cannot listen on {_place()} ({problem.strerror}): "
+        f"stop the program that uses the port, or choose another one: PORT={_other_port()} make run"
+    )
+
+
+def _place() -> str:
+    host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
+    return f"{host}:{settings.PORT}"
+
+
+def _other_port() -> int:
+    return 8_002 if settings.PORT == 8_001 else 8_001
 
 
 def _refuse_silent_database() -> None:
@@ -111,7 +135,7 @@ def _demo_logins() -> str:
     return _LOGINS.format(password=demo.PASSWORD, **logins) if logins else ""
 
 
-def _serve(address: str) -> None:
+def _serve(address: str, holders: list[Any]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
@@ -130,7 +154,8 @@ def _serve(address: str) -> None:
         ),
         loop=gateway.LOOP,
         websockets=False,
-        workers=settings.WORKERS,
+        workers=len(holders),
+        holders=holders,
         backpressure=_most_connections(),
         blocking_threads=1,
         respawn_failed_workers=True,

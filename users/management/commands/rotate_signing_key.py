@@ -9,7 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from users.keys import REREAD_SECONDS, SigningKey
+from users.keys import REREAD_SECONDS, SigningKey, signer_among
+
+_UNREADABLE = (
+    "Keys that this SECRET_KEY does not open: {count}. Servers with this SECRET_KEY believe none of their tokens, and "
+    "servers with another one none of the new key: give all of them the same."
+)
 
 
 class Command(BaseCommand):
@@ -32,6 +37,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, now: bool, compromised: bool, **options: Any) -> None:
+        unreadable = {key.kid for key in SigningKey.objects.verifying() if not key.is_readable}
         if compromised:
             ended = SigningKey.objects.replace_all()
             self.stdout.write(f"All older keys are removed. Sessions ended: {ended}.")
@@ -39,19 +45,26 @@ class Command(BaseCommand):
         else:
             SigningKey.objects.rotate(published_seconds=0 if now else settings.KEY_PUBLISHED_SECONDS)
             follows = f"Running servers follow within {REREAD_SECONDS} seconds, restarted ones at once."
-        for line in _states():
+        for line in _states(unreadable):
             self.stdout.write(line)
+        if unreadable:
+            self.stdout.write(_UNREADABLE.format(count=len(unreadable)))
         self.stdout.write(follows)
 
 
-def _states() -> Iterator[str]:
+def _states(unreadable: set[str]) -> Iterator[str]:
     """A line for each key, newest first: since when or until when it does what."""
     keys = list(SigningKey.objects.all())
-    signing = next((key for key in keys if key.has_started), None)
+    signing = signer_among(key for key in keys if key.kid not in unreadable)
     for key in keys:
         does = [
-            f"signs from {key.signs_from:%F %T} UTC" if not key.has_started else "",
-            "signs now" if key == signing else "",
+            "cannot be read with this SECRET_KEY" if key.kid in unreadable else _signs(key, signing),
             f"verifies until {key.verifies_until:%F %T} UTC" if key.verifies_until else "",
         ]
         yield f"{key.kid}  {', '.join(filter(None, does))}"
+
+
+def _signs(key: SigningKey, signing: SigningKey | None) -> str:
+    if key == signing:
+        return "signs now"
+    return "" if key.has_started else f"signs from {key.signs_from:%F %T} UTC"
