@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.contrib import messages
@@ -22,7 +23,7 @@ from config.logs import audit
 from spreadsheets import exports, files, jobs
 from spreadsheets.exports import FORMATS
 from spreadsheets.forms import UploadForm
-from spreadsheets.models import Import
+from spreadsheets.models import MAX_WAITING, Import, TooManyWaitingError
 from spreadsheets.resources import SheetResource
 
 
@@ -87,14 +88,19 @@ class SheetAdminMixin:
         sent = (request.POST, request.FILES) if request.method == "POST" else ()
         form = UploadForm(*sent, has_too_large_file=too_large)
         if form.is_valid():
-            return HttpResponseRedirect(self._url("import", self._begin(request, form).pk))
+            try:
+                return HttpResponseRedirect(self._url("import", self._begin(request, form).pk))
+            except TooManyWaitingError:
+                form.add_error("file", _too_many_waiting())
         title = _("Import %(what)s") % {"what": self.opts.verbose_name_plural}
         return self._page(request, "import", title, form=form)
 
     def _begin(self: Any, request: HttpRequest, form: UploadForm) -> Import:
         file, reason = form.cleaned_data["file"], form.cleaned_data["change_reason"]
-        context = {"user": request.user.pk, "url": request.path, "client": "back-office"}
+        pk = uuid.uuid4()
+        context = {"user": request.user.pk, "url": request.path, "client": "back-office", "request_id": pk.hex}
         job = Import.objects.begin(
+            pk=pk,
             kind=self.opts.label_lower,
             person=request.user,
             language=get_language() or "en",
@@ -102,9 +108,7 @@ class SheetAdminMixin:
             content=file.read(),
             context=context | ({"reason": reason} if reason else {}),
         )
-        job.context["request_id"] = job.pk.hex
-        job.save(update_fields=["context"])
-        jobs.start(job)
+        jobs.start()
         return job
 
     def import_page(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
@@ -133,23 +137,30 @@ class SheetAdminMixin:
     def import_again(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         """Checks the same file once more, after a stop or a change of the data."""
         job = self._job(request, pk)
-        for state in (Import.State.STOPPED, Import.State.CHECKED):
-            if job.restart(state, to=Import.State.CHECKING):
-                jobs.start(job)
-                break
+        if job.state in (Import.State.STOPPED, Import.State.CHECKED):
+            self._restart(request, job, to=Import.State.CHECKING)
         return HttpResponseRedirect(self._url("import", job.pk))
 
     def import_apply(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         job = self._job(request, pk)
         if job.report.get("faulty_rows") or job.report.get("problems"):
             messages.error(request, _("This file has faults. Correct them and upload it again."))
-        elif job.restart(Import.State.CHECKED, to=Import.State.APPLYING):
-            jobs.start(job)
+        elif job.state == Import.State.CHECKED:
+            self._restart(request, job, to=Import.State.APPLYING)
         return HttpResponseRedirect(self._url("import", job.pk))
 
+    def _restart(self: Any, request: HttpRequest, job: Import, to: str) -> None:
+        try:
+            if job.restart(job.state, to=to):
+                jobs.start()
+        except TooManyWaitingError:
+            messages.error(request, _too_many_waiting())
+
     def import_progress(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        """`ahead` is how many imports come before this one, or null once it is its turn."""
         job = self._job(request, pk)
-        return JsonResponse({"running": job.is_running, "done": job.rows_done, "total": job.rows_total})
+        ahead = job.ahead if job.is_waiting else None
+        return JsonResponse({"running": job.is_running, "ahead": ahead, "done": job.rows_done, "total": job.rows_total})
 
     def import_faults(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         """Every fault as CSV."""
@@ -165,6 +176,8 @@ class SheetAdminMixin:
         if job is None:
             raise Http404
         job.notice_death()
+        if job.is_waiting:  # the process that was to take it may be gone: this one looks, too
+            jobs.start()
         return job
 
     # --- Export ---
@@ -221,6 +234,11 @@ class SheetAdminMixin:
         }
         everything = self.admin_site.each_context(request) | shared | context
         return TemplateResponse(request, f"admin/spreadsheets/{name}.html", everything)
+
+
+def _too_many_waiting() -> str:
+    words = _("%(number)s of your imports are waiting already. Wait until one of them is done, then try again.")
+    return words % {"number": MAX_WAITING}
 
 
 def _grouped(number: int) -> str:

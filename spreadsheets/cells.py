@@ -13,20 +13,26 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override, pgettext_lazy
 from import_export.widgets import Widget
 
-#: A spreadsheet program takes a text that begins like this for a formula (OWASP, "CSV injection").
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001 (the wide ones count, too)
+#: Where a spreadsheet program may see a formula (OWASP, "CSV injection"): at the beginning of a text, and after
+#: whatever it may take for the end of a cell: one that splits at semicolons does not heed quotes that follow a comma.
+_FORMULA = r"(?=[' ]*[=+\-@\t\r\n＝＋－＠])"  # noqa: RUF001 (the wide ones count, too)
+_FIRST = re.compile(_FORMULA)
+_FURTHER = re.compile(rf"[,;|\t\r\n]{_FORMULA}")
+_FURTHER_NEUTRALISED = re.compile(rf"(?<=[,;|\t\r\n])'{_FORMULA}")
 #: XML 1.0, and so XLSX, has no way to write these.
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def neutralised(text: str) -> str:
-    """The text with an apostrophe before it if a spreadsheet program would run it as a formula."""
-    return f"'{text}" if _FORMULA.match(text) else text
+    """The text with an apostrophe wherever a spreadsheet program would begin a formula."""
+    further = _FURTHER.sub(r"\g<0>'", text)
+    return f"'{further}" if _FIRST.match(text) else further
 
 
 def restored(text: str) -> str:
     """Undoes `neutralised`, and only that."""
-    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+    first = text[1:] if text.startswith("'") and _FIRST.match(text, 1) else text
+    return _FURTHER_NEUTRALISED.sub("", first)
 
 
 def writable(text: str) -> str:

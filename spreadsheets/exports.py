@@ -80,11 +80,14 @@ def _csv(rows: Iterator[list[str]], remarks: Sequence[Sequence[str]]) -> Streami
 
 
 def _pieces(rows: Iterator[list[str]], delimiter: str) -> Iterator[str]:
-    """The text of many rows at once: a server pays for each piece that it sends."""
+    """The text of many rows at once: a server pays for each piece that it sends.
+
+    Every cell is quoted, so that one with another program's separator in it stays whole where quotes are heeded.
+    """
     yield "\ufeff"
     while batch := list(islice(rows, _BATCH_ROWS)):
         text = io.StringIO(newline="")
-        csv.writer(text, delimiter=delimiter).writerows(batch)
+        csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(batch)
         yield text.getvalue()
 
 

@@ -1,4 +1,7 @@
-"""Checks and applies imports in a thread of their own, so that the server goes on serving.
+"""Checks and applies imports in threads of their own, so that the server goes on serving.
+
+One import of a person runs at a time, and two in each process that serves. The next waits as a row of the table, and
+whichever process is free takes it.
 
 Applying is one transaction; how far it is goes out over a second connection, beside it. That connection also holds a
 lock which vanishes with the process, so that everybody sees when an import has died. Nothing is applied then.
@@ -7,7 +10,6 @@ lock which vanishes with the process, so that everybody sees when an import has 
 from __future__ import annotations
 
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -17,35 +19,38 @@ import pghistory
 from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from config import timeouts
 from config.logs import audit
 from spreadsheets import files
 from spreadsheets.files import Sheet
 from spreadsheets.models import Import
 from spreadsheets.reports import Report
 from spreadsheets.resources import SheetResource
+from spreadsheets.runner import Runner
 
 _log = logging.getLogger(__name__)
 #: Held by whoever applies: one import at a time, so that two never wait for each other.
 _ONE_AT_A_TIME = 4_711_000
+#: Most imports that one process runs at a time.
+MAX_RUNNING = 2
 
 
-def start(job: Import) -> None:
-    """Lets it run as soon as the transaction that made it is committed. A worker that ends waits for it."""
-    thread = threading.Thread(target=_run_in_thread, args=(job.pk,), name=f"import {job.pk}", daemon=False)
-    transaction.on_commit(thread.start)
+def start() -> None:
+    """Lets an import that waits run as soon as its turn comes, and the transaction that made it is committed."""
+    transaction.on_commit(_runner.wake)
 
 
-def _run_in_thread(pk: Any) -> None:
-    timeouts.be_patient()
-    try:
-        run(Import.objects.select_related("person").get(pk=pk))
-    finally:
-        connections.close_all()
+def _run_next() -> bool:
+    job = Import.objects.take_next()
+    if job:
+        run(job)
+    return job is not None
+
+
+_runner = Runner(_run_next, MAX_RUNNING)
 
 
 def run(job: Import) -> None:

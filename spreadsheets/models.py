@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +20,14 @@ from spreadsheets.reports import Fault
 _KEPT = timedelta(days=1)
 #: A thread that has not begun after this time never will.
 _SLOWEST_START = timedelta(seconds=15)
+#: Most imports of one person that may wait.
+MAX_WAITING = 5
+#: Advisory lock of whoever takes the next import: two at once could take two of one person.
+_TAKING = 4_711_001
+
+
+class TooManyWaitingError(Exception):
+    """This person has `MAX_WAITING` imports waiting already."""
 
 
 class ImportQuerySet(models.QuerySet["Import"]):
@@ -39,9 +48,42 @@ class ImportQuerySet(models.QuerySet["Import"]):
         return secrets.reencrypt(self.exclude(content=b""), "content", lambda job: safe.rotate(bytes(job.content)))
 
     def begin(self, **fields: Any) -> Import:
-        """A new import, about to be checked."""
+        """A new import that waits to be checked. Raises TooManyWaitingError."""
         content = secrets.safe("imports").encrypt(fields.pop("content"))
-        return self.create(content=content, state=Import.State.CHECKING, **fields)
+        with self.one_more_waiting(fields["person"]):
+            return self.create(content=content, state=Import.State.CHECKING, is_waiting=True, **fields)
+
+    @contextmanager
+    def one_more_waiting(self, person: Any) -> Iterator[None]:
+        """A transaction in which this person, and nobody else for them, lets one more import wait.
+
+        Raises TooManyWaitingError.
+        """
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashint8(%s))", [_TAKING, person.pk])
+            if self.waiting().filter(person=person).count() >= MAX_WAITING:
+                raise TooManyWaitingError
+            yield
+
+    def waiting(self) -> ImportQuerySet:
+        return self.filter(state__in=Import.RUNNING, is_waiting=True)
+
+    def running(self) -> ImportQuerySet:
+        """Those that a thread has taken, whether or not it is still there."""
+        return self.filter(state__in=Import.RUNNING, is_waiting=False)
+
+    def take_next(self) -> Import | None:
+        """The one that has waited longest and may run: its person has none that runs. Whoever calls this runs it."""
+        for taken in self.running().defer("content", "report"):
+            taken.notice_death()
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TAKING])
+            free = self.waiting().exclude(person__in=self.running().values("person"))
+            job = free.select_related("person").defer("content", "report").order_by("started_at", "pk").first()
+            if job:
+                job.is_waiting, job.started_at = False, timezone.now()
+                job.save(update_fields=["is_waiting", "started_at"])
+            return job
 
 
 class Import(models.Model):
@@ -67,8 +109,11 @@ class Import(models.Model):
     report = models.JSONField(default=dict)
     #: Who, where and why, for the history of every row that it changes.
     context = models.JSONField(default=dict)
+    #: Nobody has begun with what its state says: checking or applying.
+    is_waiting = models.BooleanField(default=False, db_default=False)
     rows_done = models.PositiveIntegerField(default=0)
     rows_total = models.PositiveIntegerField(default=0)
+    #: When it was last asked for or, once that has begun, begun.
     started_at = models.DateTimeField(default=timezone.now)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -93,12 +138,16 @@ class Import(models.Model):
         return self.id.int >> 65
 
     def read(self) -> bytes:
-        return secrets.safe("imports").decrypt(bytes(self.content))
+        """The file as it was uploaded. It is not kept here: an import runs for minutes."""
+        (content,) = Import.objects.filter(pk=self.pk).values_list("content", flat=True)
+        return secrets.safe("imports").decrypt(bytes(content))
 
     def move(self, state: str, *, to: str, **fields: Any) -> bool:
         """From one state to another, once, whoever else tries. False if it was not in that state any more."""
         if to == self.State.APPLIED:
             fields["content"] = b""
+        if to not in self.RUNNING:
+            fields["is_waiting"] = False
         moved = Import.objects.filter(pk=self.pk, state=state).update(state=to, **fields)
         return bool(moved)
 
@@ -108,15 +157,25 @@ class Import(models.Model):
             self.fault_pages.create(number=number, faults=faults)
 
     def restart(self, state: str, *, to: str, **fields: Any) -> bool:
-        """Makes it run: someone must start it after that."""
-        return self.move(state, to=to, rows_done=0, started_at=timezone.now(), **fields)
+        """Lets it wait for its turn: someone must call `jobs.start` after that. Raises TooManyWaitingError."""
+        with Import.objects.one_more_waiting(self.person):
+            return self.move(state, to=to, is_waiting=True, rows_done=0, started_at=timezone.now(), **fields)
+
+    @property
+    def ahead(self) -> int:
+        """How many imports of anybody run or wait before this one, if it waits."""
+        earlier = models.Q(is_waiting=False) | models.Q(started_at__lt=self.started_at)
+        return Import.objects.filter(earlier, state__in=self.RUNNING).exclude(pk=self.pk).count()
 
     def notice_death(self) -> None:
         """If whoever ran it is gone, says so. Nothing of what they did is left: it was one transaction."""
-        if not self.is_running or timezone.now() - self.started_at < _SLOWEST_START or self._is_held():
+        if not self.is_running or self.is_waiting or self._is_fresh() or self._is_held():
             return
         self.move(self.state, to=self.State.STOPPED)
         self.refresh_from_db()
+
+    def _is_fresh(self) -> bool:
+        return timezone.now() - self.started_at < _SLOWEST_START
 
     def _is_held(self) -> bool:
         with connection.cursor() as cursor:

@@ -28,6 +28,8 @@ from spreadsheets.reports import Report
 
 #: Rows per batch: few enough to keep memory flat, many enough to keep queries few.
 BATCH_ROWS = 250
+#: Most characters of a reason: some repeat what stood in the cell.
+MAX_REASON_CHARACTERS = 500
 #: Where a row's number travels through django-import-export.
 _NUMBER = "#"
 
@@ -333,8 +335,8 @@ class SheetResource(ModelResource):
         for column in self._all:
             for reason in self._found.get(column.column_name, ()):
                 stood = "" if column.is_secret else self._row.get(column.column_name, "")[:100]
-                yield self._headings[column.column_name], reason, stood
-        yield from (("", reason, "") for reason in self._found.get("", ()))
+                yield self._headings[column.column_name], _shortened(reason), stood
+        yield from (("", _shortened(reason), "") for reason in self._found.get("", ()))
 
     def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
         self.pending.append((instance, is_create))
@@ -373,3 +375,7 @@ class SheetResource(ModelResource):
         first = self._seen.setdefault(key, row[_NUMBER])
         reason = _("The same as in row %(row)s: keep only one of them.") % {"row": first}
         return [(self.key[-1], reason)] if first != row[_NUMBER] else []
+
+
+def _shortened(reason: str) -> str:
+    return reason if len(reason) <= MAX_REASON_CHARACTERS else f"{reason[:MAX_REASON_CHARACTERS]} …"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from typing import Any
 
 from django.test import Client
@@ -63,3 +64,26 @@ def exported(client: Client, page: str, kind: str = "csv") -> bytes:
 
 def content_of(answer: Any) -> bytes:
     return b"".join(answer.streaming_content)
+
+
+def workbook(**parts: str | bytes) -> bytes:
+    """A sound workbook with one person, but for these members: `sheet` is the XML of the first sheet's data."""
+    names = {
+        "sheet": "xl/worksheets/sheet1.xml",
+        "strings": "xl/sharedStrings.xml",
+        "styles": "xl/styles.xml",
+        "workbook": "xl/workbook.xml",
+        "rels": "xl/_rels/workbook.xml.rels",
+        "types": "[Content_Types].xml",
+    }
+    sound, file = xlsx(["email", "first_name", "last_name"], ["ann.ames@example.test", "Ann", "Ames"]), io.BytesIO()
+    changed = {names[name]: content for name, content in parts.items()}
+    with zipfile.ZipFile(io.BytesIO(sound)) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in {*old.namelist(), *changed}:
+            new.writestr(name, changed.get(name, old.read(name) if name in old.namelist() else b""))
+    return file.getvalue()
+
+
+def member(content: bytes, name: str) -> str:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return archive.read(name).decode()

@@ -2,23 +2,33 @@
 (() => {
   const box = document.querySelector("[data-progress]");
   if (!box) return;
+  const isWaiting = "waiting" in box.dataset;
   const bar = box.querySelector("progress");
   const done = document.getElementById("import-done");
+  const ahead = document.getElementById("import-ahead");
+
+  function show(state) {
+    if (isWaiting) {
+      ahead.textContent = state.ahead;
+      return;
+    }
+    if (state.total) {
+      bar.max = state.total;
+      bar.value = state.done;
+    }
+    done.textContent = state.total ? `${state.done} / ${state.total}` : state.done;
+  }
 
   async function look() {
     try {
       const answer = await fetch(box.dataset.progress, { headers: { Accept: "application/json" } });
       const state = await answer.json();
-      if (!state.running) return window.location.reload();
-      if (state.total) {
-        bar.max = state.total;
-        bar.value = state.done;
-      }
-      done.textContent = state.total ? `${state.done} / ${state.total}` : state.done;
+      if (!state.running || isWaiting !== (state.ahead !== null)) return window.location.reload();
+      show(state);
     } catch {
       // The server may be busy or restarting: ask again.
     }
-    window.setTimeout(look, 600);
+    window.setTimeout(look, isWaiting ? 2000 : 600);
   }
   window.setTimeout(look, 300);
 })();
