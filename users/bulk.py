@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop
 from config.logs import audit
 from users.models import Session, User
 from users.roles import make_administrators
-from users.switches import keep_an_administrator, why_signed_out
+from users.switches import why_signed_out
 
 #: Columns that a change may write. The e-mail is what finds a person, and is never changed here.
 _WRITTEN = (
@@ -35,11 +35,10 @@ def save_many(new: Collection[Any], known: Collection[Any], groups: Mapping[str,
     """Writes new and known people, in a transaction that the caller has opened and in which the known are locked.
 
     Each has `group_names`, the groups they are to be in, and `new_digest`, what is stored for a new password, or "":
-    made before the lock, since it takes long. A change of status, flag or password signs a person out everywhere.
-    Raises LastAdministratorError.
+    made before the lock, since it takes long. A change of status, flag or password signs a person out everywhere. Who
+    `takes_rights` must see to it that an administrator is left.
     """
     before = {person.pk: person for person in User.objects.filter(pk__in=[person.pk for person in known])}
-    _keep_an_administrator(known, groups)
     for person in (*new, *(person for person in known if person.new_digest)):
         person.password = person.new_digest or make_password(None)
     reasons = {person.pk: _why_signed_out(person, before[person.pk]) for person in known}
@@ -58,13 +57,11 @@ def _is_new(name: str, known: Collection[Any], before: Mapping[int, User]) -> bo
     return any(getattr(person, name) != getattr(before[person.pk], name) for person in known)
 
 
-def _keep_an_administrator(known: Collection[Any], groups: Mapping[str, Group]) -> None:
-    """Locks the administrators only if one of them would stop being one."""
+def takes_rights(known: Collection[Any], groups: Mapping[str, Group]) -> bool:
+    """Whether one of these people is an administrator and would stop being one."""
     among_them = User.objects.administrators().filter(pk__in=[person.pk for person in known])
     administrators = set(among_them.values_list("pk", flat=True))
-    losing = [person.pk for person in known if person.pk in administrators and not _stays_one(person, groups)]
-    if losing:
-        keep_an_administrator(losing)
+    return any(person.pk in administrators and not _stays_one(person, groups) for person in known)
 
 
 def _stays_one(person: Any, groups: Mapping[str, Group]) -> bool:

@@ -17,9 +17,10 @@ from import_export.widgets import Widget
 
 from spreadsheets.cells import Word, YesNo, in_every_language
 from spreadsheets.resources import Column, SheetMeta, SheetResource
-from users.bulk import save_many
+from users.bulk import save_many, takes_rights
+from users.locks import be_brief
 from users.models import User
-from users.switches import LeftOut
+from users.switches import LeftOut, refuse_no_administrator
 
 EXAMPLE = "jo.miller@example.com"
 
@@ -174,6 +175,7 @@ class UserResource(SheetResource):
     def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
         super().__init__(importer, is_applied=is_applied)
         self._people: dict[str, User] = {}
+        self._takes_rights = False
         #: Number of a row → what is stored for the password in it.
         self._digests: dict[int, str] = {}
 
@@ -202,6 +204,10 @@ class UserResource(SheetResource):
         if field.column_name != "email" or instance.pk is None:
             super().import_field(field, instance, row, is_m2m, **kwargs)
 
+    def changeable(self, people: Any) -> Any:
+        """Nor who may do more than the importer: naming them must not keep them from their work."""
+        return super().changeable(people).changeable_by(self.importer)
+
     def rules(self, instance: User, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
         if row["email"].lower() == EXAMPLE:
             yield "email", _("This is the example of the template. Write your own people over it.")
@@ -217,9 +223,7 @@ class UserResource(SheetResource):
         elif not person.may_be_changed_by(self.importer):
             yield "email", str(LeftOut.ABOVE.label)
         elif person.pk == self.importer.pk:
-            for name in ("is_warehouse_user", "status", "groups"):
-                if name in changed:
-                    yield name, _("You cannot do this to yourself. Ask a colleague.")
+            yield from ((name, str(LeftOut.SELF.label)) for name in sorted(changed))
 
     def _rules_of_groups(self, person: User) -> Iterator[tuple[str, str]]:
         switched = set(person.group_names) ^ set(self._values.get("groups", ()))  # type: ignore[attr-defined]
@@ -242,7 +246,15 @@ class UserResource(SheetResource):
 
     def write(self) -> None:
         new = [person for person, is_new in self.pending if is_new]
-        save_many(new, [person for person, is_new in self.pending if not is_new], self._groups)
+        known = [person for person, is_new in self.pending if not is_new]
+        self._takes_rights |= takes_rights(known, self._groups)
+        save_many(new, known, self._groups)
+
+    def finish(self) -> None:
+        """Last of all, since whoever else gives or takes rights would wait until the end."""
+        if self._takes_rights:
+            be_brief()
+            refuse_no_administrator()
 
 
 def _with_group_names(people: Any) -> Any:

@@ -125,13 +125,15 @@ class RoleAdmin(HistoryAdminMixin, ModelAdmin):
             return view(request, object_id, extra_context)
         return self._under_lock(request, object_id, "delete", lambda: view(request, object_id, extra_context))
 
-    def save_related(self, *args: Any, **kwargs: Any) -> None:
+    def save_related(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         with an_administrator_stays():
-            super().save_related(*args, **kwargs)
+            super().save_related(request, *args, **kwargs)
+        _read_rights_again(request)
 
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
         with an_administrator_stays():
             super().delete_model(request, obj)
+        _read_rights_again(request)
 
     def _under_lock(self, request: HttpRequest, object_id: str, action: str, act: Callable[[], Any]) -> Any:
         """Acts all or nothing, on what is so while nobody else can change it. Says so if no administrator were left."""
@@ -165,3 +167,8 @@ def _held(role: Group, user: Any, action: str) -> Iterator[None]:
         if not (editor.is_staff and editor.has_perm(f"auth.{action}_group") and _is_below(held, editor)):
             raise PermissionDenied
         yield
+
+
+def _read_rights_again(request: HttpRequest) -> None:
+    """What somebody takes from their own role is no right lost meanwhile (`config.authority`)."""
+    request.user = User.objects.get(pk=request.user.pk)
