@@ -185,7 +185,7 @@ def test_sheets_of_assignments_which_go_by_email_are_for_who_may_see_people(
     assert as_clerk.get(f"{ROWS}{page}").status_code == 403
     assert "export/" not in as_clerk.get(ROWS).content.decode()
     clerk.groups.get().permissions.add(Permission.objects.get(codename="view_user"))
-    answer = as_clerk.get(f"{ROWS}{page}")
+    answer: Any = as_clerk.get(f"{ROWS}{page}")
     assert answer.status_code == 200
     list(answer.streaming_content if answer.streaming else ())  # which closes the file behind an export
 
