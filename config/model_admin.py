@@ -35,6 +35,10 @@ class ModelAdmin(admin.ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Django's, which looks for the column "" where an address ends in `_to_field=`."""
+        return super().get_object(request, object_id, from_field or None)
+
     def response_action(self, request: HttpRequest, queryset: Any) -> Any:
         """Django's, which would ask the database for whatever was chosen. What is no key chooses nothing."""
         try:
