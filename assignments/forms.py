@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from config.history import REASON
+from config.identifiers import parse_key
 
 #: Posted as `standing`: the person is to stand nowhere.
 NOWHERE = "none"
@@ -21,10 +22,10 @@ class IdsField(forms.Field):
     widget = forms.MultipleHiddenInput
 
     def to_python(self, value: Any) -> set[int]:
-        texts = [text for part in value or [] for text in str(part).split(",") if text]
-        if not all(text.isascii() and text.isdigit() and int(text) <= _LARGEST_ID for text in texts):
+        keys = {parse_key(text) for part in value or [] for text in str(part).split(",") if text}
+        if None in keys:
             raise forms.ValidationError(_("The selection could not be read."))
-        return {int(text) for text in texts}
+        return {key for key in keys if key is not None}
 
 
 class SelectionForm(forms.Form):

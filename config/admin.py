@@ -1,10 +1,12 @@
 """The Back Office: Django's admin with Unfold."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
+from django.db import DataError
 from django.http import HttpRequest
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
@@ -28,13 +30,24 @@ class BackOffice(UnfoldAdminSite):
         user: Any = request.user
         return user.is_staff and (not settings.REQUIRE_TWO_FACTOR or user.is_verified())
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
-        """What every page of the Back Office passes: also that whoever writes may still do so at the end."""
-        return super().admin_view(confirmed(view), cacheable)
-
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Unfold's, but for the palette, which Unfold would write into each page."""
         return super().each_context(request) | {"colors": None}
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """What every page of the Back Office passes: whoever writes may still do so at the end (`config.authority`).
+
+        A value that PostgreSQL cannot read, such as text with NUL, is a bad request on every page.
+        """
+
+        @wraps(view)
+        def refusing(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return view(request, *args, **kwargs)
+            except DataError as refusal:
+                raise BadRequest("The database cannot read a value.") from refusal
+
+        return super().admin_view(confirmed(refusing), cacheable)
 
     def register(self, models: Any, admin_class: Any = None, **options: Any) -> None:
         """Leaves out the second factor's own pages, which would show everybody's secrets."""

@@ -21,6 +21,7 @@ from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTe
 
 from config import changes
 from config.history import DATABASE
+from config.identifiers import parse_key
 from config.rights import may_see_people
 
 PAGE_ROWS = 50
@@ -180,26 +181,22 @@ def _found(one: Any, message: Any, text: str) -> Any:
 
 
 def _person(text: str) -> Any:
-    people = get_user_model().objects
-    return people.filter(pk=int(text)).first() if _is_id(text) else people.by_email(text).first()
+    people, key = get_user_model().objects, parse_key(text)
+    return people.by_email(text).first() if key is None else people.filter(pk=key).first()
 
 
 def _warehouse(text: str) -> Any:
     """Also one that is deleted by now: its history stays."""
     warehouses = apps.get_model("warehouses", "Warehouse")
-    by_name = warehouses.objects.filter(name=text).first()
-    if by_name or not _is_id(text):
+    by_name, key = warehouses.objects.filter(name=text).first(), parse_key(text)
+    if by_name or key is None:
         return by_name or _deleted(warehouses, name=text)
-    return warehouses.objects.filter(pk=int(text)).first() or _deleted(warehouses, pgh_obj=int(text))
+    return warehouses.objects.filter(pk=key).first() or _deleted(warehouses, pgh_obj=key)
 
 
 def _deleted(model: Any, **condition: Any) -> Any:
     last = model.pgh_event_model.objects.filter(pgh_label="delete", **condition).order_by("pgh_id").last()
     return last and model(pk=last.pgh_obj_id)
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and int(text) < 2**63
 
 
 def _midnight(day: date | None) -> datetime | None:

@@ -1,10 +1,10 @@
 """In which order every write takes its locks, so that no two ever wait for each other.
 
-1. **Administrators**: one advisory lock for whoever takes rights (`users.switches.hold_administrators`). It is no row,
-   so that the administrators themselves stay free to be changed, and to be blocked.
-2. **Authorization codes**, then **people** in the order of their ids, `FOR NO KEY UPDATE`: all whom a write is about, in
-   one statement. Whose assignments, roles, sessions or second factor change is among them; who edits or deletes a role
-   locks its members.
+1. **Administrators**: one advisory lock for whoever takes rights (`users.switches.hold_administrators`). It is no
+   row, so that the administrators themselves stay free to be changed, and to be blocked.
+2. **Authorization codes**, then **people** in the order of their ids, `FOR NO KEY UPDATE`: all whom a write is about,
+   in one statement. Whose assignments, roles, sessions or second factor change is among them; who edits or deletes a
+   role locks its members.
 3. **Roles** and **clients**.
 4. **Warehouses** in the order of their ids.
 5. **Assignments**: whoever writes them has locked their people, so that no further order is needed.

@@ -12,12 +12,12 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action, display
 
 from config.history_admin import HistoryAdminMixin, ReasonFormMixin
 from config.meanwhile import MeanwhileAdminMixin
+from config.model_admin import ModelAdmin
 from config.rights import may_see_people
 from warehouses.forms import DeleteForm, WarehouseForm, named
 from warehouses.models import Warehouse

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from assignments.admin import meanwhile
 from assignments.forms import NOWHERE
 from assignments.models import Change, WarehouseUserAssignment
-from config.identifiers import NIL, parse_uuid
+from config.identifiers import NIL, parse_key, parse_uuid
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -41,12 +41,11 @@ class Question:
     @classmethod
     def parse(cls, query: Any) -> Question:
         """From a query string. What makes no sense falls back to the first page by id."""
-        page = query.get("page", "")
         return cls(
             side=ASSIGNED if query.get("side") == ASSIGNED else AVAILABLE,
             search=query.get("search", "").replace("\0", "").strip()[:255],
             sort=query.get("sort", "id"),
-            page=max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 7 else 1,
+            page=parse_key(query.get("page")) or 1,
         )
 
 
@@ -260,8 +259,7 @@ class PeopleOf(Board):
 
 
 def _by_id(text: str) -> Q:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
-    return Q(pk=number) | Q(uuid=parse_uuid(text))
+    return Q(pk=parse_key(text) or 0) | Q(uuid=parse_uuid(text))
 
 
 def _warehouses(rows: QuerySet[Any], here: Any) -> QuerySet[Any]:

@@ -14,7 +14,6 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold import paginator
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action, display
 
@@ -23,6 +22,7 @@ from assignments.models import WarehouseUserAssignment
 from assignments.resources import AssignmentResource
 from config.errors import ApiError
 from config.history_admin import HistoryAdminMixin
+from config.model_admin import ModelAdmin
 from config.rights import may_see_people
 from spreadsheets.admin import SheetAdminMixin
 

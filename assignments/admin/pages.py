@@ -20,7 +20,7 @@ from unfold.views import UnfoldModelAdminViewMixin
 from assignments.admin.boards import ASSIGNED, AVAILABLE, Board, Choice, PeopleOf, Question, Saved, WarehousesOf
 from assignments.forms import SelectionForm
 from config.errors import ApiError
-from config.identifiers import parse_uuid
+from config.identifiers import parse_key, parse_uuid
 from config.rights import may_see_people
 from users.models import User
 from warehouses.models import Warehouse
@@ -116,10 +116,10 @@ class ChangesView(Subject, View):
     model_admin: Any = None
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        seen = request.GET.get("seen", "")
+        seen = parse_key(request.GET.get("seen"))
         history = self.board.history()
         newest = history.newest()
-        known = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 19 else newest
+        known = newest if seen is None else seen
         return JsonResponse({"seen": newest, "changes": history.told_since(known) if newest > known else []})
 
 

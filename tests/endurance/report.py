@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tests.benchmarks.report import Report
 
-FAULTS, FLOODS, FUZZ, RIGHTS = "Faults", "Floods", "Fuzz", "Rights"
+FAULTS, FLOODS, FUZZ, PAGES, RIGHTS = "Faults", "Floods", "Fuzz", "Pages", "Rights"
 
 report = Report(
     Path(__file__).parent / "RESULTS.md",
     "# Endurance\n\nWritten by `make endurance`; each part replaces its own section.",
-    (FAULTS, FLOODS, FUZZ, RIGHTS),
+    (FAULTS, FLOODS, FUZZ, PAGES, RIGHTS),
 )
 write = report.write

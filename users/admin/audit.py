@@ -17,12 +17,12 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timezone import localtime, make_aware
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import DropdownFilter, RadioFilter
 from unfold.decorators import display
 from unfold.widgets import INPUT_CLASSES
 
 from config.identifiers import NIL, parse_uuid
+from config.model_admin import ModelAdmin
 from users.admin.pages import CappedPaginator, IndexedChangeList, narrowed
 from users.audit import AuditEvent
 from users.browsers import in_plain_words

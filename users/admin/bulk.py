@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from config.errors import ApiError
+from config.identifiers import parse_key
 from users.forms import ReasonForm, WarehousesForm
 from users.models import User
 from users.switches import ASSIGN_WAREHOUSES, BULK, MOST_PEOPLE, Change, Outcome
@@ -137,4 +138,5 @@ def _form_of(change: Change) -> Any:
 
 def _keys(text: str) -> list[int]:
     """The people's keys out of the page; whatever else was sent is nobody."""
-    return [int(key) for key in text.split(",")[:MOST_PEOPLE] if key.isdecimal() and len(key) < 19]
+    keys = map(parse_key, text.split(",")[:MOST_PEOPLE])
+    return [key for key in keys if key is not None]

@@ -16,11 +16,11 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from config.history_admin import HistoryAdminMixin
 from config.meanwhile import MeanwhileAdminMixin
+from config.model_admin import ModelAdmin
 from users.client_form import ClientForm
 from users.clients import Client
 from users.forms import ReasonForm

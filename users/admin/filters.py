@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
 
+from config.identifiers import parse_key
 from users.admin.pages import CappedPaginator
 from users.models import Session, User
 from users.switches import assignments_model
@@ -114,9 +115,9 @@ class RelatedFilter(SimpleListFilter):
         value = self.value()
         if not value:
             return None
-        if not (value.isdecimal() and len(value) < 19):
+        if (key := parse_key(value)) is None:
             raise IncorrectLookupParameters
-        return int(value)
+        return key
 
 
 class AssignedFilter(RelatedFilter):

@@ -12,9 +12,9 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from config.model_admin import ModelAdmin
 from users.admin.buttons import button, link
 from users.admin.filters import AssignedFilter, GapFilter, KindFilter, LockoutFilter, StandingFilter, StatusFilter
 from users.admin.pages import CappedPaginator, IndexedChangeList, narrowed

@@ -8,9 +8,9 @@ from django.core.paginator import Paginator
 from django.db.models.expressions import OrderBy
 from django.http import HttpRequest
 from django.utils.functional import cached_property
-from unfold.views import ChangeList
 
 from config import lookups as lookups  # pk__any_of
+from config.model_admin import ChangeList
 
 
 class CappedPaginator(Paginator):

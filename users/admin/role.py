@@ -18,11 +18,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from config.history_admin import HistoryAdminMixin, ReasonFormMixin
+from config.model_admin import ModelAdmin
 from config.rights import in_words
 from users.models import User
 from users.roles import offered_to

@@ -16,11 +16,11 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.utils import display_for_label
 
 from config.history_admin import HistoryAdminMixin
+from config.model_admin import ModelAdmin
 from users.admin.bulk import actor
 from users.admin.buttons import button
 from users.admin.filters import LiveFilter, PersonFilter

@@ -14,10 +14,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.admin import ModelAdmin
 
 from config.history_admin import HistoryAdminMixin
 from config.meanwhile import MeanwhileAdminMixin
+from config.model_admin import ModelAdmin
 from spreadsheets.admin import SheetAdminMixin
 from users import devices
 from users.admin.bulk import BulkMixin, actor
@@ -49,11 +49,6 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Meanw
         css = {"all": ("users/people.css",)}
 
     # --- The page of one person --------------------------------------------------------------------------------
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Not by password: whoever may filter for its beginning could find out the whole hash."""
-        allowed = super().lookup_allowed(lookup, value, request)
-        return allowed and not lookup.startswith("password")
-
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         return type(form.__name__, (form,), {"actor": request.user})

@@ -1,0 +1,52 @@
+"""What every model's pages in the Back Office share: lists that are asked only what they offer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from unfold import admin, views
+
+
+class ChangeList(views.ChangeList):
+    """Unfold's, which can be narrowed by the filters that its admin declares, and by nothing else.
+
+    Django also takes any lookup on the model's own columns: its values need not be any that PostgreSQL can read, and
+    the number of rows found tells about columns that no page shows.
+    """
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        """Raises IncorrectLookupParameters for what no declared filter has taken."""
+        filters = super().get_filters(request)
+        undeclared = filters[2]
+        if undeclared:
+            raise IncorrectLookupParameters
+        return filters
+
+
+class ModelAdmin(admin.ModelAdmin):
+    """Unfold's, for addresses and forms with anything in them."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return ChangeList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Django's, which looks for the column "" where an address ends in `_to_field=`."""
+        return super().get_object(request, object_id, from_field or None)
+
+    def response_action(self, request: HttpRequest, queryset: Any) -> Any:
+        """Django's, which would ask the database for whatever was chosen. What is no key chooses nothing."""
+        try:
+            for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.to_python(key)
+        except ValidationError:
+            self.message_user(
+                request, _("The selection could not be read. Nothing was changed; please select again."), messages.ERROR
+            )
+            return None
+        return super().response_action(request, queryset)
