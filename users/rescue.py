@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -28,11 +29,12 @@ def _rescue(
 ) -> Callable[..., Any]:
     """A button on a person's page or row, for those who may change them."""
 
+    @transaction.atomic
     def view(request: HttpRequest, pk: int) -> HttpResponse:
         actor: Any = request.user
         if not actor.has_perm("users.change_user") or (by_administrators and not actor.is_administrator):
             raise PermissionDenied  # before anybody is looked for: who may change nobody learns of nobody
-        person = get_object_or_404(User, pk=pk)
+        person = get_object_or_404(User.objects.locked(), pk=pk)  # nobody gives them other rights from here on
         if not person.may_be_changed_by(actor):
             raise PermissionDenied
         if act(person):

@@ -21,6 +21,8 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+#: Columns of a credential that using it up changes.
+_ROTATED = ("refresh_digest", "previous_refresh_digest", "refreshed_at", "retry_used", "expires_at")
 _signer = Signer(sep=".", salt="refresh-token")
 
 
@@ -97,7 +99,7 @@ class RotatingCredential(models.Model):
             self.retry_used = True
         else:
             raise RefreshTokenReusedError
-        self.save()
+        self.save(update_fields=_ROTATED)
         return successor
 
     def _successor_given_before(self, secret: str) -> str:
