@@ -46,7 +46,7 @@ class OTPMiddleware(ForPeople, otp.OTPMiddleware):
     pass
 
 
-class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
+class StaticFilesMiddleware(WhiteNoiseMiddleware):
     """WhiteNoise's, which answers with whole files only: a `Range` is ignored, as RFC 9110 section 14.2 allows.
 
     Of a whole file the server is told the path, and sends it by itself. A part would be read here, piece by piece, and
