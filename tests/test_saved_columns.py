@@ -1,4 +1,4 @@
-"""A save writes the columns that were changed, and leaves what others have written to the rest: each model, each line."""
+"""A save writes the columns that were changed, and leaves what others have written to the rest."""
 
 from __future__ import annotations
 
