@@ -169,7 +169,7 @@ def test_in_german_csv_has_the_separator_that_german_excel_expects(admin: Client
     User.objects.filter(pk=olive.pk).update(language="de_DE")
     answer = admin.get(f"{USERS}export/?format=csv")
     first = content_of(answer).decode("utf-8-sig").splitlines()[0]
-    assert first == "E-Mail;Vorname;Nachname;Lagerbenutzer;Sprache;Status;Gruppen"
+    assert first == '"E-Mail";"Vorname";"Nachname";"Lagerbenutzer";"Sprache";"Status";"Gruppen"'
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])

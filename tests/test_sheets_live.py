@@ -148,3 +148,27 @@ def test_a_reload_lets_an_export_go_on_whose_reader_is_slow(
         time.sleep(10)
         text += b"".join(pieces)
     assert len(text.splitlines()) == len(people) + 2
+
+
+def test_imports_that_wait_hold_no_connection_to_the_database_and_begin_by_themselves(
+    server: tuple[psutil.Process, str], back_office: httpx.Client, make_user: Callable[..., User]
+) -> None:
+    """One worker: with two of other people at work, all of Ada's wait."""
+    others = [make_user(f"other.{number}@example.test", is_superuser=True) for number in range(2)]
+    connections = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+    with psycopg.connect(live.database_url()) as other, psycopg.connect(live.database_url(), autocommit=True) as look:
+        other.execute("LOCK TABLE spreadsheets_faultpage IN SHARE MODE")  # at which every check stops: it deletes
+        for person in others:
+            with httpx.Client(base_url=server[1], follow_redirects=True, timeout=60) as browser:
+                post(browser, "/admin/login/", {"username": person.email, "password": PASSWORD})
+                post(browser, f"{USERS}import/", {}, files={"file": ("people.csv", io.BytesIO(b"email\nx"))})
+        until(lambda: Import.objects.running().count() == 2)
+        until(lambda: look.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() == (2,))
+        before = look.execute(connections).fetchone()
+        for _ in range(3):
+            post(back_office, f"{USERS}import/", {}, files={"file": ("people.csv", io.BytesIO(b"email\nx"))})
+        assert (Import.objects.running().count(), Import.objects.waiting().count()) == (2, 3)
+        assert look.execute(connections).fetchone() == before
+        other.rollback()
+    until(lambda: not Import.objects.running().exists() and not Import.objects.waiting().exists())
+    assert set(Import.objects.values_list("state", flat=True)) == {Import.State.CHECKED}
