@@ -75,6 +75,11 @@ def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
+def operator_lines(log: Path) -> list[str]:
+    """What is on standard error besides log lines, which are JSON."""
+    return [line for line in log.read_text().splitlines() if not line.startswith("{")]
+
+
 def wait_until_started(server: subprocess.Popen[str], log: Path) -> str:
     """What it printed, once it has started. Fails with its log if it ended instead."""
     assert server.stdout is not None

@@ -6,14 +6,11 @@ import os
 import pty
 import re
 import signal
-import socket
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil  # type: ignore[import-untyped]
@@ -44,26 +41,6 @@ def trial(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def production(transactional_db: None) -> dict[str, str]:
     return live.production_environment()
-
-
-@pytest.fixture
-def refusal(tmp_path: Path) -> Callable[[dict[str, str]], str]:
-    """The one line with which `serve` refuses to start."""
-
-    def refusal(environment: dict[str, str]) -> str:
-        log = tmp_path / "refused.log"
-        with live.start(environment | {"PORT": environment.get("PORT", str(live.free_port()))}, log) as server:
-            assert server.communicate(timeout=30) == ("", None)
-        assert server.returncode == 1
-        (line,) = operator_lines(log)
-        return line
-
-    return refusal
-
-
-def operator_lines(log: Path) -> list[str]:
-    """What is on standard error besides log lines, which are JSON."""
-    return [line for line in log.read_text().splitlines() if not line.startswith("{")]
 
 
 def sign_in(url: str, username: str) -> httpx.Response:
@@ -259,7 +236,7 @@ def test_ctrl_c_reaches_every_process_and_none_is_left(production: dict[str, str
             process.send_signal(signal.SIGINT)
     server.communicate(timeout=30)
 
-    assert (server.returncode, psutil.wait_procs(processes, timeout=0)[1], operator_lines(log)) == (0, [], [])
+    assert (server.returncode, psutil.wait_procs(processes, timeout=0)[1], live.operator_lines(log)) == (0, [], [])
 
 
 def test_it_ends_when_its_terminal_is_closed(production: dict[str, str], tmp_path: Path) -> None:
@@ -277,6 +254,7 @@ def test_it_ends_when_its_terminal_is_closed(production: dict[str, str], tmp_pat
     finally:
         server.kill()
 
+<<<<<<< HEAD
     assert (server.returncode, psutil.wait_procs(processes, timeout=0)[1], operator_lines(log)) == (0, [], [])
 
 
@@ -404,3 +382,6 @@ def test_refuses_to_start_without_a_required_setting_and_names_it(
     environment = {key: value for key, value in production.items() if key != name}
 
     assert refusal(environment) == f"Set {name} in the environment: it is required when DATABASE_URL is set."
+=======
+    assert (server.returncode, psutil.wait_procs(processes, timeout=0)[1], live.operator_lines(log)) == (0, [], [])
+>>>>>>> wip-d
