@@ -81,7 +81,7 @@ def _fuzz(url: str, kind: str, seed: int) -> Tally:
 def _sender(browser: httpx.Client) -> Callable[[Request], Answer]:
     def send(request: Request) -> Answer:
         headers = {"Content-Type": request.content_type, **request.headers} if request.body else request.headers
-        sent = {name: value.encode("latin-1") for name, value in headers.items()}
+        sent = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
         answer = browser.request(request.method, request.path, content=request.body, headers=sent)
         found = answer.headers
         return Answer(answer.status_code, found.get("Content-Type", ""), found.get("Location", ""), answer.text)
