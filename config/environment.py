@@ -95,12 +95,12 @@ class Environment(environ.Env):
             raise ImproperlyConfigured(f"{var} must be a time zone such as Europe/Berlin, not {name!r}.") from None
 
     def networks(self, var: str, default: list[str]) -> list[str]:
-        """IP addresses and networks, which must not be everybody's."""
+        """IP addresses and networks, which must not be everybody's; IPv4 also as a socket of IPv6 tells of it."""
         entries = self.list(var, default=default)
         networks = [_network(var, entry) for entry in entries]
         if _is_everything(networks):
             raise ImproperlyConfigured(f"{var}: {','.join(entries)} is everybody. {_HOW_TO_WRITE_NETWORKS}")
-        return [str(network) for network in networks]
+        return [str(form) for network in networks for form in _forms(network)]
 
     def mail_server(self, var: str, default: str) -> dict[str, Any]:
         """Django's settings of an e-mail URL, which is not repeated: a password stands in it."""
@@ -146,6 +146,13 @@ def _network(var: str, entry: str) -> Network:
         return ip_network(entry)
     except ValueError as problem:  # which names the entry, and tells of bits set behind the network's own
         raise ImproperlyConfigured(f"{var}: {problem}. {_HOW_TO_WRITE_NETWORKS}") from None
+
+
+def _forms(network: Network) -> list[Network]:
+    """A caller with an IPv4 address has another one at `HOST=::` (RFC 4291 section 2.5.5.2)."""
+    if isinstance(network, IPv6Network):
+        return [network]
+    return [network, ip_network(f"::ffff:{network.network_address}/{96 + network.prefixlen}")]
 
 
 #: What nobody may name: every IPv4 address, also as IPv6 writes them (RFC 4291 section 2.5.5.2), and every IPv6 address
