@@ -45,10 +45,6 @@ class RefusedError(Exception):
         self.fault = fault
 
 
-class GoneError(Exception):
-    """The sender has closed the connection: nobody is left to be told anything."""
-
-
 class Body:
     """What has come so far."""
 
@@ -162,8 +158,6 @@ class Reception:
             self._hand_over()
         except RefusedError as refusal:
             request.refuse(refusal.fault)
-        except GoneError:
-            request.end()
         except OSError:
             logger.exception("A body could not be kept")
             request.refuse(errors.BUSY)
@@ -177,8 +171,8 @@ class Reception:
         if piece.cancelled():
             raise RefusedError(errors.TOO_SLOW)
         message, body = piece.result(), self._request.body
-        if message["type"] == "http.disconnect":
-            raise GoneError
+        if message["type"] == "http.disconnect":  # which also stands for chunks or trailers that are not HTTP
+            raise RefusedError(errors.MALFORMED)
         self._received += len(message["body"])
         bought = settings.PATIENCE_SECONDS + self._received / BYTES_A_SECOND
         self.deadline = self._began + min(bought, max(settings.PATIENCE_SECONDS, _MOST_SECONDS))

@@ -32,7 +32,7 @@ os.environ.setdefault("PGCONNECT_TIMEOUT", "5")
 
 def var_dir() -> Path:
     """The folder of everything this installation makes: data, secrets, collected static files (`VAR_DIR`)."""
-    return Path(os.environ.get("VAR_DIR", BASE_DIR / "var")).resolve()
+    return Path(os.environ.get("VAR_DIR") or BASE_DIR / "var").resolve()
 
 
 def is_embedded() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from typing import Any
@@ -37,13 +38,75 @@ def _hide_secrets(logger: Any, method: str, line: dict[str, Any]) -> dict[str, A
     return line | hidden
 
 
+# --- How long a line may be -------------------------------------------------------------------------------------
+#: Most characters of one value of a line. Paths, hosts, names and whatever else callers send stand in some of them.
+MAX_CHARACTERS = 255
+#: Most characters of a stack trace: its beginning and its end.
+MAX_TRACE_CHARACTERS = 16_000
+_TRACES = {"exception", "stack"}
+_ALWAYS_SHORT = (bool, int, float, type(None))
+
+
+def _cut(logger: Any, method: str, line: dict[str, Any]) -> dict[str, Any]:
+    """Bounds every value, whoever wrote the line: nobody fills the disk by what they send."""
+    return {name: value if name.startswith("_") else _bounded(name, value) for name, value in line.items()}
+
+
+def _bounded(name: str, value: Any) -> Any:
+    return _shortened_trace(value) if name in _TRACES and isinstance(value, str) else _shortened(value)
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, _ALWAYS_SHORT):
+        return value
+    text = value if isinstance(value, str) else json.dumps(value, default=repr)
+    if len(text) <= MAX_CHARACTERS:
+        return value
+    return f"{text[:MAX_CHARACTERS]}… ({len(text)} characters)"
+
+
+def _shortened_trace(trace: str) -> str:
+    """Each of its lines may name what somebody sent."""
+    text = "\n".join(_shortened(one) for one in trace.splitlines())
+    if len(text) <= MAX_TRACE_CHARACTERS:
+        return text
+    half = MAX_TRACE_CHARACTERS // 2
+    return f"{text[:half]}\n…\n{text[-half:]}"
+
+
+def _is_refusal(record: logging.LogRecord) -> bool:
+    """Whether Django tells of a request that was answered with 4xx."""
+    return 400 <= getattr(record, "status_code", 0) < 500
+
+
+def _leave_out_traces_of_refusals(logger: Any, method: str, line: dict[str, Any]) -> dict[str, Any]:
+    """A request that cannot be right, such as for a host that is not ours, is no defect to be found."""
+    record = line.get("_record")
+    if record is not None and _is_refusal(record):
+        line.pop("exc_info", None)
+    return line
+
+
+class OneLineARefusal(logging.Filter):
+    """Passes over Django's line about a refused request of which another line has told already."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = origin.request_at_work()
+        if request is None or record.levelno < logging.WARNING:
+            return True
+        has_line, request.META["warehouse.has_line"] = request.META.get("warehouse.has_line", False), True
+        return not (has_line and _is_refusal(record))
+
+
 _FROM_ANYWHERE = [
+    _leave_out_traces_of_refusals,
     _name_request,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
     _hide_secrets,
+    _cut,
 ]
 
 structlog.configure(

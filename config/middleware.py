@@ -16,6 +16,7 @@ from django.middleware import common
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 from django_otp import middleware as otp
+from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
 from config.paths import is_api, is_back_office, is_probe
 
@@ -43,6 +44,19 @@ class MessageMiddleware(ForPeople, messages.MessageMiddleware):
 
 class OTPMiddleware(ForPeople, otp.OTPMiddleware):
     pass
+
+
+class StaticFilesMiddleware(WhiteNoiseMiddleware):
+    """WhiteNoise's, which answers with whole files only: a `Range` is ignored, as RFC 9110 section 14.2 allows.
+
+    Of a whole file the server is told the path, and sends it by itself. A part would be read here, piece by piece, and
+    take one of the few places of exports (`config.streams`), without sign-in.
+    """
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.META.pop("HTTP_RANGE", None)
+        response: HttpResponseBase = super().__call__(request)
+        return response
 
 
 class ConnectionMiddleware:

@@ -50,11 +50,12 @@ def id_of(request: HttpRequest) -> str:
 
 
 def address_of(request: HttpRequest) -> str | None:
-    """None where a proxy passes on something that is no address."""
+    """None where a proxy passes on something that is no address. IPv4 is IPv4, also at a socket of IPv6."""
     try:
-        return str(ip_address(request.META.get("REMOTE_ADDR", "")))
+        address = ip_address(request.META.get("REMOTE_ADDR", ""))
     except ValueError:
         return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def path_of(request: HttpRequest) -> str:

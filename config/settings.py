@@ -3,7 +3,7 @@
 import pghistory
 
 from config import database, paths, policy, secrets
-from config.environment import Environment
+from config.environment import Environment, host_names, origin
 from config.unfold import UNFOLD as UNFOLD  # the Back Office's looks and menu
 
 env = Environment()
@@ -17,30 +17,30 @@ DEBUG = env.bool("DEBUG", default=False)
 DEFAULT_EXCEPTION_REPORTER_FILTER = "config.error_pages.DiscreetFilter"
 SECRET_KEY = secrets.secret_key()
 #: Host names this site answers to (comma list).
-ALLOWED_HOSTS = secrets.required("ALLOWED_HOSTS", lambda: "localhost,127.0.0.1,[::1]").split(",")
+ALLOWED_HOSTS = host_names("ALLOWED_HOSTS", secrets.required("ALLOWED_HOSTS", lambda: "localhost,127.0.0.1,[::1]"))
 #: TCP port of `manage.py serve`, which listens on `HOST`.
-PORT = env.int("PORT", default=8000)
+PORT = env.int("PORT", default=8000, maximum=65_535)
 HOST = env.str("HOST", default="127.0.0.1")
 #: Server processes; each serves one request at a time.
-WORKERS = env.int("WORKERS", default=2)
+WORKERS = env.int("WORKERS", default=2, maximum=1_000)
 #: Most connections that each of them holds open.
 MAX_CONNECTIONS = env.int("MAX_CONNECTIONS", default=2_048)
 #: Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (comma list).
-TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
 #: True where clients arrive over TLS: secure cookies, redirect to https, HSTS. Off only for the embedded trial.
 HTTPS = env.bool("HTTPS", default=not database.is_embedded())
 #: Level of the log lines on standard error.
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_LEVEL = env.log_level("LOG_LEVEL", default="INFO")
 #: How many days security events, and sessions that are over, are kept before `manage.py purge` deletes them.
 AUDIT_DAYS = env.int("AUDIT_DAYS", default=400)
 
 # --- Tokens (contract section 4) --------------------------------------------------------------------------------
 #: How many seconds services may keep our public keys; a new one is published that long before it signs.
-KEY_PUBLISHED_SECONDS = env.int("KEY_PUBLISHED_SECONDS", default=300)
+KEY_PUBLISHED_SECONDS = env.int("KEY_PUBLISHED_SECONDS", default=300, minimum=0)
 #: The `iss` claim: this site's public address, without a slash at the end.
-ISSUER = secrets.required("ISSUER", lambda: f"http://{HOST}:{PORT}")
+ISSUER = origin("ISSUER", secrets.required("ISSUER", lambda: f"http://{f'[{HOST}]' if ':' in HOST else HOST}:{PORT}"))
 #: Client that a sign-in without `client_id` belongs to.
-DEFAULT_CLIENT_ID = env.str("DEFAULT_CLIENT_ID", default="frontend")
+DEFAULT_CLIENT_ID = env.name("DEFAULT_CLIENT_ID", default="frontend")
 #: Where that client, the Fulfillment App, takes its authorization codes (comma list, matched character by character).
 DEFAULT_CLIENT_REDIRECT_URIS = env.list("DEFAULT_CLIENT_REDIRECT_URIS", default=[])
 #: Origins whose pages may read our answers as that client (comma list, such as `https://app.example.com`).
@@ -52,9 +52,9 @@ ACCESS_TOKEN_SECONDS = env.int("ACCESS_TOKEN_SECONDS", default=28_800)
 WAREHOUSE_TOKEN_SECONDS = env.int("WAREHOUSE_TOKEN_SECONDS", default=604_800)
 REFRESH_TOKEN_SECONDS = env.int("REFRESH_TOKEN_SECONDS", default=2_678_400)
 #: How many seconds a refresh token just replaced is still good for one retry.
-REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", default=10)
+REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", default=10, minimum=0)
 #: Seconds that clocks of two app servers may differ before a fresh token looks like one from the future.
-CLOCK_SKEW_SECONDS = env.int("CLOCK_SKEW_SECONDS", default=5)
+CLOCK_SKEW_SECONDS = env.int("CLOCK_SKEW_SECONDS", default=5, minimum=0)
 
 # --- Limits of a request ----------------------------------------------------------------------------------------
 #: Largest request body in bytes; a larger one is refused with 413 before it is read.
@@ -63,7 +63,7 @@ MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1_048_576)
 #: of that buy one more.
 PATIENCE_SECONDS = env.int("PATIENCE_SECONDS", default=10)
 #: How many seconds requests may wait for a worker; once they always wait longer, those who ask most get 503.
-MAX_WAIT_SECONDS = env.float("MAX_WAIT_SECONDS", default=1.0)
+MAX_WAIT_SECONDS = env.positive_number("MAX_WAIT_SECONDS", default=1.0)
 #: Default and greatest `page[limit]`.
 PAGE_LIMIT = env.int("PAGE_LIMIT", default=1_000)
 #: Most values in the comma list of one filter.
@@ -81,11 +81,11 @@ FILE_UPLOAD_HANDLERS = [
 #: connection to many (pgbouncer before 1.21 in transaction mode).
 PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
 #: How many seconds PostgreSQL works for one statement of a request, waits for a lock, and keeps an idle transaction.
-STATEMENT_TIMEOUT_SECONDS = env.int("STATEMENT_TIMEOUT_SECONDS", default=10)
-LOCK_TIMEOUT_SECONDS = env.int("LOCK_TIMEOUT_SECONDS", default=1)
-IDLE_TRANSACTION_TIMEOUT_SECONDS = env.int("IDLE_TRANSACTION_TIMEOUT_SECONDS", default=30)
+STATEMENT_TIMEOUT_SECONDS = env.timeout("STATEMENT_TIMEOUT_SECONDS", default=10)
+LOCK_TIMEOUT_SECONDS = env.timeout("LOCK_TIMEOUT_SECONDS", default=1)
+IDLE_TRANSACTION_TIMEOUT_SECONDS = env.timeout("IDLE_TRANSACTION_TIMEOUT_SECONDS", default=30)
 #: The same for imports and for exports that are on their way; commands of `manage.py` have no limit.
-JOB_TIMEOUT_SECONDS = env.int("JOB_TIMEOUT_SECONDS", default=1_800)
+JOB_TIMEOUT_SECONDS = env.timeout("JOB_TIMEOUT_SECONDS", default=1_800)
 DATABASES = {"default": env.db_url_config(database.url()) | {"CONN_MAX_AGE": 600}}
 #: A database whose machine or network is gone without a word is given up after 15 seconds, not after a quarter of an
 #: hour. `DATABASE_URL` may say otherwise: they are libpq's parameters, in seconds but for the last, in milliseconds.
@@ -139,7 +139,7 @@ MIDDLEWARE = [
     "config.policy.PolicyMiddleware",
     "config.cors.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.StaticFilesMiddleware",
     "config.middleware.SessionMiddleware",
     "config.middleware.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -225,7 +225,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- E-mail -----------------------------------------------------------------------------------------------------
 #: Where e-mail goes: `smtp+tls://user:password@host:587` or `smtp+ssl://…`. By default it is printed in the embedded
 #: trial; elsewhere none is sent, since links to new passwords are no business of who reads the log.
-EMAIL_URL = env.email_url("EMAIL_URL", default="consolemail://" if database.is_embedded() else "dummymail://")
+EMAIL_URL = env.mail_server("EMAIL_URL", default="consolemail://" if database.is_embedded() else "dummymail://")
 EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
     EMAIL_URL.get(name)
     for name in ("EMAIL_BACKEND", "EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")
@@ -233,8 +233,8 @@ EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
 EMAIL_USE_TLS = EMAIL_URL.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = EMAIL_URL.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10
-SENDS_EMAIL = not EMAIL_BACKEND.endswith(".dummy.EmailBackend")
-DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="back-office@localhost")
+SENDS_EMAIL = not EMAIL_URL["EMAIL_BACKEND"].endswith(".dummy.EmailBackend")
+DEFAULT_FROM_EMAIL = env.email_address("EMAIL_FROM", default="back-office@localhost")
 
 # --- The API ----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -312,8 +312,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "config.logs.json_formatter"}},
+    "filters": {"one_line_a_refusal": {"()": "config.logs.OneLineARefusal"}},
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "json"},
+        "console": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["one_line_a_refusal"]},
         "audit_rows": {"class": "config.logs.RowHandler", "model": "users.AuditEvent"},
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},

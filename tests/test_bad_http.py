@@ -114,3 +114,44 @@ def test_a_broken_request_is_refused_without_a_word(
         head, content = send(line, header)
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert content == b""
+
+
+#: Bodies in chunks that are no HTTP (RFC 9112 section 7.1), or end before they are whole.
+BROKEN_BODIES = {
+    "a size that is no number": b"zz\r\nhello\r\n0\r\n\r\n",
+    "a size of nothing": b"\r\nhello\r\n0\r\n\r\n",
+    "a size beyond all numbers": b"ffffffffffffffffffff\r\nhello\r\n0\r\n\r\n",
+    "more than its size": b"3\r\nhello\r\n0\r\n\r\n",
+    "a second chunk that is none": b"5\r\nhello\r\nxx\r\n\r\n",
+    "70 kB behind a size": b"5;" + b"x" * 70_000 + b"\r\nhello\r\n0\r\n\r\n",
+    "a trailer that is none": b"5\r\nhello\r\n0\r\nno colon\r\n\r\n",
+    "a trailer of 70 kB": b"5\r\nhello\r\n0\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
+    "3,000 trailers": b"5\r\nhello\r\n0\r\n" + b"X: 1\r\n" * 3_000 + b"\r\n",
+}
+UNREADABLE = "The request could not be read."
+FAMILIES = {
+    ASSIGNMENTS: {"errors": [error(400, UNREADABLE)]},
+    "/token": {"error": "invalid_request", "error_description": UNREADABLE},
+    "/warehouse-tokens": [{"message": UNREADABLE, "status": 400, "code": None}],
+}
+
+
+@pytest.mark.parametrize("body", BROKEN_BODIES.values(), ids=BROKEN_BODIES.keys())
+@pytest.mark.parametrize(("path", "document"), FAMILIES.items(), ids=FAMILIES.keys())
+def test_a_broken_body_is_the_senders_fault_and_changes_nothing(
+    send: Callable[..., tuple[bytes, bytes]], nothing_changes: Watch, path: str, document: object, body: bytes
+) -> None:
+    headers = b"Content-Type: application/json", b"Transfer-Encoding: chunked"
+    with nothing_changes():
+        head, content = send(f"POST {path} HTTP/1.1".encode(), *headers, body=body)
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert httpx.Response(400, content=content).json() == document
+    assert b"connection: close" in head.lower()
+
+
+def test_trailers_are_passed_over(send: Callable[..., tuple[bytes, bytes]], pat_north: WarehouseUserAssignment) -> None:
+    line = f"PATCH {ASSIGNMENTS}/{pat_north.uuid} HTTP/1.1".encode()
+    body = b"%x\r\n%s\r\n0\r\nX-Checksum: 1\r\n\r\n" % (len(ACTIVATE), ACTIVATE)
+    head, _ = send(line, b"Content-Type: application/json", b"Transfer-Encoding: chunked", body=body)
+    pat_north.refresh_from_db()
+    assert (head.split(b" ")[1], pat_north.is_active) == (b"200", True)

@@ -241,6 +241,20 @@ def test_readers_who_take_nothing_of_an_export_hold_nobody(
     assert told[b"HTTP/1.1 200"] <= WORKERS * MOST_STREAMS
 
 
+def test_readers_of_static_files_take_no_place_of_an_export(
+    patient_url: str, office: httpx.Client, many_people: None
+) -> None:
+    """Nobody need sign in for a static file, or a part of one."""
+    asked = slow.head(f"GET {DASHBOARD}", patient_url, "Range: bytes=0-1400000")
+    with slow.sockets(patient_url, MANY, asked, receive_bytes=4_096, source=FLOODER) as readers:
+        told = {reader.recv(15) for reader in readers}
+        exports = [office.get(f"{PEOPLE}export/", params={"format": "csv"}) for _ in range(2 * WORKERS)]
+
+    assert {export.status_code for export in exports} == {200}
+    assert {export.text.count("\n") for export in exports} == {1 + User.objects.count()}
+    assert told == {b"HTTP/1.1 200 OK"}
+
+
 def test_an_export_begins_before_it_ends_and_arrives_whole(office: httpx.Client, many_people: None) -> None:
     with office.stream("GET", f"{PEOPLE}export/", params={"format": "csv"}) as answer:
         assert (answer.status_code, "Content-Length" in answer.headers) == (200, False)

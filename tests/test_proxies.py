@@ -97,6 +97,13 @@ def test_an_address_that_a_client_made_up_is_not_taken_for_its_own(olive: User, 
     assert {event.address for event in AuditEvent.objects.all()} == set(chains.values())
 
 
+def test_a_proxy_with_an_ipv4_address_is_known_at_a_socket_of_ipv6(olive: User, tmp_path: Path) -> None:
+    """Where it calls as `::ffff:127.0.0.1`."""
+    with server(tmp_path, "127.0.0.1", HOST="::") as client:
+        ask_for_a_token(client, olive, **{"X-Forwarded-For": "203.0.113.9"})
+    assert Session.objects.latest("created_at").address == "203.0.113.9"
+
+
 def test_a_header_that_only_looks_like_a_proxys_is_none(olive: User, tmp_path: Path) -> None:
     """With an underscore it has the same name in WSGI; a proxy that replaces the real one may let it pass."""
     with server(tmp_path, "127.0.0.1") as client:

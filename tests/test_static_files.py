@@ -30,3 +30,16 @@ def test_nothing_of_the_installation_is_served(live_url: str) -> None:
                 answer = client.send(client.build_request("GET", "/", extensions={"target": f"/{way}{file}".encode()}))
                 assert answer.status_code in (400, 404), (way, file)
                 assert "errors" in answer.json() or answer.status_code == 400, (way, file)
+
+
+@pytest.mark.parametrize(
+    "part", ["bytes=0-9", "bytes=0-", "bytes=-10", "bytes=9999999-", "bytes=0-1,4-5", "bytes=x", "x"]
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_whoever_asks_for_a_part_of_a_file_gets_all_of_it(live_url: str, method: str, part: str) -> None:
+    """The server may ignore `Range` (RFC 9110 section 14.2). Parts would take the places of exports."""
+    url = f"{live_url}/static/config/docs.css"
+    whole, answer = httpx.request(method, url), httpx.request(method, url, headers={"Range": part})
+    assert (answer.status_code, answer.content) == (200, whole.content)
+    assert answer.headers["Content-Length"] == whole.headers["Content-Length"]
+    assert "Content-Range" not in answer.headers

@@ -5,17 +5,18 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import orjson
 from rest_framework import serializers
 from rest_framework.parsers import BaseParser
 from rest_framework.serializers import Serializer
 from rest_framework.settings import api_settings
 
+from config import strict_json
 from config.errors import ApiError, Fault
 from config.jsonapi.documents import camel_case
 
 NOT_A_DOCUMENT = Fault(400, "The body must be a JSON object with a `data` object.", pointer="")
 NOT_JSON = Fault(400, "The body is not valid JSON.", pointer="")
+NOT_UNIQUE = Fault(400, "An object of the body has two members of the same name.", pointer="")
 
 
 class JSONAPIParser(BaseParser):
@@ -26,7 +27,9 @@ class JSONAPIParser(BaseParser):
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         try:
-            return orjson.loads(parser_context["request"]._request.body)
+            return strict_json.loads(parser_context["request"]._request.body)
+        except strict_json.RepeatedNameError:
+            raise ApiError(NOT_UNIQUE) from None
         except ValueError:
             raise ApiError(NOT_JSON) from None
 

@@ -6,7 +6,6 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
 from authlib.oauth2.rfc6749 import OAuth2Payload, OAuth2Request
 from authlib.oauth2.rfc6749.errors import InvalidRequestError
 from authlib.oauth2.rfc6749.util import extract_basic_authorization
@@ -14,6 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
 
+from config import strict_json
 from users.tokens import Scope
 
 #: More than any client sends; what a hostile one sends beyond is not looked at.
@@ -100,7 +100,7 @@ def _form_pairs(body: bytes) -> list[tuple[str, str]]:
 
 
 def _json_pairs(body: bytes) -> list[tuple[str, str]]:
-    document = orjson.loads(body)
+    document = strict_json.loads(body)
     if isinstance(document, dict) and isinstance(document.get("data"), dict):
         document = document["data"].get("attributes")  # a form that the reference's install guide shows
     if not isinstance(document, dict):

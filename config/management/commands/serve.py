@@ -51,7 +51,6 @@ class Command(BaseCommand):
     requires_system_checks = ()  # they are for those who write the site: `manage.py check`
 
     def handle(self, **options: Any) -> None:
-        _refuse_impossible_numbers()
         _refuse_unusable_settings()
         address = _free_address()
         _refuse_silent_database()
@@ -63,12 +62,6 @@ class Command(BaseCommand):
         self.stdout.write(_BANNER.format(site=f"http://{settings.HOST}:{settings.PORT}", logins=logins))
         self.stdout.flush()  # also where it is a pipe: someone may be waiting for it
         _serve(address)
-
-
-def _refuse_impossible_numbers() -> None:
-    for name, most in (("PORT", 65_535), ("WORKERS", 1_000)):
-        if not 1 <= getattr(settings, name) <= most:
-            raise CommandError(f"{name} must be between 1 and {most}, not {getattr(settings, name)}.")
 
 
 def _refuse_unusable_settings() -> None:
