@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from psycopg.errors import UniqueViolation
 
 from config import changes
+from config.lost_updates import RowChangedError, SavesChangedColumns
 
 #: As many changes are told; who wants to know of more has the history.
 _TOLD = 10
@@ -25,7 +26,8 @@ class MeanwhileFormMixin(forms.Form):
     """Refuses, once, to save over a row that somebody changed after the page was opened, and tells what they changed.
 
     What was typed stays, and saving again goes through. Name it before ModelForm, put "seen" into the fieldsets, and
-    save in a transaction: the row is locked from the comparison on. A form sent without `seen` is not compared.
+    save in a transaction: the row is locked from the comparison on. A form sent without `seen` is compared by what the
+    row is judged by (`SavesChangedColumns.judged_by`), with what this request has read.
     """
 
     instance: Any
@@ -51,18 +53,32 @@ class MeanwhileFormMixin(forms.Form):
         rows = type(self.instance)._base_manager.filter(pk=self.instance.pk)
         if rows.select_for_update(no_key=True).values_list("pk").first() is None:
             self.add_error(None, _("Meanwhile this was deleted."))
-        elif seen is not None and (newest := self._newest()) > seen:
-            self.data = data = self.data.copy()  # type: ignore[attr-defined]
-            data[self.add_prefix("seen")] = str(newest)
+        elif (seen is not None and self._newest() > seen) or self._is_judged_by_the_past():
             self.refuse_for_now(seen)
 
-    def refuse_for_now(self, seen: int) -> None:
-        """Says what happened to the row after this change."""
+    def judged_rows(self) -> list[Any]:
+        """The rows by which this request has decided that the form may be saved."""
+        return [self.instance]
+
+    def _is_judged_by_the_past(self) -> bool:
+        try:
+            for row in self.judged_rows():
+                if isinstance(row, SavesChangedColumns):
+                    row.lock_unchanged()
+        except RowChangedError:
+            return True
+        return False
+
+    def refuse_for_now(self, seen: int | None) -> None:
+        """Says what happened to the row after this change, if one is known."""
+        if seen is not None:
+            self.data = data = self.data.copy()  # type: ignore[attr-defined]
+            data[self.add_prefix("seen")] = str(self._newest())
         lead = _(
             "This was changed meanwhile, so nothing was saved. What you typed is still here: save again to write it "
             "over these changes."
         )
-        self.add_error(None, ValidationError([lead, *self._told(seen)]))
+        self.add_error(None, ValidationError([lead, *(() if seen is None else self._told(seen))]))
 
     def _told(self, seen: int) -> Iterator[str]:
         question = changes.Question(kinds=[type(self.instance)], about=[self.instance])

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_noop
 
 from config.history import tracked
 from config.logs import audit
+from config.lost_updates import SavesChangedColumns
 from users.codes import AuthorizationCode
 from users.models import Session
 
@@ -121,7 +122,7 @@ class ClientQuerySet(models.QuerySet["Client"]):
 
 
 @tracked(exclude=["secret_digest", "created_at", "updated_at"])
-class Client(ClientMixin, models.Model):
+class Client(ClientMixin, SavesChangedColumns):
     """A program that may ask for tokens. A confidential one proves itself with a secret; a public one cannot."""
 
     client_id = models.CharField(_("Client ID"), max_length=100, validators=[_identifier_rule])

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.exceptions import ValidationError
@@ -88,6 +89,8 @@ class UserForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
             self.add_error("password2", _("The password fields must match."))
         if not (data.get("is_warehouse_user") or self._is_superuser or data.get("groups")):
             self.add_error("groups", _("Choose at least one group, or make this person a warehouse user."))
+        if data.get("password1") and not self.errors:
+            self._digest = make_password(data["password1"])  # takes long: before anybody is locked
         self._keep_an_administrator()
         return data
 
@@ -108,7 +111,12 @@ class UserForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
     def _is_superuser(self) -> bool:
         return bool(self.cleaned_data.get("is_superuser", self.instance.is_superuser))
 
-    def refuse_for_now(self, seen: int) -> None:
+    def judged_rows(self) -> list[Any]:
+        """Whoever edits themselves stays signed in, which must not bring back a session that was ended meanwhile."""
+        own = [self.actor] if self.actor.pk == self.instance.pk else []
+        return [*super().judged_rows(), *own]
+
+    def refuse_for_now(self, seen: int | None) -> None:
         """No page shows a password again, so this one cannot be kept."""
         super().refuse_for_now(seen)
         if self.cleaned_data.get("password1"):
@@ -125,8 +133,8 @@ class UserForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
                 self.add_error("password1", weakness)
 
     def save(self, commit: bool = True) -> Any:
-        if password := self.cleaned_data["password1"]:
-            self.instance.set_password(password)
+        if self.cleaned_data["password1"]:
+            self.instance.password = self._digest
         return super().save(commit)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
@@ -17,13 +17,13 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
 
 from config.history import tracked
 from config.keeping import oldest_kept
 from config.logs import audit
 from config.origin import address_of
 from config.statements import Given, Select
+from users.accounts import Account
 from users.audit import AuditEvent as AuditEvent
 from users.finding import FindingPeople, FindingSessions
 from users.roles import ADMINISTRATOR, grantable_by
@@ -71,7 +71,7 @@ _name_rule = RegexValidator(r"^[^:/<>]+$", _("A name must not contain any of : /
 
 
 @tracked(exclude=["password", "last_login", "signed_out_at", "has_warehouse", "created_at", "updated_at"])
-class User(AbstractBaseUser, PermissionsMixin):
+class User(Account, PermissionsMixin):
     """A person. One flag makes them a warehouse user, who works in warehouses and has no Back Office."""
 
     class Status(models.TextChoices):
@@ -145,14 +145,6 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.email
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """A new password signs the person out everywhere, whoever set it."""
-        has_new_password = getattr(self, "_password", None) is not None and not self._state.adding
-        with transaction.atomic():
-            super().save(*args, **kwargs)
-            if has_new_password:
-                self.end_sessions(gettext_noop("password changed"))
-
     @property
     def is_active(self) -> bool:  # type: ignore[override]
         """Django's name for "may sign in"."""
@@ -216,7 +208,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     def sign_out_of_back_office(self) -> None:
         """Ends the person's Back Office sessions, in every browser."""
         self.signed_out_at = timezone.now()
-        User.objects.filter(pk=self.pk).update(signed_out_at=self.signed_out_at)
+        self.save(update_fields=["signed_out_at"])
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """What a Back Office session must carry to be believed: Django's own, and the last time of being signed out."""

@@ -22,7 +22,9 @@ from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.widgets import INPUT_CLASSES
 
 from config.logs import audit
+from config.lost_updates import RowChangedError
 from users import throttling
+from users.accounts import CHANGED
 from users.login import BackOfficePage, refused
 from users.models import User
 
@@ -73,7 +75,12 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        answer = super().form_valid(form)
+        """Whoever was blocked or signed out meanwhile stays so, and is led to the sign-in."""
+        try:
+            answer = super().form_valid(form)
+        except RowChangedError:
+            messages.error(self.request, CHANGED)
+            return redirect("admin_own_password")
         messages.success(self.request, _("User password was updated successfully."))
         return answer
 
@@ -172,7 +179,12 @@ class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
         return redirect("admin_password_reset")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        answer = super().form_valid(form)
+        """Nobody who was blocked meanwhile is let in again."""
+        try:
+            answer = super().form_valid(form)
+        except RowChangedError:
+            messages.error(self.request, CHANGED)
+            return redirect("admin:login")
         user: Any = self.user
         user.unlock_sign_in()
         audit.info("Password Updated after Reset", tag="password_updated_after_reset", username=user.email)

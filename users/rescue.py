@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext_lazy as _
@@ -20,9 +21,10 @@ def _rescue(
 ) -> Callable[..., Any]:
     """A button on a person's page, for those who may change them."""
 
+    @transaction.atomic
     def view(request: HttpRequest, pk: int) -> HttpResponse:
         actor: Any = request.user
-        person = get_object_or_404(User, pk=pk)
+        person = get_object_or_404(User.objects.locked(), pk=pk)  # nobody gives them other rights from here on
         allowed = actor.has_perm("users.change_user") and person.may_be_changed_by(actor)
         if not allowed or (by_administrators and not actor.is_administrator):
             raise PermissionDenied

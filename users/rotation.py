@@ -20,6 +20,8 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+#: Columns of a credential that using it up changes.
+_ROTATED = ("refresh_digest", "previous_refresh_digest", "refreshed_at", "retry_used", "expires_at")
 _signer = Signer(sep=".", salt="refresh-token")
 
 
@@ -94,7 +96,7 @@ class RotatingCredential(models.Model):
             self.retry_used = True
         else:
             raise RefreshTokenReusedError
-        self.save()
+        self.save(update_fields=_ROTATED)
 
     def _may_retry(self, now) -> bool:
         window = timedelta(seconds=settings.REFRESH_GRACE_SECONDS)

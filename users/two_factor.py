@@ -29,6 +29,8 @@ from qrcode.image.svg import SvgPathImage
 from unfold.widgets import INPUT_CLASSES
 
 from config.logs import audit
+from config.lost_updates import RowChangedError
+from users.accounts import CHANGED
 from users.authenticators import Authenticator, recovery_digest
 from users.models import User
 
@@ -44,11 +46,15 @@ def is_on(user: User) -> bool:
 
 
 def switch_on(user: User, key: str, code: str) -> Authenticator | None:
-    """Keeps the key if the code proves that the person's app holds it. Signs them out elsewhere."""
+    """Keeps the key if the code proves that the person's app holds it. Signs them out elsewhere.
+
+    Raises RowChangedError if they were blocked, signed out or given other rights meanwhile.
+    """
     device = Authenticator.of_key(user, key)
     if not device.shows(code):
         return None
     with transaction.atomic():
+        user.lock_unchanged()
         switch_off(user)
         device.save()
         user.sign_out_of_back_office()
@@ -63,14 +69,17 @@ def switch_off(user: User) -> bool:
 
 
 def new_recovery_codes(user: User) -> list[str]:
-    """Ten codes that work once each; earlier ones stop working. Only their digests are kept."""
+    """Ten codes that work once each; earlier ones stop working. Only their digests are kept.
+
+    Raises RowChangedError as `switch_on` does.
+    """
+    codes = [StaticToken.random_token() for _n in range(_RECOVERY_CODES)]
+    digests = [recovery_digest(user.uuid, code) for code in codes]  # takes long: before anybody is locked
     with transaction.atomic():
+        user.lock_unchanged()
         StaticDevice.objects.filter(user=user).delete()
         device = StaticDevice.objects.create(user=user, name="recovery codes")
-        codes = [StaticToken.random_token() for _n in range(_RECOVERY_CODES)]
-        StaticToken.objects.bulk_create(
-            StaticToken(device=device, token=recovery_digest(user.uuid, code)) for code in codes
-        )
+        StaticToken.objects.bulk_create(StaticToken(device=device, token=digest) for digest in digests)
     return codes
 
 
@@ -111,7 +120,11 @@ def own(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     if not (user.is_authenticated and user.is_staff):
         return redirect_to_login(request.get_full_path(), "admin:login")
-    return _manage(request, user) if is_on(user) else _enrol(request, user)
+    try:
+        return _manage(request, user) if is_on(user) else _enrol(request, user)
+    except RowChangedError:
+        messages.error(request, CHANGED)
+        return redirect("admin_two_factor")
 
 
 def _enrol(request: HttpRequest, user: User) -> HttpResponse:
@@ -156,7 +169,9 @@ def _show_codes(request: HttpRequest, user: User) -> HttpResponse:
 
 
 def _switched_off(request: HttpRequest, user: User) -> HttpResponse:
-    switch_off(user)
+    with transaction.atomic():
+        user.lock_unchanged()
+        switch_off(user)
     audit.warning("Two-Factor Switched Off", tag="two_factor_switched_off", username=user.email)
     messages.success(request, _("Two-factor sign-in is switched off."))
     return redirect("admin_two_factor")

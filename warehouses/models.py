@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce, Now, Trim
 from django.utils.translation import gettext_lazy as _
 
 from config.history import tracked
+from config.lost_updates import SavesChangedColumns
 
 if TYPE_CHECKING:
     from users.models import User
@@ -41,7 +42,7 @@ def _people(**condition: Any) -> Any:
 
 
 @tracked(exclude=["created_at", "updated_at"])
-class Warehouse(models.Model):
+class Warehouse(SavesChangedColumns):
     """A place of work. Inactive: people may still be assigned, but it grants no warehouse token (contract 0.3)."""
 
     uuid = models.UUIDField(default=uuid.uuid4, editable=False)
