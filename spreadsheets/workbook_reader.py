@@ -103,13 +103,17 @@ def _rows(content: bytes) -> Iterator[tuple[int, list[Any]]]:
     for number, values in enumerate(page.iter_rows(max_col=MAX_COLUMNS + 1, values_only=True), start=1):
         if number > MAX_ROW_NUMBER:
             raise RefusedError(Refusal.TOO_MANY_ROWS)
-        cells = [*values]
-        while cells and cells[-1] is None:
-            cells.pop()
-        if len(cells) > MAX_COLUMNS:
-            raise RefusedError(Refusal.TOO_MANY_COLUMNS)
-        if cells:
-            yield number, cells
+        if values.count(None) < len(values):
+            yield number, _without_blank_end(values)
+
+
+def _without_blank_end(values: tuple[Any, ...]) -> list[Any]:
+    cells = [*values]
+    while cells[-1] is None:
+        cells.pop()
+    if len(cells) > MAX_COLUMNS:
+        raise RefusedError(Refusal.TOO_MANY_COLUMNS)
+    return cells
 
 
 def _refuse_harmful(archive: zipfile.ZipFile) -> None:

@@ -66,6 +66,12 @@ def content_of(answer: Any) -> bytes:
     return b"".join(answer.streaming_content)
 
 
+_STRINGS = (
+    '<Override PartName="/xl/sharedStrings.xml" '
+    'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"/>'
+)
+
+
 def workbook(**parts: str | bytes) -> bytes:
     """A sound workbook with one person, but for these members: `sheet` is the XML of the first sheet's data."""
     names = {
@@ -77,6 +83,8 @@ def workbook(**parts: str | bytes) -> bytes:
         "types": "[Content_Types].xml",
     }
     sound, file = xlsx(["email", "first_name", "last_name"], ["ann.ames@example.test", "Ann", "Ames"]), io.BytesIO()
+    if "strings" in parts:  # openpyxl writes none
+        parts = {"types": member(sound, names["types"]).replace("</Types>", f"{_STRINGS}</Types>")} | parts
     changed = {names[name]: content for name, content in parts.items()}
     with zipfile.ZipFile(io.BytesIO(sound)) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
         for name in {*old.namelist(), *changed}:
