@@ -25,6 +25,8 @@ from config.identifiers import parse_key
 from config.rights import may_see_people
 
 PAGE_ROWS = 50
+#: As many characters as the longest e-mail or name has.
+MAX_ANSWER = 255
 
 
 class ReasonFormMixin(forms.Form):
@@ -112,18 +114,21 @@ class HistoryForm(forms.Form):
         label=_("Person concerned"),
         help_text=_("E-mail or ID"),
         required=False,
+        max_length=MAX_ANSWER,
         widget=UnfoldAdminTextInputWidget,
     )
     warehouse = forms.CharField(
         label=_("Warehouse concerned"),
         help_text=_("Name or ID"),
         required=False,
+        max_length=MAX_ANSWER,
         widget=UnfoldAdminTextInputWidget,
     )
     actor = forms.CharField(
         label=_("Changed by"),
         help_text=_("E-mail or ID of a person, or the word “database”"),
         required=False,
+        max_length=MAX_ANSWER,
         widget=UnfoldAdminTextInputWidget,
     )
     kind = forms.ChoiceField(label=_("Kind"), required=False, widget=UnfoldAdminSelectWidget)

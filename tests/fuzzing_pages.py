@@ -391,6 +391,6 @@ def fingerprint() -> tuple[object, ...]:
 
 
 def _tables() -> Sequence[str]:
-    kept = [model for model in admin.site._registry if model._meta.model_name != "auditevent"]
-    joined: list[Any] = [one.remote_field.through for model in kept for one in model._meta.many_to_many]
+    kept: list[Any] = [model for model in admin.site._registry if model._meta.model_name != "auditevent"]
+    joined = [one.remote_field.through for model in kept for one in model._meta.many_to_many]
     return [f'"{model._meta.db_table}"' for model in (*kept, *joined)]

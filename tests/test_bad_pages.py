@@ -149,12 +149,21 @@ def test_a_bulk_change_leaves_out_what_is_no_key(as_ada: Client, pat: User, noth
 
 
 # --- History ----------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("value", [DIGITS, str(2**63)])
-def test_history_says_of_a_number_that_is_nobodys_that_there_is_none(as_ada: Client, value: str) -> None:
-    for name, message in (("person", "No person has"), ("actor", "No person has"), ("warehouse", "No warehouse has")):
-        answer = as_ada.get("/admin/history/", {name: value})
-        assert (answer.status_code, answer.context["changes"]) == (200, [])
-        assert message in str(answer.context["form"].errors[name])
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("person", str(2**63), "No person has the e-mail or ID “9223372036854775808”."),
+        ("actor", str(2**63), "No person has the e-mail or ID “9223372036854775808”."),
+        ("warehouse", str(2**63), "No warehouse has the name or ID “9223372036854775808”."),
+        *((name, DIGITS, "at most 255 characters (it has 5000)") for name in ("person", "actor", "warehouse")),
+    ],
+)
+def test_history_says_of_a_number_that_is_nobodys_that_there_is_none(
+    as_ada: Client, name: str, value: str, message: str
+) -> None:
+    answer = as_ada.get("/admin/history/", {name: value})
+    assert (answer.status_code, answer.context["changes"]) == (200, [])
+    assert message in str(answer.context["form"].errors[name])
 
 
 @pytest.mark.parametrize("name", ["person", "actor", "warehouse", "kind", "since", "until", "after"])

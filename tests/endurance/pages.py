@@ -33,7 +33,7 @@ from tests.live import live_server, production_environment  # noqa: E402
 
 #: Hostile values for each parameter and field.
 CASES = 4
-AT_LEAST = 15_000
+AT_LEAST = 10_000
 
 
 def run() -> None:
@@ -54,7 +54,7 @@ def _server() -> Iterator[str]:
     made = setup_databases(verbosity=0, interactive=False)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            environment = production_environment() | {"WORKERS": "2", "DEFAULT_CLIENT_ID": "frontend"}
+            environment = production_environment() | {"WORKERS": "2"}
             with live_server(environment, Path(folder) / "serve.log") as url:
                 yield url
     finally:
@@ -81,7 +81,7 @@ def _fuzz(url: str, kind: str, seed: int) -> Tally:
 def _sender(browser: httpx.Client) -> Callable[[Request], Answer]:
     def send(request: Request) -> Answer:
         headers = {"Content-Type": request.content_type, **request.headers} if request.body else request.headers
-        sent = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        sent = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
         answer = browser.request(request.method, request.path, content=request.body, headers=sent)
         found = answer.headers
         return Answer(answer.status_code, found.get("Content-Type", ""), found.get("Location", ""), answer.text)
