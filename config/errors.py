@@ -214,9 +214,12 @@ _SHAPES: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
 
 # --- What goes wrong outside the views --------------------------------------------------------------------------
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's `handler400`."""
+    """Django's `handler400`.
+
+    Its default would look for a CSRF token in the body, which may be what cannot be read.
+    """
     if is_back_office(request):
-        return defaults.bad_request(request, exception)
+        return HttpResponse(loader.render_to_string("400.html"), status=HTTPStatus.BAD_REQUEST)
     return respond(_shape_of(request), faults_of(exception))
 
 

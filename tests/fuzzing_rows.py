@@ -6,6 +6,7 @@ Both may be called again: what an earlier request has changed or removed is put 
 from __future__ import annotations
 
 from datetime import timedelta
+from secrets import token_hex
 from typing import Any
 
 from django.conf import settings
@@ -42,10 +43,11 @@ def caller(kind: str) -> User | None:
 
 
 def cookies_of(person: User | None) -> dict[str, str]:
-    """The cookies of a browser in which this person has just signed in."""
+    """The cookies of a browser in which this person has just signed in and seen a page with a form."""
     browser = Browser()
     if person:
         browser.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    browser.get("/admin/login/" if person is None or not person.is_staff else "/admin/")
     return {name: morsel.value for name, morsel in browser.cookies.items()}
 
 
@@ -58,7 +60,9 @@ def rows(asking: User | None) -> dict[str, Any]:
     return {
         "users/user": pat,
         "users/session": Session.objects.live().filter(user=pat).first()
-        or Session.objects.create(user=pat, client_id=settings.DEFAULT_CLIENT_ID, expires_at=later),
+        or Session.objects.create(
+            user=pat, client_id=settings.DEFAULT_CLIENT_ID, expires_at=later, refresh_digest=token_hex(32)
+        ),
         "users/auditevent": AuditEvent.objects.last()
         or AuditEvent.objects.create(at=timezone.now(), event="Failed Login", tag="failed_login", level="warning"),
         "users/client": Client.objects.get_or_create(

@@ -191,6 +191,18 @@ def test_what_postgresql_cannot_read_is_a_bad_request_in_the_persons_language(
     assert 'href="/admin/"' in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    "kind", ["application/x-www-form-urlencoded; charset=utf-16", "multipart/form-data; boundary=\xff"]
+)
+def test_a_body_that_cannot_be_read_is_a_bad_request(ada: User, nothing_changes: Callable[[], Any], kind: str) -> None:
+    browser = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    browser.force_login(ada, backend="django.contrib.auth.backends.ModelBackend")
+    browser.get("/admin/")
+    with nothing_changes():
+        answer = browser.generic("POST", LIST, b"a=1", content_type=kind)
+    assert (answer.status_code, "This cannot be read" in answer.content.decode()) == (400, True)
+
+
 @pytest.mark.parametrize("key", [DIGITS, "a%00b", "%ED%A0%80", "_00"])
 def test_an_address_of_no_row_is_answered_as_one_of_a_missing_row(
     as_ada: Client, pat_north: WarehouseUserAssignment, nothing_changes: Callable[[], Any], key: str

@@ -80,7 +80,7 @@ def _fuzz(url: str, kind: str, seed: int) -> Tally:
 
 def _sender(browser: httpx.Client) -> Callable[[Request], Answer]:
     def send(request: Request) -> Answer:
-        headers = {"Content-Type": request.content_type, **request.headers} if request.body else request.headers
+        headers = {"X-CSRFToken": browser.cookies["csrftoken"], "Content-Type": request.content_type, **request.headers}
         sent = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
         answer = browser.request(request.method, request.path, content=request.body, headers=sent)
         found = answer.headers
