@@ -17,12 +17,14 @@ import pytest
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from config.logs import json_formatter
+from config.logs import MAX_CHARACTERS, json_formatter
 
 #: Members of bodies and fields of forms whose values nobody may write down.
 SECRET = re.compile(r"password\d?|access_?token|refresh_?token|client_?secret|code|code_verifier|token", re.IGNORECASE)
 #: Shorter ones, such as "x", are in every line.
 _CHARACTERS = 8
+#: So much of a value that is longer than a line takes is searched for (`config.logs.MAX_CHARACTERS`).
+_BEGINNING = 80
 #: Longer bodies are lists of rows, with no secrets among them.
 _MOST_BYTES = 10_000
 #: What gives a secret away wherever it was made: a key, a JWT, a refresh token (`users.rotation`).
@@ -48,6 +50,8 @@ class Secrets:
         """A long word is looked up; whatever could stand inside a word is searched for, and costs more."""
         if isinstance(value, str) and len(value) >= _CHARACTERS:
             (self._words if _WORD.fullmatch(value) else self._phrases)[value] = kind
+            if len(value) > MAX_CHARACTERS:  # a line has its beginning only
+                self._phrases[value[:_BEGINNING]] = kind
 
     def learn_members(self, found: Any) -> None:
         """Of a JSON document, at any depth."""
