@@ -102,7 +102,7 @@ class RoleAdmin(ModelAdmin):
 
 
 def _lock_members(group: Group) -> None:
-    """People before their roles (`users.locks`); and what they have asked for is not committed with rights just lost."""
+    """People before their roles (`users.locks`); it also lets no request of theirs be committed beside this."""
     if group.pk is not None:
         len(User.objects.filter(groups=group).order_by("pk").only("pk").locked())
 
