@@ -225,7 +225,7 @@ class SheetResource(ModelResource):
         len(people.order_by("pk").only("pk").locked())
 
     def changeable(self, people: Any) -> Any:
-        """Those of these people whom the importer may change by a sheet: not themselves.
+        """Those of these people whom the importer may change by a sheet; but for themselves.
 
         So a colleague can block the importer at any time, also one whose sheet names themselves.
         """

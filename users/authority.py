@@ -5,11 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db import OperationalError
-from psycopg.errors import LockNotAvailable
-
 from config.authority import AuthorityLostError
-from users.locks import be_brief
+from users.locks import NotFreeError, briefly
 
 
 class Authority:
@@ -31,13 +28,11 @@ class Authority:
         locks its members), but any number of other requests of the same person.
         """
         table = type(self)._meta.db_table  # type: ignore[attr-defined]
-        be_brief()
         try:
-            held = list(_people(self).raw(f'SELECT * FROM "{table}" WHERE id = %s FOR SHARE', [self.pk]))  # noqa: S608 (our own name)
-        except OperationalError as problem:
-            if isinstance(problem.__cause__, LockNotAvailable):  # somebody is changing this person right now
-                raise AuthorityLostError from problem
-            raise
+            with briefly():
+                held = list(_people(self).raw(f'SELECT * FROM "{table}" WHERE id = %s FOR SHARE', [self.pk]))  # noqa: S608 (our own name)
+        except NotFreeError as problem:  # somebody is changing this person right now
+            raise AuthorityLostError from problem
         if not (held and self._has_lost_nothing(held[0], since)):
             raise AuthorityLostError
 

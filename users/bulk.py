@@ -95,8 +95,9 @@ def _write_groups(people: Collection[Any], groups: Mapping[str, Group]) -> None:
 def _end_sessions(reasons: Mapping[int, str]) -> None:
     people: dict[str, list[int]] = defaultdict(list)
     for pk, reason in reasons.items():
-        people[reason].append(pk)
-    for reason, pks in people.items():
         if reason:
-            ended = Session.objects.filter(user__in=pks).end_all(reason)
-            audit.info("Sessions Ended", users=len(pks), sessions=ended, reason=reason)
+            people[reason].append(pk)
+    Session.objects.live().filter(user__in=[pk for pks in people.values() for pk in pks]).hold()
+    for reason, pks in people.items():
+        ended = Session.objects.filter(user__in=pks).end_all(reason)
+        audit.info("Sessions Ended", users=len(pks), sessions=ended, reason=reason)

@@ -13,13 +13,17 @@
 An import begins with an advisory lock of its own (one at a time), before all of these.
 
 Two locks are taken last, out of order, by who must not hold them for long: an import's of the administrators, and
-everybody's own row (`users.authority`). They are given up when they are not free at once (`be_brief`): somebody may
-hold them who waits for us. `tests/test_lock_order.py` runs every pair of writes against each other.
+everybody's of their own row (`users.authority`). They are given up when they are not free soon (`briefly`): somebody
+may hold them who waits for us. `tests/test_lock_order.py` runs every pair of writes against each other.
 """
 
 from __future__ import annotations
 
-from django.db import connection
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import OperationalError, connection
+from psycopg.errors import LockNotAvailable
 
 #: So long the last locks are waited for: less than PostgreSQL takes to look for deadlocks (1 s), and than a request
 #: waits for any lock (`LOCK_TIMEOUT_SECONDS`), so that it is always we who give up.
@@ -28,10 +32,21 @@ LAST_LOCK_MILLISECONDS = 250
 _ADMINISTRATORS = 4_711_001
 
 
-def be_brief() -> None:
-    """From here to the end of the transaction, a lock that is not free soon is given up: `LockNotAvailable`."""
+class NotFreeError(Exception):
+    """Somebody else holds it, and may be waiting for us: the transaction is to be given up."""
+
+
+@contextmanager
+def briefly() -> Iterator[None]:
+    """From here to the end of the transaction, locks are waited for shortly. Raises NotFreeError."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = '{LAST_LOCK_MILLISECONDS}ms'")
+    try:
+        yield
+    except OperationalError as problem:
+        if isinstance(problem.__cause__, LockNotAvailable):
+            raise NotFreeError from problem
+        raise
 
 
 def lock_administrators() -> None:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils.functional import cached_property
 from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
@@ -18,7 +19,7 @@ from import_export.widgets import Widget
 from spreadsheets.cells import Word, YesNo, in_every_language
 from spreadsheets.resources import Column, SheetMeta, SheetResource
 from users.bulk import save_many, takes_rights
-from users.locks import be_brief
+from users.locks import NotFreeError, briefly
 from users.models import User
 from users.switches import LeftOut, refuse_no_administrator
 
@@ -176,6 +177,8 @@ class UserResource(SheetResource):
         super().__init__(importer, is_applied=is_applied)
         self._people: dict[str, User] = {}
         self._takes_rights = False
+        #: What the file changes of the importer.
+        self._own: dict[str, Any] = {}
         #: Number of a row → what is stored for the password in it.
         self._digests: dict[int, str] = {}
 
@@ -223,7 +226,9 @@ class UserResource(SheetResource):
         elif not person.may_be_changed_by(self.importer):
             yield "email", str(LeftOut.ABOVE.label)
         elif person.pk == self.importer.pk:
-            yield from ((name, str(LeftOut.SELF.label)) for name in sorted(changed))
+            for name in ("is_warehouse_user", "status", "groups", "password"):  # the last has a page that asks for it
+                if name in changed:
+                    yield name, str(LeftOut.SELF.label)
 
     def _rules_of_groups(self, person: User) -> Iterator[tuple[str, str]]:
         switched = set(person.group_names) ^ set(self._values.get("groups", ()))  # type: ignore[attr-defined]
@@ -242,19 +247,28 @@ class UserResource(SheetResource):
 
     def save_instance(self, instance: User, is_create: bool, row: Any, **kwargs: Any) -> None:
         instance.new_digest = self._digests.get(row["#"], "")  # type: ignore[attr-defined]
+        if instance.pk == self.importer.pk:
+            self._own = {name: getattr(instance, name) for name in self._changed}
         super().save_instance(instance, is_create, row, **kwargs)
 
     def write(self) -> None:
         new = [person for person, is_new in self.pending if is_new]
-        known = [person for person, is_new in self.pending if not is_new]
+        known = [person for person, is_new in self.pending if not is_new and person.pk != self.importer.pk]
         self._takes_rights |= takes_rights(known, self._groups)
         save_many(new, known, self._groups)
 
     def finish(self) -> None:
-        """Last of all, since whoever else gives or takes rights would wait until the end."""
-        if self._takes_rights:
-            be_brief()
-            refuse_no_administrator()
+        """What others would have to wait for until the end is last: the importer's own row, and the administrators."""
+        try:
+            with briefly():
+                if self._own:
+                    User.objects.filter(pk=self.importer.pk).update(**self._own, updated_at=Now())
+                if self._takes_rights:
+                    refuse_no_administrator()
+        except NotFreeError:
+            raise ValidationError(
+                _("Somebody else is changing your account, or administrators, at this moment.")
+            ) from None
 
 
 def _with_group_names(people: Any) -> Any:
