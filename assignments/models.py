@@ -151,6 +151,10 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
             assigned = pairs.assign(add)
         return Change(assigned, deassigned)
 
+    def lock_people(self) -> None:
+        """Locks whose assignments these are, in the order of their keys (`users.locks`)."""
+        len(User.objects.locked().filter(assignments__in=self.order_by().values("pk")).order_by("pk").only("pk"))
+
     def of_pairs(self, wanted: list[Pair]) -> AssignmentQuerySet:
         """Those of these people to these warehouses, by (user id, warehouse id)."""
         return self.filter(TupleIn((models.F("user_id"), models.F("warehouse_id")), wanted)) if wanted else self.none()

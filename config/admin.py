@@ -1,6 +1,6 @@
 """The Back Office: Django's admin with Unfold."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
+from config.authority import confirmed
 from config.history_admin import history_view
 
 _SECRET = {"otp_totp", "otp_static"}
@@ -26,6 +27,10 @@ class BackOffice(UnfoldAdminSite):
         """Asked on every request, so that a live session ends with the right to have one."""
         user: Any = request.user
         return user.is_staff and (not settings.REQUIRE_TWO_FACTOR or user.is_verified())
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """What every page of the Back Office passes: also that whoever writes may still do so at the end."""
+        return super().admin_view(confirmed(view), cacheable)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Unfold's, but for the palette, which Unfold would write into each page."""

@@ -22,6 +22,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from config import timeouts
+from config.authority import AuthorityLostError
 from config.logs import audit
 from spreadsheets import files
 from spreadsheets.files import Sheet
@@ -57,11 +58,18 @@ def run(job: Import) -> None:
                 _check(job, beat)
             elif job.state == Import.State.APPLYING:  # in any other, somebody took it for dead before it began
                 _apply(job, beat)
+        except AuthorityLostError:
+            audit.warning("Import Refused", user_uuid=str(job.person.uuid), kind=job.kind)
+            _stop(job)
         except Exception:
             _log.exception("An import stopped")
-            job.refresh_from_db(fields=["state"])
-            if job.is_running:
-                job.move(job.state, to=Import.State.STOPPED)
+            _stop(job)
+
+
+def _stop(job: Import) -> None:
+    job.refresh_from_db(fields=["state"])
+    if job.is_running:
+        job.move(job.state, to=Import.State.STOPPED)
 
 
 def _check(job: Import, beat: Any, *notes: str) -> None:
@@ -75,7 +83,10 @@ def _check(job: Import, beat: Any, *notes: str) -> None:
 
 
 def _apply(job: Import, beat: Any) -> None:
-    """Applies what was shown, and only that: if it would do anything else by now, shows that instead."""
+    """Applies what was shown, and only that: if it would do anything else by now, shows that instead.
+
+    Raises AuthorityLostError if the person may not import any more, up to the commit.
+    """
     report, resource = Report(), resource_of(job.kind)(job.person, is_applied=True)
     deque(_go_through(job, report, beat, resource.make_ready), maxlen=0)  # passwords take minutes: nobody waits yet
     with pghistory.context(**job.context), transaction.atomic():
@@ -87,6 +98,8 @@ def _apply(job: Import, beat: Any) -> None:
         applied = report.is_sound and report.plan == job.report.get("plan")
         if applied:
             job.move(Import.State.APPLYING, to=Import.State.APPLIED, report=report.to_json())
+            connection.check_constraints()  # not at the commit: the person is held for a moment only
+            job.person.confirm_authority(job.started_at)
         else:
             transaction.set_rollback(True)
     if applied:
@@ -97,14 +110,24 @@ def _apply(job: Import, beat: Any) -> None:
 
 
 def _go_through(job: Import, report: Report, beat: Any, work: Callable[[Sheet], Iterator[int]]) -> Iterator[None]:
-    """Does this with the file, batch by batch; what is wrong with the file goes into the report."""
+    """Does this with the file, batch by batch; what is wrong with the file goes into the report.
+
+    Raises AuthorityLostError as soon as the person may not import any more.
+    """
+    _stay_allowed(job)
     try:
         sheet = files.read(job.read(), resource_of(job.kind).known_headings())
         for done in work(sheet):
             beat(done, sheet.size or job.rows_total)
+            _stay_allowed(job)
             yield
     except ValidationError as error:
         report.problems += error.messages
+
+
+def _stay_allowed(job: Import) -> None:
+    if not job.may_go_on:
+        raise AuthorityLostError
 
 
 def resource_of(kind: str) -> type[SheetResource]:

@@ -87,6 +87,13 @@ class Import(models.Model):
         """Number of the advisory lock that whoever runs it holds: it vanishes with the process that held it."""
         return self.id.int >> 65
 
+    @property
+    def may_go_on(self) -> bool:
+        """Whether the person may still import: neither blocked nor signed out everywhere since, no right lost."""
+        app, name = self.kind.split(".")
+        person: Any = self.person
+        return person.has_perms((f"{app}.add_{name}", f"{app}.change_{name}")) and person.has_authority(self.started_at)
+
     def read(self) -> bytes:
         return secrets.safe("imports").decrypt(bytes(self.content))
 

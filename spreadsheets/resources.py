@@ -15,6 +15,7 @@ import tablib
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import Model
+from django.utils import timezone
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 from import_export.fields import Field
@@ -22,6 +23,7 @@ from import_export.instance_loaders import BaseInstanceLoader
 from import_export.resources import ModelResource
 from import_export.results import RowResult
 
+from config.authority import AuthorityLostError
 from spreadsheets.cells import Text, in_every_language, settled
 from spreadsheets.files import Row, Sheet, heading_of
 from spreadsheets.reports import Report
@@ -184,9 +186,15 @@ class SheetResource(ModelResource):
         return [column for column in cls.columns() if not column.is_secret]
 
     def lines(self, rows: Iterable[Any]) -> Iterator[list[str]]:
-        """Each row as an export has it, in the language of whoever asked: a stream goes out after their request."""
-        found = iter(rows)
+        """Each row as an export has it, in the language of whoever asked: a stream goes out after their request.
+
+        Raises AuthorityLostError once they may not see them any more: the file that they have so far ends there, and
+        their browser tells that the download failed.
+        """
+        found, asked_at = iter(rows), timezone.now()
         while batch := list(islice(found, BATCH_ROWS)):
+            if not self.importer.has_authority(asked_at):
+                raise AuthorityLostError
             with override(self._language):
                 lines = [self._line(row) for row in batch]
             yield from lines
@@ -205,13 +213,21 @@ class SheetResource(ModelResource):
                 yield len(self._read)
 
     def _lock(self) -> None:
-        """Locks everybody whom the sheet names before anything is looked at, in the order of their keys.
+        """Locks everybody whom the sheet may change before anything is looked at, in the order of their keys.
 
         Batch by batch, two who write many people could wait for each other.
         """
         place = self._columns.index("email")
         emails = {row.cells[place] for row in self._read if len(row.cells) > place}
-        len(get_user_model().objects.by_emails(emails).order_by("pk").only("pk").locked())
+        people = self.changeable(get_user_model().objects.by_emails(emails))
+        len(people.order_by("pk").only("pk").locked())
+
+    def changeable(self, people: Any) -> Any:
+        """Those of these people whom the importer may change by a sheet; but for themselves.
+
+        So a colleague can block the importer at any time, also one whose sheet names themselves.
+        """
+        return people.exclude(pk=self.importer.pk)
 
     def run(self, sheet: Sheet, report: Report) -> Iterator[int]:
         """Takes every row of the sheet; yields how many are done. What is found goes into the report."""

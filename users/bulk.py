@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop
 from config.logs import audit
 from users.finding import ADMINISTRATOR
 from users.models import Session, User
-from users.switches import keep_an_administrator, why_signed_out
+from users.switches import why_signed_out
 
 #: Columns that a change may write. The e-mail is what finds a person, and is never changed here.
 _WRITTEN = (
@@ -35,11 +35,10 @@ def save_many(new: Collection[Any], known: Collection[Any], groups: Mapping[str,
     """Writes new and known people, in a transaction that the caller has opened and in which the known are locked.
 
     Each has `group_names`, the groups they are to be in, and `new_digest`, what is stored for a new password, or "":
-    made before the lock, since it takes long. A change of status, flag or password signs a person out everywhere.
-    Raises LastAdministratorError.
+    made before the lock, since it takes long. A change of status, flag or password signs a person out everywhere. Who
+    `takes_rights` must see to it that an administrator is left.
     """
     before = {person.pk: person for person in User.objects.filter(pk__in=[person.pk for person in known])}
-    _keep_an_administrator(known)
     for person in (*new, *(person for person in known if person.new_digest)):
         person.password = person.new_digest or make_password(None)
     reasons = {person.pk: _why_signed_out(person, before[person.pk]) for person in known}
@@ -58,16 +57,13 @@ def _is_new(name: str, known: Collection[Any], before: Mapping[int, User]) -> bo
     return any(getattr(person, name) != getattr(before[person.pk], name) for person in known)
 
 
-def _keep_an_administrator(known: Collection[Any]) -> None:
-    """Locks the administrators only if one of them would stop being one."""
-    losing = [
-        person.pk
-        for person in known
-        if person.is_administrator
+def takes_rights(known: Collection[Any]) -> bool:
+    """Whether one of these people is an administrator and would stop being one."""
+    return any(
+        person.is_administrator
         and not (person.is_staff and (person.is_superuser or ADMINISTRATOR in person.group_names))
-    ]
-    if losing:
-        keep_an_administrator(losing)
+        for person in known
+    )
 
 
 def _why_signed_out(person: Any, before: User) -> str:
@@ -96,8 +92,9 @@ def _write_groups(people: Collection[Any], groups: Mapping[str, Group]) -> None:
 def _end_sessions(reasons: Mapping[int, str]) -> None:
     people: dict[str, list[int]] = defaultdict(list)
     for pk, reason in reasons.items():
-        people[reason].append(pk)
-    for reason, pks in people.items():
         if reason:
-            ended = Session.objects.filter(user__in=pks).end_all(reason)
-            audit.info("Sessions Ended", users=len(pks), sessions=ended, reason=reason)
+            people[reason].append(pk)
+    Session.objects.live().filter(user__in=[pk for pks in people.values() for pk in pks]).hold()
+    for reason, pks in people.items():
+        ended = Session.objects.filter(user__in=pks).end_all(reason)
+        audit.info("Sessions Ended", users=len(pks), sessions=ended, reason=reason)

@@ -5,6 +5,7 @@ What `assignments` knows is reached through relations only: nothing here imports
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -87,6 +88,11 @@ class FindingSessions(models.QuerySet):
             session=OuterRef("pk")
         )
         return self.annotate(warehouse=Subquery(of_this.order_by().values("assignment__warehouse__name")[:1]))
+
+    def hold(self) -> None:
+        """Locks these sessions in the order of their ids until the transaction ends: one UPDATE has none."""
+        rows = self.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk", flat=True)
+        deque(rows.iterator(), maxlen=0)
 
     def holding_tokens(self) -> int:
         """How many warehouse tokens are out and hold for these sessions."""

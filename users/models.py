@@ -25,6 +25,7 @@ from config.logs import audit
 from config.origin import address_of
 from config.statements import Given, Select
 from users.audit import AuditEvent as AuditEvent
+from users.authority import Authority
 from users.finding import FindingPeople, FindingSessions
 from users.roles import ADMINISTRATOR, grantable_by
 from users.rotation import RotatingCredential
@@ -71,7 +72,7 @@ _name_rule = RegexValidator(r"^[^:/<>]+$", _("A name must not contain any of : /
 
 
 @tracked(exclude=["password", "last_login", "signed_out_at", "has_warehouse", "created_at", "updated_at"])
-class User(AbstractBaseUser, PermissionsMixin):
+class User(Authority, AbstractBaseUser, PermissionsMixin):
     """A person. One flag makes them a warehouse user, who works in warehouses and has no Back Office."""
 
     class Status(models.TextChoices):
@@ -293,7 +294,9 @@ class SessionQuerySet(FindingSessions):
 
     def end_all(self, reason: str) -> int:
         """Ends those that are live, for this reason. Returns how many that were."""
-        return self.live().update(ended_at=timezone.now(), end_reason=reason)
+        with transaction.atomic():
+            self.live().hold()
+            return self.live().update(ended_at=timezone.now(), end_reason=reason)
 
     def start(
         self, user: User, *, client_id: str, requested_scope: str, request: HttpRequest

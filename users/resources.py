@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils.functional import cached_property
 from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
@@ -17,9 +18,10 @@ from import_export.widgets import Widget
 
 from spreadsheets.cells import Word, YesNo, in_every_language
 from spreadsheets.resources import Column, SheetMeta, SheetResource
-from users.bulk import save_many
+from users.bulk import save_many, takes_rights
+from users.locks import NotFreeError, briefly
 from users.models import User
-from users.switches import LeftOut
+from users.switches import LeftOut, refuse_no_administrator
 
 EXAMPLE = "jo.miller@example.com"
 
@@ -174,6 +176,9 @@ class UserResource(SheetResource):
     def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
         super().__init__(importer, is_applied=is_applied)
         self._people: dict[str, User] = {}
+        self._takes_rights = False
+        #: What the file changes of the importer.
+        self._own: dict[str, Any] = {}
         #: Number of a row → what is stored for the password in it.
         self._digests: dict[int, str] = {}
 
@@ -202,6 +207,10 @@ class UserResource(SheetResource):
         if field.column_name != "email" or instance.pk is None:
             super().import_field(field, instance, row, is_m2m, **kwargs)
 
+    def changeable(self, people: Any) -> Any:
+        """Nor who may do more than the importer: naming them must not keep them from their work."""
+        return super().changeable(people).changeable_by(self.importer)
+
     def rules(self, instance: User, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
         if row["email"].lower() == EXAMPLE:
             yield "email", _("This is the example of the template. Write your own people over it.")
@@ -217,9 +226,9 @@ class UserResource(SheetResource):
         elif not person.may_be_changed_by(self.importer):
             yield "email", str(LeftOut.ABOVE.label)
         elif person.pk == self.importer.pk:
-            for name in ("is_warehouse_user", "status", "groups"):
+            for name in ("is_warehouse_user", "status", "groups", "password"):  # the last has a page that asks for it
                 if name in changed:
-                    yield name, _("You cannot do this to yourself. Ask a colleague.")
+                    yield name, str(LeftOut.SELF.label)
 
     def _rules_of_groups(self, person: User) -> Iterator[tuple[str, str]]:
         switched = set(person.group_names) ^ set(self._values.get("groups", ()))  # type: ignore[attr-defined]
@@ -238,11 +247,28 @@ class UserResource(SheetResource):
 
     def save_instance(self, instance: User, is_create: bool, row: Any, **kwargs: Any) -> None:
         instance.new_digest = self._digests.get(row["#"], "")  # type: ignore[attr-defined]
+        if instance.pk == self.importer.pk:
+            self._own = {name: getattr(instance, name) for name in self._changed}
         super().save_instance(instance, is_create, row, **kwargs)
 
     def write(self) -> None:
         new = [person for person, is_new in self.pending if is_new]
-        save_many(new, [person for person, is_new in self.pending if not is_new], self._groups)
+        known = [person for person, is_new in self.pending if not is_new and person.pk != self.importer.pk]
+        self._takes_rights |= takes_rights(known)
+        save_many(new, known, self._groups)
+
+    def finish(self) -> None:
+        """What others would have to wait for until the end is last: the importer's own row, and the administrators."""
+        try:
+            with briefly():
+                if self._own:
+                    User.objects.filter(pk=self.importer.pk).update(**self._own, updated_at=Now())
+                if self._takes_rights:
+                    refuse_no_administrator()
+        except NotFreeError:
+            raise ValidationError(
+                _("Somebody else is changing your account, or administrators, at this moment.")
+            ) from None
 
 
 def _with_group_names(people: Any) -> Any:

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop, ngettext_lazy
 
 from config.logs import audit
+from users.locks import lock_administrators
 from users.models import Session, User
 
 #: As many people at once; more need a narrower search.
@@ -44,8 +45,9 @@ class LastAdministratorError(ValidationError):
 
 
 def hold_administrators() -> set[int]:
-    """Locks the rows of all administrators until the transaction ends. Always before other people's."""
-    return set(User.objects.administrators().order_by("pk").locked().values_list("pk", flat=True))
+    """All administrators; until the transaction ends nobody else takes rights. Always before anybody is locked."""
+    lock_administrators()
+    return set(User.objects.administrators().values_list("pk", flat=True))
 
 
 def keep_an_administrator(leaving: Collection[int]) -> None:
@@ -58,6 +60,12 @@ def keep_an_administrator(leaving: Collection[int]) -> None:
         hold_administrators().intersection(leaving)
         and not User.objects.administrators().exclude(pk__in=leaving).exists()
     ):
+        raise LastAdministratorError
+
+
+def refuse_no_administrator() -> None:
+    """Raises LastAdministratorError if nobody can give rights after what this transaction has written already."""
+    if not hold_administrators():
         raise LastAdministratorError
 
 

@@ -105,6 +105,16 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         """Whether rows may be switched, by the actions. The page of one row changes nothing."""
         return obj is None and super().has_change_permission(request)
 
+    # --- Deleting ----------------------------------------------------------------------------------------------
+    def delete_model(self, request: HttpRequest, obj: WarehouseUserAssignment) -> None:
+        self.delete_queryset(request, WarehouseUserAssignment.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[WarehouseUserAssignment]) -> None:
+        """People before their assignments, as all who write them."""
+        with transaction.atomic():
+            WarehouseUserAssignment.objects.filter(pk__in=queryset.order_by().values("pk")).lock_people()
+            super().delete_queryset(request, queryset)
+
     # --- Actions ------------------------------------------------------------------------------------------------
     @action(description=gettext_lazy("Assign Warehouses"), permissions=["view"])
     def assign_warehouses(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -130,6 +140,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
             return
         try:
             with transaction.atomic():
+                queryset.lock_people()  # type: ignore[attr-defined]
                 for row in rows:
                     row.activate() if to else row.deactivate()
         except ApiError:

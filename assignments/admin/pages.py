@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError
+from django.db import IntegrityError, connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -137,7 +137,10 @@ class AssignView(Subject, UnfoldModelAdminViewMixin, TemplateView):
             raise PermissionDenied
         try:
             names = ("assign", "deassign", "standing", "seen")
-            self._tell(self.board.save(Choice(**{name: form.cleaned_data[name] for name in names})))
+            with transaction.atomic():
+                saved = self.board.save(Choice(**{name: form.cleaned_data[name] for name in names}))
+                connection.check_constraints()  # what was deleted at the same moment is noticed here, not at the commit
+            self._tell(saved)
             return self._again(SAVED)
         except ApiError:
             return self.refuse()

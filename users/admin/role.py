@@ -82,6 +82,31 @@ class RoleAdmin(ModelAdmin):
         form = super().get_form(request, obj, change, **kwargs)
         return type(form.__name__, (form,), {"editor": request.user})
 
+    # --- Writing ------------------------------------------------------------------------------------------------
+    def save_model(self, request: HttpRequest, obj: Group, form: Any, change: bool) -> None:
+        _lock_members(obj)
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        _read_rights_again(request)
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        _lock_members(obj)
+        super().delete_model(request, obj)
+        _read_rights_again(request)
+
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
         return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _lock_members(group: Group) -> None:
+    """People before their roles (`users.locks`); it also lets no request of theirs be committed beside this."""
+    if group.pk is not None:
+        len(User.objects.filter(groups=group).order_by("pk").only("pk").locked())
+
+
+def _read_rights_again(request: HttpRequest) -> None:
+    """What somebody takes from their own role is no right lost meanwhile (`config.authority`)."""
+    request.user = User.objects.get(pk=request.user.pk)

@@ -106,6 +106,11 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Meanw
         if obj.pk == request.user.pk:  # whoever sets their own password here stays signed in here
             update_session_auth_hash(request, obj)
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if form.instance.pk == request.user.pk:  # what they take from themselves is no right lost meanwhile
+            request.user = User.objects.get(pk=request.user.pk)
+
     def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
         self.message_user(request, _("User was created successfully."), messages.SUCCESS)
         return self.response_post_save_add(request, obj)
