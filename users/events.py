@@ -33,7 +33,9 @@ TITLES: dict[str, str] = {
     "two_factor_switched_off": gettext_noop("Two-Factor Switched Off"),
     "two_factor_reset": gettext_noop("Two-Factor Reset"),
     "import_applied": gettext_noop("Import Applied"),
+    "import_refused": gettext_noop("Import Refused"),
     "rows_exported": gettext_noop("Rows Exported"),
+    "export_refused": gettext_noop("Export Refused"),
     "database_restored": gettext_noop("Database Restored"),
 }
 
