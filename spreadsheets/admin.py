@@ -1,4 +1,4 @@
-"""The buttons Import, Export and Template of a list, and the pages behind them."""
+"""The buttons Import, Export and Template of a list, and the pages behind the first and the last."""
 
 from __future__ import annotations
 
@@ -6,31 +6,23 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ERROR_FLAG
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
-from django.utils.formats import number_format
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from unfold.decorators import action
 
-from config.logs import audit
-from spreadsheets import exports, files, jobs
+from spreadsheets import exports, jobs, queue
+from spreadsheets.export_pages import ExportPages
 from spreadsheets.exports import FORMATS
 from spreadsheets.forms import UploadForm
-from spreadsheets.models import MAX_WAITING, Import, TooManyWaitingError
-from spreadsheets.resources import SheetResource
+from spreadsheets.models import Import
+from spreadsheets.pages import progress_of, too_many_waiting
 
 
-class SheetAdminMixin:
+class SheetAdminMixin(ExportPages):
     """Gives an admin import and export. Name it before ModelAdmin, and the resource in `sheet`."""
-
-    sheet: type[SheetResource]
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,9 +34,6 @@ class SheetAdminMixin:
         app, name = self.opts.app_label, self.opts.model_name
         return request.user.has_perms((f"{app}.add_{name}", f"{app}.change_{name}"))
 
-    def has_export_permission(self: Any, request: HttpRequest, *args: Any) -> bool:
-        return self.has_view_permission(request)
-
     # --- Where ---
     def get_urls(self: Any) -> list[Any]:
         views = {
@@ -54,44 +43,20 @@ class SheetAdminMixin:
             "progress/": self.import_progress,
             "faults/": self.import_faults,
         }
-        own = [
-            path(
-                f"import/<uuid:pk>/{end}",
-                self.admin_site.admin_view(view),
-                name=f"{self._url_name}_import{'_' * bool(end)}{end.rstrip('/')}",
-            )
-            for end, view in views.items()
-        ]
-        return own + super().get_urls()  # type: ignore[misc]
-
-    @property
-    def _url_name(self: Any) -> str:
-        return f"{self.opts.app_label}_{self.opts.model_name}"
-
-    def _url(self: Any, name: str, *args: Any) -> str:
-        return reverse(f"{self.admin_site.name}:{self._url_name}_{name}", args=args)
-
-    def changelist_view(self: Any, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
-        """What is searched and filtered for is also what the button exports."""
-        answer = super().changelist_view(request, extra_context)  # type: ignore[misc]
-        export = self._url("export_sheet")
-        for button in (getattr(answer, "context_data", None) or {}).get("actions_list", ()):
-            if request.GET and button.get("path") == export:
-                button["path"] += f"?{request.GET.urlencode()}"
-        return answer
+        return self._job_urls("import", views) + super().get_urls()
 
     # --- Import ---
     @action(description=gettext_lazy("Import"), url_path="import", permissions=["import"], icon="upload")
     def import_sheet(self: Any, request: HttpRequest) -> HttpResponseBase:
-        Import.objects.past_keeping().delete()
+        queue.delete_old()
         too_large = getattr(request, "has_too_large_file", False)
         sent = (request.POST, request.FILES) if request.method == "POST" else ()
         form = UploadForm(*sent, has_too_large_file=too_large)
         if form.is_valid():
             try:
                 return HttpResponseRedirect(self._url("import", self._begin(request, form).pk))
-            except TooManyWaitingError:
-                form.add_error("file", _too_many_waiting())
+            except queue.TooManyWaitingError:
+                form.add_error("file", too_many_waiting())
         title = _("Import %(what)s") % {"what": self.opts.verbose_name_plural}
         return self._page(request, "import", title, form=form)
 
@@ -153,14 +118,11 @@ class SheetAdminMixin:
         try:
             if job.restart(job.state, to=to):
                 jobs.start()
-        except TooManyWaitingError:
-            messages.error(request, _too_many_waiting())
+        except queue.TooManyWaitingError:
+            messages.error(request, too_many_waiting())
 
     def import_progress(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
-        """`ahead` is how many imports come before this one, or null once it is its turn."""
-        job = self._job(request, pk)
-        ahead = job.ahead if job.is_waiting else None
-        return JsonResponse({"running": job.is_running, "ahead": ahead, "done": job.rows_done, "total": job.rows_total})
+        return progress_of(self._job(request, pk))
 
     def import_faults(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         """Every fault as CSV."""
@@ -169,49 +131,9 @@ class SheetAdminMixin:
         return exports.table(headings, (fault for page in pages for fault in page), f"{self.opts.model_name}-faults")
 
     def _job(self: Any, request: HttpRequest, pk: Any) -> Import:
-        """One's own import: another person's is none."""
-        if not self.has_import_permission(request):
-            raise PermissionDenied
-        job = Import.objects.of(request.user, self.opts.label_lower).filter(pk=pk).first()
-        if job is None:
-            raise Http404
-        job.notice_death()
-        if job.is_waiting:  # the process that was to take it may be gone: this one looks, too
-            jobs.start()
-        return job
+        return self._own(request, Import, pk, is_allowed=self.has_import_permission(request))
 
-    # --- Export ---
-    @action(description=gettext_lazy("Export"), url_path="export", permissions=["export"], icon="download")
-    def export_sheet(self: Any, request: Any) -> HttpResponseBase:
-        """All rows, or those of the search and filters that the address repeats from the list."""
-        query = request.GET.copy()
-        kind = (query.pop("format", [""]))[0]
-        request.GET = query  # the list knows nothing of formats
-        try:
-            rows = self.get_changelist_instance(request).get_queryset(request)
-        except IncorrectLookupParameters:  # the list says so
-            return HttpResponseRedirect(f"{self._url('changelist')}?{ERROR_FLAG}=1")
-        if kind in FORMATS:
-            try:
-                answer = exports.export(self.sheet(request.user), rows, str(self.opts.model_name), kind)
-                audit.info("Rows Exported", user_uuid=str(request.user.uuid), kind=self.opts.label_lower)
-                return answer
-            except exports.TooManyRowsError:
-                words = _("Excel takes at most %(rows)s rows from here. Choose CSV.")
-                messages.error(request, words % {"rows": _grouped(exports.MOST_XLSX_ROWS)})
-        found = exports.counted(self.sheet, rows)
-        return self._page(
-            request,
-            "export",
-            _("Export %(what)s") % {"what": self.opts.verbose_name_plural},
-            links={name: f"?{_with_format(query, name)}" for name in FORMATS},
-            is_narrowed=bool(query),
-            rows=_grouped(found),
-            number=found,
-            fits_excel=found <= exports.MOST_XLSX_ROWS,
-            most_rows_of_excel=_grouped(exports.MOST_XLSX_ROWS),
-        )
-
+    # --- Template ---
     @action(
         description=gettext_lazy("Template"), url_path="import-template", permissions=["import"], icon="description"
     )
@@ -220,32 +142,3 @@ class SheetAdminMixin:
         if kind not in FORMATS:
             raise Http404
         return exports.template(self.sheet, str(self.opts.model_name), kind)
-
-    def _page(self: Any, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:
-        request.current_app = self.admin_site.name
-        shared = {
-            "opts": self.opts,
-            "title": title,
-            "columns_explained": self.sheet.columns(),
-            "template_url": self._url("template_sheet"),
-            "list_url": self._url("changelist"),
-            "most_rows": _grouped(files.MOST_ROWS),
-            "most_megabytes": files.MOST_BYTES // 1024**2,
-        }
-        everything = self.admin_site.each_context(request) | shared | context
-        return TemplateResponse(request, f"admin/spreadsheets/{name}.html", everything)
-
-
-def _too_many_waiting() -> str:
-    words = _("%(number)s of your imports are waiting already. Wait until one of them is done, then try again.")
-    return words % {"number": MAX_WAITING}
-
-
-def _grouped(number: int) -> str:
-    return str(number_format(number, force_grouping=True))
-
-
-def _with_format(query: Any, name: str) -> str:
-    both = query.copy()
-    both["format"] = name
-    return both.urlencode()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import chain, islice
-from tempfile import TemporaryFile
 from typing import Any
 
 from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from spreadsheets.cells import writable
 from spreadsheets.resources import SheetResource
 
-#: XLSX is made as a whole before it is sent; CSV goes out row by row, however many there are.
+#: XLSX is made as a whole, beside the requests; CSV goes out row by row, however many there are.
 MOST_XLSX_ROWS = 100_000
 FORMATS = {
     "csv": "text/csv; charset=utf-8",
@@ -30,11 +30,27 @@ class TooManyRowsError(Exception):
     """More than an XLSX file takes."""
 
 
-def export(resource: SheetResource, rows: Any, name: str, kind: str) -> HttpResponseBase:
-    """Everything of these rows that may be exported. Raises TooManyRowsError."""
-    head = [str(column.heading) for column in resource.exported_columns()]
-    found = resource.exported(rows).order_by("pk").iterator(chunk_size=_BATCH_ROWS)
-    return _file(head, resource.lines(found), f"{name}-{timezone.localdate():%Y-%m-%d}", kind)
+def export(resource: SheetResource, rows: Any, name: str) -> HttpResponseBase:
+    """Everything of these rows that may be exported, as CSV."""
+    return _file(_head(resource), _lines(resource, rows, timezone.now()), dated(name), "csv")
+
+
+def workbook(resource: SheetResource, rows: Any, name: str, asked_at: datetime, tell: Callable[[int], None]) -> bytes:
+    """The same as XLSX, for who asked then; `tell` is called with how many rows are done, now and then.
+
+    Raises TooManyRowsError, and AuthorityLostError as soon as the resource's person may not see the rows any more.
+    """
+    lines = _told(_lines(resource, rows, asked_at), tell)
+    return _xlsx(_safe(_head(resource), lines), name, ())
+
+
+def download(content: bytes, name: str) -> HttpResponseBase:
+    """A workbook that was made before, to be saved under this name."""
+    return _attached(FileResponse(io.BytesIO(content)), name, "xlsx")
+
+
+def dated(name: str) -> str:
+    return f"{name}-{timezone.localdate():%Y-%m-%d}"
 
 
 def counted(resource: type[SheetResource], rows: Any) -> int:
@@ -57,11 +73,30 @@ def table(headings: Sequence[str], lines: Iterable[Sequence[Any]], name: str) ->
     return _file(headings, iter(lines), name, "csv")
 
 
+def _head(resource: SheetResource) -> list[str]:
+    return [str(column.heading) for column in resource.exported_columns()]
+
+
+def _lines(resource: SheetResource, rows: Any, asked_at: datetime) -> Iterator[list[str]]:
+    found = resource.exported(rows).order_by("pk").iterator(chunk_size=_BATCH_ROWS)
+    return resource.lines(found, asked_at)
+
+
+def _told(lines: Iterator[list[str]], tell: Callable[[int], None]) -> Iterator[list[str]]:
+    for done, line in enumerate(lines):
+        if done % _BATCH_ROWS == 0:
+            tell(done)
+        yield line
+
+
 def _file(
     head: Sequence[str], lines: Iterator[Sequence[Any]], name: str, kind: str, remarks: Sequence[Sequence[str]] = ()
 ) -> HttpResponseBase:
     rows = _safe(head, lines)
-    answer: HttpResponseBase = _csv(rows, remarks) if kind == "csv" else FileResponse(_xlsx(rows, name, remarks))
+    return _attached(_csv(rows, remarks), name, kind) if kind == "csv" else download(_xlsx(rows, name, remarks), name)
+
+
+def _attached(answer: HttpResponseBase, name: str, kind: str) -> HttpResponseBase:
     answer["Content-Type"] = FORMATS[kind]
     answer["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
     return answer
@@ -91,21 +126,21 @@ def _pieces(rows: Iterator[list[str]], delimiter: str) -> Iterator[str]:
         yield text.getvalue()
 
 
-def _xlsx(rows: Iterator[list[str]], name: str, remarks: Sequence[Sequence[str]]) -> Any:
+def _xlsx(rows: Iterator[list[str]], name: str, remarks: Sequence[Sequence[str]]) -> bytes:
     # Local: openpyxl takes a tenth of a second to import, which no other page needs.
     from openpyxl import Workbook
 
-    book = Workbook(write_only=True)
+    book, file = Workbook(write_only=True), io.BytesIO()
     page = book.create_sheet(name[:31])
-    for number, row in enumerate(rows):
-        if number > MOST_XLSX_ROWS:
-            raise TooManyRowsError
-        page.append(row)
-    if remarks:
-        explained = book.create_sheet(_("Explanation"))
-        for remark in remarks:
-            explained.append(remark)
-    file = TemporaryFile()  # noqa: SIM115 (the answer closes it)
-    book.save(file)
-    file.seek(0)
-    return file
+    try:
+        for number, row in enumerate(rows):
+            if number > MOST_XLSX_ROWS:
+                raise TooManyRowsError
+            page.append(row)
+        if remarks:
+            explained = book.create_sheet(_("Explanation"))
+            for remark in remarks:
+                explained.append(remark)
+    finally:  # only then does openpyxl delete the files in which it keeps the rows
+        book.save(file)
+    return file.getvalue()

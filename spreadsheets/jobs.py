@@ -1,10 +1,10 @@
-"""Checks and applies imports in threads of their own, so that the server goes on serving.
+"""Checks and applies imports, and builds workbooks, in threads beside the requests: the server goes on serving.
 
-One import of a person runs at a time, and two in each process that serves. The next waits as a row of the table, and
+One job of a person runs at a time, and two in each process that serves. The next waits as a row of its table, and
 whichever process is free takes it.
 
-Applying is one transaction; how far it is goes out over a second connection, beside it. That connection also holds a
-lock which vanishes with the process, so that everybody sees when an import has died. Nothing is applied then.
+Applying is one transaction; how far a job is goes out over a second connection, beside it. That connection also holds
+a lock which vanishes with the process, so that everybody sees when a job has died. Nothing is applied then.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.http import QueryDict
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from config.authority import AuthorityLostError
 from config.logs import audit
-from spreadsheets import files
+from spreadsheets import exports, files
 from spreadsheets.files import Sheet
-from spreadsheets.models import Import
+from spreadsheets.models import Export, Import
+from spreadsheets.queue import Job, take_next
 from spreadsheets.reports import Report
 from spreadsheets.resources import SheetResource
 from spreadsheets.runner import Runner
@@ -35,17 +37,17 @@ from spreadsheets.runner import Runner
 _log = logging.getLogger(__name__)
 #: Held by whoever applies: one import at a time, so that two never wait for each other.
 _ONE_AT_A_TIME = 4_711_000
-#: Most imports that one process runs at a time.
+#: Most jobs that one process runs at a time.
 MAX_RUNNING = 2
 
 
 def start() -> None:
-    """Lets an import that waits run as soon as its turn comes, and the transaction that made it is committed."""
+    """Lets a job that waits run as soon as its turn comes, and the transaction that made it is committed."""
     transaction.on_commit(_runner.wake)
 
 
 def _run_next() -> bool:
-    job = Import.objects.take_next()
+    job = take_next()
     if job:
         run(job)
     return job is not None
@@ -54,27 +56,33 @@ def _run_next() -> bool:
 _runner = Runner(_run_next, MAX_RUNNING)
 
 
-def run(job: Import) -> None:
-    """Does what the import's state says. Whatever goes wrong, it ends in a state in which people can go on."""
+def run(job: Job) -> None:
+    """Does what the job's state says. Whatever goes wrong, it ends in a state in which people can go on."""
     with translation.override(job.language), _heartbeat(job) as beat:
         job.refresh_from_db(fields=["state"])
         try:
-            if job.state == Import.State.CHECKING:
-                _check(job, beat)
-            elif job.state == Import.State.APPLYING:  # in any other, somebody took it for dead before it began
-                _apply(job, beat)
+            if step := _STEPS.get(job.state):  # in any other, somebody took it for dead before it began
+                step(job, beat)
         except AuthorityLostError:
-            audit.warning("Import Refused", user_uuid=str(job.person.uuid), kind=job.kind)
-            _stop(job)
+            _refuse(job)
         except Exception:
-            _log.exception("An import stopped")
+            _log.exception("A job stopped")
             _stop(job)
 
 
-def _stop(job: Import) -> None:
+def _refuse(job: Job) -> None:
+    details = {"user_uuid": str(job.person.uuid), "kind": job.kind}
+    if isinstance(job, Export):
+        audit.warning("Export Refused", **details)
+    else:
+        audit.warning("Import Refused", **details)
+    _stop(job)
+
+
+def _stop(job: Job) -> None:
     job.refresh_from_db(fields=["state"])
     if job.is_running:
-        job.move(job.state, to=Import.State.STOPPED)
+        job.move(job.state, to=job.STOPPED)
 
 
 def _check(job: Import, beat: Any, *notes: str) -> None:
@@ -104,7 +112,7 @@ def _apply(job: Import, beat: Any) -> None:
         if applied:
             job.move(Import.State.APPLYING, to=Import.State.APPLIED, report=report.to_json())
             connection.check_constraints()  # not at the commit: the person is held for a moment only
-            job.person.confirm_authority(job.started_at)
+            job.person.confirm_authority(job.asked_at or job.started_at)
         else:
             transaction.set_rollback(True)
     if applied:
@@ -135,20 +143,45 @@ def _stay_allowed(job: Import) -> None:
         raise AuthorityLostError
 
 
+def _build(job: Export, beat: Any) -> None:
+    """Makes the workbook of the rows that the list shows its person now, by the query string of when they asked.
+
+    Raises AuthorityLostError once they may not export any more, and TooManyRowsError if rows were added since they were
+    counted.
+    """
+    page = _page_of(job.kind)
+    resource, rows = page.sheet(job.person), page.rows_for(job.person, QueryDict(job.query))
+    content = exports.workbook(resource, rows, job.file_name, job.created_at, lambda done: beat(done, job.rows_total))
+    job.move(Export.State.BUILDING, to=Export.State.READY, content=job.sealed(content))
+
+
+#: What is to be done in each state.
+_STEPS: dict[str, Callable[[Any, Any], None]] = {
+    Import.State.CHECKING: _check,
+    Import.State.APPLYING: _apply,
+    Export.State.BUILDING: _build,
+}
+
+
 def resource_of(kind: str) -> type[SheetResource]:
     """The resource that the Back Office uses for a model, by its label."""
-    return admin.site.get_model_admin(apps.get_model(kind)).sheet  # type: ignore[attr-defined]
+    return _page_of(kind).sheet
+
+
+def _page_of(kind: str) -> Any:
+    """The admin of a model, by its label."""
+    return admin.site.get_model_admin(apps.get_model(kind))
 
 
 @contextmanager
-def _heartbeat(job: Import) -> Iterator[Any]:
-    """Gives a function that tells everybody how far the import is, past the transaction that is open."""
+def _heartbeat(job: Job) -> Iterator[Any]:
+    """Gives a function that tells everybody how far the job is, past the transaction that is open."""
     beside = connection.copy()
     with closing(beside), beside.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [job.lock])
 
         def beat(done: int, total: int) -> None:
-            table = Import._meta.db_table
+            table = job._meta.db_table
             sql = f"UPDATE {table} SET rows_done = %s, rows_total = %s WHERE id = %s"  # noqa: S608 (our own name)
             cursor.execute(sql, [done, total and max(total, done), job.pk])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -15,7 +16,6 @@ import tablib
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import Model
-from django.utils import timezone
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 from import_export.fields import Field
@@ -187,13 +187,13 @@ class SheetResource(ModelResource):
     def exported_columns(cls) -> list[Column]:
         return [column for column in cls.columns() if not column.is_secret]
 
-    def lines(self, rows: Iterable[Any]) -> Iterator[list[str]]:
+    def lines(self, rows: Iterable[Any], asked_at: datetime) -> Iterator[list[str]]:
         """Each row as an export has it, in the language of whoever asked: a stream goes out after their request.
 
         Raises AuthorityLostError once they may not see them any more: the file that they have so far ends there, and
         their browser tells that the download failed.
         """
-        found, asked_at = iter(rows), timezone.now()
+        found = iter(rows)
         while batch := list(islice(found, BATCH_ROWS)):
             if not self.importer.has_authority(asked_at):
                 raise AuthorityLostError

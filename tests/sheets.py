@@ -10,7 +10,7 @@ from django.test import Client
 from openpyxl import Workbook
 
 from spreadsheets import jobs
-from spreadsheets.models import FaultPage, Import
+from spreadsheets.models import Export, FaultPage, Import
 
 USERS = "/admin/users/user/"
 ASSIGNMENTS = "/admin/assignments/warehouseuserassignment/"
@@ -56,10 +56,27 @@ def xlsx(*rows: list[Any]) -> bytes:
     return file.getvalue()
 
 
-def exported(client: Client, page: str, kind: str = "csv") -> bytes:
-    answer = client.get(f"{page}export/?format={kind}")
+def exported(client: Client, page: str, kind: str = "csv", query: str = "") -> bytes:
+    if kind == "xlsx":
+        job = build(ask_for_workbook(client, page, query))
+        answer = client.get(f"{page}export/{job.pk}/file/")
+    else:
+        answer = client.get(f"{page}export/?{query}&format={kind}")
     assert answer.status_code == 200
     return content_of(answer)
+
+
+def ask_for_workbook(client: Client, page: str, query: str = "") -> Export:
+    answer = client.post(f"{page}export/?{query}&format=xlsx")
+    assert answer.status_code == 302
+    return Export.objects.get(pk=answer["Location"].split("/")[-2])
+
+
+def build(job: Export) -> Export:
+    """Lets a workbook be built, as the thread would."""
+    jobs.run(job)
+    job.refresh_from_db()
+    return job
 
 
 def content_of(answer: Any) -> bytes:

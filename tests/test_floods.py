@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -264,7 +265,13 @@ def test_an_export_begins_before_it_ends_and_arrives_whole(office: httpx.Client,
 
 
 def test_an_export_to_excel_arrives_whole(office: httpx.Client) -> None:
-    answer = office.get(f"{PEOPLE}export/", params={"format": "xlsx"})
+    page = f"{PEOPLE}export/"
+    (token,) = set(re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', office.get(page).text))
+    asked = office.post(page, params={"format": "xlsx"}, data={"csrfmiddlewaretoken": token})
+    job = asked.headers["Location"]
+    while office.get(f"{job}progress/").json()["running"]:
+        pass
+    answer = office.get(f"{job}file/")
 
     assert load_workbook(BytesIO(answer.content)).active.max_row == 1 + User.objects.count()
 

@@ -16,14 +16,15 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from spreadsheets.models import _TAKING, MAX_WAITING, Import, TooManyWaitingError
+from spreadsheets.models import Import
+from spreadsheets.queue import MAX_WAITING, TAKING, TooManyWaitingError, take_next
 from spreadsheets.runner import Runner
 from tests import live
 from tests.sheets import USERS, upload
 from users.models import User
 
 CONTENT = b"email,first_name,last_name\nann.ames@example.test,Ann,Ames"
-TOO_MANY = "5 of your imports are waiting already. Wait until one of them is done, then try again."
+TOO_MANY = "5 of your imports and exports are waiting already. Wait until one of them is done, then try again."
 
 
 @pytest.fixture
@@ -72,34 +73,34 @@ def in_thread(work: Callable[[], Any]) -> Any:
 # --- Whose turn it is -------------------------------------------------------------------------------------------
 def test_of_one_person_one_import_runs_and_the_next_begins_when_it_has_ended(olive: User) -> None:
     first, second = begin(olive), begin(olive)
-    assert Import.objects.take_next() == first
-    assert Import.objects.take_next() is None
+    assert take_next() == first
+    assert take_next() is None
     end(first)
-    assert Import.objects.take_next() == second
+    assert take_next() == second
 
 
 def test_whoever_has_many_imports_waiting_keeps_nobody_else_from_theirs(olive: User, pat: User) -> None:
     first, *_others = begin(olive), begin(olive), begin(olive)
     others = begin(pat)
-    assert [Import.objects.take_next() for _ in range(3)] == [first, others, None]
+    assert [take_next() for _ in range(3)] == [first, others, None]
 
 
 def test_an_import_to_be_applied_waits_for_another_of_the_same_person(admin: Client, olive: User) -> None:
     job = upload(admin, USERS, CONTENT)
     running = begin(olive)
-    assert Import.objects.take_next() == running
+    assert take_next() == running
     admin.post(f"{USERS}import/{job.pk}/apply/")
-    assert Import.objects.take_next() is None
+    assert take_next() is None
     assert admin.get(f"{USERS}import/{job.pk}/progress/").json()["ahead"] == 1
     end(running)
-    assert Import.objects.take_next() == job
+    assert take_next() == job
 
 
 def test_an_import_whose_process_died_keeps_the_next_one_waiting_no_longer(olive: User) -> None:
     dead, waiting = begin(olive), begin(olive)
-    assert Import.objects.take_next() == dead
+    assert take_next() == dead
     Import.objects.filter(pk=dead.pk).update(started_at=timezone.now() - timedelta(minutes=1))
-    assert Import.objects.take_next() == waiting
+    assert take_next() == waiting
     dead.refresh_from_db()
     assert dead.state == Import.State.STOPPED
 
@@ -114,8 +115,8 @@ def test_an_import_that_waits_for_long_is_not_taken_for_dead(admin: Client, oliv
 def test_two_processes_that_take_at_the_same_moment_never_take_two_of_one_person(olive: User) -> None:
     first, _second = begin(olive), begin(olive)
     with ThreadPoolExecutor() as threads:
-        with lock_held(_TAKING) as until_waiting:
-            taken = [threads.submit(in_thread, Import.objects.take_next) for _ in range(2)]
+        with lock_held(TAKING) as until_waiting:
+            taken = [threads.submit(in_thread, take_next) for _ in range(2)]
             until_waiting(2)
         assert {job.result() for job in taken} == {first, None}
 
@@ -128,7 +129,7 @@ def test_one_more_than_a_person_may_have_waiting_is_refused_and_not_kept(admin: 
     assert (answer.status_code, answer.context["form"].errors) == (200, {"file": [TOO_MANY]})
     assert TOO_MANY in answer.content.decode()
     assert Import.objects.count() == MAX_WAITING
-    assert Import.objects.take_next()
+    assert take_next()
     assert send(admin).status_code == 302
 
 
@@ -148,7 +149,7 @@ def test_uploads_at_the_same_moment_are_counted_one_after_the_other(olive: User)
     for _ in range(MAX_WAITING - 1):
         begin(olive)
     with ThreadPoolExecutor() as threads:
-        with lock_held(_TAKING, olive.pk) as until_waiting:
+        with lock_held(TAKING, olive.pk) as until_waiting:
             begun = [threads.submit(in_thread, lambda: begin(olive)) for _ in range(3)]
             until_waiting(3)
         refused = [job.exception() for job in begun if job.exception()]
@@ -160,8 +161,16 @@ def test_uploads_at_the_same_moment_are_counted_one_after_the_other(olive: User)
 @pytest.mark.parametrize(
     ("language", "words", "label"),
     [
-        ("en_US", "Waiting for other imports. Nothing has begun yet.", "Imports before this one:"),
-        ("de_DE", "Wartet auf andere Importe. Noch hat nichts begonnen.", "Importe vor diesem:"),
+        (
+            "en_US",
+            "Waiting for other imports and exports. Nothing has begun yet.",
+            "Imports and exports before this one:",
+        ),
+        (
+            "de_DE",
+            "Wartet auf andere Importe und Exporte. Noch hat nichts begonnen.",
+            "Importe und Exporte vor diesem:",
+        ),
     ],
 )
 def test_the_page_says_that_an_import_waits_and_how_many_come_first(
@@ -169,7 +178,7 @@ def test_the_page_says_that_an_import_waits_and_how_many_come_first(
 ) -> None:
     User.objects.filter(pk=olive.pk).update(language=language)
     begin(pat), begin(olive)
-    assert Import.objects.take_next()
+    assert take_next()
     job, _later = begin(olive), begin(pat)
     text = admin.get(f"{USERS}import/{job.pk}/").content.decode()
     assert words in text

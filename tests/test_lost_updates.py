@@ -22,7 +22,7 @@ from tests.client import FORM, PASSWORD
 from tests.conftest import make_client
 from tests.rivals import while_hashing, while_waiting
 from tests.sheets import USERS, apply, upload
-from tests.test_door import OWN_PASSWORD, change_password, choose, is_in, link_for, log_in, text
+from tests.test_door import change_password, choose, is_in, link_for, log_in, text
 from tests.test_two_factor import PAGE, app_of, calm, code_of, digests_of, enrol
 from users import two_factor
 from users.clients import Client

@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session as BrowserSession
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from spreadsheets.models import Import
+from spreadsheets.models import Export, Import
 from tests.client import ASSIGNMENTS, Api, sign_in
 from tests.test_door import is_in, log_in
 from tests.test_sign_in import refresh
@@ -47,6 +47,11 @@ def waiting(olive: User) -> Import:
     return Import.objects.begin(kind="users.user", person=olive, language="en", file_name="a.csv", content=b"a file")
 
 
+@pytest.fixture
+def built(olive: User) -> Export:
+    return Export.objects.begin(kind="users.user", person=olive, language="en", file_name="a", content=b"a workbook")
+
+
 def told() -> list[str]:
     out = StringIO()
     call_command("reencrypt_secrets", stdout=out)
@@ -71,7 +76,7 @@ def test_a_new_secret_signs_nobody_out(inside: Client, pat: User, olive: User, n
 
 
 def test_after_encrypting_anew_the_old_secret_is_not_needed(
-    inside: Client, pat: User, olive: User, waiting: Import, new_secret: Any, settings: Any
+    inside: Client, pat: User, olive: User, waiting: Import, built: Export, new_secret: Any, settings: Any
 ) -> None:
     issued, kid = sign_in(pat.email), key_ring.current.kid
     enrol(inside)
@@ -84,13 +89,14 @@ def test_after_encrypting_anew_the_old_secret_is_not_needed(
     assert sorted(told()) == [
         "Authenticators: 1 encrypted anew.",
         "Back Office sessions: 1 encrypted anew.",
+        "Exports: 1 encrypted anew.",
         "Imports: 1 encrypted anew.",
         "Signing keys: 1 encrypted anew.",
     ]
     settings.SECRET_KEY_FALLBACKS = []
     key_ring.read()
     assert list(key_ring.keys) == [kid]
-    assert Import.objects.get().read() == b"a file"
+    assert (waiting.read(), built.read()) == (b"a file", b"a workbook")
     assert is_in(inside)
     assert Api(refreshed["access_token"]).get(ASSIGNMENTS).status_code == 200
     assert refresh(refreshed["refresh_token"]).status_code == 200

@@ -16,6 +16,7 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
+from openpyxl import load_workbook
 
 from assignments.models import WarehouseUserAssignment
 from config.errors import UNAVAILABLE
@@ -172,3 +173,21 @@ def test_imports_that_wait_hold_no_connection_to_the_database_and_begin_by_thems
         other.rollback()
     until(lambda: not Import.objects.running().exists() and not Import.objects.waiting().exists())
     assert set(Import.objects.values_list("state", flat=True)) == {Import.State.CHECKED}
+
+
+def test_while_a_workbook_is_built_the_same_worker_answers_others(
+    server: tuple[psutil.Process, str], back_office: httpx.Client, pat_north: WarehouseUserAssignment
+) -> None:
+    """One worker. Only the rows of the workbook name warehouses: building it stops at a lock of their table."""
+    page = "/admin/assignments/warehouseuserassignment/export/"
+    token = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', back_office.get(page).text)[0]
+    with psycopg.connect(live.database_url()) as other, psycopg.connect(live.database_url(), autocommit=True) as look:
+        other.execute("LOCK TABLE warehouses_warehouse IN ACCESS EXCLUSIVE MODE")
+        answer = send(back_office, f"{page}?format=xlsx", {"csrfmiddlewaretoken": token})
+        until(lambda: look.execute("SELECT FROM pg_locks WHERE NOT granted").fetchone() is not None)
+        assert httpx.get(f"{server[1]}/health/live", timeout=10).status_code == 200
+        assert back_office.get(f"{answer.url.path}progress/").json()["running"] is True
+        other.rollback()
+    until(lambda: not back_office.get(f"{answer.url.path}progress/").json()["running"])
+    file = back_office.get(f"{answer.url.path}file/")
+    assert load_workbook(io.BytesIO(file.content)).active.max_row == 2

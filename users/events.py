@@ -35,6 +35,7 @@ TITLES: dict[str, str] = {
     "import_applied": gettext_noop("Import Applied"),
     "import_refused": gettext_noop("Import Refused"),
     "rows_exported": gettext_noop("Rows Exported"),
+    "export_refused": gettext_noop("Export Refused"),
     "database_restored": gettext_noop("Database Restored"),
 }
 

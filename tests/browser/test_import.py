@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_accessibility import faults
@@ -116,6 +118,13 @@ def test_templates_and_exports_are_downloaded(desk: Page, pat: User) -> None:
         desk.get_by_role("link", name="CSV", exact=True).click()
     content: Any = Path(download.value.path()).read_text(encoding="utf-8-sig")
     assert pat.email in content
+    desk.get_by_role("button", name="Excel file (.xlsx)").click()
+    expect(desk.get_by_text("The file is ready.")).to_be_visible()
+    with desk.expect_download() as download:
+        desk.get_by_role("link", name="Download").click()
+    assert (
+        load_workbook(io.BytesIO(Path(download.value.path()).read_bytes())).active.max_row == 1 + User.objects.count()
+    )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -18,7 +18,8 @@ from config import browser_sessions
 
 class Command(BaseCommand):
     help = (
-        "Encrypts signing keys, second factors, waiting imports and Back Office sessions anew with SECRET_KEY. "
+        "Encrypts signing keys, second factors, files of imports and exports, and Back Office sessions anew with "
+        "SECRET_KEY. "
         "Run it once every server has the new SECRET_KEY, and the old one in SECRET_KEY_FALLBACKS."
     )
 

@@ -1,4 +1,4 @@
-// Shows how far an import is, and the result once it is there.
+// Shows how far an import or export is, and the result once it is there.
 (() => {
   const box = document.querySelector("[data-progress]");
   if (!box) return;

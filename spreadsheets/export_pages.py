@@ -1,0 +1,135 @@
+"""The button Export of a list, and the pages behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect, QueryDict
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
+from unfold.decorators import action
+
+from config.authority import AuthorityLostError
+from config.logs import audit
+from spreadsheets import exports, jobs, queue
+from spreadsheets.exports import FORMATS
+from spreadsheets.models import Export
+from spreadsheets.pages import SheetPages, grouped, progress_of, too_many_waiting
+
+
+class ExportPages(SheetPages):
+    """CSV goes out at once, row by row. A workbook is built beside the requests, and its page tells how far it is."""
+
+    def has_export_permission(self: Any, request: HttpRequest, *args: Any) -> bool:
+        return self.has_view_permission(request)
+
+    def get_urls(self: Any) -> list[Any]:
+        views = {"": self.export_page, "progress/": self.export_progress, "file/": self.export_file}
+        return self._job_urls("export", views) + super().get_urls()  # type: ignore[misc]
+
+    def changelist_view(self: Any, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
+        """What is searched and filtered for is also what the button exports."""
+        answer = super().changelist_view(request, extra_context)  # type: ignore[misc]
+        export = self._url("export_sheet")
+        for button in (getattr(answer, "context_data", None) or {}).get("actions_list", ()):
+            if request.GET and button.get("path") == export:
+                button["path"] += f"?{request.GET.urlencode()}"
+        return answer
+
+    @action(description=gettext_lazy("Export"), url_path="export", permissions=["export"], icon="download")
+    def export_sheet(self: Any, request: Any) -> HttpResponseBase:
+        """All rows, or those of the search and filters that the address repeats from the list."""
+        queue.delete_old()
+        query = request.GET.copy()
+        kind = (query.pop("format", [""]))[0]
+        request.GET = query  # the list knows nothing of formats
+        try:
+            rows = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:  # the list says so
+            return HttpResponseRedirect(f"{self._url('changelist')}?{ERROR_FLAG}=1")
+        if kind == "csv":
+            self._audit_export(request)
+            return exports.export(self.sheet(request.user), rows, str(self.opts.model_name))
+        found = exports.counted(self.sheet, rows)
+        if kind == "xlsx" and request.method == "POST" and (job := self._begin_export(request, found)):
+            return HttpResponseRedirect(self._url("export", job.pk))
+        return self._page(
+            request,
+            "export",
+            self._export_title(),
+            links={name: f"?{_with_format(query, name)}" for name in FORMATS},
+            is_narrowed=bool(query),
+            rows=grouped(found),
+            number=found,
+            fits_excel=found <= exports.MOST_XLSX_ROWS,
+            most_rows_of_excel=grouped(exports.MOST_XLSX_ROWS),
+        )
+
+    def _begin_export(self: Any, request: Any, found: int) -> Export | None:
+        """The job that will build the workbook; none, and a message that says why, if that may not begin."""
+        if found > exports.MOST_XLSX_ROWS:
+            words = _("Excel takes at most %(rows)s rows from here. Choose CSV.")
+            messages.error(request, words % {"rows": grouped(exports.MOST_XLSX_ROWS)})
+            return None
+        try:
+            job: Export = Export.objects.begin(
+                kind=self.opts.label_lower,
+                person=request.user,
+                language=get_language() or "en",
+                file_name=exports.dated(str(self.opts.model_name)),
+                query=request.GET.urlencode(),
+                rows_total=found,
+            )
+        except queue.TooManyWaitingError:
+            messages.error(request, too_many_waiting())
+            return None
+        jobs.start()
+        return job
+
+    def rows_for(self: Any, person: Any, query: QueryDict) -> Any:
+        """What the list shows this person for a query string. Raises AuthorityLostError, IncorrectLookupParameters."""
+        request: Any = HttpRequest()
+        request.method, request.user, request.GET = "GET", person, query
+        if not self.has_export_permission(request):
+            raise AuthorityLostError
+        return self.get_changelist_instance(request).get_queryset(request)
+
+    def export_page(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        """How far the workbook is; then the file, or what to do without."""
+        job = self._export(request, pk)
+        return self._page(
+            request,
+            "building",
+            self._export_title(),
+            job=job,
+            urls={name: self._url(f"export_{name}", job.pk) for name in ("progress", "file")},
+            again_url=f"{self._url('export_sheet')}?{_with_format(QueryDict(job.query), 'xlsx')}",
+        )
+
+    def export_progress(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        return progress_of(self._export(request, pk))
+
+    def export_file(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        job = self._export(request, pk)
+        if job.state != Export.State.READY:
+            raise Http404
+        self._audit_export(request)
+        return exports.download(job.read(), job.file_name)
+
+    def _export(self: Any, request: HttpRequest, pk: Any) -> Export:
+        return self._own(request, Export, pk, is_allowed=self.has_export_permission(request))
+
+    def _export_title(self: Any) -> str:
+        return _("Export %(what)s") % {"what": self.opts.verbose_name_plural}
+
+    def _audit_export(self: Any, request: Any) -> None:
+        audit.info("Rows Exported", user_uuid=str(request.user.uuid), kind=self.opts.label_lower)
+
+
+def _with_format(query: Any, name: str) -> str:
+    both = query.copy()
+    both["format"] = name
+    return both.urlencode()
