@@ -13,6 +13,7 @@ from assignments.models import WarehouseUserAssignment
 from config.authority import AuthorityLostError
 from spreadsheets import jobs
 from spreadsheets.models import Import
+from spreadsheets.queue import take_next
 from tests import live
 from tests.back_office import signed_in
 from tests.client import PASSWORD
@@ -58,6 +59,16 @@ def test_a_check_stops_too(manager: User) -> None:
     job = begun(manager, USERS, staff_sheet("new.hand@example.test"))
     stop(manager, BLOCK)
     jobs.run(job)
+    assert_stopped(job, people=1)
+
+
+@committed
+def test_being_signed_out_everywhere_stops_an_import_that_still_waits(manager: User) -> None:
+    job = begun(manager, USERS, staff_sheet("new.hand@example.test"))
+    stop(manager, SIGN_OUT)
+    taken = take_next()
+    assert taken == job
+    jobs.run(taken)
     assert_stopped(job, people=1)
 
 

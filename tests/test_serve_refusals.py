@@ -109,9 +109,9 @@ def _first_that_ends(servers: list[subprocess.Popen[str]]) -> int:
     ("name", "value", "line"),
     [
         ("PORT", "abc", "PORT must be a whole number, not 'abc'."),
-        ("PORT", "0", "CommandError: PORT must be between 1 and 65535, not 0."),
-        ("PORT", "65536", "CommandError: PORT must be between 1 and 65535, not 65536."),
-        ("WORKERS", "0", "CommandError: WORKERS must be between 1 and 1000, not 0."),
+        ("PORT", "0", "PORT must be between 1 and 65535, not 0."),
+        ("PORT", "65536", "PORT must be between 1 and 65535, not 65536."),
+        ("WORKERS", "0", "WORKERS must be between 1 and 1000, not 0."),
         ("WORKERS", "two", "WORKERS must be a whole number, not 'two'."),
     ],
 )
