@@ -51,10 +51,12 @@ DASHBOARD = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.j
 
 
 @pytest.fixture(scope="module")
-def patient_url(live_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server with two workers and little patience."""
+def patient_url(
+    live_url: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """A server with two workers and little patience; a test may name further settings as its parameter."""
     log = tmp_path_factory.mktemp("floods") / "serve.log"
-    own = {"WORKERS": str(WORKERS), "PATIENCE_SECONDS": str(PATIENCE_SECONDS)}
+    own = {"WORKERS": str(WORKERS), "PATIENCE_SECONDS": str(PATIENCE_SECONDS)} | getattr(request, "param", {})
     with live_server(production_environment() | own, log) as url:
         yield url
 
@@ -193,6 +195,7 @@ def _unsent_bytes(port: int | None) -> list[int]:
     return [waiting for waiting in unsent if waiting]
 
 
+@pytest.mark.parametrize("patient_url", [{"MAX_WAIT_SECONDS": "60"}], indirect=True, ids=["a slow machine, too"])
 def test_readers_who_take_nothing_of_a_list_hold_nobody(
     patient_url: str, honest: httpx.Client, is_served: Callable[[], None]
 ) -> None:
