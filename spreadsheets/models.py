@@ -9,7 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.functions import RandomUUID
 from django.db import connection, models, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -98,7 +100,7 @@ class Import(models.Model):
 
     RUNNING = (State.CHECKING, State.APPLYING)
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     kind = models.CharField(max_length=100)
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     language = models.CharField(max_length=10)
@@ -106,16 +108,16 @@ class Import(models.Model):
     #: Encrypted: a file may hold passwords.
     content = models.BinaryField()
     state = models.CharField(max_length=8, choices=State.choices)
-    report = models.JSONField(default=dict)
+    report = models.JSONField(default=dict, db_default={})
     #: Who, where and why, for the history of every row that it changes.
-    context = models.JSONField(default=dict)
+    context = models.JSONField(default=dict, db_default={})
     #: Nobody has begun with what its state says: checking or applying.
     is_waiting = models.BooleanField(default=False, db_default=False)
-    rows_done = models.PositiveIntegerField(default=0)
-    rows_total = models.PositiveIntegerField(default=0)
+    rows_done = models.PositiveIntegerField(default=0, db_default=0)
+    rows_total = models.PositiveIntegerField(default=0, db_default=0)
     #: When it was last asked for or, once that has begun, begun.
-    started_at = models.DateTimeField(default=timezone.now)
-    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
 
     objects = ImportQuerySet.as_manager()
 
