@@ -92,13 +92,6 @@ class User(Authority, Account, PermissionsMixin):
     status = models.CharField(
         _("Status"), max_length=7, choices=Status.choices, default=Status.ACTIVE, db_default=Status.ACTIVE
     )
-    #: Django's, with a default in the database.
-    is_superuser = models.BooleanField(
-        _("superuser status"),
-        default=False,
-        db_default=False,
-        help_text=_("Designates that this user has all permissions without explicitly assigning them."),
-    )
     is_warehouse_user = models.BooleanField(_("This user is a warehouse user"), default=False, db_default=False)
     language = models.CharField(
         _("Interface language"),
@@ -108,7 +101,7 @@ class User(Authority, Account, PermissionsMixin):
         db_default=Language.ENGLISH,
     )
     #: Names of the groups, and what else the history tells of. PostgreSQL keeps these three by itself (migration
-    #: 0015): whatever is saved here is replaced by what is so.
+    #: 0002): whatever is saved here is replaced by what is so.
     roles = ArrayField(
         models.CharField(max_length=150), verbose_name=_("Roles"), default=list, db_default=[], editable=False
     )
@@ -133,7 +126,7 @@ class User(Authority, Account, PermissionsMixin):
         verbose_name = _("user")
         verbose_name_plural = _("users")
         ordering = ["id"]
-        # One for each column that the Back Office sorts by; those for its search are in migration 0006.
+        # One for each column that the Back Office sorts by; those for its search are in migration 0001.
         indexes = [
             models.Index(Lower("first_name"), "id", name="user_by_first_name"),
             models.Index(Lower("last_name"), "id", name="user_by_last_name"),

@@ -49,14 +49,13 @@ def make_roles(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         app.models_module = True  # else Django takes it for an app without models
         create_permissions(app, apps=apps, verbosity=0, using=schema_editor.connection.alias)
         app.models_module = None
-    group, permission = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
     for role, models_of_role in ROLES.items():
-        made, _ = group.objects.get_or_create(name=role)
+        made, _ = apps.get_model("auth", "Group").objects.get_or_create(name=role)
         for model, actions in models_of_role.items():
             app, name = model.split(".")
             codenames = [f"{action}_{name}" for action in actions.split()]
-            found = permission.objects.filter(content_type__app_label=app, codename__in=codenames)
-            made.permissions.add(*found)
+            of_model = {"content_type__app_label": app, "codename__in": codenames}
+            made.permissions.add(*apps.get_model("auth", "Permission").objects.filter(**of_model))
 
 
 def remove_roles(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
