@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from django.conf import settings
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models, transaction
 from django.db.models.fields.tuple_lookups import TupleIn
 from django.db.models.functions import Now
@@ -185,13 +186,13 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
 class WarehouseUserAssignment(models.Model):
     """One warehouse assigned to one person; the active one is where the person stands now."""
 
-    uuid = models.UUIDField(default=uuid.uuid4, editable=False)
+    uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     user = models.ForeignKey(User, models.CASCADE, verbose_name=_("user"), related_name="assignments")
     warehouse = models.ForeignKey(Warehouse, models.PROTECT, verbose_name=_("warehouse"), related_name="assignments")
-    is_active = models.BooleanField(_("stands here now"), default=False, editable=False)
+    is_active = models.BooleanField(_("stands here now"), default=False, db_default=False, editable=False)
     #: How often it was made active. A warehouse token belongs to one of those times: after the person left and
     #: came back, the token from before stays withdrawn.
-    activation = models.PositiveIntegerField(default=0, editable=False)
+    activation = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True, db_default=Now())
 

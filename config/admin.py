@@ -54,6 +54,10 @@ class BackOffice(UnfoldAdminSite):
         listed = models if isinstance(models, Iterable) else [models]
         super().register([model for model in listed if model._meta.app_label not in _SECRET], admin_class, **options)
 
+    def get_urls(self) -> list[Any]:
+        """Without Django's redirect from an object's type and key to its public page: nothing here has one."""
+        return [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
+
     def extra_urls(self) -> list[Any]:
         """Pages that belong to no one model."""
         return [path("history/", self.admin_view(partial(history_view, site=self)), name="history")]

@@ -28,9 +28,9 @@ class Import(Job):
     LARGE = ("content", "report")
 
     state = models.CharField(max_length=8, choices=State.choices)
-    report = models.JSONField(default=dict)
+    report = models.JSONField(default=dict, db_default={})
     #: Who, where and why, for the history of every row that it changes.
-    context = models.JSONField(default=dict)
+    context = models.JSONField(default=dict, db_default={})
 
     class Meta(Job.Meta):
         verbose_name = _("import")
@@ -41,9 +41,8 @@ class Import(Job):
         """Whether the person may still import: neither blocked nor signed out everywhere since, no right lost."""
         app, name = self.kind.split(".")
         person: Any = self.person
-        return person.has_perms((f"{app}.add_{name}", f"{app}.change_{name}")) and person.has_authority(
-            self.asked_at or self.started_at
-        )
+        has_rights = person.has_perms((f"{app}.add_{name}", f"{app}.change_{name}"))
+        return has_rights and person.has_authority(self.asked_at or self.started_at)
 
     def move(self, state: str, *, to: str, **fields: Any) -> bool:
         """As that of any job; the file of an applied import goes at once."""

@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
 from django.conf import settings
+from django.contrib.postgres.functions import RandomUUID
 from django.db import connection, models, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from config import secrets
@@ -76,7 +78,7 @@ class Job(models.Model):
     #: Fields that are not read with each look: a page asks for progress again and again.
     LARGE: ClassVar[tuple[str, ...]] = ("content",)
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     kind = models.CharField(max_length=100)
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     language = models.CharField(max_length=10)
@@ -86,11 +88,11 @@ class Job(models.Model):
     state = models.CharField(max_length=8)
     #: Nobody has begun with what its state says.
     is_waiting = models.BooleanField(default=False, db_default=False)
-    rows_done = models.PositiveIntegerField(default=0)
-    rows_total = models.PositiveIntegerField(default=0)
+    rows_done = models.PositiveIntegerField(default=0, db_default=0)
+    rows_total = models.PositiveIntegerField(default=0, db_default=0)
     #: When it was last asked for or, once that has begun, begun.
-    started_at = models.DateTimeField(default=timezone.now)
-    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
 
     objects: ClassVar[Any] = JobQuerySet.as_manager()
 

@@ -15,6 +15,7 @@ from django.conf import settings
 from psycopg import sql
 
 from config import database, programs
+from tests import later_release
 from tests.live import production_environment
 
 
@@ -38,6 +39,11 @@ def new_database(name: str, *, like: str = "template0") -> Iterator[str]:
 def installation(url: str) -> dict[str, str]:
     """The environment of a site on that database, with the secret of the tests."""
     return production_environment() | {"DATABASE_URL": url}
+
+
+def later_installation(url: str) -> dict[str, str]:
+    """The same of a site of the release that comes after this one (`tests.later_release`)."""
+    return installation(url) | later_release.SETTINGS
 
 
 def command(*arguments: str) -> list[str]:

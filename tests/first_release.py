@@ -1,4 +1,4 @@
-"""A database as the first release made it (commit bda1acd): its tables, and some hundred rows written by SQL."""
+"""A database as release 0.1.0 made it: its tables, and some hundred rows written by SQL."""
 
 from __future__ import annotations
 
@@ -13,20 +13,29 @@ from tests.client import PASSWORD
 from tests.databases import installation, manage
 from users.models import Session
 
-#: The first release had these migrations of ours, and all of those of Django.
-_MIGRATE = """
+#: The newest migration of each app in release 0.1.0. All of those of other packages are applied.
+MIGRATIONS = {
+    "users": "0002_roles_and_triggers",
+    "warehouses": "0001_initial",
+    "assignments": "0001_initial",
+    "spreadsheets": "0001_initial",
+}
+_MIGRATE = f"""
 from django.core.management import call_command
-for app in ("contenttypes", "auth", "sessions", "admin"):
+from django.db.migrations.loader import MigrationLoader
+ours = {MIGRATIONS}
+for app, name in ours.items():
+    call_command("migrate", app, name, verbosity=0)
+for app in sorted(MigrationLoader(None).migrated_apps - ours.keys()):
     call_command("migrate", app, verbosity=0)
-for app in ("warehouses", "users", "assignments"):
-    call_command("migrate", app, "0001", verbosity=0)
 """
 
 #: Which columns it knew, of the tables it filled.
 COLUMNS = {
     "warehouses_warehouse": "id, uuid, name, is_active, created_at, updated_at",
     "users_user": "id, password, last_login, is_superuser, uuid, email, first_name, last_name, status, "
-    "is_warehouse_user, language, created_at, updated_at",
+    "is_warehouse_user, language, roles, has_two_factor, password_changed_at, has_warehouse, signed_out_at, "
+    "created_at, updated_at",
     "users_session": "id, created_at, expires_at, refresh_digest, previous_refresh_digest, refreshed_at, retry_used, "
     "client_id, requested_scope, address, user_agent, last_used_at, ended_at, end_reason, user_id",
     "assignments_warehouseuserassignment": "id, uuid, is_active, activation, created_at, updated_at, user_id, "
@@ -34,6 +43,10 @@ COLUMNS = {
     "assignments_warehousegrant": "id, created_at, expires_at, refresh_digest, previous_refresh_digest, refreshed_at, "
     "retry_used, activation, session_id, assignment_id",
     "users_user_groups": "id, user_id, group_id",
+    "users_userevent": "pgh_id, pgh_created_at, pgh_label, pgh_context, pgh_obj_id, id, uuid, email, first_name, "
+    "last_name, status, is_superuser, is_warehouse_user, language, roles, has_two_factor, password_changed_at",
+    "assignments_warehouseuserassignmentevent": "pgh_id, pgh_created_at, pgh_label, pgh_context, pgh_obj_id, id, "
+    "uuid, is_active, activation, user_id, warehouse_id",
 }
 
 WAREHOUSES = ("North Dock", "River Annex", "Old Mill", "South Yard")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 
 from assignments.models import WarehouseUserAssignment
@@ -39,6 +40,12 @@ UNREADABLE = "The selection could not be read. Nothing was changed; please selec
 )
 def test_a_key_is_ascii_digits_that_a_column_can_hold(text: str | None, key: int | None) -> None:
     assert parse_key(text) == key
+
+
+def test_no_address_asks_for_a_row_by_its_type(as_ada: Client) -> None:
+    """Some types have no table."""
+    for kind in ContentType.objects.all():
+        assert as_ada.get(f"/admin/r/{kind.pk}/1/").status_code == 404, kind
 
 
 # --- Lists ------------------------------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""`manage.py migrate` on a site that is at work: who waits for a lock lets others pass, and what stopped goes on."""
+"""`manage.py migrate` on a site that is at work: who waits for a lock lets others pass, and what stopped goes on.
+
+The migrations are those of a release that comes after this one (`tests.later_release`).
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests import first_release, live
-from tests.databases import command, installation, manage, new_database, rows, schema
+import assignments.migrations
+from tests import first_release, later_release, live
+from tests.databases import command, installation, later_installation, manage, new_database, rows, schema
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
@@ -37,7 +41,7 @@ class Migrating:
     def __init__(self, url: str, log: Path) -> None:
         self.log = log
         with log.open("w") as errors:
-            self.process = subprocess.Popen(command("migrate", "-v0"), env=installation(url), stderr=errors)
+            self.process = subprocess.Popen(command("migrate", "-v0"), env=later_installation(url), stderr=errors)
 
     def told(self) -> str:
         return self.log.read_text()
@@ -62,10 +66,19 @@ def migrating(tmp_path: Path) -> Iterator[Callable[[str], Migrating]]:
 
 @pytest.fixture(scope="module")
 def first(django_db_setup: None) -> Iterator[str]:
-    """A database of the first release, which the first test brings up to this one."""
+    """A database of this release, which the first test brings up to the later one."""
     with new_database("first_held_up") as url:
         first_release.make(url)
+        manage(installation(url), "migrate", "-v0")
         yield url
+
+
+@pytest.fixture(scope="module")
+def as_new(django_db_setup: None, django_db_blocker: Any) -> str:
+    """The schema of a new site of the later release."""
+    with new_database("later_release") as url, django_db_blocker.unblock():
+        manage(later_installation(url), "migrate", "-v0")
+        return schema(url)
 
 
 def longest_wait(url: str, done: Callable[[], Any]) -> float:
@@ -82,7 +95,7 @@ def longest_wait(url: str, done: Callable[[], Any]) -> float:
 
 
 def test_a_migration_that_waits_for_a_long_reader_lets_others_pass(
-    first: str, migrating: Callable[[str], Migrating]
+    first: str, as_new: str, migrating: Callable[[str], Migrating]
 ) -> None:
     with transaction(first, "SELECT count(*) FROM users_user"):
         migrate = migrating(first)
@@ -91,25 +104,26 @@ def test_a_migration_that_waits_for_a_long_reader_lets_others_pass(
 
     migrate.end()
     assert migrate.told() == (
-        "users.0004_user_signed_out_at waits for another transaction, such as a backup, an export or an import. "
+        "users.9000_column waits for another transaction, such as a backup, an export or an import. "
         "The site goes on; the next try is in 10 seconds.\n"
     )
-    assert schema(first) == schema(live.database_url())
+    assert schema(first) == as_new
 
 
 def test_who_waits_in_vain_gives_up_and_says_what_to_do() -> None:
     with new_database("waits_in_vain") as url:
         first_release.make(url)
+        manage(installation(url), "migrate", "-v0")
         with transaction(url, "LOCK TABLE users_user IN ACCESS SHARE MODE"):
             done = subprocess.run(
                 command("migrate", "-v0"),
-                env=installation(url) | {"MIGRATION_WAIT_SECONDS": "1"},
+                env=later_installation(url) | {"MIGRATION_WAIT_SECONDS": "1"},
                 capture_output=True,
                 text=True,
                 check=False,
             )
     *waits, end = done.stderr.splitlines()
-    held_up = "users.0004_user_signed_out_at waits for another transaction"
+    held_up = "users.9000_column waits for another transaction"
     assert set(waits) == {
         f"{held_up}, such as a backup, an export or an import. The site goes on; the next try is in 1 seconds."
     }
@@ -145,8 +159,8 @@ def test_who_waits_for_another_process_says_so_and_gives_up() -> None:
 @pytest.fixture
 def before(first: str) -> str:
     """The migration that makes indexes in no transaction is still to come."""
-    manage(installation(first), "migrate", "-v0")
-    manage(installation(first), "migrate", "assignments", "0007", "-v0")
+    manage(later_installation(first), "migrate", "-v0")
+    manage(later_installation(first), "migrate", "assignments", later_release.newest(assignments.migrations), "-v0")
     return first
 
 
@@ -171,7 +185,7 @@ def invalid(url: str) -> list[str]:
 
 
 def test_an_index_waits_for_long_writers_and_holds_nobody_up(
-    before: str, migrating: Callable[[str], Migrating]
+    before: str, as_new: str, migrating: Callable[[str], Migrating]
 ) -> None:
     with transaction(before, WRITE):
         migrate = migrating(before)
@@ -183,10 +197,12 @@ def test_an_index_waits_for_long_writers_and_holds_nobody_up(
     migrate.end()
 
     assert migrate.told() == ""
-    assert schema(before) == schema(live.database_url())
+    assert schema(before) == as_new
 
 
-def test_indexes_that_were_left_half_made_are_made_again(before: str, migrating: Callable[[str], Migrating]) -> None:
+def test_indexes_that_were_left_half_made_are_made_again(
+    before: str, as_new: str, migrating: Callable[[str], Migrating]
+) -> None:
     """Also one that had been made: the migration as a whole had not been applied."""
     with transaction(before, WRITE):
         migrate = migrating(before)
@@ -194,10 +210,10 @@ def test_indexes_that_were_left_half_made_are_made_again(before: str, migrating:
         migrate.process.kill()
         rows(before, "SELECT pg_terminate_backend(%s)", pid)
     with psycopg.connect(before) as connection:
-        connection.execute("CREATE INDEX assignment_here_by_created_at ON assignments_warehouseuserassignment (id)")
-    assert invalid(before) == ["assignment_here_by_is_active"]
+        connection.execute("CREATE INDEX assignment_later_by_created_at ON assignments_warehouseuserassignment (id)")
+    assert invalid(before) == ["assignment_later_by_is_active"]
 
-    manage(installation(before), "migrate", "-v0")
+    manage(later_installation(before), "migrate", "-v0")
 
     assert invalid(before) == []
-    assert schema(before) == schema(live.database_url())
+    assert schema(before) == as_new

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,3 +82,11 @@ def _default(call: ast.Call) -> str | None:
             value = ast.literal_eval(keyword.value)
             return NOTHING if value == [] else str(value).lower() if isinstance(value, bool) else str(value)
     return None
+
+
+def test_the_changelog_dates_this_release() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+
+    assert re.findall(r"^## (.*)$", changelog, re.MULTILINE)[0] == "Unreleased"
+    assert re.search(rf"^## {re.escape(project['version'])} - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE)

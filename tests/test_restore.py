@@ -17,8 +17,19 @@ import psycopg
 import pytest
 
 from config import programs
-from tests import live
-from tests.databases import command, counts, installation, manage, new_database, refused, restored, rows, schema
+from tests import later_release, live
+from tests.databases import (
+    command,
+    counts,
+    installation,
+    later_installation,
+    manage,
+    new_database,
+    refused,
+    restored,
+    rows,
+    schema,
+)
 from tests.issued import Issued
 from users.key_ring import key_ring
 from users.keys import SigningKey
@@ -291,20 +302,16 @@ def test_a_restore_that_is_stopped_changes_nothing(
 # --- What comes after it ----------------------------------------------------------------------------------------
 @pytest.fixture
 def older(production: dict[str, str], issued: Issued, tmp_path: Path) -> Path:
-    """A backup that lacks a migration, which is bound to fail: the index that it makes is there."""
+    """A backup of this release. A migration of the later one is bound to fail: the index that it makes is there."""
     path, url = tmp_path / "older.dump", production["DATABASE_URL"]
     with psycopg.connect(url) as connection:
-        connection.execute(f"DELETE FROM django_migrations WHERE {_THE_LAST}")
+        connection.execute("CREATE INDEX import_later_by_created_at ON spreadsheets_import (created_at)")
     try:
         manage(production, "backup", path)
     finally:
         with psycopg.connect(url) as connection:
-            connection.execute(_IT_IS_APPLIED)
+            connection.execute("DROP INDEX import_later_by_created_at")
     return path
-
-
-_THE_LAST = "app = 'spreadsheets' AND name = '0003_keeping'"
-_IT_IS_APPLIED = "INSERT INTO django_migrations (app, name, applied) VALUES ('spreadsheets', '0003_keeping', now())"
 
 
 @pytest.mark.parametrize(
@@ -316,19 +323,21 @@ def test_a_migration_that_fails_after_a_restore_says_what_is_there_and_how_to_go
 ) -> None:
     with new_database("half_way") as url:
         arguments = command("restore", str(older), *options)
-        restore = subprocess.run(arguments, env=installation(url), capture_output=True, text=True, check=False)
+        restore = subprocess.run(arguments, env=later_installation(url), capture_output=True, text=True, check=False)
 
         assert (restore.returncode, restore.stdout) == (
             1,
-            "The backup is of an earlier release: 1 migrations follow.\n",
+            f"The backup is of an earlier release: {later_release.MIGRATIONS} migrations follow.\n",
         )
         assert restore.stderr == (
             f"CommandError: All of the backup is in the database{done}, but could not be brought up to this release: "
-            'relation "import_by_started_at" already exists. When the cause is gone, run manage.py migrate, or start '
-            "the site, which does so too; there is no need to restore again.\n"
+            'relation "import_later_by_created_at" already exists. When the cause is gone, run manage.py migrate, or '
+            "start the site, which does so too; there is no need to restore again.\n"
         )
         assert rows(url, "SELECT count(*) FROM users_session WHERE ended_at IS NULL") == [(alive,)]
         with psycopg.connect(url) as connection:
-            connection.execute("DROP INDEX import_by_started_at")
-        manage(installation(url), "migrate", "-v0")
-        assert schema(url) == schema(live.database_url())
+            connection.execute("DROP INDEX import_later_by_created_at")
+        manage(later_installation(url), "migrate", "-v0")
+        with new_database("later_release_as_new") as new:
+            manage(later_installation(new), "migrate", "-v0")
+            assert schema(url) == schema(new)

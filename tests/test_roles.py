@@ -45,7 +45,6 @@ TABLE: dict[str, tuple[str, str]] = {
     "password_change/done/": (ALL, ALL),
     "autocomplete/": (NOBODY, ALL),
     "jsi18n/": (ALL, ALL),
-    "r/<path:content_type_id>/<path:object_id>/": (ALL, ALL),
     "warehouses/warehouse/<path:object_id>/view/": ("ASWR", "ASWR"),
     "warehouses/warehouse/<path:object_id>/edit/": ("AW", "AW"),
     "warehouses/warehouse/<path:object_id>/people/": ("ASWR", "ASWR"),
@@ -186,7 +185,7 @@ def path_of(route: str, rows: dict[str, Any]) -> str:
         values["uuid"] = rows["warehouses/warehouse"].uuid
     if "<uuid:pk>" in route and model != "users/session":
         values["pk"] = "00000000-0000-4000-8000-000000000000"
-    values |= {"name": "deactivate", "content_type_id": 1, "uidb64": "x", "token": "x"}
+    values |= {"name": "deactivate", "uidb64": "x", "token": "x"}
     return "/admin/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(values[found[1]]), route)
 
 

@@ -41,7 +41,7 @@ def test_a_save_leaves_every_column_alone_but_those_it_changes(
         assert model.objects.values_list(name, field.name).get(pk=pk) == (f"After {field.name}", theirs)
 
 
-#: Columns that triggers write (migrations 0010 and 0015).
+#: Columns that triggers write (migrations 0001 of `assignments` and 0002 of `users`).
 KEPT_BY_POSTGRESQL = {"roles", "has_warehouse", "has_two_factor", "password_changed_at"}
 
 

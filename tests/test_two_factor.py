@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidTag
-from django.apps import apps
 from django.contrib.auth.models import Group
 from django.test import Client
 from django_otp.oath import totp
-from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
+from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.client import PASSWORD
@@ -348,17 +346,3 @@ def test_the_secret_key_before_still_opens_what_it_closed(
     log_in(olive.email, client=client)
     client.post(SECOND_STEP, {"code": code})
     assert is_in(client)
-
-
-def test_the_upgrade_hides_what_there_is_and_all_of_it_goes_on_working(olive: User) -> None:
-    key, codes = "0" * 40, ["abcdefgh", "ijklmnop"]
-    TOTPDevice.objects.create(user=olive, key=key, confirmed=True)
-    device = StaticDevice.objects.create(user=olive)
-    StaticToken.objects.bulk_create(StaticToken(device=device, token=code) for code in codes)
-    import_module("users.migrations.0017_second_factor_in_no_clear_text").hide(apps, None)
-    assert app_of(olive).bin_key.hex() == key
-    for code in (code_of(app_of(olive)), *codes):
-        client = Client()
-        log_in(olive.email, client=client)
-        client.post(SECOND_STEP, {"code": code})
-        assert is_in(client), code

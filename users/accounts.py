@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import check_password, make_password
-from django.db import transaction
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
@@ -18,6 +18,14 @@ CHANGED = _("Somebody has changed your account meanwhile, so nothing was saved."
 
 class Account(SavesChangedColumns, AbstractBaseUser):
     """A password, and when it may be replaced."""
+
+    #: As in Django's `PermissionsMixin`, with a default in the database.
+    is_superuser = models.BooleanField(
+        _("superuser status"),
+        default=False,
+        db_default=False,
+        help_text=_("Designates that this user has all permissions without explicitly assigning them."),
+    )
 
     #: Whoever decides about an account by these must find them as they were, once its row is locked.
     judged_by: ClassVar[tuple[str, ...]] = (

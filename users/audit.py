@@ -69,17 +69,17 @@ class AuditEvent(models.Model):
     tag = models.CharField(_("Kind of event"), max_length=100)
     level = models.CharField(_("Level"), max_length=8, choices=Level.choices)
     #: As it was typed: it need not be anybody's.
-    username = models.CharField(_("E-mail"), max_length=254, blank=True)
+    username = models.CharField(_("E-mail"), max_length=254, blank=True, default="", db_default="")
     #: The same for searching, in small letters: its index has all that the search needs.
     account = models.GeneratedField(expression=Lower("username"), output_field=models.TextField(), db_persist=True)
     user_uuid = models.UUIDField(_("UUID of the user"), null=True)
-    client_id = models.CharField(_("Client"), max_length=255, blank=True)
+    client_id = models.CharField(_("Client"), max_length=255, blank=True, default="", db_default="")
     session = models.UUIDField(_("Session"), null=True)
     address = models.GenericIPAddressField(_("Address"), null=True)
-    user_agent = models.CharField(_("Browser"), max_length=255, blank=True)
-    request_id = models.CharField(_("Request"), max_length=64, blank=True)
-    path = models.CharField(_("Path"), max_length=255, blank=True)
-    details = models.JSONField(_("Details"), default=dict)
+    user_agent = models.CharField(_("Browser"), max_length=255, blank=True, default="", db_default="")
+    request_id = models.CharField(_("Request"), max_length=64, blank=True, default="", db_default="")
+    path = models.CharField(_("Path"), max_length=255, blank=True, default="", db_default="")
+    details = models.JSONField(_("Details"), default=dict, db_default={})
 
     objects: ClassVar[Any] = AuditEventQuerySet.as_manager()
 

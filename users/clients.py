@@ -85,6 +85,15 @@ def _refuse_plain_http(text: str, address: Any) -> None:
         )
 
 
+class CheckedText(models.CharField):
+    """Text with validators of ours. Migrations do not know them, since they must not import this module."""
+
+    def deconstruct(self) -> Any:
+        name, _path, arguments, options = super().deconstruct()
+        options.pop("validators", None)  # of a copy that has none any more
+        return name, "django.db.models.CharField", arguments, options
+
+
 _identifier_rule = RegexValidator(
     r"\A[A-Za-z0-9._~-]{1,100}\Z", _("At most 100 letters, digits, dots, hyphens, underscores and tildes.")
 )
@@ -128,20 +137,22 @@ class Client(ClientMixin, SavesChangedColumns):
     client_id = models.CharField(_("Client ID"), max_length=100, validators=[_identifier_rule])
     name = models.CharField(_("Name"), max_length=255)
     redirect_uris = ArrayField(
-        models.CharField(max_length=2000, validators=[check_redirect_uri]),
+        CheckedText(max_length=2000, validators=[check_redirect_uri]),
         verbose_name=_("Redirect addresses"),
         default=list,
+        db_default=[],
         blank=True,
     )
     allowed_origins = ArrayField(
-        models.CharField(max_length=255, validators=[check_origin]),
+        CheckedText(max_length=255, validators=[check_origin]),
         verbose_name=_("Allowed origins"),
         default=list,
+        db_default=[],
         blank=True,
     )
-    is_confidential = models.BooleanField(_("This client can keep a secret"), default=False)
+    is_confidential = models.BooleanField(_("This client can keep a secret"), default=False, db_default=False)
     #: SHA-256: the secret has 256 random bits, so that a slow hash would add nothing.
-    secret_digest = models.CharField(max_length=64, blank=True, editable=False)
+    secret_digest = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     #: What the history tells of the secret.
     secret_made_at = models.DateTimeField(_("Secret made"), null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

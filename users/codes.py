@@ -57,8 +57,8 @@ class AuthorizationCode(models.Model):
     proof = models.CharField(max_length=64)
     client_id = models.CharField(max_length=255)
     #: As it was sent to `/authorize`; empty if it was not.
-    redirect_uri = models.CharField(max_length=2000, blank=True)
-    requested_scope = models.CharField(max_length=255, blank=True)
+    redirect_uri = models.CharField(max_length=2000, blank=True, default="", db_default="")
+    requested_scope = models.CharField(max_length=255, blank=True, default="", db_default="")
     #: BASE64URL(SHA-256(verifier)) (RFC 7636 section 4.2).
     challenge = models.CharField(max_length=128)
     expires_at = models.DateTimeField(db_index=True)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import RandomUUID
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models.functions import Lower, Now
@@ -84,17 +85,23 @@ class User(Authority, Account, PermissionsMixin):
         ENGLISH = "en_US", "English"
         GERMAN = "de_DE", "Deutsch"
 
-    uuid = models.UUIDField(default=uuid.uuid4, editable=False)
+    uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     email = models.EmailField(_("E-mail"), max_length=254)
     first_name = models.CharField(_("First Name"), max_length=45, validators=[_name_rule])
     last_name = models.CharField(_("Last Name"), max_length=255, validators=[_name_rule])
-    status = models.CharField(_("Status"), max_length=7, choices=Status.choices, default=Status.ACTIVE)
-    is_warehouse_user = models.BooleanField(_("This user is a warehouse user"), default=False)
+    status = models.CharField(
+        _("Status"), max_length=7, choices=Status.choices, default=Status.ACTIVE, db_default=Status.ACTIVE
+    )
+    is_warehouse_user = models.BooleanField(_("This user is a warehouse user"), default=False, db_default=False)
     language = models.CharField(
-        _("Interface language"), max_length=5, choices=Language.choices, default=Language.ENGLISH
+        _("Interface language"),
+        max_length=5,
+        choices=Language.choices,
+        default=Language.ENGLISH,
+        db_default=Language.ENGLISH,
     )
     #: Names of the groups, and what else the history tells of. PostgreSQL keeps these three by itself (migration
-    #: 0015): whatever is saved here is replaced by what is so.
+    #: 0002): whatever is saved here is replaced by what is so.
     roles = ArrayField(
         models.CharField(max_length=150), verbose_name=_("Roles"), default=list, db_default=[], editable=False
     )
@@ -119,7 +126,7 @@ class User(Authority, Account, PermissionsMixin):
         verbose_name = _("user")
         verbose_name_plural = _("users")
         ordering = ["id"]
-        # One for each column that the Back Office sorts by; those for its search are in migration 0006.
+        # One for each column that the Back Office sorts by; those for its search are in migration 0001.
         indexes = [
             models.Index(Lower("first_name"), "id", name="user_by_first_name"),
             models.Index(Lower("last_name"), "id", name="user_by_last_name"),
@@ -330,12 +337,12 @@ class Session(RotatingCredential):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
     client_id = models.CharField(_("Client"), max_length=255)
-    requested_scope = models.CharField(max_length=255, blank=True)
+    requested_scope = models.CharField(max_length=255, blank=True, default="", db_default="")
     address = models.GenericIPAddressField(_("Address"), null=True)
-    user_agent = models.CharField(_("Browser"), max_length=255, blank=True)
-    last_used_at = models.DateTimeField(default=timezone.now)
+    user_agent = models.CharField(_("Browser"), max_length=255, blank=True, default="", db_default="")
+    last_used_at = models.DateTimeField(default=timezone.now, db_default=Now())
     ended_at = models.DateTimeField(null=True)
-    end_reason = models.CharField(max_length=255, blank=True)
+    end_reason = models.CharField(max_length=255, blank=True, default="", db_default="")
     #: Read along by `SessionQuerySet.of_caller`.
     key_is_ours: bool
 

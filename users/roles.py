@@ -1,4 +1,4 @@
-"""The four roles of the Back Office, as one table. A migration makes a group of each.
+"""The four roles of the Back Office, as one table. A migration, which has a copy of it, makes a group of each.
 
 Operators may change the groups afterwards, or add their own: what counts at run time is the groups' permissions.
 """
@@ -6,7 +6,7 @@ Operators may change the groups afterwards, or add their own: what counts at run
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db.models import Case, Q, Value, When
 from django.utils.translation import gettext_noop
@@ -63,20 +63,6 @@ def codenames(role: str) -> Iterator[tuple[str, str]]:
     for model, actions in ROLES[role].items():
         app, name = model.split(".")
         yield from ((app, f"{action}_{name}") for action in actions)
-
-
-def make_groups(group: Any, permission: Any) -> None:
-    """A group for each role, with exactly its permissions. Takes the models of a migration's moment.
-
-    A permission for a model that does not exist yet is given by the migration that makes the model.
-    """
-    for role in ROLES:
-        found = [
-            one
-            for app, codename in codenames(role)
-            for one in permission.objects.filter(content_type__app_label=app, codename=codename)
-        ]
-        group.objects.get_or_create(name=role)[0].permissions.set(found)
 
 
 def named(rights: Iterable[str]) -> Q:

@@ -16,8 +16,10 @@ from datetime import timedelta
 from typing import ClassVar, Self
 
 from django.conf import settings
+from django.contrib.postgres.functions import RandomUUID
 from django.core.signing import BadSignature, Signer
 from django.db import models, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -40,13 +42,13 @@ class RotatingCredential(models.Model):
     #: First part of its refresh tokens: tells which table they belong to.
     kind: ClassVar[str]
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
     expires_at = models.DateTimeField()
     refresh_digest = models.CharField(max_length=64, editable=False)
     previous_refresh_digest = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001 (null is not a digest)
     refreshed_at = models.DateTimeField(null=True, editable=False)
-    retry_used = models.BooleanField(default=False, editable=False)
+    retry_used = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         abstract = True

@@ -1,6 +1,6 @@
 """Search among people: whose e-mail or names begin with what was typed. No word matches from its middle.
 
-Each column has an index for "begins with" (migration 0006). Asked for any of them at once, PostgreSQL reads all that
+Each column has an index for "begins with" (migration 0001). Asked for any of them at once, PostgreSQL reads all that
 match before it takes a few, or everybody; asked for one after the other, it stops at as many as are wanted.
 """
 

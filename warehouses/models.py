@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models, transaction
 from django.db.models import Count, OuterRef, ProtectedError, Subquery
 from django.db.models.functions import Coalesce, Now, Trim
@@ -45,12 +46,16 @@ def _people(**condition: Any) -> Any:
 class Warehouse(SavesChangedColumns):
     """A place of work. Inactive: people may still be assigned, but it grants no warehouse token (contract 0.3)."""
 
-    uuid = models.UUIDField(default=uuid.uuid4, editable=False)
+    uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     name = models.CharField(_("Name"), max_length=255)
     note = models.TextField(
-        _("Note"), blank=True, db_default="", help_text=_("For the Back Office only; shown nowhere else.")
+        _("Note"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("For the Back Office only; shown nowhere else."),
     )
-    is_active = models.BooleanField(_("Is this warehouse available?"), default=True)
+    is_active = models.BooleanField(_("Is this warehouse available?"), default=True, db_default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
 

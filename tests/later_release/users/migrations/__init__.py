@@ -1,0 +1,5 @@
+"""The migrations of this release, and what comes after them."""
+
+from users import migrations
+
+__path__ += migrations.__path__
