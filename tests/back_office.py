@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.contrib.messages import get_messages
 from django.test import Client
 
+from users import roles
 from users.models import User
 
 LIST = "/admin/users/user/"
@@ -18,6 +19,12 @@ NEW_PASSWORD = "another-Horse-8!"
 
 def group(name: str) -> Group:
     return Group.objects.get(name=name)
+
+
+def make_role(name: str) -> None:
+    """One of the shipped roles, with the rights that it has in the beginning."""
+    rights = roles.named(map(".".join, roles.codenames(name)))
+    Group.objects.get_or_create(name=name)[0].permissions.set(Permission.objects.filter(rights))
 
 
 def member(user: User, *names: str) -> User:

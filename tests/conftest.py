@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import Group, Permission
 from django.db.models.signals import post_migrate
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from tests.back_office import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
+from tests.back_office import ada, as_ada, as_manager, make_role, manager  # noqa: F401 (fixtures)
 from tests.client import PASSWORD, Api, sign_in
 from tests.code_flow import app, partner  # noqa: F401 (fixtures)
 from tests.issued import issued  # noqa: F401 (a fixture)
@@ -41,8 +40,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     def put_back(**_: Any) -> None:
         SigningKey.objects.bulk_create([key], ignore_conflicts=True)
         for role in roles.ROLES:
-            rights = roles.named(map(".".join, roles.codenames(role)))
-            Group.objects.get_or_create(name=role)[0].permissions.set(Permission.objects.filter(rights))
+            make_role(role)
 
     post_migrate.connect(put_back, sender=apps.get_app_config("auth"))  # after our apps: all permissions are there
     with pytest.MonkeyPatch.context() as patch:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import Group, Permission
 
-from tests.back_office import member
+from tests.back_office import make_role, member
 from tests.concurrency import colleague
 from users import roles
 from users.models import User
@@ -41,5 +40,5 @@ def stop(person: User, sql: str) -> None:
 def restored(manager: User) -> User:
     """As before any loss."""
     User.objects.filter(pk=manager.pk).update(status="active", is_warehouse_user=False, is_superuser=False)
-    roles.make_groups(Group, Permission)
+    make_role(roles.STAFF_MANAGER)
     return member(User.objects.get(pk=manager.pk), roles.STAFF_MANAGER)
