@@ -84,7 +84,7 @@ def workbook(**parts: str | bytes) -> bytes:
     }
     sound, file = xlsx(["email", "first_name", "last_name"], ["ann.ames@example.test", "Ann", "Ames"]), io.BytesIO()
     if "strings" in parts:  # openpyxl writes none
-        parts = {"types": member(sound, names["types"]).replace("</Types>", f"{_STRINGS}</Types>")} | parts
+        parts.setdefault("types", member(sound, names["types"]).replace("</Types>", f"{_STRINGS}</Types>"))
     changed = {names[name]: content for name, content in parts.items()}
     with zipfile.ZipFile(io.BytesIO(sound)) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
         for name in {*old.namelist(), *changed}:
