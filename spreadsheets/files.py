@@ -33,7 +33,7 @@ MOST_ROWS = 20_000
 MAX_ROW_CHARACTERS = 32_767
 #: A reader that gets too little of a busy processor is given up after so many seconds; what it may use of the processor
 #: is bounded in `workbook_reader`.
-MAX_READING_SECONDS = 120
+MAX_READING_SECONDS = 60
 _DELIMITERS = (",", ";", "\t", "|")
 _BATCH_BYTES = 65_536
 #: One workbook at a time is read for each process that serves, so that together they need no more memory than one.

@@ -35,7 +35,7 @@ _MAX_MEMBERS = 200
 _MAX_OUTPUT_CHARACTERS = 8 * 1024 * 1024
 #: Private memory of this process (`RLIMIT_DATA`, which only Linux enforces) and its processor time.
 _MAX_MEMORY_BYTES = 112 * 1024 * 1024
-_MAX_CPU_SECONDS = 20
+_MAX_CPU_SECONDS = 15
 #: It gets less of a busy processor than those who serve requests (nice(2)).
 _NICENESS = 5
 
