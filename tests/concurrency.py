@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from config import timeouts
 from tests.live import database_url
 
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -34,9 +35,12 @@ def wait_until(number: int, *tasks: Future[Any]) -> int:
 
 @contextmanager
 def beside() -> Iterator[Callable[..., Future[Any]]]:
-    """Starts functions in threads that have database connections of their own."""
+    """Starts functions in threads that have database connections of their own, and wait for locks as long as it takes:
+    the process may have got the limits of requests from another test (`config.wsgi`).
+    """
 
     def closing(act: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        timeouts.be_patient()
         try:
             return act(*given, **named)
         finally:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth.hashers import make_password
+from django.db import connection
 from django.db.models.signals import post_migrate
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
@@ -41,6 +42,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         SigningKey.objects.bulk_create([key], ignore_conflicts=True)
         for role in roles.ROLES:
             make_role(role)
+        with connection.cursor() as cursor:  # as after the migrations, which make the roles before there is a history
+            cursor.execute("TRUNCATE users_rolerightevent")
 
     post_migrate.connect(put_back, sender=apps.get_app_config("auth"))  # after our apps: all permissions are there
     with pytest.MonkeyPatch.context() as patch:

@@ -50,7 +50,7 @@ class Secrets:
         """A long word is looked up; whatever could stand inside a word is searched for, and costs more."""
         if isinstance(value, str) and len(value) >= _CHARACTERS:
             (self._words if _WORD.fullmatch(value) else self._phrases)[value] = kind
-            if len(value) > MAX_CHARACTERS:  # a line has its beginning only
+            if len(value) > MAX_CHARACTERS and value.startswith("eyJ"):  # a line has a long token's beginning only
                 self._phrases[value[:_BEGINNING]] = kind
 
     def learn_members(self, found: Any) -> None:

@@ -64,6 +64,11 @@ WRITTEN: dict[str, tuple[str, ...]] = {
         "FROM users_session, assignments_warehouseuserassignment",
     ),
     "spreadsheets.import": (PERSON, IMPORT),
+    "spreadsheets.export": (
+        PERSON,
+        "INSERT INTO spreadsheets_export (kind, person_id, language, file_name, content, state, query) "
+        "SELECT 'users.user', id, 'en', 'people.xlsx', 'x', 'building', '' FROM users_user",
+    ),
     "spreadsheets.faultpage": (
         PERSON,
         IMPORT,
