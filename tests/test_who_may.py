@@ -131,6 +131,10 @@ def _read(model: str) -> list[str]:
     return [model, f"{model}{_ROW}change/", f"{model}{_ROW}history/"]
 
 
+def _exported(model: str) -> list[str]:
+    return [f"{model}export/", *(f"{model}export/<uuid:pk>/{step}" for step in ("", "file/", "progress/"))]
+
+
 def _written(model: str) -> list[str]:
     return [f"{model}add/", f"{model}{_ROW}change/", f"{model}{_ROW}delete/"]
 
@@ -142,7 +146,7 @@ def _imported(model: str) -> list[str]:
 
 #: What it is in words → whether it is a GET or a POST, and the routes that it takes.
 DEEDS: dict[str, tuple[int, list[str]]] = {
-    "See people, and export them": (SEE, [*_read(USER), f"{USER}export/"]),
+    "See people, and export them": (SEE, [*_read(USER), *_exported(USER)]),
     "Create, edit and delete people; set their passwords and roles": (DO, _written(USER)),
     "Block people, sign them out and let them try again, one or many": (
         DO,
@@ -161,7 +165,7 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
     ),
     "See assignments, and export them": (
         SEE,
-        [*_read(ASSIGNMENT), f"{ASSIGNMENT}export/", f"{ASSIGNMENT}{_ROW}assign_warehouses/"]
+        [*_read(ASSIGNMENT), *_exported(ASSIGNMENT), f"{ASSIGNMENT}{_ROW}assign_warehouses/"]
         + [f"{side}{page}" for side in _SIDES for page in ("", "rows/", "changes/")],
     ),
     "Assign and deassign": (
