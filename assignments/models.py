@@ -21,15 +21,15 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from assignments import errors, pairs
-from assignments.pairs import Pair
+from assignments import bulk_sql, errors
+from assignments.bulk_sql import Pair
 from config.errors import ApiError, Fault
 from config.history import tracked
 from config.identifiers import parse_uuid
 from config.logs import audit
 from config.statements import Given, Insert, Select, Update
 from users.models import Session, SigningKey, User
-from users.rotation import RotatingCredential
+from users.models.refresh_token import RotatingCredential
 from warehouses.models import Warehouse
 
 if TYPE_CHECKING:
@@ -149,8 +149,8 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
         """
         with transaction.atomic():
             _lock_assignable(user_id for user_id, _warehouse_id in (*add, *remove))
-            deassigned = pairs.deassign(remove)
-            assigned = pairs.assign(add)
+            deassigned = bulk_sql.deassign(remove)
+            assigned = bulk_sql.assign(add)
         return Change(assigned, deassigned)
 
     def lock_people(self) -> None:
@@ -178,8 +178,8 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
         told = [*wanted]
         with transaction.atomic():
             _lock_assignable(user_id for user_id, _warehouse_id, _stands_here in told)
-            pairs.assign((user_id, warehouse_id) for user_id, warehouse_id, _stands_here in told)
-            pairs.switch(told)
+            bulk_sql.assign((user_id, warehouse_id) for user_id, warehouse_id, _stands_here in told)
+            bulk_sql.switch(told)
 
 
 @tracked(exclude=["created_at", "updated_at"])

@@ -14,8 +14,8 @@ from assignments.tokens import WarehouseToken
 from users.models import User
 from users.oauth.errors import BAD_REFRESH_TOKEN
 from users.oauth.grants import RotatingGrant, token_answer
-from users.oauth.issued import IssuedToken, shared_claims
-from users.tokens import Scope
+from users.oauth.token_lookup import IssuedToken, shared_claims
+from users.oauth.tokens import Scope
 
 
 class GrantToken(IssuedToken):

@@ -17,7 +17,7 @@ from config.errors import ApiError
 from config.identifiers import parse_uuid
 from config.logs import audit
 from users.models import Session
-from users.tokens import Scope, SignedToken
+from users.oauth.tokens import Scope, SignedToken
 
 
 class WarehouseToken(SignedToken):

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
-from users.audit import AuditEvent
 from users.models import Client, User
+from users.models.audit_event import AuditEvent
 
 
 def _some_event(pat: User) -> AuditEvent:

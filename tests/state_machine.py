@@ -10,7 +10,7 @@ from tests.client import ASSIGNMENTS
 from tests.contract_model import CREATED, FORBIDDEN, Grant, Person, SignIn
 from tests.machine import ANY, act, mostly, one_of
 from tests.signing_in import SigningIn
-from users import switches
+from users import account_actions
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -85,15 +85,17 @@ class World(Assigning, SigningIn):
     def block(self, person: int, blocked: bool) -> None:
         who = one_of(self.model.people, person)
         self.model.blocks(who, blocked=blocked)
-        self._change(switches.DEACTIVATE if blocked else switches.ACTIVATE, who)
+        self._change(account_actions.DEACTIVATE if blocked else account_actions.ACTIVATE, who)
 
     @act(person=ANY, is_warehouse_user=st.booleans())
     def flag(self, person: int, is_warehouse_user: bool) -> None:
         who = one_of(self.model.people, person)
         self.model.flags(who, is_warehouse_user=is_warehouse_user)
-        self._change(switches.MAKE_WAREHOUSE_USER if is_warehouse_user else switches.UNMAKE_WAREHOUSE_USER, who)
+        self._change(
+            account_actions.MAKE_WAREHOUSE_USER if is_warehouse_user else account_actions.UNMAKE_WAREHOUSE_USER, who
+        )
 
-    def _change(self, change: switches.Change, who: Person) -> None:
+    def _change(self, change: account_actions.Change, who: Person) -> None:
         change.apply([User.objects.get(uuid=who.uuid).pk], self.admin)
 
     @act(person=ANY)

@@ -17,9 +17,9 @@ from django.test import RequestFactory
 from tests.back_office import errors, member, signed_in, told
 from tests.client import FORM, INVALID_TOKEN, PASSWORD, Api, refusal, sign_in
 from tests.conftest import make_client
-from users.clients import Client
-from users.codes import AuthorizationCode, CodeRefusedError
 from users.models import Session, User
+from users.models.authorization_code import AuthorizationCode, CodeRefusedError
+from users.models.client import Client
 
 LIST = "/admin/users/client/"
 ADD = f"{LIST}add/"

@@ -27,11 +27,11 @@ from tests.client import PASSWORD
 from tests.concurrency import beside, colleague, wait_until
 from tests.conftest import make_client
 from tests.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, to_be_applied
-from users.clients import Client
-from users.codes import AuthorizationCode
+from users.account_actions import DEACTIVATE
 from users.models import Session, User
-from users.switches import DEACTIVATE
-from users.two_factor import Authenticator
+from users.models.authorization_code import AuthorizationCode
+from users.models.client import Client
+from users.sign_in.two_factor import Authenticator
 from warehouses.models import Warehouse
 
 World = SimpleNamespace

@@ -17,7 +17,7 @@ from config.identifiers import NIL
 from config.statements import Given, Select, Update
 from tests.client import ASSIGNMENTS, Api
 from users.models import Session, User
-from users.tokens import AccessToken
+from users.oauth.tokens import AccessToken
 
 rows = WarehouseUserAssignment.objects
 

@@ -30,7 +30,7 @@ from tests.code_flow import (
 )
 from tests.test_bad_tokens import FORGERIES, WRONG_CLAIMS
 from users.models import Session, User
-from users.tokens import key_ring
+from users.oauth.tokens import key_ring
 
 Watch = Callable[[], Any]
 pytestmark = pytest.mark.usefixtures("app")

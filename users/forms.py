@@ -17,9 +17,9 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminP
 
 from config.history_admin import ReasonFormMixin
 from config.meanwhile import MeanwhileFormMixin
+from users.account_actions import LastAdministratorError, assignments_model, keep_an_administrator
 from users.models import User
 from users.roles import grantable_by, make_administrators
-from users.switches import LastAdministratorError, assignments_model, keep_an_administrator
 
 _OWN = _("You cannot change this for yourself. Ask a colleague.")
 

@@ -28,7 +28,7 @@ from tests.client import ASSIGNMENTS, JSON_API
 from tests.issued import service
 from tests.live import live_server, production_environment
 from users.models import Session, User
-from users.tokens import AccessToken, scopes_for
+from users.oauth.tokens import AccessToken, scopes_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TRIALS = int(os.environ.get("TRIALS", "10000"))

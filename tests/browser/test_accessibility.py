@@ -16,8 +16,8 @@ from tests.back_office import signed_in
 from tests.client import PASSWORD
 from tests.pages import PAGES
 from tests.sheets import USERS, upload
-from users import two_factor
 from users.models import Session, User
+from users.sign_in import two_factor
 
 #: Width and height in pixels, and the colours preferred.
 SCREENS = {"laptop by day": (1440, 900, "light"), "tablet by night": (820, 1180, "dark")}

@@ -21,9 +21,9 @@ from unfold.decorators import display
 from config.history_admin import HistoryAdminMixin
 from config.meanwhile import MeanwhileAdminMixin
 from config.model_admin import ModelAdmin
-from users.client_form import ClientForm
-from users.clients import Client
+from users.admin.client_form import ClientForm
 from users.forms import ReasonForm
+from users.models.client import Client
 
 _FIXED = ("identifier", "kind")
 _EDITED = ("name", "redirect_uris", "allowed_origins")

@@ -15,9 +15,9 @@ from unfold.contrib.filters.admin import RadioFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
 
 from config.identifiers import parse_key
-from users.admin.pages import CappedPaginator
+from users.account_actions import assignments_model
+from users.admin.paging import CappedPaginator
 from users.models import Session, User
-from users.switches import assignments_model
 
 
 class StatusFilter(RadioFilter):

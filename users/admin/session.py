@@ -21,14 +21,14 @@ from unfold.utils import display_for_label
 
 from config.history_admin import HistoryAdminMixin
 from config.model_admin import ModelAdmin
-from users.admin.bulk import actor
+from users.account_actions import ENDED_BY_STAFF, LeftOut
+from users.admin.bulk_actions import actor
 from users.admin.buttons import button
 from users.admin.filters import LiveFilter, PersonFilter
-from users.admin.pages import CappedPaginator, IndexedChangeList, narrowed
-from users.browsers import in_plain_words
+from users.admin.paging import CappedPaginator, IndexedChangeList, narrowed
 from users.forms import ReasonForm
 from users.models import Session
-from users.switches import ENDED_BY_STAFF, LeftOut
+from users.sign_in.user_agent import in_plain_words
 
 
 @admin.register(Session)

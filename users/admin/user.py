@@ -19,14 +19,14 @@ from config.history_admin import HistoryAdminMixin
 from config.meanwhile import MeanwhileAdminMixin
 from config.model_admin import ModelAdmin
 from spreadsheets.admin import SheetAdminMixin
-from users import devices
-from users.admin.bulk import BulkMixin, actor
+from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, LeftOut, Switch, why_signed_out
+from users.admin.bulk_actions import BulkMixin, actor
 from users.admin.listing import PeopleList, assign_url
 from users.forms import ReasonForm, UserForm
 from users.models import User
-from users.rescue import lockouts_of
 from users.resources import UserResource
-from users.switches import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, LeftOut, Switch, why_signed_out
+from users.sign_in import device_cookies
+from users.sign_in.account_recovery import lockouts_of
 
 #: What the Back Office says after a switch, and after one refused (contract 5.3).
 _TOLD = {
@@ -38,7 +38,7 @@ _TOLD = {
 
 @admin.register(User)
 class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
-    """Create and edit people. Rules live in `users.switches` and `users.forms`."""
+    """Create and edit people. Rules live in `users.account_actions` and `users.forms`."""
 
     sheet = UserResource
 
@@ -116,7 +116,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Meanw
     def response_change(self, request: HttpRequest, obj: User) -> HttpResponse:
         self.message_user(request, _("User was updated successfully."), messages.SUCCESS)
         answer = self.response_post_save_change(request, obj)
-        return devices.remember(request, answer, obj) if obj.pk == request.user.pk else answer
+        return device_cookies.remember(request, answer, obj) if obj.pk == request.user.pk else answer
 
     # --- One click, or two -------------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:

@@ -18,15 +18,15 @@ from django.conf import settings
 from django.contrib.auth import authenticate
 
 from config.logs import audit
-from users.clients import Client
-from users.codes import AuthorizationCode, CodeRefusedError, CodeReplayedError
 from users.models import Session, User
+from users.models.authorization_code import AuthorizationCode, CodeRefusedError, CodeReplayedError
+from users.models.client import Client
+from users.models.refresh_token import RefreshRefusedError, RefreshTokenReusedError
 from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BlockedError
-from users.oauth.issued import SessionToken
 from users.oauth.requests import Request
-from users.rotation import RefreshRefusedError, RefreshTokenReusedError
-from users.throttling import is_blocked, tell_failure
-from users.tokens import AccessToken, scopes_for
+from users.oauth.token_lookup import SessionToken
+from users.oauth.tokens import AccessToken, scopes_for
+from users.sign_in.throttling import is_blocked, tell_failure
 
 #: How a client may prove itself: a public one not at all, a confidential one by its secret (RFC 6749 section 2.3).
 CLIENT_METHODS = ("none", "client_secret_basic", "client_secret_post")

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from users.keys import REREAD_SECONDS, SigningKey, signer_among
+from users.models.signing_key import REREAD_SECONDS, SigningKey, signer_among
 
 _UNREADABLE = (
     "Keys that this SECRET_KEY does not open: {count}. Servers with this SECRET_KEY believe none of their tokens, and "

@@ -15,7 +15,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 
 from config.identifiers import parse_uuid
-from users.key_ring import KeyRing, key_ring
+from users.oauth.key_ring import KeyRing, key_ring
 
 if TYPE_CHECKING:
     from users.models import Session, User

@@ -24,17 +24,17 @@ from config.keeping import oldest_kept
 from config.logs import audit
 from config.origin import address_of
 from config.statements import Given, Select
-from users.accounts import Account
-from users.audit import AuditEvent as AuditEvent
-from users.authority import Authority
-from users.finding import FindingPeople, FindingSessions
+from users.models.account import Account
+from users.models.audit_event import AuditEvent as AuditEvent
+from users.models.authority import Authority
+from users.models.refresh_token import RotatingCredential
+from users.querysets import FindingPeople, FindingSessions
 from users.roles import ADMINISTRATION, grantable_by
-from users.rotation import RotatingCredential
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-    from users.tokens import AccessToken
+    from users.oauth.tokens import AccessToken
 
 
 class UserQuerySet(FindingPeople):
@@ -225,7 +225,7 @@ class User(Authority, Account, PermissionsMixin):
 
     def unlock_sign_in(self) -> int:
         """Lets the person try again at once after failures or wrong codes. Returns how many of both were forgotten."""
-        from users import throttling, two_factor
+        from users.sign_in import throttling, two_factor
 
         failures, wrong_codes = throttling.unlock(self.email), two_factor.forget_wrong_codes(self)
         audit.info("Sign-in Unlocked", user_uuid=str(self.uuid), failures=failures, wrong_codes=wrong_codes)
@@ -236,7 +236,7 @@ class User(Authority, Account, PermissionsMixin):
 
         A browser on that phone is signed out of the Back Office.
         """
-        from users import two_factor
+        from users.sign_in import two_factor
 
         with transaction.atomic():
             was_on = two_factor.switch_off(self)
@@ -255,6 +255,8 @@ class SessionQuerySet(FindingSessions):
 
         `key_is_ours` says whether the token's key still is.
         """
+        from users.models.signing_key import SigningKey
+
         return (
             self.live(now)
             .select_related("user")
@@ -282,6 +284,8 @@ class SessionQuerySet(FindingSessions):
 
     def named_by(self, token: AccessToken) -> SessionQuerySet:
         """The session that this token was issued in, whatever has become of it and of its person."""
+        from users.models.signing_key import SigningKey
+
         named = self.filter(pk=token.session_id, client_id=str(token.get("aud")), user__uuid=token.user_uuid)
         return named.filter(SigningKey.objects.have(token.kid))
 
@@ -305,6 +309,8 @@ class SessionQuerySet(FindingSessions):
         None when, since the proof was looked at, the person was blocked or signed out everywhere, as a new password
         does, or the client was removed: what ends their sessions must not miss this one.
         """
+        from users.models.client import Client
+
         with transaction.atomic():
             person = User.objects.locked().get(pk=user.pk)
             if person.get_session_auth_hash() != user.get_session_auth_hash() or not person.is_active:
@@ -389,11 +395,3 @@ _BEHIND: Select[Session] = Select(
         kid=Given("kid", models.CharField()),
     )
 )
-
-
-# The rest of this app's tables: Django looks for them here.
-from users.authenticators import Authenticator as Authenticator  # noqa: E402
-from users.clients import Client as Client  # noqa: E402
-from users.codes import AuthorizationCode as AuthorizationCode  # noqa: E402
-from users.keys import SigningKey as SigningKey  # noqa: E402
-from users.rights import RoleRight as RoleRight  # noqa: E402

@@ -1,6 +1,6 @@
 """Nine failures within 900 seconds close one account to one address for 360 seconds (contract 0.4, "Throttling").
 
-A browser in which the person has signed in before is counted by itself, whatever its address (`users.devices`).
+A browser with a device cookie (`users.sign_in.device_cookies`) is counted by itself, whatever its address.
 
 django-axes notices failed sign-ins and keeps them; this handler counts them. Axes' own has a single length of time
 for both numbers, and begins it anew with every failure.
@@ -29,8 +29,8 @@ from django.utils.translation import gettext as _
 
 from config.logs import audit
 from config.origin import address_of
-from users.devices import known_device
-from users.failures import DeviceFailure, key_of, reset_path
+from users.sign_in.device_cookies import known_device
+from users.sign_in.lockouts import DeviceFailure, key_of, reset_path
 
 logger = structlog.stdlib.get_logger(__name__)
 

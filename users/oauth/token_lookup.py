@@ -9,9 +9,9 @@ from authlib.oauth2.rfc6749 import TokenMixin
 from django.utils.translation import gettext_noop
 from rest_framework_simplejwt.exceptions import TokenError
 
-from users.clients import Client
 from users.models import Session, User
-from users.tokens import AccessToken, Scope, SignedToken, scopes_for
+from users.models.client import Client
+from users.oauth.tokens import AccessToken, Scope, SignedToken, scopes_for
 
 
 class IssuedToken(TokenMixin):

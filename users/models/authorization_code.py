@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from config.keeping import oldest_kept
-from users.models import Session, User
+from users.models.user import Session, User
 
 
 class CodeRefusedError(Exception):

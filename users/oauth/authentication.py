@@ -11,7 +11,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 from config import errors
 from config.errors import ApiError
 from users.models import Session, User
-from users.tokens import AccessToken, Scope
+from users.oauth.tokens import AccessToken, Scope
 
 
 class BearerAuthentication(BaseAuthentication):

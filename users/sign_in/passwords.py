@@ -28,10 +28,10 @@ from unfold.widgets import INPUT_CLASSES
 
 from config.logs import audit
 from config.lost_updates import RowChangedError
-from users import devices, throttling
-from users.accounts import CHANGED
-from users.login import BackOfficePage, refused
 from users.models import User
+from users.models.account import CHANGED
+from users.sign_in import device_cookies, throttling
+from users.sign_in.login import BackOfficePage, refused
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -89,7 +89,7 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
             messages.error(self.request, CHANGED)
             return redirect("admin_own_password")
         messages.success(self.request, _("User password was updated successfully."))
-        return devices.remember(self.request, answer, form.user)
+        return device_cookies.remember(self.request, answer, form.user)
 
     def form_invalid(self, form: Any) -> HttpResponse:
         if form.has_error("old_password", "password_incorrect"):
@@ -216,7 +216,7 @@ class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
         throttling.unlock(user.email)
         audit.info("Password Updated after Reset", tag="password_updated_after_reset", username=user.email)
         messages.success(self.request, _("Password updated."))
-        return devices.remember(self.request, answer, user)
+        return device_cookies.remember(self.request, answer, user)
 
     def form_invalid(self, form: Any) -> HttpResponse:
         messages.error(self.request, _("Could not update password."))

@@ -22,8 +22,8 @@ from django.views.decorators.csrf import csrf_protect
 from unfold.forms import AuthenticationForm
 
 from config.logs import audit
-from users import devices, throttling, two_factor
 from users.models import User
+from users.sign_in import device_cookies, throttling, two_factor
 
 #: What a session holds between password and code, and for how long.
 _PENDING = "second_step"
@@ -95,7 +95,7 @@ class SignInView(BackOfficePage, LoginView):
             _remember(self.request, user, self.get_success_url())
             return redirect("admin_second_step")
         enter(self.request, user)
-        return devices.remember(self.request, HttpResponseRedirect(self.get_success_url()), user)
+        return device_cookies.remember(self.request, HttpResponseRedirect(self.get_success_url()), user)
 
     def form_invalid(self, form: Any) -> HttpResponse:
         if form.non_field_errors():
@@ -156,7 +156,7 @@ def _pass(request: HttpRequest, user: User, device: Any) -> HttpResponse:
     destination = request.session.pop(_PENDING)["next"]
     user.otp_device = device  # type: ignore[attr-defined]  # which django-otp notes in the session
     enter(request, user)
-    return devices.remember(request, redirect(destination), user)
+    return device_cookies.remember(request, redirect(destination), user)
 
 
 def _refuse(request: HttpRequest, user: User, form: two_factor.CodeForm) -> None:

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from config import errors
 from config.errors import ApiError
-from users.tokens import AccessToken
+from users.oauth.tokens import AccessToken
 
 
 class HasRight(BasePermission):

@@ -16,9 +16,9 @@ from django.utils.translation import ngettext
 
 from config.errors import ApiError
 from config.identifiers import parse_key
+from users.account_actions import ASSIGN_WAREHOUSES, BULK, MOST_PEOPLE, Change, Outcome
 from users.forms import ReasonForm, WarehousesForm
 from users.models import User
-from users.switches import ASSIGN_WAREHOUSES, BULK, MOST_PEOPLE, Change, Outcome
 
 CHANGES = {change.name: change for change in BULK}
 
@@ -39,7 +39,7 @@ def action_for(change: Change) -> Callable[..., HttpResponse | None]:
 
 
 class BulkMixin:
-    """The actions of `users.switches.BULK`, for a ModelAdmin of users."""
+    """The actions of `users.account_actions.BULK`, for a ModelAdmin of users."""
 
     actions = tuple(action_for(change) for change in BULK)
 

@@ -22,8 +22,8 @@ from django.utils.translation import gettext_noop
 from config.history import tracked
 from config.logs import audit
 from config.lost_updates import SavesChangedColumns
-from users.codes import AuthorizationCode
-from users.models import Session
+from users.models.authorization_code import AuthorizationCode
+from users.models.user import Session
 
 #: Hosts that mean the user's own device, where plain http goes over no network (RFC 8252 section 7.3).
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}

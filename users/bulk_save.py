@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from config.logs import audit
+from users.account_actions import why_signed_out
 from users.models import Session, User
 from users.roles import make_administrators
-from users.switches import why_signed_out
 
 #: Columns that a change may write. The e-mail is what finds a person, and is never changed here.
 _WRITTEN = (

@@ -14,14 +14,14 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from users import failures, two_factor
-from users.failures import Lockout
 from users.models import User
+from users.sign_in import lockouts, two_factor
+from users.sign_in.lockouts import Lockout
 
 
 def lockouts_of(person: User) -> list[Lockout]:
     """All that keeps a person from signing in, or from asking for a new password, for having failed too often."""
-    return failures.lockouts_of(person.email) + (two_factor.lockouts_of(person) if person.has_two_factor else [])
+    return lockouts.lockouts_of(person.email) + (two_factor.lockouts_of(person) if person.has_two_factor else [])
 
 
 def _rescue(

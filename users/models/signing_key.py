@@ -28,7 +28,7 @@ from jwt.utils import base64url_encode
 from config import secrets
 from config.logs import audit
 from config.statements import Given
-from users.models import Session
+from users.models.user import Session
 
 logger = structlog.stdlib.get_logger(__name__)
 

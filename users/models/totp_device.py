@@ -22,7 +22,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from config import secrets
 
 if TYPE_CHECKING:
-    from users.models import User
+    from users.models.user import User
 
 logger = structlog.stdlib.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from config import origin
 from config.keeping import oldest_kept
 from config.statements import execute
-from users.events import title_of
+from users.models.audit_event_titles import title_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

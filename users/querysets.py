@@ -15,9 +15,9 @@ from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from users.failures import locking_sign_in
 from users.roles import ADMINISTRATION, named
 from users.search import NAMES, SEARCHED, keys_found
+from users.sign_in.lockouts import locking_sign_in
 
 
 class FindingPeople(models.QuerySet):

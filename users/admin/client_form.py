@@ -11,7 +11,7 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidg
 
 from config.history_admin import ReasonFormMixin
 from config.meanwhile import MeanwhileFormMixin
-from users.clients import Client
+from users.models.client import Client
 
 
 class LinesField(forms.Field):

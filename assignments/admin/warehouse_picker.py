@@ -18,7 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from assignments.admin import meanwhile
+from assignments.admin import edit_conflicts
 from assignments.forms import NOWHERE
 from assignments.models import Change, WarehouseUserAssignment
 from config.identifiers import NIL, parse_key, parse_uuid
@@ -119,7 +119,7 @@ class Board(ABC):
         """Writes a selection, all or nothing. Raises ApiError 5202 where the person may not be assigned."""
 
     @abstractmethod
-    def history(self) -> meanwhile.History:
+    def history(self) -> edit_conflicts.History:
         """The recorded changes of the assigned side."""
 
     def matching(self, question: Question) -> QuerySet[Any]:
@@ -178,8 +178,8 @@ class WarehousesOf(Board):
     def found(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
         return rows.filter(Q(name__icontains=text) | _by_id(text))
 
-    def history(self) -> meanwhile.History:
-        return meanwhile.History("warehouse", with_emails=self.with_emails, user_id=self.user.pk)
+    def history(self) -> edit_conflicts.History:
+        return edit_conflicts.History("warehouse", with_emails=self.with_emails, user_id=self.user.pk)
 
     def standing(self) -> Warehouse | None:
         return Warehouse.objects.filter(assignments__user=self.user, assignments__is_active=True).first()
@@ -239,8 +239,8 @@ class PeopleOf(Board):
         found = rows.found(text, self.most + 1, by_email=self.with_emails)  # type: ignore[attr-defined]
         return rows.filter(pk__any_of=found)
 
-    def history(self) -> meanwhile.History:
-        return meanwhile.History("user", with_emails=self.with_emails, warehouse_id=self.warehouse.pk)
+    def history(self) -> edit_conflicts.History:
+        return edit_conflicts.History("user", with_emails=self.with_emails, warehouse_id=self.warehouse.pk)
 
     def standing(self) -> None:
         """Any number of people stand here; each row says so itself."""

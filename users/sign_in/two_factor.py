@@ -31,11 +31,11 @@ from unfold.widgets import INPUT_CLASSES
 
 from config.logs import audit
 from config.lost_updates import RowChangedError
-from users import devices
-from users.accounts import CHANGED
-from users.authenticators import Authenticator, RecoveryCodes, recovery_digest
-from users.failures import Lockout
 from users.models import User
+from users.models.account import CHANGED
+from users.models.totp_device import Authenticator, RecoveryCodes, recovery_digest
+from users.sign_in import device_cookies
+from users.sign_in.lockouts import Lockout
 
 #: What a session holds while its person enrols, and right after it.
 _KEY, _CODES = "two_factor_key", "two_factor_codes"
@@ -165,7 +165,7 @@ def _enrol(request: HttpRequest, user: User) -> HttpResponse:
             update_session_auth_hash(request, user)
             otp_login(request, device)
             messages.success(request, _("Two-factor sign-in is switched on."))
-            return devices.remember(request, _show_codes(request, user), user)
+            return device_cookies.remember(request, _show_codes(request, user), user)
         form.refuse()
     device = TOTPDevice(user=user, key=key)
     secret = b32encode(device.bin_key).decode()

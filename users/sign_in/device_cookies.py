@@ -17,8 +17,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from config.paths import is_back_office
-from users.failures import key_of
 from users.models import User
+from users.sign_in.lockouts import key_of
 
 SALT = "users.devices"
 #: How many people one browser is known to at the same time; who was longest away is forgotten.

@@ -1,7 +1,7 @@
 """Failed sign-ins as rows, and who is locked out by them now (contract 0.4, "Throttling").
 
-django-axes' table has all of them. Those in a browser that is known to its person (`users.devices`) have a row of ours
-besides, which says so.
+django-axes' table has all of them. Those with a valid device cookie (`users.sign_in.device_cookies`) have a row of
+ours besides, which names the device.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from users.browsers import in_plain_words
+from users.sign_in.user_agent import in_plain_words
 
 #: As long as an e-mail can be: anything longer is nobody's, and need not be told apart.
 _ACCOUNT_CHARACTERS = 254
@@ -85,5 +85,5 @@ def _lockout(row: Any) -> Lockout:
 
 
 def _network(address: str) -> str:
-    """Of IPv6 a whole network is kept (`users.throttling`)."""
+    """Of IPv6 a whole network is kept (`users.sign_in.throttling`)."""
     return f"{address}/64" if ":" in address else address

@@ -17,7 +17,16 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import TemplateView, View
 from unfold.views import UnfoldModelAdminViewMixin
 
-from assignments.admin.boards import ASSIGNED, AVAILABLE, Board, Choice, PeopleOf, Question, Saved, WarehousesOf
+from assignments.admin.warehouse_picker import (
+    ASSIGNED,
+    AVAILABLE,
+    Board,
+    Choice,
+    PeopleOf,
+    Question,
+    Saved,
+    WarehousesOf,
+)
 from assignments.forms import SelectionForm
 from config.errors import ApiError
 from config.identifiers import parse_key, parse_uuid

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.utils.translation import gettext_lazy as _
 
 from config.history import tracked
-from users.models import User
+from users.models.user import User
 
 _OfRoles: Any = Group.permissions.through
 _OfPeople: Any = User.user_permissions.through
