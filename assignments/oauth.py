@@ -39,7 +39,7 @@ class GrantToken(IssuedToken):
             token = WarehouseToken(text)
         except TokenError:
             return None
-        grant = among.for_token(token).select_related("session").first()
+        grant = among.for_claims(**token.identity).select_related("session").first()
         return cls(grant, token) if grant else None
 
     @classmethod

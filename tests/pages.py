@@ -7,10 +7,11 @@ from django.urls import reverse
 
 from users.models import Client, User
 from users.models.audit_event import AuditEvent
+from users.sign_in.account_recovery import unlock_sign_in
 
 
 def _some_event(pat: User) -> AuditEvent:
-    pat.unlock_sign_in()
+    unlock_sign_in(pat)
     return AuditEvent.objects.latest("id")
 
 

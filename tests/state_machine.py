@@ -12,6 +12,7 @@ from tests.machine import ANY, act, mostly, one_of
 from tests.signing_in import SigningIn
 from users import account_actions
 from users.models import User
+from users.sign_in.account_recovery import unlock_sign_in
 from warehouses.models import Warehouse
 
 
@@ -95,7 +96,7 @@ class World(Assigning, SigningIn):
             account_actions.MAKE_WAREHOUSE_USER if is_warehouse_user else account_actions.UNMAKE_WAREHOUSE_USER, who
         )
 
-    def _change(self, change: account_actions.Change, who: Person) -> None:
+    def _change(self, change: account_actions.AccountAction, who: Person) -> None:
         change.apply([User.objects.get(uuid=who.uuid).pk], self.admin)
 
     @act(person=ANY)
@@ -104,7 +105,7 @@ class World(Assigning, SigningIn):
         failed = [one for one in self.model.people if one.failures]
         who = one_of([*mostly(failed), *self.model.people], person)
         self.model.may_try_again(who)
-        User.objects.get(uuid=who.uuid).unlock_sign_in()
+        unlock_sign_in(User.objects.get(uuid=who.uuid))
 
     @act(often=2, place=ANY)
     def switch_a_warehouse(self, place: int) -> None:

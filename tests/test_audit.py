@@ -23,6 +23,7 @@ from tests.client import FORM, PASSWORD, Api, sign_in
 from users.models import Session, User
 from users.models.audit_event import AuditEvent
 from users.models.audit_event_titles import TITLES
+from users.sign_in.account_recovery import unlock_sign_in
 
 pytestmark = pytest.mark.django_db
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"
@@ -125,7 +126,7 @@ def watch_mail() -> Callable[[], list[Any]]:
 
 # --- What a row adds --------------------------------------------------------------------------------------------
 def test_an_event_without_a_tag_gets_one(pat: User) -> None:
-    pat.unlock_sign_in()
+    unlock_sign_in(pat)
     assert told(the_row()) == {
         "event": "Sign-in Unlocked",
         "tag": "sign_in_unlocked",
@@ -169,7 +170,7 @@ def written() -> Iterator[io.StringIO]:
 
 def test_what_no_request_does_names_none(pat: User) -> None:
     Client().get("/schema")
-    pat.unlock_sign_in()
+    unlock_sign_in(pat)
     assert (the_row().request_id, the_row().path, the_row().address) == ("", "", None)
 
 
@@ -268,7 +269,7 @@ def replay(refresh_token: str) -> None:
 def test_events_are_kept_whatever_log_level_the_operator_chooses(pat: User) -> None:
     logging.getLogger().setLevel(logging.ERROR)
     try:
-        pat.unlock_sign_in()
+        unlock_sign_in(pat)
     finally:
         logging.getLogger().setLevel(settings.LOG_LEVEL)
     assert the_row().tag == "sign_in_unlocked"

@@ -1,6 +1,6 @@
 """What Back Office staff may do to people, one or hundreds at once: who is left out and why, then all or nothing.
 
-Each change is a `Change`. `plan` says what it would do and writes nothing; `apply` does it in one transaction,
+Each is an `AccountAction`. `plan` says what it would do and writes nothing; `apply` does it in one transaction,
 after deciding afresh under lock.
 """
 
@@ -24,7 +24,7 @@ from users.locks import lock_administrators
 from users.models import Session, User
 
 #: As many people at once; more need a narrower search.
-MOST_PEOPLE = 5_000
+MAX_PEOPLE = 5_000
 
 
 class LeftOut(models.TextChoices):
@@ -122,7 +122,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
-class Change:
+class AccountAction:
     """Something staff do to people. Texts are for the Back Office."""
 
     name: str
@@ -132,7 +132,7 @@ class Change:
     permission: str = "change"
 
     def refusal(self, person: User, by: User) -> LeftOut | None:
-        """Why this person must be left out, or None. Model-level: every door asks it."""
+        """Why this person must be left out, or None. Every way of writing asks it."""
         raise NotImplementedError
 
     def write(self, people: Sequence[User], **given: Any) -> int:
@@ -151,7 +151,7 @@ class Change:
         return plan
 
     def apply(self, pks: Collection[int], by: User, **given: Any) -> Outcome:
-        """All or nothing. Raises LastAdministratorError, or what the doors of other apps raise."""
+        """All or nothing. Raises LastAdministratorError, or what `write` raises."""
         with transaction.atomic():
             if self.takes_rights:
                 hold_administrators()
@@ -167,7 +167,7 @@ class Change:
 
 
 @dataclass(frozen=True, eq=False)
-class Switch(Change):
+class Switch(AccountAction):
     """Sets fields of people and signs them out, because what they may do is another thing now."""
 
     fields: dict[str, Any] = field(default_factory=dict)
@@ -193,7 +193,7 @@ class Switch(Change):
 
 
 @dataclass(frozen=True, eq=False)
-class EndSessions(Change):
+class EndSessions(AccountAction):
     """Signs people out everywhere."""
 
     def refusal(self, person: User, by: User) -> LeftOut | None:
@@ -201,25 +201,6 @@ class EndSessions(Change):
 
     def write(self, people: Sequence[User], **given: Any) -> int:
         return sign_out([person.pk for person in people], ENDED_BY_STAFF)
-
-
-@dataclass(frozen=True, eq=False)
-class AssignWarehouses(Change):
-    """Gives the same warehouses to many, through the door of the assignments."""
-
-    def refusal(self, person: User, by: User) -> LeftOut | None:
-        if person.is_deleted:
-            return LeftOut.DELETED
-        return None if person.is_warehouse_user else LeftOut.NO_WAREHOUSE_USER
-
-    def write(self, people: Sequence[User], **given: Any) -> int:
-        pairs = [(person.pk, warehouse.pk) for person in people for warehouse in given["warehouses"]]
-        return int(assignments_model()._default_manager.set_pairs(add=pairs, remove=[]).assigned)
-
-
-def assignments_model() -> Any:
-    """The model at the other end of `User.assignments`, which this app must not import."""
-    return User._meta.get_field("assignments").related_model
 
 
 ENDED_BY_STAFF = gettext_noop("ended in the Back Office")
@@ -267,13 +248,6 @@ UNMAKE_WAREHOUSE_USER = Switch(
     fields={"is_warehouse_user": False},
     end_reason=gettext_noop("made no longer a warehouse user in the Back Office"),
 )
-ASSIGN_WAREHOUSES = AssignWarehouses(
-    "assign-warehouses",
-    _("Assign warehouses"),
-    _("Each of them is assigned to every warehouse you choose. What they have already stays as it is."),
-    ngettext_lazy("%(count)d user now has these warehouses.", "%(count)d users now have these warehouses.", "count"),
-    permission="assign",
-)
 END_SESSIONS = EndSessions(
     "end-sessions",
     _("End sessions"),
@@ -281,9 +255,6 @@ END_SESSIONS = EndSessions(
     ngettext_lazy("%(count)d user was signed out.", "%(count)d users were signed out.", "count"),
     permission="end_sessions",
 )
-
-#: In the order in which the list offers them.
-BULK = (ACTIVATE, DEACTIVATE, MAKE_WAREHOUSE_USER, UNMAKE_WAREHOUSE_USER, ASSIGN_WAREHOUSES, END_SESSIONS)
 
 
 def why_signed_out(changed: Collection[str], person: User) -> str:

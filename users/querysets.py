@@ -1,27 +1,42 @@
-"""The questions that Back Office lists ask about people and sessions, each with a name and an index behind it.
+"""Which people there are to be found, and by what: each question has a name and an index behind it.
 
-What `assignments` knows is reached through relations only: nothing here imports it.
+A search finds people whose e-mail or names begin with what was typed. No word matches from its middle. Each column has
+an index for "begins with" (migration 0001). Asked for any of them at once, PostgreSQL reads all that match before it
+takes a few, or everybody; asked for one after the other, it stops at as many as are wanted.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from operator import and_, or_
 from typing import Any
 
 from django.contrib.auth.models import Permission
-from django.db import models
-from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import OrderBy
 from django.db.models.functions import Lower
-from django.utils import timezone
 
 from users.roles import ADMINISTRATION, named
-from users.search import NAMES, SEARCHED, keys_found
 from users.sign_in.lockouts import locking_sign_in
 
 
-class FindingPeople(models.QuerySet):
-    model: Any
+class UserQuerySet(QuerySet[Any]):
+    def listed(self) -> Any:
+        """All but the deleted, who are kept for history only."""
+        return self.exclude(status="deleted")
+
+    def visible_to(self, user: Any) -> Any:
+        """All listed people for those who see everyone; else the user alone."""
+        return self.listed() if user.sees_everyone else self.listed().filter(pk=user.pk)
+
+    def locked(self) -> Any:
+        """Holds the rows until the transaction ends: whoever changes their assignments waits here."""
+        return self.select_for_update(no_key=True, of=("self",))
+
+    def by_email(self, email: str) -> Any:
+        """The one with this e-mail, in any case of letters. Reads the unique index."""
+        return self.alias(email_lower=Lower("email")).filter(email_lower=email.lower())
 
     def found(self, text: str, most: int, *, by_email: bool = True) -> Any:
         """Primary keys of those whose e-mail or names begin with the words of the text; at most so many by each."""
@@ -52,13 +67,6 @@ class FindingPeople(models.QuerySet):
             return self
         return self.filter(is_superuser=False, roles__contained_by=sorted(other.grantable_roles))
 
-    def assigned_to(self, warehouse_id: int) -> Any:
-        return self.filter(assignments__warehouse=warehouse_id)
-
-    def standing_in_warehouse(self, warehouse_id: int) -> Any:
-        """Whose active assignment is to this warehouse."""
-        return self.filter(assignments__warehouse=warehouse_id, assignments__is_active=True)
-
     def without_warehouse(self) -> Any:
         """Warehouse users to whom no warehouse is assigned, so that they cannot work."""
         return self.filter(is_warehouse_user=True, has_warehouse=False)
@@ -81,37 +89,42 @@ class FindingPeople(models.QuerySet):
         return by_role.values("user_id").union(by_themselves.values("user_id"))
 
 
-class FindingSessions(models.QuerySet):
-    model: Any
+# --- Search -----------------------------------------------------------------------------------------------------
+NAMES = ("first_name", "last_name")
+SEARCHED = ("email", *NAMES)
 
-    def ended(self) -> Any:
-        """Ended by somebody, or expired."""
-        return self.filter(Q(ended_at__isnull=False) | Q(expires_at__lte=timezone.now()))
 
-    def found(self, text: str, most: int) -> Any:
-        """Primary keys of those whose person's e-mail or names begin so; at most so many by each."""
-        return keys_found(self, text, most, person="user__")
+class _AsIndexed(OrderBy):
+    """In the order of the indexes, byte by byte: so they are read, and a table is not sorted nor hoped to be lucky."""
 
-    def endable_by(self, other: Any) -> Any:
-        """Sessions of people whom the other may change: nobody signs out who may do more than they."""
-        if other.is_superuser:
-            return self
-        people = self.model._meta.get_field("user").related_model._default_manager.changeable_by(other)
-        return self.filter(user__in=people.order_by().values("pk"))
+    template = "%(expression)s USING ~<~ /* ASC */"  # Django looks for one of its two words
 
-    def with_warehouse(self) -> Any:
-        """Adds `warehouse`, for which a warehouse token is out and holds, or None."""
-        of_this = self.model.warehouse_grants.rel.related_model._default_manager.holding().filter(
-            session=OuterRef("pk")
-        )
-        return self.annotate(warehouse=Subquery(of_this.order_by().values("assignment__warehouse__name")[:1]))
 
-    def hold(self) -> None:
-        """Locks these sessions in the order of their ids until the transaction ends: one UPDATE has none."""
-        rows = self.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk", flat=True)
-        deque(rows.iterator(), maxlen=0)
+def keys_found(
+    rows: QuerySet[Any], text: str, most: int, *, person: str = "", searched: Sequence[str] = SEARCHED
+) -> QuerySet[Any, Any]:
+    """Primary keys of rows whose person has e-mail or names beginning with the text, or with each of its words.
 
-    def holding_tokens(self) -> int:
-        """How many warehouse tokens are out and hold for these sessions."""
-        grants = self.model.warehouse_grants.rel.related_model._default_manager.holding()
-        return grants.filter(session__in=self.order_by().values("pk")).count()
+    At most `most` by each column, the first ones by it; some perhaps twice. `person` leads from a row to the person,
+    such as `user__`; `searched` are the columns to look into. Of no words, any rows.
+    """
+    rows = rows.alias(**{f"{field}_lower": Lower(f"{person}{field}") for field in searched})
+    found = [
+        rows.filter(way).order_by(_AsIndexed(F(f"{field}_lower"))).values_list("pk", flat=True)[:most]
+        for field, way in _ways(text.lower().split(), searched)
+    ]
+    return found[0].union(*found[1:], all=True)
+
+
+def _ways(words: list[str], searched: Sequence[str]) -> Iterator[tuple[str, Q]]:
+    """One for each index to look into: for the longest word, then for all words as one name."""
+    longest = max(words, key=len, default="")
+    others = [reduce(or_, _begins(word, searched).values()) for word in words if word != longest]
+    for field, begins in _begins(longest, searched).items():
+        yield field, reduce(and_, others, begins)
+    if others:
+        yield from _begins(" ".join(words), searched).items()
+
+
+def _begins(text: str, searched: Sequence[str]) -> dict[str, Q]:
+    return {field: Q(**{f"{field}_lower__startswith": text}) for field in searched}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from django.contrib import messages
@@ -12,21 +13,57 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
+from assignments.models import WarehouseUserAssignment
 from config.errors import ApiError
 from config.identifiers import parse_key
-from users.account_actions import ASSIGN_WAREHOUSES, BULK, MOST_PEOPLE, Change, Outcome
+from users.account_actions import (
+    ACTIVATE,
+    DEACTIVATE,
+    END_SESSIONS,
+    MAKE_WAREHOUSE_USER,
+    MAX_PEOPLE,
+    UNMAKE_WAREHOUSE_USER,
+    AccountAction,
+    LeftOut,
+    Outcome,
+)
 from users.forms import ReasonForm, WarehousesForm
 from users.models import User
 
+
+@dataclass(frozen=True, eq=False)
+class AssignWarehouses(AccountAction):
+    """Gives the same warehouses to many, through the write method of assignments."""
+
+    def refusal(self, person: User, by: User) -> LeftOut | None:
+        if person.is_deleted:
+            return LeftOut.DELETED
+        return None if person.is_warehouse_user else LeftOut.NO_WAREHOUSE_USER
+
+    def write(self, people: Sequence[User], **given: Any) -> int:
+        pairs = [(person.pk, warehouse.pk) for person in people for warehouse in given["warehouses"]]
+        return WarehouseUserAssignment.objects.set_pairs(add=pairs, remove=[]).assigned
+
+
+ASSIGN_WAREHOUSES = AssignWarehouses(
+    "assign-warehouses",
+    gettext_lazy("Assign warehouses"),
+    gettext_lazy("Each of them is assigned to every warehouse you choose. What they have already stays as it is."),
+    ngettext_lazy("%(count)d user now has these warehouses.", "%(count)d users now have these warehouses.", "count"),
+    permission="assign",
+)
+
+#: In the order in which the list offers them.
+BULK = (ACTIVATE, DEACTIVATE, MAKE_WAREHOUSE_USER, UNMAKE_WAREHOUSE_USER, ASSIGN_WAREHOUSES, END_SESSIONS)
 CHANGES = {change.name: change for change in BULK}
 
 #: As many names stand on the page; the others are counted.
 NAMES_SHOWN = 20
 
 
-def action_for(change: Change) -> Callable[..., HttpResponse | None]:
+def action_for(change: AccountAction) -> Callable[..., HttpResponse | None]:
     """The entry of the list's action menu: leads to the page that asks."""
 
     def action(model_admin: Any, request: HttpRequest, queryset: Any) -> HttpResponse | None:
@@ -39,7 +76,7 @@ def action_for(change: Change) -> Callable[..., HttpResponse | None]:
 
 
 class BulkMixin:
-    """The actions of `users.account_actions.BULK`, for a ModelAdmin of users."""
+    """The actions of `BULK`, for a ModelAdmin of users."""
 
     actions = tuple(action_for(change) for change in BULK)
 
@@ -52,11 +89,11 @@ class BulkMixin:
     def bulk_urls(self: Any) -> list[URLPattern]:
         return [path("bulk/<str:name>/", self.admin_site.admin_view(self.bulk_view), name="users_user_bulk")]
 
-    def ask(self: Any, request: HttpRequest, change: Change, queryset: Any) -> HttpResponse | None:
+    def ask(self: Any, request: HttpRequest, change: AccountAction, queryset: Any) -> HttpResponse | None:
         """The page before the change. It carries the people's keys: what is confirmed is what was shown."""
-        pks = list(queryset.order_by().values_list("pk", flat=True)[: MOST_PEOPLE + 1])
-        if len(pks) > MOST_PEOPLE:
-            most = number_format(MOST_PEOPLE, force_grouping=True)
+        pks = list(queryset.order_by().values_list("pk", flat=True)[: MAX_PEOPLE + 1])
+        if len(pks) > MAX_PEOPLE:
+            most = number_format(MAX_PEOPLE, force_grouping=True)
             self.message_user(
                 request, _("Choose at most %(most)s users: search or filter first.") % {"most": most}, messages.ERROR
             )
@@ -79,7 +116,7 @@ class BulkMixin:
         query = request.POST.get("back", "")
         return HttpResponseRedirect(reverse("admin:users_user_changelist") + (f"?{query}" if query else ""))
 
-    def _do(self: Any, request: HttpRequest, change: Change, pks: list[int], given: dict[str, Any]) -> None:
+    def _do(self: Any, request: HttpRequest, change: AccountAction, pks: list[int], given: dict[str, Any]) -> None:
         try:
             outcome = change.apply(pks, actor(request), **given)
         except (ValidationError, ApiError) as refusal:
@@ -88,7 +125,7 @@ class BulkMixin:
         else:
             self._report(request, change, outcome)
 
-    def _report(self: Any, request: HttpRequest, change: Change, outcome: Outcome) -> None:
+    def _report(self: Any, request: HttpRequest, change: AccountAction, outcome: Outcome) -> None:
         told = [str(change.done % {"count": outcome.changed})]
         if change is ASSIGN_WAREHOUSES:
             told.append(
@@ -106,7 +143,7 @@ class BulkMixin:
             self.message_user(request, left % {"count": number, "why": reason.label}, messages.WARNING)
 
     def _ask_page(
-        self: Any, request: HttpRequest, change: Change, pks: list[int], form: Any, back: str
+        self: Any, request: HttpRequest, change: AccountAction, pks: list[int], form: Any, back: str
     ) -> HttpResponse:
         plan = change.plan(pks, actor(request))
         number = len(plan.people)
@@ -132,11 +169,11 @@ def actor(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-def _form_of(change: Change) -> Any:
+def _form_of(change: AccountAction) -> Any:
     return WarehousesForm if change is ASSIGN_WAREHOUSES else ReasonForm
 
 
 def _keys(text: str) -> list[int]:
     """The people's keys out of the page; whatever else was sent is nobody."""
-    keys = map(parse_key, text.split(",")[:MOST_PEOPLE])
+    keys = map(parse_key, text.split(",")[:MAX_PEOPLE])
     return [key for key in keys if key is not None]

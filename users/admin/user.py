@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from assignments.models import WarehouseGrant
 from config.history_admin import HistoryAdminMixin
 from config.meanwhile import MeanwhileAdminMixin
 from config.model_admin import ModelAdmin
@@ -158,7 +159,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Meanw
             "person": person,
             "refusal": DELETE.refusal(person, actor(request)),
             "sessions": live.count(),
-            "tokens": live.holding_tokens(),
+            "tokens": WarehouseGrant.objects.of_sessions(live).count(),
             "assignments": person.assignments.count(),
             "form": ReasonForm(),
         }

@@ -3,11 +3,12 @@
 from users.models.audit_event import AuditEvent
 from users.models.authorization_code import AuthorizationCode
 from users.models.client import Client
+from users.models.device_failure import DeviceFailure
 from users.models.role import PersonRight, Role, RoleRight
+from users.models.session import Session
 from users.models.signing_key import SigningKey
 from users.models.totp_device import Authenticator, RecoveryCodes
-from users.models.user import Session, SessionQuerySet, User, UserQuerySet
-from users.sign_in.lockouts import DeviceFailure
+from users.models.user import User
 
 __all__ = [
     "AuditEvent",
@@ -20,8 +21,6 @@ __all__ = [
     "Role",
     "RoleRight",
     "Session",
-    "SessionQuerySet",
     "SigningKey",
     "User",
-    "UserQuerySet",
 ]

@@ -6,13 +6,13 @@ import hashlib
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import models, transaction
-from django.http import HttpRequest
+from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from config.keeping import oldest_kept
-from users.models.user import Session, User
+from users.models.session import Session
+from users.models.user import User
 
 
 class CodeRefusedError(Exception):
@@ -91,23 +91,6 @@ class AuthorizationCode(models.Model):
             raise CodeReplayedError
         if self.expires_at <= timezone.now() or self.proof != self.user.get_session_auth_hash():
             raise CodeRefusedError
-
-    def redeem(self, request: HttpRequest) -> tuple[Session, str]:
-        """The session that this code is good for, with its first refresh token. Of several at once, one succeeds.
-
-        Raises CodeReplayedError for the others, and CodeRefusedError when the person may no longer sign in.
-        """
-        with transaction.atomic():
-            mine = AuthorizationCode.objects.filter(pk=self.pk, redeemed_at=None)
-            if not mine.update(redeemed_at=timezone.now()):
-                raise CodeReplayedError
-            started = Session.objects.start(
-                self.user, client_id=self.client_id, requested_scope=self.requested_scope, request=request
-            )
-            if started is None:
-                raise CodeRefusedError
-            AuthorizationCode.objects.filter(pk=self.pk).update(session=started[0])
-        return started
 
     def end_what_it_made(self) -> None:
         """Ends the session of a code that came back (RFC 6749 section 4.1.2)."""

@@ -23,7 +23,7 @@ from config.history import tracked
 from config.logs import audit
 from config.lost_updates import SavesChangedColumns
 from users.models.authorization_code import AuthorizationCode
-from users.models.user import Session
+from users.models.session import Session
 
 #: Hosts that mean the user's own device, where plain http goes over no network (RFC 8252 section 7.3).
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}

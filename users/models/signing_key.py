@@ -21,14 +21,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.utils import timezone
-from django.utils.translation import gettext_noop
 from jwt.algorithms import RSAAlgorithm
 from jwt.utils import base64url_encode
 
 from config import secrets
 from config.logs import audit
 from config.statements import Given
-from users.models.user import Session
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -87,21 +85,17 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
             audit.info("Signing Key Rotated", tag="signing_key_rotated", kid=key.kid, signs_from=signs_from)
         return key
 
-    def replace_all(self) -> int:
-        """For a key that has leaked: a new one signs at once, all others are gone, every live session has ended.
+    def replace_all(self) -> tuple[SigningKey, list[str]]:
+        """For a key that has leaked: a new one signs at once, and all others are gone.
 
-        No token of theirs is believed from the next request on (`have`). Returns how many sessions that ended.
+        No token of theirs is believed from the next request on (`have`). Returns the new key and the ids of the others.
         """
         key = SigningKey.generate()
         with _alone():
             removed = list(self.values_list("kid", flat=True))
             self.all().delete()
             self._add(key, signs_in_seconds=0)
-            ended = Session.objects.end_all(gettext_noop("signing key compromised"))
-            audit.warning(
-                "Signing Key Rotated", tag="signing_key_rotated", kid=key.kid, compromised=removed, sessions=ended
-            )
-        return ended
+        return key, removed
 
     def reencrypt(self) -> tuple[int, int]:
         """See `config.secrets.reencrypt`."""

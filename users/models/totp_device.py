@@ -9,7 +9,7 @@ import hashlib
 import time
 from base64 import urlsafe_b64encode
 from binascii import unhexlify
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -20,9 +20,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from config import secrets
-
-if TYPE_CHECKING:
-    from users.models.user import User
+from users.models.user import User
 
 logger = structlog.stdlib.get_logger(__name__)
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
@@ -20,39 +18,15 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from config.history import tracked
-from config.keeping import oldest_kept
 from config.logs import audit
-from config.origin import address_of
-from config.statements import Given, Select
 from users.models.account import Account
 from users.models.audit_event import AuditEvent as AuditEvent
 from users.models.authority import Authority
-from users.models.refresh_token import RotatingCredential
-from users.querysets import FindingPeople, FindingSessions
+from users.querysets import UserQuerySet
 from users.roles import ADMINISTRATION, grantable_by
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
-
-    from users.oauth.tokens import AccessToken
-
-
-class UserQuerySet(FindingPeople):
-    def listed(self) -> UserQuerySet:
-        """All but the deleted, who are kept for history only."""
-        return self.exclude(status=User.Status.DELETED)
-
-    def visible_to(self, user: User) -> UserQuerySet:
-        """All listed people for those who see everyone; else the user alone."""
-        return self.listed() if user.sees_everyone else self.listed().filter(pk=user.pk)
-
-    def by_email(self, email: str) -> UserQuerySet:
-        """The one with this e-mail, in any case of letters. Reads the unique index."""
-        return self.alias(email_lower=Lower("email")).filter(email_lower=email.lower())
-
-    def locked(self) -> UserQuerySet:
-        """Holds the rows until the transaction ends: whoever changes their assignments waits here."""
-        return self.select_for_update(no_key=True, of=("self",))
+    pass
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
@@ -222,176 +196,3 @@ class User(Authority, Account, PermissionsMixin):
         """What a Back Office session must carry to be believed: Django's own, and the last time of being signed out."""
         signed_out_at = self.signed_out_at and self.signed_out_at.isoformat()
         return salted_hmac("users.User", f"{self.password} {signed_out_at}", secret, algorithm="sha256").hexdigest()
-
-    def unlock_sign_in(self) -> int:
-        """Lets the person try again at once after failures or wrong codes. Returns how many of both were forgotten."""
-        from users.sign_in import throttling, two_factor
-
-        failures, wrong_codes = throttling.unlock(self.email), two_factor.forget_wrong_codes(self)
-        audit.info("Sign-in Unlocked", user_uuid=str(self.uuid), failures=failures, wrong_codes=wrong_codes)
-        return failures + wrong_codes
-
-    def reset_two_factor(self) -> bool:
-        """For who has lost their phone: they sign in with the password alone again. False if it was not on.
-
-        A browser on that phone is signed out of the Back Office.
-        """
-        from users.sign_in import two_factor
-
-        with transaction.atomic():
-            was_on = two_factor.switch_off(self)
-            self.sign_out_of_back_office()
-        audit.warning("Two-Factor Reset", user_uuid=str(self.uuid), was_on=was_on)
-        return was_on
-
-
-class SessionQuerySet(FindingSessions):
-    def live(self, now: datetime | Given | None = None) -> SessionQuerySet:
-        """Neither ended nor expired."""
-        return self.filter(ended_at=None, expires_at__gt=now or timezone.now())
-
-    def of_caller(self, *, now: Any, session: Any, client: Any, person: Any, kid: Any) -> SessionQuerySet:
-        """The live session with this id, of this client and this active person, with what is read of whoever calls.
-
-        `key_is_ours` says whether the token's key still is.
-        """
-        from users.models.signing_key import SigningKey
-
-        return (
-            self.live(now)
-            .select_related("user")
-            .only("client_id", "last_used_at", *(f"user__{name}" for name in _KNOWN_OF_A_CALLER))
-            .annotate(key_is_ours=SigningKey.objects.have(kid))
-            .filter(pk=session, client_id=client, user__uuid=person, user__status=User.Status.ACTIVE)
-        )
-
-    def behind(self, token: AccessToken) -> Session | None:
-        """The live session that this token was issued in, with its person, who is active.
-
-        None, too, when the token's key was removed since this process read the keys, which it then does again.
-        """
-        session = _BEHIND.first(
-            now=timezone.now(),
-            session=token.session_id,
-            client=str(token.get("aud")),
-            person=token.user_uuid,
-            kid=token.kid,
-        )
-        if session is not None and not session.key_is_ours:
-            token.get_token_backend().doubt()
-            return None
-        return session
-
-    def named_by(self, token: AccessToken) -> SessionQuerySet:
-        """The session that this token was issued in, whatever has become of it and of its person."""
-        from users.models.signing_key import SigningKey
-
-        named = self.filter(pk=token.session_id, client_id=str(token.get("aud")), user__uuid=token.user_uuid)
-        return named.filter(SigningKey.objects.have(token.kid))
-
-    def past_keeping(self) -> SessionQuerySet:
-        """Those that were over long ago: `manage.py purge` deletes them."""
-        oldest = oldest_kept()
-        over = models.Q(ended_at__lt=oldest) | models.Q(expires_at__lt=oldest)
-        return self.filter(over, created_at__lt=oldest)  # which has an index
-
-    def end_all(self, reason: str) -> int:
-        """Ends those that are live, for this reason. Returns how many that were."""
-        with transaction.atomic():
-            self.live().hold()
-            return self.live().update(ended_at=timezone.now(), end_reason=reason)
-
-    def start(
-        self, user: User, *, client_id: str, requested_scope: str, request: HttpRequest
-    ) -> tuple[Session, str] | None:
-        """A new session for a person who has just proved who they are, with its first refresh token.
-
-        None when, since the proof was looked at, the person was blocked or signed out everywhere, as a new password
-        does, or the client was removed: what ends their sessions must not miss this one.
-        """
-        from users.models.client import Client
-
-        with transaction.atomic():
-            person = User.objects.locked().get(pk=user.pk)
-            if person.get_session_auth_hash() != user.get_session_auth_hash() or not person.is_active:
-                return None
-            if not Client.objects.hold(client_id):
-                return None
-            session = Session(
-                user=person,
-                client_id=client_id,
-                requested_scope=requested_scope,
-                address=address_of(request),
-                user_agent=request.headers.get("User-Agent", "")[:255],
-                expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
-            )
-            token = session.first_refresh_token()
-            session.save(force_insert=True)
-            User.objects.filter(pk=person.pk).update(last_login=session.created_at)
-        return session, token
-
-
-@tracked(
-    fields=["id", "user", "client_id", "address", "user_agent", "ended_at", "end_reason"], model_name="SessionEvent"
-)
-class Session(RotatingCredential):
-    """One sign-in. Its tokens carry its id and stop working with it."""
-
-    kind: ClassVar[str] = "session"
-    #: How stale, in seconds, `last_used_at` may be: a session in use is written at most this often.
-    LAST_USED_SECONDS: ClassVar[int] = 300
-
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
-    client_id = models.CharField(_("Client"), max_length=255)
-    requested_scope = models.CharField(max_length=255, blank=True, default="", db_default="")
-    address = models.GenericIPAddressField(_("Address"), null=True)
-    user_agent = models.CharField(_("Browser"), max_length=255, blank=True, default="", db_default="")
-    last_used_at = models.DateTimeField(default=timezone.now, db_default=Now())
-    ended_at = models.DateTimeField(null=True)
-    end_reason = models.CharField(max_length=255, blank=True, default="", db_default="")
-    #: Read along by `SessionQuerySet.of_caller`.
-    key_is_ours: bool
-
-    objects = SessionQuerySet.as_manager()
-
-    class Meta(RotatingCredential.Meta):
-        verbose_name = _("session")
-        verbose_name_plural = _("sessions")
-        ordering = ["-created_at"]
-        indexes = [
-            models.Index(fields=["created_at", "id"], name="session_by_created_at"),
-            models.Index(fields=["created_at", "id"], condition=models.Q(ended_at=None), name="session_not_ended"),
-            models.Index(fields=["expires_at"], condition=models.Q(ended_at=None), name="session_open"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user_id} · {self.client_id} · {self.created_at:%Y-%m-%d %H:%M}"
-
-    @property
-    def is_live(self) -> bool:
-        return self.ended_at is None and super().is_live
-
-    def end(self, reason: str) -> None:
-        """Ends it once; what ended it first stays recorded."""
-        running = Session.objects.filter(pk=self.pk, ended_at=None)
-        if running.update(ended_at=timezone.now(), end_reason=reason):
-            audit.info("Session Ended", session=str(self.pk), reason=reason)
-
-    def note_use(self, now: datetime) -> None:
-        """Keeps `last_used_at` roughly right without a write for each request."""
-        if now - self.last_used_at > timedelta(seconds=self.LAST_USED_SECONDS):
-            Session.objects.filter(pk=self.pk).update(last_used_at=now)
-
-
-#: What is read of whoever calls; the rest is read when somebody asks for it.
-_KNOWN_OF_A_CALLER = ("uuid", "email", "status", "is_warehouse_user", "language")
-
-_BEHIND: Select[Session] = Select(
-    lambda: Session.objects.of_caller(
-        now=Given("now", models.DateTimeField()),
-        session=Given("session", models.UUIDField()),
-        client=Given("client", models.CharField()),
-        person=Given("person", models.UUIDField()),
-        kid=Given("kid", models.CharField()),
-    )
-)

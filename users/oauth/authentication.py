@@ -10,7 +10,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 
 from config import errors
 from config.errors import ApiError
-from users.models import Session, User
+from users.models import User
 from users.oauth.tokens import AccessToken, Scope
 
 
@@ -33,7 +33,7 @@ class BearerAuthentication(BaseAuthentication):
 
     def _person(self, token: AccessToken) -> User:
         """The live session's person. Who they are comes from the token, what they may from the database."""
-        session = Session.objects.behind(token)
+        session = token.live_session()
         if session is None:
             raise ApiError(errors.INVALID_TOKEN)
         session.note_use(timezone.now())

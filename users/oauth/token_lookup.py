@@ -73,13 +73,15 @@ class SessionToken(IssuedToken):
     @classmethod
     def of_access_token(cls, text: str) -> Self | None:
         token = _access_token_in(text)
-        session = token and Session.objects.behind(token)
+        session = token and token.live_session()
         return cls(session, token) if token and session and _fits(token, session.user) else None
 
     @classmethod
     def to_withdraw(cls, text: str) -> Self | None:
         token = _access_token_in(text)
-        session = token and Session.objects.named_by(token).filter(ended_at=None).select_related("user").first()
+        session = (
+            token and Session.objects.named_by(**token.identity).filter(ended_at=None).select_related("user").first()
+        )
         return cls(session) if session else None
 
     @classmethod

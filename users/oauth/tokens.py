@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -15,10 +15,8 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 
 from config.identifiers import parse_uuid
+from users.models import Session, User
 from users.oauth.key_ring import KeyRing, key_ring
-
-if TYPE_CHECKING:
-    from users.models import Session, User
 
 
 class Scope(StrEnum):
@@ -109,6 +107,27 @@ class AccessToken(SignedToken):
     @property
     def user_uuid(self) -> UUID:
         return _uuid_claim(self.subject.get("uuid"))
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The claims that lead to its session (`Session.objects.behind` and `named_by`)."""
+        return {
+            "session": self.session_id,
+            "client": str(self.get("aud")),
+            "person": self.user_uuid,
+            "kid": self.kid,
+        }
+
+    def live_session(self) -> Session | None:
+        """The live session that it was issued in, with its person, who is active. One query.
+
+        None, too, when its key was removed since this process read the keys, which are then read again.
+        """
+        session = Session.objects.behind(**self.identity)
+        if session is not None and not session.key_is_ours:
+            self.get_token_backend().doubt()
+            return None
+        return session
 
     @property
     def role(self) -> Scope | None:

@@ -1,4 +1,4 @@
-"""What staff do for a colleague who cannot get in: unlock the sign-in, or forget a lost phone."""
+"""Account recovery by staff, for a colleague who cannot sign in: unlock the sign-in, or reset the second factor."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from config.logs import audit
 from users.models import User
-from users.sign_in import lockouts, two_factor
+from users.sign_in import lockouts, throttling, two_factor
 from users.sign_in.lockouts import Lockout
 
 
@@ -24,7 +25,27 @@ def lockouts_of(person: User) -> list[Lockout]:
     return lockouts.lockouts_of(person.email) + (two_factor.lockouts_of(person) if person.has_two_factor else [])
 
 
-def _rescue(
+def unlock_sign_in(person: User) -> int:
+    """Lets the person try again at once after failures or wrong codes. Returns how many of both were forgotten."""
+    failures, wrong_codes = throttling.unlock(person.email), two_factor.forget_wrong_codes(person)
+    audit.info("Sign-in Unlocked", user_uuid=str(person.uuid), failures=failures, wrong_codes=wrong_codes)
+    return failures + wrong_codes
+
+
+def reset_two_factor(person: User) -> bool:
+    """For who has lost their phone: they sign in with the password alone again. False if it was not on.
+
+    A browser on that phone is signed out of the Back Office.
+    """
+    with transaction.atomic():
+        was_on = two_factor.switch_off(person)
+        person.sign_out_of_back_office()
+    audit.warning("Two-Factor Reset", user_uuid=str(person.uuid), was_on=was_on)
+    return was_on
+
+
+# --- Pages ------------------------------------------------------------------------------------------------------
+def _button(
     act: Callable[[User], Any], done: Any, nothing: Any, *, by_administrators: bool = False
 ) -> Callable[..., Any]:
     """A button on a person's page or row, for those who may change them."""
@@ -53,14 +74,14 @@ def _back(request: HttpRequest, pk: int) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('admin:users_user_changelist')}?{query}")
 
 
-unlock_sign_in = _rescue(
-    User.unlock_sign_in,
+unlock_page = _button(
+    unlock_sign_in,
     _("The sign-in is unlocked: they can try again at once."),
     _("There was nothing to unlock: no recent sign-in has failed."),
 )
 #: Only for administrators, who are expected to know the person's voice.
-reset_two_factor = _rescue(
-    User.reset_two_factor,
+reset_page = _button(
+    reset_two_factor,
     _("Two-factor sign-in is reset: they sign in with the password alone, and can switch it on again."),
     _("There was nothing to reset: two-factor sign-in is not switched on."),
     by_administrators=True,

@@ -12,7 +12,6 @@ from typing import Any
 
 from axes.models import AccessFailureLog
 from django.conf import settings
-from django.db import models
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
@@ -26,15 +25,6 @@ _ACCOUNT_CHARACTERS = 254
 def key_of(email: str) -> str:
     """What the failures of an account are kept under, whether it exists or not."""
     return email.strip().lower().replace("\x00", "")[:_ACCOUNT_CHARACTERS]
-
-
-class DeviceFailure(AccessFailureLog):
-    """A failure in a browser that is known to the account: it counts for that browser alone."""
-
-    device = models.UUIDField(db_index=True)
-
-    class Meta:
-        default_permissions = ()
 
 
 def reset_path() -> str:

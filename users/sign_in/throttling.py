@@ -29,8 +29,9 @@ from django.utils.translation import gettext as _
 
 from config.logs import audit
 from config.origin import address_of
+from users.models import DeviceFailure
 from users.sign_in.device_cookies import known_device
-from users.sign_in.lockouts import DeviceFailure, key_of, reset_path
+from users.sign_in.lockouts import key_of, reset_path
 
 logger = structlog.stdlib.get_logger(__name__)
 

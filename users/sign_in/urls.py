@@ -12,7 +12,7 @@ urlpatterns = [
     path("password_reset/", passwords.ForgottenPasswordView.as_view(), name="admin_password_reset"),
     path("reset/", passwords.missing_token, name="admin_password_reset_missing"),
     path("reset/<uidb64>/<token>/", passwords.NewPasswordView.as_view(), name="password_reset_confirm"),
-    path("users/user/<int:pk>/unlock-sign-in/", account_recovery.unlock_sign_in, name="admin_unlock_sign_in"),
-    path("users/user/<int:pk>/reset-two-factor/", account_recovery.reset_two_factor, name="admin_reset_two_factor"),
+    path("users/user/<int:pk>/unlock-sign-in/", account_recovery.unlock_page, name="admin_unlock_sign_in"),
+    path("users/user/<int:pk>/reset-two-factor/", account_recovery.reset_page, name="admin_reset_two_factor"),
     path("two-factor/", two_factor.own, name="admin_two_factor"),
 ]
