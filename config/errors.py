@@ -32,6 +32,7 @@ from psycopg.errors import (
 from rest_framework import exceptions as drf
 
 from config.paths import is_back_office
+from config.rule_errors import RuleError, RuleViolation
 
 logger = logging.getLogger(__name__)
 
@@ -57,10 +58,28 @@ class Fault:
 class ApiError(Exception):
     """A refusal: every fault found, the first of which decides the HTTP status."""
 
-    def __init__(self, *faults: Fault, headers: dict[str, str] | None = None) -> None:
-        super().__init__("; ".join(fault.detail for fault in faults))
-        self.faults = faults
+    def __init__(self, *faults: Fault | RuleViolation, headers: dict[str, str] | None = None) -> None:
+        self.faults = tuple(one if isinstance(one, Fault) else fault_of(one) for one in faults)
+        super().__init__("; ".join(fault.detail for fault in self.faults))
         self.headers = headers or {}
+
+
+# --- What the domain refuses (contract section 3.2) -------------------------------------------------------------
+#: Code → status, where it is not that of a refused value (400) or of a row that is not there (404).
+_STATUS = {"5101": 403}
+#: The field of a model whose value is refused → where a request has it.
+_POINTERS = {
+    "user": "/data/attributes/userUuid",
+    "warehouse": "/data/attributes/warehouse/uuid",
+    "is_active": "/data/attributes/isActive",
+    "__all__": "/data",
+}
+
+
+def fault_of(violation: RuleViolation) -> Fault:
+    """The wire form of what the domain refuses."""
+    status = _STATUS.get(violation.code or "", 400 if violation.field else 404)
+    return Fault(status, violation.message, violation.code, pointer=_POINTERS.get(violation.field))
 
 
 # --- The generic faults (contract section 3.3) ------------------------------------------------------------------
@@ -142,6 +161,7 @@ def _from_drf(exc: Any) -> list[Fault]:
 
 
 _TRANSLATIONS: list[tuple[tuple[type[Exception], ...], Callable[[Any], Sequence[Fault]]]] = [
+    ((RuleError,), lambda exc: [*map(fault_of, exc.violations)]),
     ((drf.NotAuthenticated,), lambda exc: [UNAUTHORIZED]),
     ((drf.AuthenticationFailed,), lambda exc: [INVALID_TOKEN]),
     ((drf.PermissionDenied, PermissionDenied), lambda exc: [FORBIDDEN]),

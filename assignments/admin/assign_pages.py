@@ -23,14 +23,14 @@ from assignments.admin.warehouse_picker import (
     Board,
     Choice,
     PeopleOf,
-    Question,
+    PickerQuery,
     Saved,
     WarehousesOf,
 )
 from assignments.forms import SelectionForm
-from config.errors import ApiError
 from config.identifiers import parse_key, parse_uuid
 from config.rights import may_see_people
+from config.rule_errors import RuleError
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -113,7 +113,7 @@ class RowsView(Subject, View):
     model_admin: Any = None
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        question = Question.parse(request.GET)
+        question = PickerQuery.parse(request.GET)
         if "all" in request.GET:
             return JsonResponse({"rows": self.board.everything(question)})
         return JsonResponse(asdict(self.board.page(question)))
@@ -156,7 +156,7 @@ class AssignView(Subject, UnfoldModelAdminViewMixin, TemplateView):
                 connection.check_constraints()  # what was deleted at the same moment is noticed here, not at the commit
             self._tell(saved)
             return self._again(SAVED)
-        except ApiError:
+        except RuleError:
             return self.refuse()
         except IntegrityError:
             messages.error(request, _("Something chosen was deleted meanwhile. Nothing was changed; please try again."))
@@ -185,7 +185,7 @@ class AssignView(Subject, UnfoldModelAdminViewMixin, TemplateView):
             messages.warning(self.request, text)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        board, question = self.board, Question.parse(self.request.GET)
+        board, question = self.board, PickerQuery.parse(self.request.GET)
         available = self.words["available" if self.may_edit else "others"]
         return (
             super().get_context_data(**kwargs)
@@ -208,7 +208,7 @@ class AssignView(Subject, UnfoldModelAdminViewMixin, TemplateView):
         )
 
 
-class AssignWarehouses(PersonSubject, AssignView):
+class AssignWarehousesPage(PersonSubject, AssignView):
     """`Assign Warehouse to User: <e-mail>` (contract section 5.4)."""
 
     url_name = "admin:assignments_assign_warehouses"
@@ -235,7 +235,7 @@ class AssignWarehouses(PersonSubject, AssignView):
         }
 
 
-class AssignPeople(WarehouseSubject, AssignView):
+class AssignPeoplePage(WarehouseSubject, AssignView):
     """The mirror: from a warehouse, who works there."""
 
     url_name = "admin:assignments_assign_people"

@@ -20,7 +20,8 @@ from django.utils.translation import gettext_lazy
 
 from assignments.admin import edit_conflicts
 from assignments.forms import NOWHERE
-from assignments.models import Change, WarehouseUserAssignment
+from assignments.models import WarehouseUserAssignment
+from assignments.models.assignment import AssignedCounts
 from config.identifiers import NIL, parse_key, parse_uuid
 from users.models import User
 from warehouses.models import Warehouse
@@ -30,7 +31,7 @@ PAGE_ROWS = 10
 
 
 @dataclass(frozen=True)
-class Question:
+class PickerQuery:
     """Which rows to show: of which side, found by which words, in which order, which page."""
 
     side: str = AVAILABLE
@@ -39,7 +40,7 @@ class Question:
     page: int = 1
 
     @classmethod
-    def parse(cls, query: Any) -> Question:
+    def parse(cls, query: Any) -> PickerQuery:
         """From a query string. What makes no sense falls back to the first page by id."""
         return cls(
             side=ASSIGNED if query.get("side") == ASSIGNED else AVAILABLE,
@@ -76,7 +77,7 @@ class Choice:
 class Saved:
     """What a selection came to."""
 
-    change: Change
+    change: AssignedCounts
     #: How many of the chosen rows had gone or may not be assigned any more.
     left_out: int
     #: What others changed since the page was made, in words.
@@ -116,32 +117,32 @@ class Board(ABC):
 
     @abstractmethod
     def save(self, choice: Choice) -> Saved:
-        """Writes a selection, all or nothing. Raises ApiError 5202 where the person may not be assigned."""
+        """Writes a selection, all or nothing. Raises RuleError 5202 where the person may not be assigned."""
 
     @abstractmethod
     def history(self) -> edit_conflicts.History:
         """The recorded changes of the assigned side."""
 
-    def matching(self, question: Question) -> QuerySet[Any]:
+    def matching(self, query: PickerQuery) -> QuerySet[Any]:
         """A side as it is searched and sorted."""
-        rows = self.assigned() if question.side == ASSIGNED else self.available()
-        column, turn = self.order.get(question.sort.removeprefix("-"), "pk"), question.sort.startswith("-")
+        rows = self.assigned() if query.side == ASSIGNED else self.available()
+        column, turn = self.order.get(query.sort.removeprefix("-"), "pk"), query.sort.startswith("-")
         ordering = [F(column).desc(), F("pk").desc()] if turn else [F(column).asc(), F("pk").asc()]
-        return (self.found(rows, question.search) if question.search else rows).order_by(*ordering)
+        return (self.found(rows, query.search) if query.search else rows).order_by(*ordering)
 
-    def page(self, question: Question) -> Rows:
+    def page(self, query: PickerQuery) -> Rows:
         """One page, and how many there are: two queries."""
-        matching = self.matching(question)
+        matching = self.matching(query)
         counted = matching.order_by()[: self.most + 1].count()
         total = min(counted, self.most)
         pages = max(1, -(-total // PAGE_ROWS))
-        page = min(question.page, pages)
+        page = min(query.page, pages)
         shown = matching[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
         return Rows(self._read(shown), page, pages, total, counted > self.most)
 
-    def everything(self, question: Question) -> list[dict[str, Any]]:
+    def everything(self, query: PickerQuery) -> list[dict[str, Any]]:
         """All rows that match, as far as anyone counts."""
-        return self._read(self.matching(question)[: self.most])
+        return self._read(self.matching(query)[: self.most])
 
     def _read(self, rows: QuerySet[Any]) -> list[dict[str, Any]]:
         words = {True: _("Active"), False: _("Inactive")}
