@@ -5,7 +5,6 @@ process that uses it ends.
 """
 
 import atexit
-import hashlib
 import logging
 import os
 import re
@@ -21,6 +20,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+from config.digests import digest
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -154,8 +155,7 @@ def _socket_folder(pgdata: Path, runtime_path: Path) -> Path:
     """The data folder; but a socket's path has at most 107 bytes, and the library hands it to a shell unquoted."""
     if re.fullmatch(r"[\w./-]{1,85}", str(pgdata), re.ASCII):
         return pgdata
-    digest = hashlib.sha256(str(pgdata).encode()).hexdigest()[:16]
-    folder = Path(tempfile.gettempdir()) / f"postgres-{digest}"
+    folder = Path(tempfile.gettempdir()) / f"postgres-{digest(str(pgdata))[:16]}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 

@@ -64,15 +64,15 @@ class ExportPages(SheetPages):
             is_narrowed=bool(query),
             rows=grouped(found),
             number=found,
-            fits_excel=found <= exports.MOST_XLSX_ROWS,
-            most_rows_of_excel=grouped(exports.MOST_XLSX_ROWS),
+            fits_excel=found <= exports.MAX_XLSX_ROWS,
+            most_rows_of_excel=grouped(exports.MAX_XLSX_ROWS),
         )
 
     def _begin_export(self: Any, request: Any, found: int) -> Export | None:
         """The job that will build the workbook; none, and a message that says why, if that may not begin."""
-        if found > exports.MOST_XLSX_ROWS:
+        if found > exports.MAX_XLSX_ROWS:
             words = _("Excel takes at most %(rows)s rows from here. Choose CSV.")
-            messages.error(request, words % {"rows": grouped(exports.MOST_XLSX_ROWS)})
+            messages.error(request, words % {"rows": grouped(exports.MAX_XLSX_ROWS)})
             return None
         try:
             job: Export = Export.objects.begin(

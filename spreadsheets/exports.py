@@ -18,7 +18,7 @@ from spreadsheets.cells import writable
 from spreadsheets.resources import SheetResource
 
 #: XLSX is made as a whole, beside the requests; CSV goes out row by row, however many there are.
-MOST_XLSX_ROWS = 100_000
+MAX_XLSX_ROWS = 100_000
 FORMATS = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -55,7 +55,7 @@ def dated(name: str) -> str:
 
 def counted(resource: type[SheetResource], rows: Any) -> int:
     """How many rows would be exported; of more than an XLSX file takes, only that it is more."""
-    return int(resource.exported(rows).order_by().values("pk")[: MOST_XLSX_ROWS + 1].count())
+    return int(resource.exported(rows).order_by().values("pk")[: MAX_XLSX_ROWS + 1].count())
 
 
 def template(resource: type[SheetResource], name: str, kind: str) -> HttpResponseBase:
@@ -134,7 +134,7 @@ def _xlsx(rows: Iterator[list[str]], name: str, remarks: Sequence[Sequence[str]]
     page = book.create_sheet(name[:31])
     try:
         for number, row in enumerate(rows):
-            if number > MOST_XLSX_ROWS:
+            if number > MAX_XLSX_ROWS:
                 raise TooManyRowsError
             page.append(row)
         if remarks:

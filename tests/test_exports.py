@@ -44,7 +44,7 @@ def emails(content: bytes) -> set[str]:
 def test_more_rows_than_excel_takes_are_refused_without_building_anything(
     admin: Client, pat: User, sam: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exports, "MOST_XLSX_ROWS", 1)
+    monkeypatch.setattr(exports, "MAX_XLSX_ROWS", 1)
     with CaptureQueriesContext(
         connection,
     ) as queries:
@@ -59,7 +59,7 @@ def test_more_rows_than_excel_takes_are_refused_without_building_anything(
 
 
 def test_as_many_rows_as_excel_takes_are_exported(admin: Client, pat: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "MOST_XLSX_ROWS", User.objects.count())
+    monkeypatch.setattr(exports, "MAX_XLSX_ROWS", User.objects.count())
     assert len(emails(exported(admin, USERS, "xlsx"))) == User.objects.count()
 
 
@@ -67,7 +67,7 @@ def test_rows_that_have_become_too_many_since_they_were_counted_stop_the_export(
     admin: Client, pat: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = ask_for_workbook(admin, USERS)
-    monkeypatch.setattr(exports, "MOST_XLSX_ROWS", 1)
+    monkeypatch.setattr(exports, "MAX_XLSX_ROWS", 1)
     assert build(job).state == Export.State.STOPPED
 
 

@@ -189,7 +189,7 @@ def test_the_export_page_says_how_many_rows_come_and_offers_excel_only_for_what_
     text = admin.get(f"{page}export/").content.decode()
     assert ("2 rows." if page == USERS else "1 row.") in text
     assert "format=xlsx" in text
-    monkeypatch.setattr(exports, "MOST_XLSX_ROWS", 0)
+    monkeypatch.setattr(exports, "MAX_XLSX_ROWS", 0)
     text = admin.get(f"{page}export/").content.decode()
     assert "too many for Excel" in text
     assert "format=xlsx" not in text
