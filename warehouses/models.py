@@ -74,7 +74,9 @@ class Warehouse(SavesChangedColumns):
         """
         with transaction.atomic():
             assignments = self.assignments.all()
-            if with_assignments:  # people before their assignments, as every door does, so that none waits for another
+            if (
+                with_assignments
+            ):  # people before their assignments, as every write method does, so that none waits for another
                 people = assignments.select_related("user").select_for_update(no_key=True, of=("user",))
                 list(people.order_by("user_id"))
             Warehouse.objects.select_for_update().get(pk=self.pk)

@@ -1,4 +1,4 @@
-"""The plain list of assignments. Rows are made on the assign pages only, and switched through the doors."""
+"""The plain list of assignments. Rows are made on the assign pages only, and switched by the write methods."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         return [*mine, *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """No form makes a single row: the assign pages do, through the doors."""
+        """No form makes a single row: the assign pages do, by the write methods."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -159,7 +159,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         self._switch(request, queryset, to=False)
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[WarehouseUserAssignment], *, to: bool) -> None:
-        """All or nothing, through the doors, people in the order of their keys."""
+        """All or nothing, by the write methods, people in the order of their keys."""
         rows = list(queryset.order_by("user_id", "id")[: MAX_SWITCHED + 1])
         if refusal := _refusal(rows, to=to, with_emails=may_see_people(request.user)):
             messages.error(request, refusal)

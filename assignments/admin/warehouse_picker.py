@@ -1,7 +1,7 @@
 """What the two assign pages work on: a person with warehouses, or a warehouse with people.
 
-A board has two sides, what may be assigned and what is. Each side is searched, sorted and paged by the database;
-nothing here counts further than `most` rows.
+A picker has two sides, what may be assigned and what is. Each side is searched, sorted and paged by the database;
+nothing here counts further than `max_rows` rows.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Saved:
     lost_standing: bool = False
 
 
-class Board(ABC):
+class Picker(ABC):
     """One subject, and the two lists beside it."""
 
     subject: User | Warehouse
@@ -95,7 +95,7 @@ class Board(ABC):
     #: Heading of each column, by the name it is sorted by.
     columns: Mapping[str, str | Promise]
     #: Rows are counted, paged through and taken "all that match" up to this many.
-    most: ClassVar[int]
+    max_rows: ClassVar[int]
     #: Expression that each sortable column is sorted by.
     order: ClassVar[dict[str, str]]
 
@@ -109,7 +109,7 @@ class Board(ABC):
 
     @abstractmethod
     def standing(self) -> Warehouse | None:
-        """The warehouse that the person stands in now, if this is one person's board."""
+        """The warehouse that the person stands in now, if this is one person's picker."""
 
     @abstractmethod
     def found(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
@@ -133,16 +133,16 @@ class Board(ABC):
     def page(self, query: PickerQuery) -> Rows:
         """One page, and how many there are: two queries."""
         matching = self.matching(query)
-        counted = matching.order_by()[: self.most + 1].count()
-        total = min(counted, self.most)
+        counted = matching.order_by()[: self.max_rows + 1].count()
+        total = min(counted, self.max_rows)
         pages = max(1, -(-total // PAGE_ROWS))
         page = min(query.page, pages)
         shown = matching[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
-        return Rows(self._read(shown), page, pages, total, counted > self.most)
+        return Rows(self._read(shown), page, pages, total, counted > self.max_rows)
 
     def everything(self, query: PickerQuery) -> list[dict[str, Any]]:
         """All rows that match, as far as anyone counts."""
-        return self._read(self.matching(query)[: self.most])
+        return self._read(self.matching(query)[: self.max_rows])
 
     def _read(self, rows: QuerySet[Any]) -> list[dict[str, Any]]:
         words = {True: _("Active"), False: _("Inactive")}
@@ -155,10 +155,10 @@ class Board(ABC):
 _FIELDS = ("pk", "title", "also", "works", "here", "kept")
 
 
-class WarehousesOf(Board):
+class WarehousePicker(Picker):
     """A person, and the warehouses that are or may be assigned to them."""
 
-    most = 50_000
+    max_rows = 50_000
     columns = {
         "id": gettext_lazy("Warehouse ID"),
         "name": gettext_lazy("Name"),
@@ -209,10 +209,10 @@ class WarehousesOf(Board):
         return chosen is not None
 
 
-class PeopleOf(Board):
+class PeoplePicker(Picker):
     """A warehouse, and the people who are or may be assigned to it."""
 
-    most = 1_000
+    max_rows = 1_000
     order = {"id": "pk", "name": "sorted_name"}
 
     def __init__(self, warehouse: Warehouse, *, with_emails: bool) -> None:
@@ -237,7 +237,7 @@ class PeopleOf(Board):
         if is_id:
             return rows.filter(_by_id(text))
         # Cut before it is sorted: else PostgreSQL may walk through everybody in the wanted order to find a few.
-        found = rows.found(text, self.most + 1, by_email=self.with_emails)  # type: ignore[attr-defined]
+        found = rows.found(text, self.max_rows + 1, by_email=self.with_emails)  # type: ignore[attr-defined]
         return rows.filter(pk__any_of=found)
 
     def history(self) -> edit_conflicts.History:
@@ -276,7 +276,7 @@ def _warehouses(rows: QuerySet[Any], here: Any) -> QuerySet[Any]:
 
 
 def _people(rows: QuerySet[Any], here: Any, *, with_emails: bool) -> QuerySet[Any]:
-    """With `kept`: no warehouse user any more, so that the doors do not touch their assignments."""
+    """With `kept`: no warehouse user any more, so that the write methods do not touch their assignments."""
     name = Concat("first_name", Value(" "), "last_name")
     return rows.annotate(
         title=F("email") if with_emails else name,
