@@ -180,7 +180,7 @@ def test_a_look_alike_is_answered_as_if_it_were_nobodys_page(anonymous: Api, ori
 def test_the_log_names_an_origin_that_is_not_registered(
     as_pat: Api, pat: User, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Preflights, answers that succeed, and refusals: one line each. The page itself cannot read why it gets nothing."""
+    """Preflights, answers that succeed, and refusals: one line each."""
     form = urlencode({"grant_type": "password", "username": pat.email, "password": PASSWORD})
     requests: list[Callable[[], Any]] = [
         lambda: ask(ASSIGNMENTS, origin=FOREIGN),
