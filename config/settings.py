@@ -1,4 +1,4 @@
-"""Every setting of the site. Each environment variable is read once, here; the README's table lists them."""
+"""Every setting of the site. Each environment variable is read once, here; `docs/settings.md` lists them."""
 
 import pghistory
 

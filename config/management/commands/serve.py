@@ -29,6 +29,7 @@ Warehouse user management is running.
   Back Office        {site}/admin/
   API documentation  {site}/docs
   Token endpoint     {site}/token
+  Connect the app    docs/connect-the-app.md
 {logins}
 Stop it with Ctrl-C.
 """
