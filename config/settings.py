@@ -198,17 +198,17 @@ PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(db_index=False)
 #: The e-mail is unique whatever the case of its letters, by a constraint that E003 and W004 do not look at; the
 #: frame options are the contract's (section 2.0).
 SILENCED_SYSTEM_CHECKS = ["auth.E003", "auth.W004", "security.W019"]
-PASSWORD_HASHERS = ["users.hashers.OwaspArgon2Hasher"]
+PASSWORD_HASHERS = ["users.sign_in.hashers.OwaspArgon2Hasher"]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 #: So many failed sign-ins within the window close an account to an address for a while (contract 0.4, "Throttling").
 SIGN_IN_FAILURES = 9
 SIGN_IN_WINDOW_SECONDS = 900
 SIGN_IN_BLOCK_SECONDS = 360
-AXES_HANDLER = "users.throttling.SlidingWindowHandler"
+AXES_HANDLER = "users.sign_in.throttling.SlidingWindowHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_CALLABLE = "users.throttling.account_of"
+AXES_USERNAME_CALLABLE = "users.sign_in.throttling.account_of"
 AXES_CLIENT_IP_CALLABLE = "config.origin.address_of"
-AXES_LOCKOUT_CALLABLE = "users.throttling.answer"
+AXES_LOCKOUT_CALLABLE = "users.sign_in.throttling.answer"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # a sign-in is an audit line
@@ -220,8 +220,8 @@ LOGIN_URL = "admin:login"
 #: How long, in seconds, the link in a password e-mail works.
 PASSWORD_RESET_TIMEOUT = 3_600
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "users.password_rules.LeastLength", "OPTIONS": {"min_length": 12}},
-    {"NAME": "users.password_rules.LengthLimit"},
+    {"NAME": "users.sign_in.password_rules.LeastLength", "OPTIONS": {"min_length": 12}},
+    {"NAME": "users.sign_in.password_rules.LengthLimit"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
@@ -240,15 +240,15 @@ EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
 EMAIL_USE_TLS = EMAIL_URL.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = EMAIL_URL.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10
-#: An e-mail to who forgot their password leaves within so many seconds, nobody knows when (`users.passwords`).
+#: An e-mail to who forgot their password leaves within so many seconds, nobody knows when (`users.sign_in.passwords`).
 EMAIL_DELAY_SECONDS = 2
 SENDS_EMAIL = not EMAIL_URL["EMAIL_BACKEND"].endswith(".dummy.EmailBackend")
 DEFAULT_FROM_EMAIL = env.email_address("EMAIL_FROM", default="back-office@localhost")
 
 # --- The API ----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.BearerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["users.permissions.HasRight"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["users.oauth.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["users.oauth.permissions.HasRight"],
     "DEFAULT_RENDERER_CLASSES": ["config.jsonapi.renderers.JSONAPIRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.jsonapi.body.JSONAPIParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.jsonapi.renderers.AlwaysFirst",
@@ -304,7 +304,7 @@ CSRF_COOKIE_SECURE = HTTPS
 #: Over TLS no other site of the same domain can put one of these in our place (RFC 6265bis section 4.1.3.2).
 SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
-#: Of browsers that people have signed in with (`users.devices`): for so many seconds, half a year, from the last time.
+#: The device cookie (`users.sign_in.device_cookies`), good for so many seconds (half a year) after the last sign-in.
 DEVICE_COOKIE_NAME = "__Host-device" if HTTPS else "device"
 DEVICE_COOKIE_AGE = 15_552_000
 CSRF_COOKIE_HTTPONLY = True  # no script of ours reads it

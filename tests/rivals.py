@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 from django.db import connection, transaction
 from django.test import override_settings
 
-from users.hashers import OwaspArgon2Hasher
+from users.sign_in.hashers import OwaspArgon2Hasher
 
 T = TypeVar("T")
 #: How often it is looked whether the request waits, 20 ms apart.

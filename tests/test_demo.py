@@ -13,9 +13,9 @@ from assignments.models import WarehouseUserAssignment
 from config import installation
 from tests.client import sign_in
 from tests.conftest import snapshot
-from users.clients import Client
 from users.models import User
-from users.tokens import AccessToken
+from users.models.client import Client
+from users.oauth.tokens import AccessToken
 from warehouses.models import Warehouse
 
 pytestmark = pytest.mark.django_db

@@ -20,8 +20,8 @@ from spreadsheets.reports import FAULTS_PER_PAGE
 from tests import live
 from tests.client import PASSWORD
 from tests.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, apply, content_of, faults, upload
-from users.hashers import OwaspArgon2Hasher
 from users.models import User
+from users.sign_in.hashers import OwaspArgon2Hasher
 from warehouses.models import Warehouse
 
 ROWS = 260  # more than a batch
