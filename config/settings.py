@@ -1,25 +1,25 @@
-"""Every setting of the site. Each environment variable is read once, here; the README's table lists them."""
+"""Every setting of the site. Each environment variable is read once, here; `docs/settings.md` lists them."""
 
 import pghistory
 
-from config import database, paths, policy, secrets
+from config import installation, paths, policy
 from config.environment import Environment, host_names, origin
 from config.unfold import UNFOLD as UNFOLD  # the Back Office's looks and menu
 
 env = Environment()
 
-BASE_DIR = database.BASE_DIR
-VAR_DIR = database.var_dir()
+BASE_DIR = installation.BASE_DIR
+VAR_DIR = installation.var_dir()
 
 # --- The installation -------------------------------------------------------------------------------------------
 #: Shows error pages with details. Never in production.
 DEBUG = env.bool("DEBUG", default=False)
 DEFAULT_EXCEPTION_REPORTER_FILTER = "config.error_pages.DiscreetFilter"
-SECRET_KEY = secrets.secret_key()
+SECRET_KEY = installation.secret_key()
 #: Secrets of before, which still verify and decrypt (comma list): for changing `SECRET_KEY` without signing anyone out.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 #: Host names this site answers to (comma list).
-ALLOWED_HOSTS = host_names("ALLOWED_HOSTS", secrets.required("ALLOWED_HOSTS", lambda: "localhost,127.0.0.1,[::1]"))
+ALLOWED_HOSTS = host_names("ALLOWED_HOSTS", installation.required("ALLOWED_HOSTS", lambda: "localhost,127.0.0.1,[::1]"))
 #: TCP port of `manage.py serve`, which listens on `HOST`.
 PORT = env.int("PORT", default=8000, maximum=65_535)
 HOST = env.str("HOST", default="127.0.0.1")
@@ -30,7 +30,7 @@ MAX_CONNECTIONS = env.int("MAX_CONNECTIONS", default=2_048)
 #: Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (comma list).
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
 #: True where clients arrive over TLS: secure cookies, redirect to https, HSTS. Off only for the embedded trial.
-HTTPS = env.bool("HTTPS", default=not database.is_embedded())
+HTTPS = env.bool("HTTPS", default=not installation.is_embedded())
 #: Level of the log lines on standard error.
 LOG_LEVEL = env.log_level("LOG_LEVEL", default="INFO")
 #: How many days security events, and sessions that are over, are kept before `manage.py purge` deletes them.
@@ -40,7 +40,9 @@ AUDIT_DAYS = env.int("AUDIT_DAYS", default=400)
 #: How many seconds services may keep our public keys; a new one is published that long before it signs.
 KEY_PUBLISHED_SECONDS = env.int("KEY_PUBLISHED_SECONDS", default=300, minimum=0)
 #: The `iss` claim: this site's public address, without a slash at the end.
-ISSUER = origin("ISSUER", secrets.required("ISSUER", lambda: f"http://{f'[{HOST}]' if ':' in HOST else HOST}:{PORT}"))
+ISSUER = origin(
+    "ISSUER", installation.required("ISSUER", lambda: f"http://{f'[{HOST}]' if ':' in HOST else HOST}:{PORT}")
+)
 #: Client that a sign-in without `client_id` belongs to.
 DEFAULT_CLIENT_ID = env.name("DEFAULT_CLIENT_ID", default="frontend")
 #: Where that client, the Fulfillment App, takes its authorization codes (comma list, matched character by character).
@@ -91,7 +93,7 @@ LOCK_TIMEOUT_SECONDS = env.timeout("LOCK_TIMEOUT_SECONDS", default=1)
 IDLE_TRANSACTION_TIMEOUT_SECONDS = env.timeout("IDLE_TRANSACTION_TIMEOUT_SECONDS", default=30)
 #: The same for imports and for exports that are on their way; commands of `manage.py` have no limit.
 JOB_TIMEOUT_SECONDS = env.timeout("JOB_TIMEOUT_SECONDS", default=1_800)
-DATABASES = {"default": env.db_url_config(database.url()) | {"CONN_MAX_AGE": 600}}
+DATABASES = {"default": env.db_url_config(installation.database_url()) | {"CONN_MAX_AGE": 600}}
 #: A database whose machine or network is gone without a word is given up after 15 seconds, not after a quarter of an
 #: hour. `DATABASE_URL` may say otherwise: they are libpq's parameters, in seconds but for the last, in milliseconds.
 _SILENCE = {
@@ -230,7 +232,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- E-mail -----------------------------------------------------------------------------------------------------
 #: Where e-mail goes: `smtp+tls://user:password@host:587` or `smtp+ssl://…`. By default it is printed in the embedded
 #: trial; elsewhere none is sent, since links to new passwords are no business of who reads the log.
-EMAIL_URL = env.mail_server("EMAIL_URL", default="consolemail://" if database.is_embedded() else "dummymail://")
+EMAIL_URL = env.mail_server("EMAIL_URL", default="consolemail://" if installation.is_embedded() else "dummymail://")
 EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
     EMAIL_URL.get(name)
     for name in ("EMAIL_BACKEND", "EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")

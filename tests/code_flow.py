@@ -133,6 +133,12 @@ def security_lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return [{**line, "level": level} for line, level in lines]
 
 
+def lines_of(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
+    """The structured lines of this event, oldest first."""
+    lines = [cast(Any, record.msg) for record in caplog.records]
+    return [line for line in lines if isinstance(line, dict) and line["event"] == event]
+
+
 # --- What is answered -------------------------------------------------------------------------------------------
 def assert_refused(answer: Any, refusal: tuple[str, str], status: int = 400) -> None:
     """The whole answer: RFC 6749 section 5.2, not to be stored, no challenge (contract 6.3), and no cookie."""

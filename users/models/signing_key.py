@@ -24,7 +24,7 @@ from django.utils import timezone
 from jwt.algorithms import RSAAlgorithm
 from jwt.utils import base64url_encode
 
-from config import secrets
+from config import encryption
 from config.logs import audit
 from config.statements import Given
 
@@ -98,8 +98,8 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
         return key, removed
 
     def reencrypt(self) -> tuple[int, int]:
-        """See `config.secrets.reencrypt`."""
-        return secrets.reencrypt(self.all(), "encrypted", lambda key: _safe().rotate(bytes(key.encrypted)))
+        """See `config.encryption.reencrypt`."""
+        return encryption.reencrypt(self.all(), "encrypted", lambda key: _safe().rotate(bytes(key.encrypted)))
 
     def _add(self, key: SigningKey, *, signs_in_seconds: int) -> None:
         key.created_at = timezone.now()
@@ -200,7 +200,7 @@ class SigningKey(models.Model):
 
 
 def _safe() -> Any:
-    return secrets.safe("signing keys")
+    return encryption.fernet("signing keys")
 
 
 def _thumbprint(key: RSAPublicKey) -> str:

@@ -19,7 +19,7 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from config import secrets
+from config import encryption
 from users.models.user import User
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -46,13 +46,13 @@ class BackOff:
 # --- The app ----------------------------------------------------------------------------------------------------
 def sealed(key: str, user_id: int) -> str:
     """A key, in hexadecimal digits, as the column holds it."""
-    return secrets.seal(_PURPOSE, unhexlify(key), str(user_id))
+    return encryption.seal(_PURPOSE, unhexlify(key), str(user_id))
 
 
 class AuthenticatorManager(DeviceManager):
     def reencrypt(self) -> tuple[int, int]:
-        """See `config.secrets.reencrypt`."""
-        return secrets.reencrypt(self.all(), "key", lambda app: sealed(app.bin_key.hex(), app.user_id))
+        """See `config.encryption.reencrypt`."""
+        return encryption.reencrypt(self.all(), "key", lambda app: sealed(app.bin_key.hex(), app.user_id))
 
 
 class Authenticator(BackOff, TOTPDevice):
@@ -72,7 +72,7 @@ class Authenticator(BackOff, TOTPDevice):
     @property
     def bin_key(self) -> bytes:
         """Raises InvalidTag if this `SECRET_KEY` does not open it."""
-        return secrets.unseal(_PURPOSE, self.key, str(self.user_id))
+        return encryption.unseal(_PURPOSE, self.key, str(self.user_id))
 
     def shows(self, code: str) -> bool:
         """Whether the app shows this code now; if so, the code is used up once the row is saved."""

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import orjson
+import structlog
 from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidGrantError, InvalidRequestError
 from authlib.oauth2.rfc6749.grants import (
     AuthorizationCodeGrant,
@@ -29,8 +30,12 @@ from users.oauth.token_lookup import SessionToken
 from users.oauth.tokens import AccessToken, scopes_for
 from users.sign_in.throttling import is_blocked, tell_failure
 
+logger = structlog.stdlib.get_logger(__name__)
+
 #: How a client may prove itself: a public one not at all, a confidential one by its secret (RFC 6749 section 2.3).
 CLIENT_METHODS = ("none", "client_secret_basic", "client_secret_post")
+#: Parts of an address that may hold a secret: user name and password, query, fragment.
+_SECRET_PARTS = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
 #: As long as an e-mail can be: what else is sent as a user name must not fill the log.
 _LOGGED_CHARACTERS = 254
 
@@ -71,6 +76,23 @@ def _log_sign_in(session: Session) -> None:
         user_uuid=str(session.user.uuid),
         session=str(session.pk),
         client_id=session.client_id,
+    )
+
+
+def _log_refused_client(request: Request, reason: str) -> None:
+    """One line that names the setting or the page where an operator registers the client or its redirect address."""
+    sent = request.payload
+    what_to_do = (
+        "Add the app's redirect address to DEFAULT_CLIENT_REDIRECT_URIS, character by character, and restart."
+        if sent.client_id == settings.DEFAULT_CLIENT_ID
+        else "Register this client, with this redirect address, in the Back Office under Clients."
+    )
+    logger.warning(
+        "Client refused at /authorize",
+        reason=reason,
+        client_id=sent.client_id,
+        redirect_uri=sent.redirect_uri and _SECRET_PARTS.sub("…", sent.redirect_uri),
+        what_to_do=what_to_do,
     )
 
 
@@ -123,12 +145,20 @@ class CodeGrant(AuthorizationCodeGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = CLIENT_METHODS
 
     # At /authorize
+    def validate_authorization_request(self) -> str:
+        """Logs why a client is refused: its app shows people the message for a wrong password."""
+        try:
+            return str(super().validate_authorization_request())
+        except InvalidClientError as refusal:
+            _log_refused_client(self.request, refusal.description)
+            raise
+
     @staticmethod
     def validate_authorization_redirect_uri(request: Request, client: Client) -> str:
         """The address as it was sent; none may be sent where only one is registered (RFC 6749 section 3.1.2.3)."""
         sent = request.payload.redirect_uri
         if not (client.check_redirect_uri(sent) if sent else client.get_default_redirect_uri()):
-            raise InvalidClientError
+            raise InvalidClientError("The redirect address is not registered for this client.")
         return sent or ""
 
     def sign_in(self) -> User:

@@ -13,11 +13,12 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from config import archives, database, programs, secrets
+from config import archives, encryption, programs
+from config.database.preparation import wait_for_preparation_lock
 from config.logs import audit
 
 _MIGRATIONS, _KEYS = "django_migrations", "users_signingkey"
-#: What the private halves of signing keys are encrypted for (`config.secrets.safe`).
+#: What the private halves of signing keys are encrypted for (`config.encryption.fernet`).
 _PURPOSE_OF_KEYS = "signing keys"
 
 _REASON = gettext_noop("restored from a backup")
@@ -65,7 +66,7 @@ class Command(BaseCommand):
         _refuse_newer_release(contents)
         if not new_secret_key:
             _refuse_other_secret_key(contents)
-        database.take_turn(self.stderr.write)
+        wait_for_preparation_lock(self.stderr.write)
         if not replace:
             _refuse_full_database()
         moment = timezone.now()
@@ -135,7 +136,7 @@ def _refuse_other_secret_key(contents: archives.Contents) -> None:
     for row in contents.kept.get(_KEYS, []):
         if row["verifies_until"] == r"\N":  # the newest
             try:
-                secrets.safe(_PURPOSE_OF_KEYS).decrypt(bytes.fromhex(row["encrypted"].removeprefix(r"\\x")))
+                encryption.fernet(_PURPOSE_OF_KEYS).decrypt(bytes.fromhex(row["encrypted"].removeprefix(r"\\x")))
             except InvalidToken:
                 raise CommandError(
                     "SECRET_KEY is not the one that the backup was made with: nobody would stay signed in, no token "

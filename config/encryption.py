@@ -1,14 +1,9 @@
-"""Secrets: taken from the environment, or, with the embedded database only, made once under `VAR_DIR`.
-
-There is no default secret anywhere. A file made here belongs to its maker alone (mode 600).
-"""
+"""Encryption of what is kept in the database, with keys derived from `SECRET_KEY`, one for each purpose."""
 
 import base64
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -17,45 +12,24 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management.utils import get_random_secret_key
 from django.db import models
 from django.utils.encoding import force_bytes
-
-from config import database
 
 #: What AES-GCM wants (NIST SP 800-38D section 8.2).
 _NONCE_BYTES = 12
 
 
-def required(name: str, embedded_default: Callable[[], str]) -> str:
-    """The setting `name` from the environment; only with the embedded database may it be left out.
+def fernet(purpose: str) -> MultiFernet:
+    """Authenticated encryption (Fernet) with a key derived from `SECRET_KEY` for this purpose alone.
 
-    Raises ImproperlyConfigured, naming the setting, when it is missing and `DATABASE_URL` is set.
-    """
-    if value := os.environ.get(name):
-        return value
-    if not database.is_embedded():
-        raise ImproperlyConfigured(f"Set {name} in the environment: it is required when DATABASE_URL is set.")
-    return embedded_default()
-
-
-def secret_key() -> str:
-    """Django's signing secret (`SECRET_KEY`)."""
-    return required("SECRET_KEY", lambda: _read_or_create("secret_key", get_random_secret_key))
-
-
-def safe(purpose: str) -> MultiFernet:
-    """Encrypts what is kept in the database, with a key made of `SECRET_KEY` for this purpose alone.
-
-    Opens what was encrypted under one of `SECRET_KEY_FALLBACKS` too. What is not from here, raises
+    Decrypts what was encrypted under one of `SECRET_KEY_FALLBACKS` too. Anything else raises
     cryptography.fernet.InvalidToken.
     """
     return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in _keys(purpose)])
 
 
 def seal(purpose: str, content: bytes, owner: str) -> str:
-    """Encrypts a few bytes for a column that is too short for `safe`; it opens for its owner only.
+    """Encrypts a few bytes for a column that is too short for `fernet`; it opens for its owner only.
 
     AES-256-GCM: 28 bytes longer than the content, in base64.
     """
@@ -98,24 +72,3 @@ def _keys(purpose: str) -> Iterator[bytes]:
     for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         derivation = HKDF(hashes.SHA256(), length=32, salt=None, info=purpose.encode())
         yield derivation.derive(force_bytes(secret))
-
-
-def _read_or_create(name: str, make: Callable[[], str]) -> str:
-    path = database.var_dir() / name
-    if not path.exists():
-        _create_once(path, make())
-    return path.read_text()
-
-
-def _create_once(path: Path, text: str) -> None:
-    """Writes the file whole or not at all; when two processes race, the first one's file stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent)  # mkstemp makes it with mode 600
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        os.unlink(draft)
