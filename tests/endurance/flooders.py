@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil  # type: ignore[import-untyped]
-
 from config.server import READER_SECONDS, SEND_BYTES
+
 from tests import slow
 from tests.benchmarks.client import Request, ask
 from tests.benchmarks.report import figure

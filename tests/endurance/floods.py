@@ -24,9 +24,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
-
 from config.bodies import BYTES_A_SECOND
 from config.server import READER_SECONDS
+
 from tests import slow
 from tests.benchmarks import sites, works
 from tests.benchmarks.client import Request, ask
