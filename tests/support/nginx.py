@@ -28,6 +28,8 @@ MISSING = (
     "or name the program in the environment variable NGINX."
 )
 DAY = timedelta(days=1)
+#: As deploy/nginx.conf says: for a reader who takes nothing, and what the kernel holds for one.
+READER_SECONDS, SEND_BYTES = 30, 131_072
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
