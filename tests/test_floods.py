@@ -57,22 +57,15 @@ def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(scope="module")
 def patient(server: tuple[psutil.Process, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """nginx that waits for slow clients longer than any honest one waits for an answer."""
-    with nginx.proxy(_folder(tmp_path_factory), server[1], replaced=timeouts_of(120)) as proxy:
+    with nginx.proxy(nginx.folder(tmp_path_factory), server[1], replaced=timeouts_of(120)) as proxy:
         yield proxy.url
 
 
 @pytest.fixture(scope="module")
 def impatient(server: tuple[psutil.Process, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """nginx that waits for one second."""
-    with nginx.proxy(_folder(tmp_path_factory), server[1], replaced=timeouts_of(1)) as proxy:
+    with nginx.proxy(nginx.folder(tmp_path_factory), server[1], replaced=timeouts_of(1)) as proxy:
         yield proxy.url
-
-
-def _folder(factory: pytest.TempPathFactory) -> Path:
-    folder = factory.mktemp("nginx")
-    for one in (folder, *folder.parents[:2]):  # nginx runs as another user where it was started by root
-        one.chmod(0o755)
-    return folder
 
 
 @pytest.fixture
@@ -243,7 +236,7 @@ BUSY = "More is asked of this server than it can do at the moment. Please try ag
 
 
 def test_where_no_server_answers_callers_are_told_to_come_back(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with nginx.proxy(_folder(tmp_path_factory), f"127.0.0.1:{free_port()}", status=503) as proxy:
+    with nginx.proxy(nginx.folder(tmp_path_factory), f"127.0.0.1:{free_port()}", status=503) as proxy:
         answer = httpx.post(f"{proxy.url}/token")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     assert answer.json() == {"error": "server_error", "error_description": BUSY}

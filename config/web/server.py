@@ -17,7 +17,7 @@ from granian.log import LogLevels
 #: Largest head of a request, in bytes. The proxy's `large_client_header_buffers` must not be larger.
 MAX_HEAD_BYTES = 65_536
 #: How long requests and jobs may go on once the server is told to end. Containers are killed after ten seconds.
-MAX_STOP_SECONDS = 8
+MAX_STOP_SECONDS = 6
 #: A worker without requests keeps its thread, and with it the database connection, for so long: granian's maximum.
 _IDLE_SECONDS = 600
 #: What the main process waits for.

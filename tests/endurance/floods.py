@@ -373,7 +373,8 @@ def _row(name: str, one: Seen) -> list[Any]:
 
 _INTRODUCTION = (
     "nginx before two workers, 20,000 people, 100,000 assignments; four honest people list and switch all the time, "
-    "each request on a new connection. None failed. Floods come from other addresses. Memory is nginx's and the workers'."
+    "each request on a new connection. None failed. Floods come from other addresses. Memory is that of nginx and the "
+    "workers together."
 )
 
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import httpx
 import psutil  # type: ignore[import-untyped]
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -67,6 +68,14 @@ def plain(folder: Path, port: int, servers: Sequence[str], replaced: Mapping[str
     text = text[: without_redirect[0]] + text[without_redirect[1] :]
     kept = [line for line in text.splitlines() if not line.strip().startswith(("ssl_", "listen [::]"))]
     return "\n".join(kept).replace("listen 443 ssl", f"listen 127.0.0.1:{port}") + "\n"
+
+
+def folder(factory: pytest.TempPathFactory) -> Path:
+    """A folder for `proxy`. nginx runs as another user where it was started by root."""
+    made = factory.mktemp("nginx")
+    for one in (made, *made.parents[:2]):
+        one.chmod(0o755)
+    return made
 
 
 class Proxy:
