@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import Any
 
 from granian import Granian
@@ -18,6 +19,8 @@ from granian.log import LogLevels
 MAX_HEAD_BYTES = 65_536
 #: How long requests and jobs may go on once the server is told to end. Containers are killed after ten seconds.
 MAX_STOP_SECONDS = 6
+#: The same for jobs of a worker that is replaced.
+MAX_LEAVE_SECONDS = 30
 #: A worker without requests keeps its thread, and with it the database connection, for so long: granian's maximum.
 _IDLE_SECONDS = 600
 #: What the main process waits for.
@@ -93,7 +96,8 @@ def _heed_sigterm() -> None:
 
 def _load_worker() -> Any:
     _heed_sigterm()
-    threading.Thread(target=_end_with_main_process, daemon=True).start()
+    for watch in (_end_with_main_process, _end_in_time):
+        threading.Thread(target=watch, daemon=True).start()
     from config.wsgi import application  # loads Django
 
     return application
@@ -104,3 +108,10 @@ def _end_with_main_process() -> None:
     if main_process := multiprocessing.parent_process():
         main_process.join()
         os._exit(1)
+
+
+def _end_in_time() -> None:
+    """A worker that is replaced waits for its jobs, and the main process for it: not for as long as a job may take."""
+    threading.main_thread().join()
+    time.sleep(MAX_LEAVE_SECONDS)
+    os._exit(1)
