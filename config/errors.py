@@ -99,8 +99,7 @@ TOO_LARGE = Fault(413, "The request body is larger than this server accepts.")
 MALFORMED = Fault(400, "The request could not be read.")
 NOT_ALLOWED = Fault(400, "Not allowed.")
 ORIGIN_MISSING = Fault(501, "The required header `origin` for the options method is missing.")
-TOO_SLOW = Fault(408, "The request body did not arrive in time.")
-BUSY = Fault(503, "More is asked of this server than it can do at the moment. Please try again.")
+LENGTH_REQUIRED = Fault(411, "A request body must come with its length (`Content-Length`).")
 UNAVAILABLE = Fault(503, "The database does not answer at the moment. Please try again.")
 READ_ONLY = Fault(503, "The database takes no changes: it is a standby, or read-only.")
 NOT_MIGRATED = Fault(503, "The database lacks migrations of this version: run `manage.py migrate`.")
@@ -248,15 +247,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.page_not_found(request, exception) if is_back_office(request) else respond("jsonapi", [NOT_FOUND])
 
 
-def refuse(path: str, fault: Fault) -> HttpResponse:
-    """What `config.gateway` refuses before Django sees the request."""
-    if path.startswith("/admin/"):
-        answer = HttpResponse(fault.detail, status=fault.status, content_type="text/plain")
-    else:
-        answer = respond(_shape_at(path), [fault])
-    if fault.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        answer["Retry-After"] = "1"
-    return answer
+def length_required(request: HttpRequest) -> HttpResponse:
+    """For `config.web.length_required`."""
+    if is_back_office(request):
+        return HttpResponse(LENGTH_REQUIRED.detail, status=LENGTH_REQUIRED.status, content_type="text/plain")
+    return respond(_shape_of(request), [LENGTH_REQUIRED])
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
