@@ -11,8 +11,8 @@ import pytest
 from django.test import Client as Browser
 
 from tests.client import FORM, PASSWORD
-from users.clients import Client
 from users.models import User
+from users.models.client import Client
 
 APP = "https://app.example.test/oauth/cb/spryker"
 PARTNER = "https://partner.example.test/callback"

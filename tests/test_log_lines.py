@@ -16,7 +16,7 @@ import structlog
 
 from config.logs import MAX_CHARACTERS, MAX_TRACE_CHARACTERS, audit, json_formatter
 from tests.live import live_server, production_environment
-from users.audit import AuditEvent
+from users.models.audit_event import AuditEvent
 
 #: Characters that the server just takes in the head of a request, and many more than that.
 LONG, LONGER = 50_000, 500_000

@@ -75,7 +75,7 @@ def test_the_error_table_lists_every_fault() -> None:
 
 
 def test_the_settings_table_lists_every_environment_variable_and_its_default() -> None:
-    read = {name: default for file in ("settings", "secrets", "database") for name, default in _variables(file)}
+    read = {name: default for file in ("settings", "installation") for name, default in _variables(file)}
     rows = table("settings.md", "Settings")
     assert sorted(row["Setting"] for row in rows) == sorted(read)
     assert [row for row in rows if not row["Meaning"]] == []
@@ -88,7 +88,7 @@ def _variables(module: str) -> Iterator[tuple[str, str | None]]:
     for node in ast.walk(ast.parse((ROOT / "config" / f"{module}.py").read_text())):
         if isinstance(node, ast.Call):
             function, arguments = ast.unparse(node.func), node.args
-            if re.fullmatch(r"env\.\w+|(secrets\.)?required|os\.environ\.get|os\.getenv", function):
+            if re.fullmatch(r"env\.\w+|(installation\.)?required|os\.environ\.get|os\.getenv", function):
                 yield from _named(arguments[0], _default(node))
         elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ":
             yield from _named(node.slice, None) if isinstance(node.ctx, ast.Load) else ()

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from tests.client import Api
 from tests.issued import Issued
-from users.tokens import key_ring
+from users.oauth.tokens import key_ring
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
