@@ -27,7 +27,7 @@ from config.errors import ApiError, Fault
 from config.history import tracked
 from config.identifiers import parse_uuid
 from config.logs import audit
-from config.statements import Given, Insert, Select, Update
+from config.statements import Insert, Parameter, Select, Update
 from users.models import Session, SigningKey, User
 from users.rotation import RotatingCredential
 from warehouses.models import Warehouse
@@ -83,7 +83,7 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
         """Where this person stands, if they may be given a token for it (contract 0.4)."""
         return _STANDING.first(user=user.pk)
 
-    def granting(self, user_id: int | Given) -> AssignmentQuerySet:
+    def granting(self, user_id: int | Parameter) -> AssignmentQuerySet:
         """The row that grants this person a warehouse token: one or none."""
         return self.filter(
             user_id=user_id,
@@ -277,14 +277,14 @@ class WarehouseUserAssignment(models.Model):
 
 
 # --- Statements of nearly every request, compiled once ----------------------------------------------------------
-_ROW = Given("row", models.BigIntegerField())
-_USER = Given("user", models.BigIntegerField())
+_ROW = Parameter("row", models.BigIntegerField())
+_USER = Parameter("user", models.BigIntegerField())
 _rows = WarehouseUserAssignment.objects
 
 
 @cache
 def _one(sees_everyone: bool) -> Select[WarehouseUserAssignment]:
-    rows = _rows.with_what_is_shown().filter(uuid=Given("uuid", models.UUIDField()))
+    rows = _rows.with_what_is_shown().filter(uuid=Parameter("uuid", models.UUIDField()))
     return Select(lambda: rows if sees_everyone else rows.filter(user_id=_USER))
 
 
@@ -335,7 +335,7 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
         _GRANT.run(grant)
         return grant, token
 
-    def past_keeping(self) -> WarehouseGrantQuerySet:
+    def past_retention(self) -> WarehouseGrantQuerySet:
         """Expired ones, whose tokens are worth nothing any more: `manage.py purge` deletes them."""
         return self.filter(expires_at__lt=timezone.now())
 

@@ -74,7 +74,7 @@ class Streams:
 
     def _run(self, request: Any, answer: Any) -> None:
         try:
-            timeouts.be_patient()
+            timeouts.use_job_limits()
             self._send(request, answer)
         except Exception:
             logger.exception("An answer was cut off")

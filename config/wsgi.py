@@ -15,7 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-timeouts.bound_requests()
+timeouts.use_request_limits()
 application: Application = get_wsgi_application()
 if settings.TRUSTED_PROXIES:
     application = wrap_wsgi_with_proxy_headers(application, trusted_hosts=settings.TRUSTED_PROXIES)

@@ -20,10 +20,10 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from config.history import tracked
-from config.keeping import oldest_kept
+from config.keeping import retention_cutoff
 from config.logs import audit
-from config.origin import address_of
-from config.statements import Given, Select
+from config.origin import client_address
+from config.statements import Parameter, Select
 from users.accounts import Account
 from users.audit import AuditEvent as AuditEvent
 from users.authority import Authority
@@ -246,7 +246,7 @@ class User(Authority, Account, PermissionsMixin):
 
 
 class SessionQuerySet(FindingSessions):
-    def live(self, now: datetime | Given | None = None) -> SessionQuerySet:
+    def live(self, now: datetime | Parameter | None = None) -> SessionQuerySet:
         """Neither ended nor expired."""
         return self.filter(ended_at=None, expires_at__gt=now or timezone.now())
 
@@ -285,9 +285,9 @@ class SessionQuerySet(FindingSessions):
         named = self.filter(pk=token.session_id, client_id=str(token.get("aud")), user__uuid=token.user_uuid)
         return named.filter(SigningKey.objects.have(token.kid))
 
-    def past_keeping(self) -> SessionQuerySet:
+    def past_retention(self) -> SessionQuerySet:
         """Those that were over long ago: `manage.py purge` deletes them."""
-        oldest = oldest_kept()
+        oldest = retention_cutoff()
         over = models.Q(ended_at__lt=oldest) | models.Q(expires_at__lt=oldest)
         return self.filter(over, created_at__lt=oldest)  # which has an index
 
@@ -315,7 +315,7 @@ class SessionQuerySet(FindingSessions):
                 user=person,
                 client_id=client_id,
                 requested_scope=requested_scope,
-                address=address_of(request),
+                address=client_address(request),
                 user_agent=request.headers.get("User-Agent", "")[:255],
                 expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
             )
@@ -382,11 +382,11 @@ _KNOWN_OF_A_CALLER = ("uuid", "email", "status", "is_warehouse_user", "language"
 
 _BEHIND: Select[Session] = Select(
     lambda: Session.objects.of_caller(
-        now=Given("now", models.DateTimeField()),
-        session=Given("session", models.UUIDField()),
-        client=Given("client", models.CharField()),
-        person=Given("person", models.UUIDField()),
-        kid=Given("kid", models.CharField()),
+        now=Parameter("now", models.DateTimeField()),
+        session=Parameter("session", models.UUIDField()),
+        client=Parameter("client", models.CharField()),
+        person=Parameter("person", models.UUIDField()),
+        kid=Parameter("kid", models.CharField()),
     )
 )
 

@@ -16,7 +16,7 @@ from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action, display
 
 from config.history_admin import HistoryAdminMixin, ReasonFormMixin
-from config.meanwhile import MeanwhileAdminMixin
+from config.meanwhile import EditConflictAdminMixin
 from config.model_admin import ModelAdmin
 from config.rights import may_see_people
 from warehouses.forms import DeleteForm, WarehouseForm, named
@@ -39,7 +39,7 @@ class StatusFilter(RadioFilter):
 
 
 @admin.register(Warehouse)
-class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
+class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     """List, create, edit, view and delete. One with assignments is never deleted by accident."""
 
     form = WarehouseForm

@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from unfold.decorators import display
 
 from config.history_admin import HistoryAdminMixin
-from config.meanwhile import MeanwhileAdminMixin
+from config.meanwhile import EditConflictAdminMixin
 from config.model_admin import ModelAdmin
 from users.client_form import ClientForm
 from users.clients import Client
@@ -30,7 +30,7 @@ _EDITED = ("name", "redirect_uris", "allowed_origins")
 
 
 @admin.register(Client)
-class ClientAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
+class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     """Register, edit, remove, and make new secrets. The default client is told of above the list: it has no row."""
 
     form = ClientForm

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from config.history_admin import HistoryAdminMixin
-from config.meanwhile import MeanwhileAdminMixin
+from config.meanwhile import EditConflictAdminMixin
 from config.model_admin import ModelAdmin
 from spreadsheets.admin import SheetAdminMixin
 from users import devices
@@ -37,7 +37,7 @@ _TOLD = {
 
 
 @admin.register(User)
-class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
+class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     """Create and edit people. Rules live in `users.switches` and `users.forms`."""
 
     sheet = UserResource
