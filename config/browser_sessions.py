@@ -1,4 +1,4 @@
-"""The Back Office's session store. Whoever reads the table, or a backup of it, cannot take over a session.
+"""The Back Office's session store. The table or a backup of it gives no access to a session.
 
 The key of a row is a digest of the cookie, and its data is encrypted with `SECRET_KEY`.
 """

@@ -15,7 +15,7 @@ from config import rights
 from config.history import tracked_models
 
 #: How a stored name is translated: built-in roles and permissions have translations.
-_TRANSLATORS = {Group: _, Permission: rights.in_words}
+_TRANSLATIONS = {Group: _, Permission: rights.in_words}
 
 
 class Names:
@@ -36,7 +36,7 @@ class Names:
 
 def for_reader(model: type[Model], name: str) -> str:
     """A stored name in the active language, if it has a translation."""
-    return _TRANSLATORS.get(model, str)(name)
+    return _TRANSLATIONS.get(model, str)(name)
 
 
 def _named(model: Any, pks: set[Any], with_emails: bool) -> Iterator[QuerySet[Any, dict[str, Any]]]:
