@@ -40,7 +40,7 @@ class JobQuerySet(models.QuerySet[_Job]):
         """Jobs about one kind of row that this person has asked for: nobody else sees them."""
         return self.filter(person=person, kind=kind).defer(*self.model.LARGE)
 
-    def past_keeping(self) -> JobQuerySet[_Job]:
+    def past_retention(self) -> JobQuerySet[_Job]:
         """Those whose time is over. Removed by whoever opens a page of sheets next, and by `manage.py purge`."""
         return self.filter(started_at__lt=timezone.now() - _KEPT)
 
@@ -169,7 +169,7 @@ def kinds() -> list[type[Job]]:
 def delete_old() -> None:
     """Removes the jobs whose time is over, whoever asked for them."""
     for model in kinds():
-        model.objects.past_keeping().delete()
+        model.objects.past_retention().delete()
 
 
 @contextmanager
