@@ -16,7 +16,7 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
-from config import backup
+from config.database import backup
 from tests import later_release, live
 from tests.databases import (
     command,
@@ -31,9 +31,9 @@ from tests.databases import (
     schema,
 )
 from tests.issued import Issued
-from users.key_ring import key_ring
-from users.keys import SigningKey
 from users.models import User
+from users.models.signing_key import SigningKey
+from users.oauth.key_ring import key_ring
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 

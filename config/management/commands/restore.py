@@ -13,7 +13,9 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from config import backup, database, secrets
+from config import encryption
+from config.database import backup
+from config.database.preparation import wait_for_preparation_lock
 from config.logs import audit
 
 _REASON = gettext_noop("restored from a backup")
@@ -60,7 +62,7 @@ class Command(BaseCommand):
 
     def handle(self, *, file: Path, replace: bool, end_sessions: bool, new_secret_key: bool, **options: Any) -> None:
         rows = _check(file, new_secret_key=new_secret_key)
-        database.take_turn(self.stderr.write)
+        wait_for_preparation_lock(self.stderr.write)
         if not replace:
             _refuse_full_database()
         moment = timezone.now()
@@ -131,11 +133,11 @@ def _refuse_other_release(file: Path, migrations: set[tuple[str, str]]) -> None:
 
 
 def _refuse_other_secret_key(keys: list[dict[str, str]]) -> None:
-    """The newest of the keys that sign tokens (`users.keys`) is encrypted with the `SECRET_KEY` of then."""
+    """`SECRET_KEY` must decrypt the newest key that signs tokens (`users.models.signing_key`)."""
     for key in keys:
         if key["verifies_until"] == r"\N":
             try:
-                secrets.safe("signing keys").decrypt(bytes.fromhex(key["encrypted"].removeprefix(r"\\x")))
+                encryption.fernet("signing keys").decrypt(bytes.fromhex(key["encrypted"].removeprefix(r"\\x")))
             except InvalidToken:
                 raise CommandError(
                     "SECRET_KEY is not the one that the backup was made with: nobody would stay signed in, no token "
