@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
 from tests.back_office import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
@@ -36,6 +37,11 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("users.key_ring.REREAD_SECONDS", math.inf)
         yield
+
+
+def pytest_configure() -> None:
+    """Benchmarks and `make endurance`, which have the same settings, hash as the site does."""
+    settings.PASSWORD_HASHERS = hashing.CHEAP
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own hook of this name

@@ -10,6 +10,7 @@ from users.hashers import OwaspArgon2Hasher
 
 #: The setting `PASSWORD_HASHERS` of the site, which the servers of live tests use.
 REAL = ["users.hashers.OwaspArgon2Hasher"]
+CHEAP = ["tests.support.hashing.CheapArgon2Hasher"]
 
 
 class CheapArgon2Hasher(OwaspArgon2Hasher):
@@ -21,9 +22,9 @@ class CheapArgon2Hasher(OwaspArgon2Hasher):
 
 def hashed(password: str) -> str:
     """A hash of the cost that the settings ask for; one for all tests that ask."""
-    return _hashed(password, get_hasher().time_cost)
+    return _hashed(password, get_hasher().__class__)
 
 
 @cache
-def _hashed(password: str, time_cost: int) -> str:
+def _hashed(password: str, hasher: type) -> str:
     return make_password(password)
