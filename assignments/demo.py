@@ -15,8 +15,8 @@ from django.db import connection
 from tqdm import tqdm
 
 from assignments.models import WarehouseUserAssignment
-from users.clients import Client
 from users.models import User
+from users.models.client import Client
 from warehouses.models import Warehouse
 
 #: Of everybody here: printed at every start, so never load this where real people work.

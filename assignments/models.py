@@ -11,7 +11,8 @@ import uuid
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.postgres.functions import RandomUUID
@@ -21,22 +22,16 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from assignments import errors, pairs
-from assignments.pairs import Pair
+from assignments import bulk_sql, errors
+from assignments.bulk_sql import Pair
 from config.errors import ApiError, Fault
 from config.history import tracked
 from config.identifiers import parse_uuid
 from config.logs import audit
 from config.statements import Given, Insert, Select, Update
 from users.models import Session, SigningKey, User
-from users.rotation import RotatingCredential
+from users.models.refresh_token import RotatingCredential
 from warehouses.models import Warehouse
-
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from assignments.tokens import WarehouseToken
-
 
 #: As many people, and as many warehouses, a search of assignments looks into.
 _FOUND_MOST = 100
@@ -149,8 +144,8 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
         """
         with transaction.atomic():
             _lock_assignable(user_id for user_id, _warehouse_id in (*add, *remove))
-            deassigned = pairs.deassign(remove)
-            assigned = pairs.assign(add)
+            deassigned = bulk_sql.deassign(remove)
+            assigned = bulk_sql.assign(add)
         return Change(assigned, deassigned)
 
     def lock_people(self) -> None:
@@ -178,8 +173,8 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
         told = [*wanted]
         with transaction.atomic():
             _lock_assignable(user_id for user_id, _warehouse_id, _stands_here in told)
-            pairs.assign((user_id, warehouse_id) for user_id, warehouse_id, _stands_here in told)
-            pairs.switch(told)
+            bulk_sql.assign((user_id, warehouse_id) for user_id, warehouse_id, _stands_here in told)
+            bulk_sql.switch(told)
 
 
 @tracked(exclude=["created_at", "updated_at"])
@@ -354,18 +349,21 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
             session__user__is_warehouse_user=True,
         )
 
+    def of_sessions(self, sessions: models.QuerySet[Session]) -> WarehouseGrantQuerySet:
+        """Those of these sessions whose tokens still hold."""
+        return self.holding().filter(session__in=sessions.order_by().values("pk"))
+
     def with_what_it_stands_for(self) -> WarehouseGrantQuerySet:
         """Along with all that a token says, so that it can be written even if the rows vanish meanwhile."""
         return self.select_related("session__user", "assignment__user", "assignment__warehouse")
 
-    def for_token(self, token: WarehouseToken) -> WarehouseGrantQuerySet:
-        """The grant that this token was issued under, if it still stands for what the token says."""
+    def for_claims(
+        self, *, grant: UUID, session: UUID, assignment: UUID, warehouse: UUID, kid: str
+    ) -> WarehouseGrantQuerySet:
+        """The grant that a token with these claims was issued under, if it still stands for what the token says."""
         return self.filter(
-            pk=token.grant_id,
-            session=token.session_id,
-            assignment__uuid=parse_uuid(token.get("assignment")),
-            assignment__warehouse__uuid=parse_uuid(token.get("warehouse")),
-        ).filter(SigningKey.objects.have(token.kid))
+            pk=grant, session=session, assignment__uuid=assignment, assignment__warehouse__uuid=warehouse
+        ).filter(SigningKey.objects.have(kid))
 
 
 class WarehouseGrant(RotatingCredential):

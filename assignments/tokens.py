@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -17,7 +18,7 @@ from config.errors import ApiError
 from config.identifiers import parse_uuid
 from config.logs import audit
 from users.models import Session
-from users.tokens import Scope, SignedToken
+from users.oauth.tokens import Scope, SignedToken
 
 
 class WarehouseToken(SignedToken):
@@ -50,6 +51,17 @@ class WarehouseToken(SignedToken):
     def grant_id(self) -> UUID:
         digits = str(self.payload["jti"])[:32]
         return parse_uuid(f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The claims that lead to its grant (`WarehouseGrant.objects.for_claims`)."""
+        return {
+            "grant": self.grant_id,
+            "session": self.session_id,
+            "assignment": parse_uuid(self.get("assignment")),
+            "warehouse": parse_uuid(self.get("warehouse")),
+            "kid": self.kid,
+        }
 
 
 def issue(session: Session) -> tuple[WarehouseToken, str]:

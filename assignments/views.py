@@ -18,7 +18,7 @@ from config.jsonapi.renderers import PlainJSONRenderer
 from config.jsonapi.views import ResourceViewSet
 from config.views import ApiViewSet
 from users.models import User
-from users.tokens import AccessToken, Scope
+from users.oauth.tokens import AccessToken, Scope
 from warehouses.models import Warehouse
 
 

@@ -12,7 +12,7 @@ from cryptography.fernet import InvalidToken
 from django.contrib.sessions.backends import db
 from django.utils import timezone
 
-from config import secrets
+from config import encryption
 
 #: As long as the column is: 160 of SHA-256's bits, more than the cookie itself has.
 _DIGITS = 40
@@ -71,13 +71,13 @@ class SessionStore(db.SessionStore):
 
 
 def reencrypt() -> tuple[int, int]:
-    """See `config.secrets.reencrypt`."""
+    """See `config.encryption.reencrypt`."""
     rows = SessionStore.get_model_class().objects.all()
-    return secrets.reencrypt(rows, "session_data", lambda row: _safe().rotate(row.session_data).decode())
+    return encryption.reencrypt(rows, "session_data", lambda row: _safe().rotate(row.session_data).decode())
 
 
 def _safe() -> Any:
-    return secrets.safe("browser sessions")
+    return encryption.fernet("browser sessions")
 
 
 def _with_digest(row: Any) -> Any:

@@ -169,7 +169,7 @@ def _is_everything(networks: list[Network]) -> bool:
     )
 
 
-# --- Settings that must be there (`config.secrets.required`) ----------------------------------------------------
+# --- Settings that must be there (`config.installation.required`) ----------------------------------------------------
 #: A name, or an IPv6 address in brackets, as Django takes it from the `Host` header.
 _HOST = r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])"
 _HOST_NAME = re.compile(rf"\.?{_HOST}", re.IGNORECASE)

@@ -10,7 +10,7 @@ from config.health import LiveView, ReadyView, database_takes_changes, migration
 from config.schema_view import SchemaView
 from config.urlpatterns import route
 from config.views import NotFoundView
-from users.key_ring import key_ring
+from users.oauth.key_ring import key_ring
 
 #: What must hold before the site can serve, in this order.
 READY = {"checks": (database_takes_changes, migrations_are_applied, key_ring.read)}
@@ -19,7 +19,7 @@ urlpatterns = [
     path("", include("assignments.urls")),  # asked for most, so looked at first
     path("", csrf_exempt(RedirectView.as_view(url="/admin/")), name="home"),
     path("admin", RedirectView.as_view(url="/admin/"), name="home"),
-    path("admin/", include("users.back_office")),
+    path("admin/", include("users.sign_in.urls")),
     path("admin/", admin.site.urls),
     route("schema", SchemaView.as_view()),
     route("docs", SpectacularSwaggerSplitView.as_view(template_name="docs.html", http_method_names=["get", "head"])),

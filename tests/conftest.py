@@ -18,10 +18,10 @@ from tests.issued import issued  # noqa: F401 (a fixture)
 from tests.leaks import no_secret_is_written  # noqa: F401 (a fixture)
 from tests.live import live_url  # noqa: F401 (a fixture)
 from tests.support import hashing, initial_data
-from users.clients import Client
-from users.codes import AuthorizationCode
-from users.key_ring import key_ring
 from users.models import Session, SigningKey, User
+from users.models.authorization_code import AuthorizationCode
+from users.models.client import Client
+from users.oauth.key_ring import key_ring
 from warehouses.models import Warehouse
 
 
@@ -35,7 +35,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         key_ring.read()
         initial_data.remember()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("users.key_ring.REREAD_SECONDS", math.inf)
+        patch.setattr("users.oauth.key_ring.REREAD_SECONDS", math.inf)
         yield
 
 

@@ -16,9 +16,9 @@ os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 os.environ.setdefault("ISSUER", "https://bapi.example.test")
 os.environ.setdefault("HTTPS", "false")
 
-from config import database  # noqa: E402 (reads the environment set above)
+from config.database import embedded  # noqa: E402 (reads the environment set above)
 
-database.start_embedded()
+embedded.start()
 
 from config.settings import *  # noqa: E402, F403
 

@@ -24,9 +24,9 @@ from tests.concurrency import beside, colleague, wait_until
 from tests.conftest import make_client, snapshot
 from tests.losses import BLOCK, LOSSES, NO_LOSSES, committed, restored
 from users import roles
-from users.audit import AuditEvent
+from users.account_actions import DEACTIVATE
 from users.models import Session, User
-from users.switches import DEACTIVATE
+from users.models.audit_event import AuditEvent
 from warehouses.models import Warehouse
 
 REFUSED = ["Your account or your rights were changed at this moment. Nothing was saved. Please look again."]

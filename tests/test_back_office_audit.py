@@ -12,9 +12,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.back_office import member, signed_in
-from users.admin.pages import CappedPaginator
-from users.audit import AuditEvent
+from users.admin.paging import CappedPaginator
 from users.models import User
+from users.models.audit_event import AuditEvent
 
 LIST = "/admin/users/auditevent/"
 

@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from config import database
+from config import installation
 from config.environment import Environment, host_names, origin
 from tests.live import production_environment
 
@@ -213,4 +213,4 @@ def test_a_mail_server_is_taken_apart(env: Callable[[str], Environment]) -> None
 
 def test_an_empty_folder_of_the_installation_is_as_if_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAR_DIR", "")
-    assert database.var_dir() == settings.BASE_DIR / "var"
+    assert installation.var_dir() == settings.BASE_DIR / "var"

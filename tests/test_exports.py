@@ -20,8 +20,8 @@ from spreadsheets import exports, jobs
 from spreadsheets.models import Export, Import
 from spreadsheets.queue import MAX_WAITING
 from tests.sheets import ASSIGNMENTS, USERS, ask_for_workbook, build, content_of, exported
-from users.audit import AuditEvent
 from users.models import User
+from users.models.audit_event import AuditEvent
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 TOO_MANY_ROWS = "Excel takes at most 1 rows from here. Choose CSV."

@@ -20,10 +20,10 @@ from tests.client import PASSWORD
 from tests.concurrency import beside, colleague, wait_until
 from tests.losses import BLOCK, LOSSES, NO_LOSSES, SIGN_OUT, committed, restored, stop
 from tests.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, apply, begun, faults, to_be_applied, upload
-from users.audit import AuditEvent
-from users.hashers import OwaspArgon2Hasher
+from users.account_actions import DEACTIVATE
 from users.models import User
-from users.switches import DEACTIVATE
+from users.models.audit_event import AuditEvent
+from users.sign_in.hashers import OwaspArgon2Hasher
 from warehouses.models import Warehouse
 
 PEOPLE, ROWS = "users_user", "assignments_warehouseuserassignment"

@@ -125,10 +125,15 @@ def test_only_the_write_methods_switch_an_assignment() -> None:
         if "migrations" not in path.parts and any(map(writes_is_active, ast.walk(ast.parse(path.read_text()))))
     }
     callers = {
-        name_of(path) for path in sources(*ROOMS, "spreadsheets") if "assignments.pairs" in imported_modules(path)
+        name_of(path) for path in sources(*ROOMS, "spreadsheets") if "assignments.bulk_sql" in imported_modules(path)
     }
 
-    assert writers == {"assignments/models.py", "assignments/pairs.py", "assignments/demo.py", "assignments/schema.py"}
+    assert writers == {
+        "assignments/models.py",
+        "assignments/bulk_sql.py",
+        "assignments/demo.py",
+        "assignments/schema.py",
+    }
     assert callers == {"assignments/models.py"}
 
 

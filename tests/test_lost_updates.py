@@ -26,11 +26,11 @@ from tests.sheets import USERS, apply, upload
 from tests.support import hashing
 from tests.test_door import change_password, choose, is_in, link_for, log_in, text
 from tests.test_two_factor import PAGE, app_of, calm, code_of, digests_of, enrol
-from users import two_factor
-from users.clients import Client
-from users.hashers import OwaspArgon2Hasher
+from users.account_actions import DEACTIVATE, END_SESSIONS
 from users.models import User
-from users.switches import DEACTIVATE, END_SESSIONS
+from users.models.client import Client
+from users.sign_in import two_factor
+from users.sign_in.hashers import OwaspArgon2Hasher
 from warehouses.models import Warehouse
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,8 +15,8 @@ from django.test import Client as Browser
 from tests.client import Api
 from tests.code_flow import code_for, login_form, redeem
 from tests.test_layout import name_of, sources
-from users.clients import Client
 from users.models import User
+from users.models.client import Client
 
 ROOMS = ("config", "users", "warehouses", "assignments", "spreadsheets")
 #: Modules that open connections, of the standard library and of what is installed.

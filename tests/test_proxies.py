@@ -16,8 +16,8 @@ from assignments.models import WarehouseUserAssignment
 from tests import live
 from tests.client import ASSIGNMENTS, PASSWORD, sign_in
 from tests.live import live_server, production_environment
-from users.audit import AuditEvent
 from users.models import Session, User
+from users.models.audit_event import AuditEvent
 from warehouses.models import Warehouse
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]

@@ -17,8 +17,8 @@ from tests.client import sign_in
 from tests.conftest import make_client, snapshot
 from tests.test_permissions import undone
 from users import roles
-from users.audit import AuditEvent
 from users.models import Session, User
+from users.models.audit_event import AuditEvent
 from warehouses.models import Warehouse
 
 #: One letter for each kind of caller: Administrator, Staff manager, Warehouse manager, auditoR, No group at all.

@@ -16,6 +16,7 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
+from django.conf import settings
 
 from tests import live
 from tests.client import PASSWORD
@@ -83,6 +84,7 @@ def test_a_trial_needs_no_setting_at_all(trial: dict[str, str], tmp_path: Path, 
     try:
         banner = live.wait_until_ready(server, url, log)
         assert all(f"{url}/{page}" in banner for page in ("admin/", "docs", "token"))
+        assert (settings.BASE_DIR / re.findall(r"Connect the app +(\S+)", banner)[0]).exists()
         logins = re.findall(r"login +(\S+@example\.test) +password (\S+)", banner)
         assert logins == [("olive.office@example.test", PASSWORD), ("pat.picker@example.test", PASSWORD)]
         assert [sign_in(url, username).status_code for username, _ in logins] == [200, 200]

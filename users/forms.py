@@ -15,11 +15,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
 
+from assignments.models import WarehouseUserAssignment
 from config.history_admin import ReasonFormMixin
 from config.meanwhile import MeanwhileFormMixin
+from users.account_actions import LastAdministratorError, keep_an_administrator
 from users.models import User
 from users.roles import grantable_by, make_administrators
-from users.switches import LastAdministratorError, assignments_model, keep_an_administrator
+from warehouses.models import Warehouse
 
 _OWN = _("You cannot change this for yourself. Ask a colleague.")
 
@@ -149,10 +151,9 @@ class WarehousesForm(ReasonFormMixin):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        warehouse = assignments_model()._meta.get_field("warehouse")
         field = forms.ModelMultipleChoiceField(
             label=_("Warehouses"),
-            queryset=warehouse.related_model._default_manager.all(),
-            widget=AutocompleteSelectMultiple(warehouse, admin.site),
+            queryset=Warehouse.objects.all(),
+            widget=AutocompleteSelectMultiple(WarehouseUserAssignment._meta.get_field("warehouse"), admin.site),
         )
         self.fields = {"warehouses": field, **self.fields}

@@ -41,7 +41,7 @@ USERS = ResourceSchema(
 class UserToken(OpenApiAuthenticationExtension):
     """How to prove who is calling."""
 
-    target_class = "users.authentication.BearerAuthentication"
+    target_class = "users.oauth.authentication.BearerAuthentication"
     name = "userToken"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:

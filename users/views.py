@@ -11,13 +11,13 @@ from config.jsonapi.renderers import PlainJSONRenderer
 from config.jsonapi.views import ResourceViewSet
 from config.views import ApiViewSet
 from users import errors, schema
-from users.key_ring import key_ring
 from users.models import User
 from users.oauth import schema as oauth_schema
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
+from users.oauth.key_ring import key_ring
 from users.oauth.server import metadata, server
+from users.oauth.tokens import Scope
 from users.serializers import UserSerializer
-from users.tokens import Scope
 
 
 class UserViewSet(ResourceViewSet):

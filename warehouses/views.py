@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 
 from config.jsonapi import filters
 from config.jsonapi.views import ResourceViewSet
-from users.tokens import Scope
+from users.oauth.tokens import Scope
 from warehouses import errors, schema
 from warehouses.models import Warehouse
 from warehouses.serializers import WarehouseSerializer

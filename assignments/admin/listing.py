@@ -17,7 +17,7 @@ from unfold import paginator
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action, display
 
-from assignments.admin import pages
+from assignments.admin import assign_pages
 from assignments.models import WarehouseUserAssignment
 from assignments.resources import AssignmentResource
 from config.errors import ApiError
@@ -102,12 +102,12 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
 
     def get_urls(self) -> list[URLPattern]:
         named: dict[str, tuple[Any, str]] = {
-            "user/<str:uuid>/": (pages.AssignWarehouses, "assignments_assign_warehouses"),
-            "user/<str:uuid>/rows/": (pages.WarehouseRows, "assignments_assign_warehouses_rows"),
-            "user/<str:uuid>/changes/": (pages.WarehouseChanges, "assignments_assign_warehouses_changes"),
-            "warehouse/<str:uuid>/": (pages.AssignPeople, "assignments_assign_people"),
-            "warehouse/<str:uuid>/rows/": (pages.PeopleRows, "assignments_assign_people_rows"),
-            "warehouse/<str:uuid>/changes/": (pages.PeopleChanges, "assignments_assign_people_changes"),
+            "user/<str:uuid>/": (assign_pages.AssignWarehouses, "assignments_assign_warehouses"),
+            "user/<str:uuid>/rows/": (assign_pages.WarehouseRows, "assignments_assign_warehouses_rows"),
+            "user/<str:uuid>/changes/": (assign_pages.WarehouseChanges, "assignments_assign_warehouses_changes"),
+            "warehouse/<str:uuid>/": (assign_pages.AssignPeople, "assignments_assign_people"),
+            "warehouse/<str:uuid>/rows/": (assign_pages.PeopleRows, "assignments_assign_people_rows"),
+            "warehouse/<str:uuid>/changes/": (assign_pages.PeopleChanges, "assignments_assign_people_changes"),
         }
         mine = [
             path(route, self.admin_site.admin_view(view.as_view(model_admin=self)), name=name)

@@ -16,9 +16,14 @@ from tests.back_office import signed_in
 from tests.client import PASSWORD
 from tests.pages import PAGES
 from tests.sheets import USERS, upload
+<<<<<<< HEAD
 from tests.support.accessibility import faults
 from users import two_factor
+=======
+>>>>>>> main
 from users.models import Session, User
+from users.oauth.sessions import start_session
+from users.sign_in import two_factor
 
 
 def test_the_colours_preferred_when_a_page_is_loaded_are_those_that_are_checked(
@@ -52,7 +57,7 @@ def test_no_page_has_a_serious_fault(
 def _some_session(user: User) -> Session:
     from django.test import RequestFactory
 
-    started = Session.objects.start(user, client_id="frontend", requested_scope="", request=RequestFactory().get("/"))
+    started = start_session(user, client_id="frontend", requested_scope="", request=RequestFactory().get("/"))
     assert started is not None
     return started[0]
 

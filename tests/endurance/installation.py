@@ -18,7 +18,7 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import psycopg
 
-from config.database import BASE_DIR
+from config.installation import BASE_DIR
 from tests import live
 from tests.leaks import leaks
 from tests.postgres import Cluster, cluster

@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 from django.contrib.auth.hashers import get_hasher, make_password
-
-from users.hashers import OwaspArgon2Hasher
+from users.sign_in.hashers import OwaspArgon2Hasher
 
 #: The setting `PASSWORD_HASHERS` of the site, which the servers of live tests use.
-REAL = ["users.hashers.OwaspArgon2Hasher"]
+REAL = ["users.sign_in.hashers.OwaspArgon2Hasher"]
 CHEAP = ["tests.support.hashing.CheapArgon2Hasher"]
 
 

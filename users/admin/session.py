@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -19,16 +20,17 @@ from django.utils.translation import ngettext
 from unfold.decorators import display
 from unfold.utils import display_for_label
 
+from assignments.models import WarehouseGrant
 from config.history_admin import HistoryAdminMixin
 from config.model_admin import ModelAdmin
-from users.admin.bulk import actor
+from users.account_actions import ENDED_BY_STAFF, LeftOut
+from users.admin.bulk_actions import actor
 from users.admin.buttons import button
 from users.admin.filters import LiveFilter, PersonFilter
-from users.admin.pages import CappedPaginator, IndexedChangeList, narrowed
-from users.browsers import in_plain_words
+from users.admin.paging import CappedPaginator, IndexedChangeList, narrowed
 from users.forms import ReasonForm
 from users.models import Session
-from users.switches import ENDED_BY_STAFF, LeftOut
+from users.sign_in.user_agent import in_plain_words
 
 
 @admin.register(Session)
@@ -62,7 +64,10 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
         return (*columns, *([self._end_column(request)] if self.has_end_permission(request) else []))
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).with_warehouse()
+        """With `warehouse`, for which a warehouse token is out and holds, or None."""
+        grant = WarehouseGrant.objects.holding().filter(session=OuterRef("pk")).order_by()
+        warehouse = Subquery(grant.values("assignment__warehouse__name")[:1])
+        return super().get_queryset(request).annotate(warehouse=warehouse)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return IndexedChangeList
@@ -158,7 +163,7 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
             "number": len(keys),
             "left_out": _left_out(len(chosen) - len(keys)),
             "people": live.order_by().values("user").distinct().count(),
-            "tokens": live.holding_tokens(),
+            "tokens": WarehouseGrant.objects.of_sessions(live).count(),
             "keys": ",".join(key.hex for key in keys),
             "form": ReasonForm(),
             "back": request.GET.urlencode(),

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import orjson
+import structlog
 from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidGrantError, InvalidRequestError
 from authlib.oauth2.rfc6749.grants import (
     AuthorizationCodeGrant,
@@ -18,18 +19,23 @@ from django.conf import settings
 from django.contrib.auth import authenticate
 
 from config.logs import audit
-from users.clients import Client
-from users.codes import AuthorizationCode, CodeRefusedError, CodeReplayedError
 from users.models import Session, User
+from users.models.authorization_code import AuthorizationCode, CodeRefusedError, CodeReplayedError
+from users.models.client import Client
+from users.models.refresh_token import RefreshRefusedError, RefreshTokenReusedError
 from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BlockedError
-from users.oauth.issued import SessionToken
 from users.oauth.requests import Request
-from users.rotation import RefreshRefusedError, RefreshTokenReusedError
-from users.throttling import is_blocked, tell_failure
-from users.tokens import AccessToken, scopes_for
+from users.oauth.sessions import redeem, start_session
+from users.oauth.token_lookup import SessionToken
+from users.oauth.tokens import AccessToken, scopes_for
+from users.sign_in.throttling import is_blocked, tell_failure
+
+logger = structlog.stdlib.get_logger(__name__)
 
 #: How a client may prove itself: a public one not at all, a confidential one by its secret (RFC 6749 section 2.3).
 CLIENT_METHODS = ("none", "client_secret_basic", "client_secret_post")
+#: Parts of an address that may hold a secret: user name and password, query, fragment.
+_SECRET_PARTS = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
 #: As long as an e-mail can be: what else is sent as a user name must not fill the log.
 _LOGGED_CHARACTERS = 254
 
@@ -73,6 +79,23 @@ def _log_sign_in(session: Session) -> None:
     )
 
 
+def _log_refused_client(request: Request, reason: str) -> None:
+    """One line that names the setting or the page where an operator registers the client or its redirect address."""
+    sent = request.payload
+    what_to_do = (
+        "Add the app's redirect address to DEFAULT_CLIENT_REDIRECT_URIS, character by character, and restart."
+        if sent.client_id == settings.DEFAULT_CLIENT_ID
+        else "Register this client, with this redirect address, in the Back Office under Clients."
+    )
+    logger.warning(
+        "Client refused at /authorize",
+        reason=reason,
+        client_id=sent.client_id,
+        redirect_uri=sent.redirect_uri and _SECRET_PARTS.sub("…", sent.redirect_uri),
+        what_to_do=what_to_do,
+    )
+
+
 # --- By password ------------------------------------------------------------------------------------------------
 class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
     """RFC 6749 section 4.3."""
@@ -83,7 +106,7 @@ class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
         return _proved(self.request, username, password)
 
     def generate_token(self, user: User, scope: str | None = None, **_: Any) -> dict[str, Any]:
-        started = Session.objects.start(
+        started = start_session(
             user, client_id=self.client.client_id, requested_scope=scope or "", request=self.request.django
         )
         if started is None:
@@ -122,12 +145,20 @@ class CodeGrant(AuthorizationCodeGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = CLIENT_METHODS
 
     # At /authorize
+    def validate_authorization_request(self) -> str:
+        """Logs why a client is refused: its app shows people the message for a wrong password."""
+        try:
+            return str(super().validate_authorization_request())
+        except InvalidClientError as refusal:
+            _log_refused_client(self.request, refusal.description)
+            raise
+
     @staticmethod
     def validate_authorization_redirect_uri(request: Request, client: Client) -> str:
         """The address as it was sent; none may be sent where only one is registered (RFC 6749 section 3.1.2.3)."""
         sent = request.payload.redirect_uri
         if not (client.check_redirect_uri(sent) if sent else client.get_default_redirect_uri()):
-            raise InvalidClientError
+            raise InvalidClientError("The redirect address is not registered for this client.")
         return sent or ""
 
     def sign_in(self) -> User:
@@ -178,7 +209,7 @@ class CodeGrant(AuthorizationCodeGrant):
 
     def generate_token(self, user: User, **_: Any) -> dict[str, Any]:
         code: AuthorizationCode = self.request.authorization_code
-        started = self._refuse_if(lambda: code.redeem(self.request.django), code)
+        started = self._refuse_if(lambda: redeem(code, self.request.django), code)
         _log_sign_in(started[0])
         return _session_answer(*started)
 

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
 
 from config import strict_json
-from users.tokens import Scope
+from users.oauth.tokens import Scope
 
 #: More than any client sends; what a hostile one sends beyond is not looked at.
 MOST_PARAMETERS = 100

@@ -14,7 +14,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from config import archives, database, programs
+from config import archives, programs
+from config.database.preparation import wait_for_preparation_lock
 from config.logs import audit
 
 _MIGRATIONS, _KEYS = "django_migrations", "users_signingkey"
@@ -63,7 +64,7 @@ class Command(BaseCommand):
         _refuse_newer_release(contents)
         if not new_secret_key:
             _refuse_other_secret_key(contents)
-        database.take_turn(self.stderr.write)
+        wait_for_preparation_lock(self.stderr.write)
         if not replace:
             _refuse_full_database()
         moment = timezone.now()

@@ -20,7 +20,8 @@ from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
 
-from config import database, gateway
+from config import gateway, installation
+from config.database.preparation import wait_for_preparation_lock
 
 _BANNER = """
 Warehouse user management is running.
@@ -28,6 +29,7 @@ Warehouse user management is running.
   Back Office        {site}/admin/
   API documentation  {site}/docs
   Token endpoint     {site}/token
+  Connect the app    docs/connect-the-app.md
 {logins}
 Stop it with Ctrl-C.
 """
@@ -54,9 +56,9 @@ class Command(BaseCommand):
         _refuse_unusable_settings()
         address = _free_address()
         _refuse_silent_database()
-        database.take_turn(self.stderr.write)
+        wait_for_preparation_lock(self.stderr.write)
         call_command("migrate", verbosity=0)
-        logins = _demo_logins() if database.is_embedded() else ""
+        logins = _demo_logins() if installation.is_embedded() else ""
         call_command("collectstatic", verbosity=0, interactive=False)
         connection.close()  # which also ends the turn
         holders = _listening(address)
