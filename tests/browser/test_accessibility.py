@@ -16,11 +16,7 @@ from tests.back_office import signed_in
 from tests.client import PASSWORD
 from tests.pages import PAGES
 from tests.sheets import USERS, upload
-<<<<<<< HEAD
 from tests.support.accessibility import faults
-from users import two_factor
-=======
->>>>>>> main
 from users.models import Session, User
 from users.oauth.sessions import start_session
 from users.sign_in import two_factor

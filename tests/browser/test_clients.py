@@ -8,12 +8,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-<<<<<<< HEAD
 from tests.support.accessibility import faults
-from users.clients import Client
-=======
-from tests.browser.test_accessibility import SCREENS, faults
->>>>>>> main
 from users.models import User
 from users.models.client import Client
 
