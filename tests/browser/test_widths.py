@@ -50,7 +50,7 @@ def test_a_list_shows_its_rows_to_their_end(
 ) -> None:
     User.objects.filter(pk=olive.pk).update(is_superuser=True, language=language)
     page = open_page(User.objects.get(pk=olive.pk), viewport={"width": WIDTHS[0], "height": 900})
-    hidden = {}
+    hidden: dict[tuple[str, int], list[int]] = {}
     for name in LISTS:
         page.goto(reverse(f"admin:{name}_changelist"))
         if page.locator("#result_list").count():
