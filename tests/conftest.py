@@ -46,13 +46,15 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own hook of this name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a server or a browser stays in one process, so that there is one of either."""
+    """What shares a server stays in one process, and so does each file whose tests have a server or a browser.
+
+    pytest-xdist begins with the groups of most tests, and with tests that are in none at last.
+    """
     for item in items:
-        if "tests/browser" in item.path.as_posix():
-            item.add_marker(pytest.mark.xdist_group("browser"))
-        elif item.get_closest_marker("live"):
-            shares = "live_url" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("live" if shares else item.path.stem))
+        if "live_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("live"))
+        elif item.get_closest_marker("live") or "tests/browser" in item.path.as_posix():
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, JSON_API, PASSWORD, error, sign_in
-from tests.test_bad_input import NOT_A_DOCUMENT, TOO_LARGE, Watch
+from tests.support.bad_input import NOT_A_DOCUMENT, TOO_LARGE, Watch
 from users.models import Session, User
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]

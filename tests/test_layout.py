@@ -9,18 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 
-HOUSE = Path(settings.BASE_DIR)
+from tests.support.sources import HOUSE, name_of, sources
+
 ROOMS = ("config", "warehouses", "users", "assignments")
-
-
-def sources(*folders: str) -> list[Path]:
-    return [path for folder in folders for path in sorted((HOUSE / folder).rglob("*.py"))]
-
-
-def name_of(path: Path) -> str:
-    return path.relative_to(HOUSE).as_posix()
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -181,3 +173,16 @@ def test_every_silenced_rule_of_security_says_why() -> None:
 def test_what_shares_a_server_stays_in_one_process(request: pytest.FixtureRequest) -> None:
     """pytest-xdist says so at the end of a test's name: here the file, of which none shares the common one."""
     assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@test_layout")
+
+
+def test_no_test_module_imports_another() -> None:
+    """What tests share is in modules of its own, such as those of `tests/support/`."""
+    found = [
+        (name_of(path), module)
+        for path in sources("tests")
+        for module in imported_modules(path)
+        if module.startswith("tests.")
+        and any(part.startswith("test_") for part in module.split(".")[1:])
+        and (HOUSE / (module.replace(".", "/") + ".py")).exists()
+    ]
+    assert found == []

@@ -14,7 +14,7 @@ from django.test import Client as Browser
 
 from tests import fuzzing_rows
 from tests.fuzzing_pages import Answer, Page, Request, fuzz, routes
-from tests.test_permissions import undone
+from tests.support.permissions import undone
 from users.models import User
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
