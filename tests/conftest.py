@@ -39,6 +39,16 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         yield
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--whole", action="store_true", help="drills in their long form, as in `make endurance`")
+
+
+@pytest.fixture(scope="session")
+def whole(request: pytest.FixtureRequest) -> bool:
+    """Whether a drill (the marker `drill`) is run in its long form, for which `make test` has no time."""
+    return bool(request.config.getoption("--whole"))
+
+
 def pytest_configure() -> None:
     """Benchmarks and `make endurance`, which have the same settings, hash as the site does."""
     settings.PASSWORD_HASHERS = hashing.CHEAP
