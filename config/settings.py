@@ -25,8 +25,6 @@ PORT = env.int("PORT", default=8000, maximum=65_535)
 HOST = env.str("HOST", default="127.0.0.1")
 #: Server processes; each serves one request at a time.
 WORKERS = env.int("WORKERS", default=2, maximum=1_000)
-#: Most connections that each of them holds open.
-MAX_CONNECTIONS = env.int("MAX_CONNECTIONS", default=2_048)
 #: Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (comma list).
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
 #: True where clients arrive over TLS: secure cookies, redirect to https, HSTS. Off only for the embedded trial.
@@ -63,11 +61,6 @@ CLOCK_SKEW_SECONDS = env.int("CLOCK_SKEW_SECONDS", default=5, minimum=0)
 # --- Limits of a request ----------------------------------------------------------------------------------------
 #: Largest request body in bytes; a larger one is refused with 413 before it is read.
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1_048_576)
-#: How many seconds a client may take over the head of a request or say nothing, and how many over its body; each 64 kB
-#: of that buy one more.
-PATIENCE_SECONDS = env.int("PATIENCE_SECONDS", default=10)
-#: How many seconds requests may wait for a worker; once they always wait longer, those who ask most get 503.
-MAX_WAIT_SECONDS = env.positive_number("MAX_WAIT_SECONDS", default=1.0)
 #: Default and greatest `page[limit]`.
 PAGE_LIMIT = env.int("PAGE_LIMIT", default=1_000)
 #: Most values in the comma list of one filter.
@@ -91,7 +84,7 @@ PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
 STATEMENT_TIMEOUT_SECONDS = env.timeout("STATEMENT_TIMEOUT_SECONDS", default=10)
 LOCK_TIMEOUT_SECONDS = env.timeout("LOCK_TIMEOUT_SECONDS", default=1)
 IDLE_TRANSACTION_TIMEOUT_SECONDS = env.timeout("IDLE_TRANSACTION_TIMEOUT_SECONDS", default=30)
-#: The same for imports and for exports that are on their way; commands of `manage.py` have no limit.
+#: The same for imports and exports; commands of `manage.py` have no limit.
 JOB_TIMEOUT_SECONDS = env.timeout("JOB_TIMEOUT_SECONDS", default=1_800)
 DATABASES = {"default": env.db_url_config(installation.database_url()) | {"CONN_MAX_AGE": 600}}
 #: A database whose machine or network is gone without a word is given up after 15 seconds, not after a quarter of an
@@ -145,6 +138,7 @@ MIDDLEWARE = [
     "config.headers.HeadersMiddleware",
     "config.policy.PolicyMiddleware",
     "config.cors.CorsMiddleware",
+    "config.web.length_required.LengthRequiredMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.StaticFilesMiddleware",
     "config.middleware.SessionMiddleware",

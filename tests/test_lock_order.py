@@ -1,8 +1,8 @@
 """Every pair of writes against each other: none ever waits for one that waits for it (`users.locks`).
 
 One write is stopped in the middle, at a row that somebody outside holds; the other comes until it waits, too. Then the
-row is let go. This for each pair in both orders, in `make endurance` for each row at which the first can be stopped. All
-take back what they did, so that the next pair finds the same.
+row is let go. This for each pair in both orders; in `make endurance`, for each row at which the first can be stopped.
+All of them take back what they did, so that the next pair finds the same.
 """
 
 from __future__ import annotations

@@ -124,10 +124,10 @@ class UserForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
         if self.cleaned_data.get("password1"):
             self.add_error("password1", _("Enter the password again."))
 
-    def _post_clean(self) -> None:
+    def full_clean(self) -> None:
         """The password is judged last: it must not be too much like the names just entered."""
-        super()._post_clean()
-        password = self.cleaned_data.get("password1")
+        super().full_clean()
+        password = self.cleaned_data.get("password1") if self.is_bound else ""
         if password and "password2" not in self.errors:
             try:
                 validate_password(password, self.instance)

@@ -4,7 +4,6 @@ It comes from a Python package, listens on a unix socket only, and stops when th
 """
 
 import atexit
-import hashlib
 import logging
 import os
 import re
@@ -18,6 +17,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from config.digests import digest
 from config.installation import EMBEDDED_URL, is_embedded, var_dir
 
 
@@ -73,8 +73,7 @@ def _socket_folder(pgdata: Path, runtime_path: Path) -> Path:
     """The data folder; but a socket's path has at most 107 bytes, and the library hands it to a shell unquoted."""
     if re.fullmatch(r"[\w./-]{1,85}", str(pgdata), re.ASCII):
         return pgdata
-    digest = hashlib.sha256(str(pgdata).encode()).hexdigest()[:16]
-    folder = Path(tempfile.gettempdir()) / f"postgres-{digest}"
+    folder = Path(tempfile.gettempdir()) / f"postgres-{digest(str(pgdata))[:16]}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 

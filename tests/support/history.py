@@ -6,18 +6,18 @@ from typing import Any
 
 from django.test import Client
 
-from config.changes import Change
+from config.changes import RecordedChange
 
 HISTORY = "/admin/history/"
 
 
-def ask(browser: Client, path: str = HISTORY, **questions: Any) -> list[Change]:
+def ask(browser: Client, path: str = HISTORY, **questions: Any) -> list[RecordedChange]:
     response = browser.get(path, questions)
     assert response.status_code == 200
     return response.context["changes"]
 
 
-def said(change: Change) -> tuple[Any, ...]:
+def said(change: RecordedChange) -> tuple[Any, ...]:
     return change.what, change.subject, [(one.label, one.before, one.after) for one in change.differences]
 
 

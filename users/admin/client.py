@@ -169,7 +169,7 @@ class ClientAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
             raise PermissionDenied
         client = self._held(request, object_id)
         if client is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing(request, object_id)
         if request.method != "POST":
             live = client.sessions().live()
             open_now = {"sessions": live.count(), "tokens": WarehouseGrant.objects.of_sessions(live).count()}

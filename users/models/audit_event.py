@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config import origin
 from config.keeping import oldest_kept
+from config.paths import is_back_office
 from config.statements import execute
 from users.models.audit_event_titles import title_of
 
@@ -140,7 +141,7 @@ def tag_of(event: str) -> str:
 def _details(line: dict[str, Any], request: HttpRequest | None) -> str:
     """Whatever else the line says, and who did it where somebody was signed in at the Back Office."""
     details = {name: value for name, value in line.items() if name not in _TOLD_BY_COLUMNS and name[0] != "_"}
-    if request is not None and request.path_info.startswith("/admin/"):
+    if request is not None and is_back_office(request):
         actor = getattr(request, "user", None)
         if actor is not None and actor.is_authenticated and actor.email != line.get("username"):
             details["by"] = actor.email

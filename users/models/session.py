@@ -88,6 +88,7 @@ class Session(RotatingCredential):
     """One sign-in. Its tokens carry its id and stop working with it."""
 
     kind: ClassVar[str] = "session"
+    history_labels: ClassVar[dict[str, Any]] = {"insert": _("Signed in")}
     #: How stale, in seconds, `last_used_at` may be: a session in use is written at most this often.
     LAST_USED_SECONDS: ClassVar[int] = 300
 

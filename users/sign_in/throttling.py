@@ -29,6 +29,7 @@ from django.utils.translation import gettext as _
 
 from config.logs import audit
 from config.origin import address_of
+from config.paths import is_back_office
 from users.models import DeviceFailure
 from users.sign_in.device_cookies import known_device
 from users.sign_in.lockouts import key_of, reset_path
@@ -155,7 +156,7 @@ def is_blocked(request: HttpRequest) -> bool:
 
 def answer(request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None = None) -> HttpResponse:
     """What axes' middleware puts in place of the answer to a blocked request: the API has its own (`users.oauth`)."""
-    return page(request, getattr(request, "retry_after", 1)) if request.path_info.startswith("/admin/") else response
+    return page(request, getattr(request, "retry_after", 1)) if is_back_office(request) else response
 
 
 def page(request: HttpRequest, seconds: int) -> HttpResponse:
