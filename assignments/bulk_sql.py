@@ -1,4 +1,4 @@
-"""Many assignments written by one statement each: what the doors for many in `models.py` do inside.
+"""Many assignments written by one statement each: what the write methods for many do inside.
 
 A pair is (user id, warehouse id). Whoever calls has locked the people and asked whether they may be assigned. Written
 in SQL because the rows never need to leave PostgreSQL: by way of the models, 20,000 of them take many seconds.

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.utils.translation import gettext_noop
 from rest_framework_simplejwt.exceptions import TokenError
 
-from assignments.models import WarehouseGrant, WarehouseGrantQuerySet
+from assignments.models import WarehouseGrant
+from assignments.models.warehouse_grant import WarehouseGrantQuerySet
 from assignments.tokens import WarehouseToken
 from users.models import User
 from users.oauth.errors import BAD_REFRESH_TOKEN

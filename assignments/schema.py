@@ -7,6 +7,7 @@ from django.conf import settings
 from assignments import errors
 from assignments.models import WarehouseUserAssignment
 from assignments.serializers import AssignmentSerializer, ChangedAssignmentSerializer, NewAssignmentSerializer
+from config.errors import fault_of
 from config.jsonapi.schema import ResourceSchema, body_refusal, many, one, request_body
 from config.schema import Answer, ApiSchema, Component, Operation
 from users.schema import PAT
@@ -54,7 +55,9 @@ ASSIGNMENTS = ResourceSchema(
             _RESOURCE,
             {"Assign, and make it the active one": _PAIR | {"isActive": True}, "Assign only": _PAIR},
         ),
-        faults=(errors.USER_NOT_FOUND, errors.WAREHOUSE_NOT_FOUND, errors.ALREADY_EXISTS, errors.NOT_FOUND),
+        faults=tuple(
+            map(fault_of, (errors.USER_NOT_FOUND, errors.WAREHOUSE_NOT_FOUND, errors.ALREADY_EXISTS, errors.NOT_FOUND))
+        ),
         refusals=[
             body_refusal(
                 NewAssignmentSerializer,
@@ -76,8 +79,8 @@ ASSIGNMENTS = ResourceSchema(
             {"Activate": {"isActive": True}, "Deactivate": {"isActive": False}},
         ),
         faults=(
-            errors.USER_NOT_FOUND,
-            errors.CANNOT_CHANGE,
+            fault_of(errors.USER_NOT_FOUND),
+            fault_of(errors.CANNOT_CHANGE),
         ),
         refusals=[
             body_refusal(ChangedAssignmentSerializer, _RESOURCE, {"attributes": {"isActive": "maybe"}}),
@@ -136,6 +139,6 @@ WAREHOUSE_TOKENS = ApiSchema(
             examples={"The token": [_EXAMPLE]},
             headers={"Cache-Control": "`no-store`: the answer is a secret."},
         ),
-        faults=(errors.FORBIDDEN,),
+        faults=(fault_of(errors.FORBIDDEN),),
     ),
 )

@@ -14,9 +14,9 @@ from rest_framework_simplejwt.exceptions import TokenError
 
 from assignments import errors
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from config.errors import ApiError
 from config.identifiers import parse_uuid
 from config.logs import audit
+from config.rule_errors import RuleError
 from users.models import Session
 from users.oauth.tokens import Scope, SignedToken
 
@@ -67,7 +67,7 @@ class WarehouseToken(SignedToken):
 def issue(session: Session) -> tuple[WarehouseToken, str]:
     """A warehouse token, and its refresh token, for where the session's person stands now.
 
-    Raises ApiError 403 `5101` unless they stand in an active warehouse with the flag on. Logged either way.
+    Raises RuleError `5101` unless they stand in an active warehouse with the flag on. Logged either way.
     """
     person = session.user
     assignment = WarehouseUserAssignment.objects.active_for(person)
@@ -82,7 +82,7 @@ def issue(session: Session) -> tuple[WarehouseToken, str]:
     return WarehouseToken.for_grant(grant), refresh_token
 
 
-def _refused(session: Session) -> ApiError:
+def _refused(session: Session) -> RuleError:
     person = str(session.user.uuid)
     audit.warning("Failed Login (Warehouse User)", tag="warehouse_user_failed_login", user_uuid=person)
-    return ApiError(errors.FORBIDDEN)
+    return RuleError(errors.FORBIDDEN)

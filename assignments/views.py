@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from assignments import errors, schema, tokens
 from assignments.models import WarehouseUserAssignment
 from assignments.serializers import AssignmentSerializer, ChangedAssignmentSerializer, NewAssignmentSerializer
-from config.errors import ApiError, Fault
+from config.errors import ApiError, Fault, fault_of
 from config.identifiers import parse_uuid
 from config.jsonapi import filters
 from config.jsonapi.body import Body
@@ -64,8 +64,8 @@ class AssignmentViewSet(ResourceViewSet):
         user_uuid, warehouse_uuid = body.text_at("user_uuid"), body.text_at("warehouse", "uuid")
         self._refuse_acting_for_others(user_uuid)
         if not (body.is_sound and user_uuid and warehouse_uuid):
-            further = WarehouseUserAssignment.objects.faults_of(user_uuid=user_uuid, warehouse_uuid=warehouse_uuid)
-            raise ApiError(*_in_order(body.faults + further))
+            further = WarehouseUserAssignment.objects.violations_of(user_uuid=user_uuid, warehouse_uuid=warehouse_uuid)
+            raise ApiError(*_in_order([*body.faults, *map(fault_of, further)]))
         assignment = WarehouseUserAssignment.objects.assign(
             user_uuid=user_uuid, warehouse_uuid=warehouse_uuid, is_active=body.values.get("is_active", False)
         )
@@ -101,7 +101,7 @@ def _changes_refused(body: Body, assignment: WarehouseUserAssignment) -> list[Fa
     ):
         sent = body.text_at(*path)
         if sent is not None and sent.lower() != str(value):
-            faults.append(replace(errors.CANNOT_CHANGE, pointer=f"/data/attributes/{pointer}"))
+            faults.append(replace(fault_of(errors.CANNOT_CHANGE), pointer=f"/data/attributes/{pointer}"))
     return faults
 
 

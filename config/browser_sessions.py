@@ -1,11 +1,10 @@
-"""Sessions of the Back Office in the database, which give nothing away to who reads the table or a backup of it.
+"""The Back Office's session store. The table or a backup of it gives no access to a session.
 
-A row is found by the digest of its cookie, and what it holds is encrypted with `SECRET_KEY`.
+The key of a row is a digest of the cookie, and its data is encrypted with `SECRET_KEY`.
 """
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from cryptography.fernet import InvalidToken
@@ -13,21 +12,22 @@ from django.contrib.sessions.backends import db
 from django.utils import timezone
 
 from config import encryption
+from config.digests import digest
 
-#: As long as the column is: 160 of SHA-256's bits, more than the cookie itself has.
+#: The column's length in hexadecimal digits: 160 bits of SHA-256, more than the entropy of the cookie.
 _DIGITS = 40
 
 
 class SessionStore(db.SessionStore):
-    """Django's own, but for what is written (`SESSION_ENGINE`). Each asynchronous method does what its twin does."""
+    """Django's database store with digests and encryption (`SESSION_ENGINE`)."""
 
     def encode(self, session_dict: dict[str, Any]) -> str:
-        return _safe().encrypt(self.serializer().dumps(session_dict)).decode()
+        return _fernet().encrypt(self.serializer().dumps(session_dict)).decode()
 
     def decode(self, session_data: str | bytes) -> dict[str, Any]:
-        """Empty for what this `SECRET_KEY` does not open: that browser has to sign in again."""
+        """Empty for data that cannot be decrypted: that browser has to sign in again."""
         try:
-            found: dict[str, Any] = self.serializer().loads(_safe().decrypt(session_data))
+            found: dict[str, Any] = self.serializer().loads(_fernet().decrypt(session_data))
         except InvalidToken:
             return {}
         return found
@@ -39,10 +39,10 @@ class SessionStore(db.SessionStore):
         return self._content(await self._row().afirst())
 
     def exists(self, session_key: str) -> bool:
-        return super().exists(_digest(session_key))
+        return super().exists(_key_of(session_key))
 
     async def aexists(self, session_key: str) -> bool:
-        return await super().aexists(_digest(session_key))
+        return await super().aexists(_key_of(session_key))
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
         return _with_digest(super().create_model_instance(data))
@@ -52,18 +52,18 @@ class SessionStore(db.SessionStore):
 
     def delete(self, session_key: str | None = None) -> None:
         if key := session_key or self.session_key:
-            super().delete(_digest(key))
+            super().delete(_key_of(key))
 
     async def adelete(self, session_key: str | None = None) -> None:
         if key := session_key or self.session_key:
-            await super().adelete(_digest(key))
+            await super().adelete(_key_of(key))
 
     def _row(self) -> Any:
         """The unexpired session of this cookie: one or none."""
-        return self.model.objects.filter(session_key=_digest(self.session_key or ""), expire_date__gt=timezone.now())
+        return self.model.objects.filter(session_key=_key_of(self.session_key or ""), expire_date__gt=timezone.now())
 
     def _content(self, row: Any) -> dict[str, Any]:
-        """What the row holds. Without a row, the next save makes a session with a key of its own."""
+        """The row's data. Without a row, the session key is reset, so that the next save creates a new session."""
         if row is None:
             self._session_key = None
             return {}
@@ -73,17 +73,17 @@ class SessionStore(db.SessionStore):
 def reencrypt() -> tuple[int, int]:
     """See `config.encryption.reencrypt`."""
     rows = SessionStore.get_model_class().objects.all()
-    return encryption.reencrypt(rows, "session_data", lambda row: _safe().rotate(row.session_data).decode())
+    return encryption.reencrypt(rows, "session_data", lambda row: _fernet().rotate(row.session_data).decode())
 
 
-def _safe() -> Any:
+def _fernet() -> Any:
     return encryption.fernet("browser sessions")
 
 
 def _with_digest(row: Any) -> Any:
-    row.session_key = _digest(row.session_key)
+    row.session_key = _key_of(row.session_key)
     return row
 
 
-def _digest(cookie: str) -> str:
-    return hashlib.sha256(cookie.encode()).hexdigest()[:_DIGITS]
+def _key_of(cookie: str) -> str:
+    return digest(cookie)[:_DIGITS]

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config.health import LiveView, ReadyView, database_takes_changes, migrations_are_applied
+from config.paths import BACK_OFFICE
 from config.schema_view import SchemaView
 from config.urlpatterns import route
 from config.views import NotFoundView
@@ -17,8 +18,8 @@ READY = {"checks": (database_takes_changes, migrations_are_applied, key_ring.rea
 
 urlpatterns = [
     path("", include("assignments.urls")),  # asked for most, so looked at first
-    path("", csrf_exempt(RedirectView.as_view(url="/admin/")), name="home"),
-    path("admin", RedirectView.as_view(url="/admin/"), name="home"),
+    path("", csrf_exempt(RedirectView.as_view(url=BACK_OFFICE)), name="home"),
+    path("admin", RedirectView.as_view(url=BACK_OFFICE), name="home"),
     path("admin/", include("users.sign_in.urls")),
     path("admin/", admin.site.urls),
     route("schema", SchemaView.as_view()),

@@ -40,7 +40,7 @@ class JobQuerySet(models.QuerySet[_Job]):
         """This person's jobs for one model: a job is visible only to the person who asked for it."""
         return self.filter(person=person, kind=kind).defer(*self.model.LARGE)
 
-    def past_keeping(self) -> JobQuerySet[_Job]:
+    def past_retention(self) -> JobQuerySet[_Job]:
         """Deleted by the next request for an import or export page, and by `manage.py purge`."""
         return self.filter(started_at__lt=timezone.now() - _RETENTION)
 
@@ -167,7 +167,7 @@ def kinds() -> list[type[Job]]:
 def delete_old() -> None:
     """Deletes the jobs of all people that are past their retention."""
     for model in kinds():
-        model.objects.past_keeping().delete()
+        model.objects.past_retention().delete()
 
 
 @contextmanager

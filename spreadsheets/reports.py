@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
+
+from config.digests import digest
 
 #: Most created and most changed rows that a report lists. The counts include all rows, the pages all faults.
 MAX_LISTED_ROWS = 500
@@ -73,7 +74,7 @@ class Report:
         self._add(self.changed, "changed", row, label, differences)
 
     def _add(self, listed: list[Any], kind: str, *entry: Any) -> None:
-        self.plan = hashlib.sha256((self.plan + json.dumps([kind, *entry])).encode()).hexdigest()
+        self.plan = digest(self.plan + json.dumps([kind, *entry]))
         if len(listed) < MAX_LISTED_ROWS:
             listed.append(entry)
 

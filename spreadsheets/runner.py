@@ -34,7 +34,7 @@ class Runner:
         threading.Thread(target=self._work, name="job", daemon=False).start()
 
     def _work(self) -> None:
-        timeouts.be_patient()
+        timeouts.use_job_limits()
         try:
             while self._continues():
                 while _is_process_alive() and self._run_next():

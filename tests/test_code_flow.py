@@ -27,7 +27,6 @@ from tests.code_flow import (
     assert_refused,
     basic,
     code_for,
-    lines_of,
     login_form,
     redeem,
     refresh,
@@ -154,37 +153,6 @@ def test_each_of_two_registered_addresses_is_good(pat: User, settings: Any) -> N
     settings.DEFAULT_CLIENT_REDIRECT_URIS = [APP, PARTNER]
     for address in (APP, PARTNER):
         assert redeem(code_for(pat, redirect_uri=address), redirect_uri=address).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"redirect_uri": PARTNER}, {"redirect_uri": PARTNER, "client_id": "frontend"}),
-        ({"redirect_uri": f"{PARTNER}?a=b#c"}, {"redirect_uri": f"{PARTNER}…"}),
-        ({"redirect_uri": "https://me:hush@app.example.test/\n"}, {"redirect_uri": "https://…app.example.test/\n"}),
-        ({"client_id": "stranger"}, {"redirect_uri": APP, "client_id": "stranger"}),
-        ({"client_id": "partner", "redirect_uri": APP}, {"redirect_uri": APP, "client_id": "partner"}),
-    ],
-    ids=["another address", "a query and a fragment", "a password in the address", "an unknown client", "a partner"],
-)
-@pytest.mark.usefixtures("partner")
-def test_the_log_names_what_is_not_registered_and_where_to_register_it(
-    pat: User, caplog: pytest.LogCaptureFixture, changes: dict[str, Any], told: dict[str, Any]
-) -> None:
-    assert_refused(ask(pat, **changes), BAD_CLIENT)
-
-    (line,) = lines_of(caplog, "Client refused at /authorize")
-    assert line | told == line
-    place = "DEFAULT_CLIENT_REDIRECT_URIS" if line["client_id"] == "frontend" else "Back Office under Clients"
-    assert place in line["what_to_do"]
-    assert ("client does not exist" in line["reason"]) == (line["client_id"] == "stranger")
-
-
-def test_a_registered_address_is_not_logged_as_unregistered(pat: User, caplog: pytest.LogCaptureFixture) -> None:
-    ask(pat)
-    ask(pat, password="wrong-Horse-7!")
-
-    assert lines_of(caplog, "Client refused at /authorize") == []
 
 
 # --- The order of checks ----------------------------------------------------------------------------------------

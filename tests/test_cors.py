@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +14,6 @@ from django.test import Client as Browser
 from assignments.models import WarehouseUserAssignment
 from config.errors import NOT_ALLOWED, ORIGIN_MISSING
 from tests.client import ASSIGNMENTS, FORM, JSON_API, PASSWORD, Api, error, refusal, sign_in
-from tests.code_flow import lines_of
 from tests.openapi import api_routes
 from users.models import User
 from users.models.client import Client
@@ -175,35 +174,6 @@ def test_a_look_alike_is_answered_as_if_it_were_nobodys_page(anonymous: Api, ori
     preflight = ask(ASSIGNMENTS, origin=origin)
     assert cors(preflight) == {}
     assert refusal(preflight) == [error(400, "Not allowed.")]
-
-
-def test_the_log_names_an_origin_that_is_not_registered(
-    as_pat: Api, pat: User, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Preflights, answers that succeed, and refusals: one line each."""
-    form = urlencode({"grant_type": "password", "username": pat.email, "password": PASSWORD})
-    requests: list[Callable[[], Any]] = [
-        lambda: ask(ASSIGNMENTS, origin=FOREIGN),
-        lambda: as_pat.get(ASSIGNMENTS, Origin=FOREIGN),
-        lambda: as_pat.get("/no-such-path", Origin=FOREIGN),
-        lambda: Browser().post("/token", form, content_type=FORM, headers={"Origin": FOREIGN}),
-    ]
-    for request in requests:
-        caplog.clear()
-        request()
-        (line,) = lines_of(caplog, "Origin not registered")
-        assert line["origin"] == FOREIGN
-        assert "DEFAULT_CLIENT_ORIGINS" in line["what_to_do"]
-
-
-def test_no_other_origin_is_logged(as_pat: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """Registered ones, this site's own pages such as `/docs`, the Back Office, and callers that name none."""
-    for origin in ({"Origin": APP}, {"Origin": PARTNER}, {"Origin": "http://testserver", "Host": "testserver"}, {}):
-        as_pat.get(ASSIGNMENTS, **origin)
-    as_pat.get("/admin/login/", Origin=FOREIGN)
-    ask(ASSIGNMENTS, "PUT")
-
-    assert lines_of(caplog, "Origin not registered") == []
 
 
 def test_origins_cost_no_query_once_they_are_known(as_pat: Api, django_assert_num_queries: Any) -> None:

@@ -26,12 +26,7 @@ CALLERS |= {"socketserver", "ssl", "urllib", "urllib3", "xmlrpc"}
 HARMLESS = {
     ("http", "HTTPStatus"),
     ("urllib", "parse"),
-    ("asyncio", "config/at_work.py"),
-    ("asyncio", "config/bodies.py"),
-    ("asyncio", "config/gateway.py"),
-    ("asyncio", "config/streams.py"),
-    ("socket", "config/at_work.py"),
-    ("socket", "config/server.py"),
+    ("socket", "config/web/stuck_requests.py"),
     ("socket", "config/management/commands/serve.py"),
 }
 

@@ -14,7 +14,8 @@ import assignments.errors
 import config.errors
 import users.errors
 import warehouses.errors
-from config.errors import Fault
+from config.errors import ApiError, Fault
+from config.rule_errors import RuleViolation
 from tests.openapi import api_routes
 from tests.support.docs import DOCS, ROOT, anchors, pages, table, without_code
 
@@ -67,7 +68,10 @@ def test_the_endpoint_table_lists_every_route_and_method() -> None:
 
 def test_the_error_table_lists_every_fault() -> None:
     modules = (config.errors, users.errors, warehouses.errors, assignments.errors)
-    faults = {value for module in modules for value in vars(module).values() if isinstance(value, Fault)}
+    refusals = [
+        value for module in modules for value in vars(module).values() if isinstance(value, Fault | RuleViolation)
+    ]
+    faults = ApiError(*refusals).faults
     told = {(str(fault.status), fault.code or NOTHING, fault.detail) for fault in faults}
     rows = table("api.md", "Errors")
     assert sorted((row["Status"], row["Code"], row["Message"]) for row in rows) == sorted(told)

@@ -209,7 +209,6 @@ def ask(method: str, route: str, client: Client, rows: dict[str, Any]) -> int:
     copied.cookies = copy.deepcopy(client.cookies)
     body = BODIES.get(route, lambda rows: {"post": "yes"})(rows) if method == "post" else {}
     answer = getattr(copied, method)(path_of(route, rows), body)
-    list(answer.streaming_content if answer.streaming else ())  # which closes the file behind an export
     return answer.status_code
 
 

@@ -1,4 +1,4 @@
-"""The door through which many people come in at once: with what goes along when a person is edited."""
+"""Writes many people at once, with everything that goes along when one is edited: the write method of imports."""
 
 from __future__ import annotations
 

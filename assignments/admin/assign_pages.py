@@ -1,4 +1,4 @@
-"""The assign pages: warehouses of a person, and people of a warehouse. One view, two boards."""
+"""The assign pages: warehouses of a person, and people of a warehouse. One view, two pickers."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from unfold.views import UnfoldModelAdminViewMixin
 from assignments.admin.warehouse_picker import (
     ASSIGNED,
     AVAILABLE,
-    Board,
     Choice,
-    PeopleOf,
-    Question,
+    PeoplePicker,
+    Picker,
+    PickerQuery,
     Saved,
-    WarehousesOf,
+    WarehousePicker,
 )
 from assignments.forms import SelectionForm
-from config.errors import ApiError
 from config.identifiers import parse_key, parse_uuid
 from config.rights import may_see_people
+from config.rule_errors import RuleError
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -39,15 +39,15 @@ SAVED = "#saved"
 
 
 class Subject:
-    """Finds the board that a URL speaks of, for those who may see assignments. Else says so, back at the list."""
+    """Finds the picker that a URL speaks of, for those who may see assignments. Else says so, back at the list."""
 
-    board: Board
+    picker: Picker
     request: HttpRequest
     model_admin: Any
     missing: ClassVar[str | Promise]
     back: ClassVar[str]
 
-    def find(self, uuid: str) -> Board | None:
+    def find(self, uuid: str) -> Picker | None:
         raise NotImplementedError
 
     @property
@@ -61,10 +61,10 @@ class Subject:
         self.request = request
         if not self.has_permission():
             raise PermissionDenied
-        board = self.find(uuid)
-        if board is None:
+        picker = self.find(uuid)
+        if picker is None:
             return self.refuse()
-        self.board = board
+        self.picker = picker
         return super().dispatch(request, *args, uuid=uuid, **kwargs)  # type: ignore[misc]
 
     def refuse(self) -> HttpResponse:
@@ -91,9 +91,9 @@ class PersonSubject(Subject):
     missing = gettext_lazy("User could not be found.")
     back = "admin:users_user_changelist"
 
-    def find(self, uuid: str) -> Board | None:
+    def find(self, uuid: str) -> Picker | None:
         user = User.objects.listed().filter(uuid=parse_uuid(uuid)).first()
-        return WarehousesOf(user, with_emails=self.with_emails) if user and user.may_be_assigned else None
+        return WarehousePicker(user, with_emails=self.with_emails) if user and user.may_be_assigned else None
 
 
 class WarehouseSubject(Subject):
@@ -102,9 +102,9 @@ class WarehouseSubject(Subject):
     missing = gettext_lazy("Warehouse could not be found.")
     back = "admin:warehouses_warehouse_changelist"
 
-    def find(self, uuid: str) -> Board | None:
+    def find(self, uuid: str) -> Picker | None:
         warehouse = Warehouse.objects.filter(uuid=parse_uuid(uuid)).first()
-        return PeopleOf(warehouse, with_emails=self.with_emails) if warehouse else None
+        return PeoplePicker(warehouse, with_emails=self.with_emails) if warehouse else None
 
 
 class RowsView(Subject, View):
@@ -113,10 +113,10 @@ class RowsView(Subject, View):
     model_admin: Any = None
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        question = Question.parse(request.GET)
+        question = PickerQuery.parse(request.GET)
         if "all" in request.GET:
-            return JsonResponse({"rows": self.board.everything(question)})
-        return JsonResponse(asdict(self.board.page(question)))
+            return JsonResponse({"rows": self.picker.everything(question)})
+        return JsonResponse(asdict(self.picker.page(question)))
 
 
 class ChangesView(Subject, View):
@@ -126,14 +126,14 @@ class ChangesView(Subject, View):
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         seen = parse_key(request.GET.get("seen"))
-        history = self.board.history()
+        history = self.picker.history()
         newest = history.newest()
         known = newest if seen is None else seen
         return JsonResponse({"seen": newest, "changes": history.told_since(known) if newest > known else []})
 
 
 class AssignView(Subject, UnfoldModelAdminViewMixin, TemplateView):
-    """The page itself; posting it saves a selection through the door."""
+    """The page itself; posting it saves a selection by the write method."""
 
     template_name = "admin/assignments/assign.html"
     permission_required = ()
@@ -152,11 +152,11 @@ class AssignView(Subject, UnfoldModelAdminViewMixin, TemplateView):
         try:
             names = ("assign", "deassign", "standing", "seen")
             with transaction.atomic():
-                saved = self.board.save(Choice(**{name: form.cleaned_data[name] for name in names}))
+                saved = self.picker.save(Choice(**{name: form.cleaned_data[name] for name in names}))
                 connection.check_constraints()  # what was deleted at the same moment is noticed here, not at the commit
             self._tell(saved)
             return self._again(SAVED)
-        except ApiError:
+        except RuleError:
             return self.refuse()
         except IntegrityError:
             messages.error(request, _("Something chosen was deleted meanwhile. Nothing was changed; please try again."))
@@ -185,30 +185,30 @@ class AssignView(Subject, UnfoldModelAdminViewMixin, TemplateView):
             messages.warning(self.request, text)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        board, question = self.board, Question.parse(self.request.GET)
+        picker, question = self.picker, PickerQuery.parse(self.request.GET)
         available = self.words["available" if self.may_edit else "others"]
         return (
             super().get_context_data(**kwargs)
             | self.words
             | {
-                "with_also": "also" in board.columns,
-                "columns": [(name, title, name in board.order) for name, title in board.columns.items()],
-                "standing": board.standing(),
-                "seen": board.history().newest(),
+                "with_also": "also" in picker.columns,
+                "columns": [(name, title, name in picker.order) for name, title in picker.columns.items()],
+                "standing": picker.standing(),
+                "seen": picker.history().newest(),
                 "may_edit": self.may_edit,
                 "may_switch": self.may_switch,
-                "rows_url": reverse(f"{self.url_name}_rows", args=[board.subject.uuid]),
-                "changes_url": reverse(f"{self.url_name}_changes", args=[board.subject.uuid]),
+                "rows_url": reverse(f"{self.url_name}_rows", args=[picker.subject.uuid]),
+                "changes_url": reverse(f"{self.url_name}_changes", args=[picker.subject.uuid]),
                 "back_url": reverse(self.back),
                 "question": question,
-                "page": board.page(question),
+                "page": picker.page(question),
                 "available": available,
                 "sides": [(AVAILABLE, available), (ASSIGNED, self.words["assigned"])],
             }
         )
 
 
-class AssignWarehouses(PersonSubject, AssignView):
+class AssignWarehousesPage(PersonSubject, AssignView):
     """`Assign Warehouse to User: <e-mail>` (contract section 5.4)."""
 
     url_name = "admin:assignments_assign_warehouses"
@@ -229,13 +229,13 @@ class AssignWarehouses(PersonSubject, AssignView):
 
     @property
     def title(self) -> str:
-        person: Any = self.board.subject
+        person: Any = self.picker.subject
         return _("Assign Warehouse to User: %(user)s") % {
             "user": person.email if self.with_emails else person.get_full_name()
         }
 
 
-class AssignPeople(WarehouseSubject, AssignView):
+class AssignPeoplePage(WarehouseSubject, AssignView):
     """The mirror: from a warehouse, who works there."""
 
     url_name = "admin:assignments_assign_people"
@@ -256,7 +256,7 @@ class AssignPeople(WarehouseSubject, AssignView):
 
     @property
     def title(self) -> str:
-        return _("Assign Users to Warehouse: %(warehouse)s") % {"warehouse": self.board.subject}
+        return _("Assign Users to Warehouse: %(warehouse)s") % {"warehouse": self.picker.subject}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         words = {} if self.with_emails else {"search_label": _("Search by the beginning of a name, or by ID")}

@@ -1,7 +1,7 @@
 """What the two assign pages work on: a person with warehouses, or a warehouse with people.
 
-A board has two sides, what may be assigned and what is. Each side is searched, sorted and paged by the database;
-nothing here counts further than `most` rows.
+A picker has two sides, what may be assigned and what is. Each side is searched, sorted and paged by the database;
+nothing here counts further than `max_rows` rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from django.utils.translation import gettext_lazy
 
 from assignments.admin import edit_conflicts
 from assignments.forms import NOWHERE
-from assignments.models import Change, WarehouseUserAssignment
+from assignments.models import WarehouseUserAssignment
+from assignments.models.assignment import AssignedCounts
 from config.identifiers import NIL, parse_key, parse_uuid
 from users.models import User
 from warehouses.models import Warehouse
@@ -30,7 +31,7 @@ PAGE_ROWS = 10
 
 
 @dataclass(frozen=True)
-class Question:
+class PickerQuery:
     """Which rows to show: of which side, found by which words, in which order, which page."""
 
     side: str = AVAILABLE
@@ -39,7 +40,7 @@ class Question:
     page: int = 1
 
     @classmethod
-    def parse(cls, query: Any) -> Question:
+    def parse(cls, query: Any) -> PickerQuery:
         """From a query string. What makes no sense falls back to the first page by id."""
         return cls(
             side=ASSIGNED if query.get("side") == ASSIGNED else AVAILABLE,
@@ -76,7 +77,7 @@ class Choice:
 class Saved:
     """What a selection came to."""
 
-    change: Change
+    change: AssignedCounts
     #: How many of the chosen rows had gone or may not be assigned any more.
     left_out: int
     #: What others changed since the page was made, in words.
@@ -85,7 +86,7 @@ class Saved:
     lost_standing: bool = False
 
 
-class Board(ABC):
+class Picker(ABC):
     """One subject, and the two lists beside it."""
 
     subject: User | Warehouse
@@ -94,7 +95,7 @@ class Board(ABC):
     #: Heading of each column, by the name it is sorted by.
     columns: Mapping[str, str | Promise]
     #: Rows are counted, paged through and taken "all that match" up to this many.
-    most: ClassVar[int]
+    max_rows: ClassVar[int]
     #: Expression that each sortable column is sorted by.
     order: ClassVar[dict[str, str]]
 
@@ -108,7 +109,7 @@ class Board(ABC):
 
     @abstractmethod
     def standing(self) -> Warehouse | None:
-        """The warehouse that the person stands in now, if this is one person's board."""
+        """The warehouse that the person stands in now, if this is one person's picker."""
 
     @abstractmethod
     def found(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
@@ -116,32 +117,32 @@ class Board(ABC):
 
     @abstractmethod
     def save(self, choice: Choice) -> Saved:
-        """Writes a selection, all or nothing. Raises ApiError 5202 where the person may not be assigned."""
+        """Writes a selection, all or nothing. Raises RuleError 5202 where the person may not be assigned."""
 
     @abstractmethod
     def history(self) -> edit_conflicts.History:
         """The recorded changes of the assigned side."""
 
-    def matching(self, question: Question) -> QuerySet[Any]:
+    def matching(self, query: PickerQuery) -> QuerySet[Any]:
         """A side as it is searched and sorted."""
-        rows = self.assigned() if question.side == ASSIGNED else self.available()
-        column, turn = self.order.get(question.sort.removeprefix("-"), "pk"), question.sort.startswith("-")
+        rows = self.assigned() if query.side == ASSIGNED else self.available()
+        column, turn = self.order.get(query.sort.removeprefix("-"), "pk"), query.sort.startswith("-")
         ordering = [F(column).desc(), F("pk").desc()] if turn else [F(column).asc(), F("pk").asc()]
-        return (self.found(rows, question.search) if question.search else rows).order_by(*ordering)
+        return (self.found(rows, query.search) if query.search else rows).order_by(*ordering)
 
-    def page(self, question: Question) -> Rows:
+    def page(self, query: PickerQuery) -> Rows:
         """One page, and how many there are: two queries."""
-        matching = self.matching(question)
-        counted = matching.order_by()[: self.most + 1].count()
-        total = min(counted, self.most)
+        matching = self.matching(query)
+        counted = matching.order_by()[: self.max_rows + 1].count()
+        total = min(counted, self.max_rows)
         pages = max(1, -(-total // PAGE_ROWS))
-        page = min(question.page, pages)
+        page = min(query.page, pages)
         shown = matching[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
-        return Rows(self._read(shown), page, pages, total, counted > self.most)
+        return Rows(self._read(shown), page, pages, total, counted > self.max_rows)
 
-    def everything(self, question: Question) -> list[dict[str, Any]]:
+    def everything(self, query: PickerQuery) -> list[dict[str, Any]]:
         """All rows that match, as far as anyone counts."""
-        return self._read(self.matching(question)[: self.most])
+        return self._read(self.matching(query)[: self.max_rows])
 
     def _read(self, rows: QuerySet[Any]) -> list[dict[str, Any]]:
         words = {True: _("Active"), False: _("Inactive")}
@@ -154,10 +155,10 @@ class Board(ABC):
 _FIELDS = ("pk", "title", "also", "works", "here", "kept")
 
 
-class WarehousesOf(Board):
+class WarehousePicker(Picker):
     """A person, and the warehouses that are or may be assigned to them."""
 
-    most = 50_000
+    max_rows = 50_000
     columns = {
         "id": gettext_lazy("Warehouse ID"),
         "name": gettext_lazy("Name"),
@@ -208,10 +209,10 @@ class WarehousesOf(Board):
         return chosen is not None
 
 
-class PeopleOf(Board):
+class PeoplePicker(Picker):
     """A warehouse, and the people who are or may be assigned to it."""
 
-    most = 1_000
+    max_rows = 1_000
     order = {"id": "pk", "name": "sorted_name"}
 
     def __init__(self, warehouse: Warehouse, *, with_emails: bool) -> None:
@@ -236,7 +237,7 @@ class PeopleOf(Board):
         if is_id:
             return rows.filter(_by_id(text))
         # Cut before it is sorted: else PostgreSQL may walk through everybody in the wanted order to find a few.
-        found = rows.found(text, self.most + 1, by_email=self.with_emails)  # type: ignore[attr-defined]
+        found = rows.found(text, self.max_rows + 1, by_email=self.with_emails)  # type: ignore[attr-defined]
         return rows.filter(pk__any_of=found)
 
     def history(self) -> edit_conflicts.History:
@@ -275,7 +276,7 @@ def _warehouses(rows: QuerySet[Any], here: Any) -> QuerySet[Any]:
 
 
 def _people(rows: QuerySet[Any], here: Any, *, with_emails: bool) -> QuerySet[Any]:
-    """With `kept`: no warehouse user any more, so that the doors do not touch their assignments."""
+    """With `kept`: no warehouse user any more, so that the write methods do not touch their assignments."""
     name = Concat("first_name", Value(" "), "last_name")
     return rows.annotate(
         title=F("email") if with_emails else name,

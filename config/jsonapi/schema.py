@@ -250,7 +250,7 @@ class ResourceSchema(ApiSchema):
         found = [] if view.action == "destroy" else self._query_faults()
         if operation.body:
             found += [body.NOT_JSON, body.NOT_A_DOCUMENT, errors.TOO_LARGE, errors.UNSUPPORTED_TYPE]
-        return [*found, view.missing] if "{uuid}" in self.path else found
+        return [*found, errors.fault_of(view.missing)] if "{uuid}" in self.path else found
 
     def _query_faults(self) -> list[Fault]:
         view: Any = self.view

@@ -10,12 +10,13 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from config.errors import ApiError, Fault
+from config.errors import ApiError
 from config.identifiers import parse_uuid
 from config.jsonapi.documents import DocumentBuilder, ResourceSerializer
 from config.jsonapi.filters import Filter
 from config.jsonapi.pages import Order, opening_page, paginate
 from config.jsonapi.query import Query
+from config.rule_errors import RuleViolation
 from config.views import ApiViewSet
 
 
@@ -31,7 +32,7 @@ class ResourceViewSet(ApiViewSet):
     #: Sort paths, as Django spells them, by wire name.
     sorts: ClassVar[Mapping[str, str]] = {}
     #: The answer for a row that is not there or not visible.
-    missing: ClassVar[Fault]
+    missing: ClassVar[RuleViolation]
 
     def list(self, request: Request) -> HttpResponse:
         builder = self.document

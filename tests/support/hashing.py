@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from django.contrib.auth.hashers import get_hasher, make_password
+
 from users.sign_in.hashers import OwaspArgon2Hasher
 
 #: The setting `PASSWORD_HASHERS` of the site, which the servers of live tests use.

@@ -190,7 +190,7 @@ class AuditEventAdmin(ModelAdmin):
 # --- Searching --------------------------------------------------------------------------------------------------
 def _about(queryset: Any, term: str) -> Any:
     """Events of the person with this e-mail or UUID; where nobody has it, those whose e-mail begins with it."""
-    ways = [way.values_list("pk", flat=True)[: CappedPaginator.MOST] for way in _ways(queryset, term)]
+    ways = [way.values_list("pk", flat=True)[: CappedPaginator.MAX_ROWS] for way in _ways(queryset, term)]
     return narrowed(queryset, sorted(set(chain.from_iterable(ways)), reverse=True))  # later ones have higher keys
 
 

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 from assignments.models import WarehouseUserAssignment
-from config.errors import ApiError
 from config.identifiers import parse_key
+from config.rule_errors import RuleError
 from users.account_actions import (
     ACTIVATE,
     DEACTIVATE,
@@ -119,7 +119,7 @@ class BulkMixin:
     def _do(self: Any, request: HttpRequest, change: AccountAction, pks: list[int], given: dict[str, Any]) -> None:
         try:
             outcome = change.apply(pks, actor(request), **given)
-        except (ValidationError, ApiError) as refusal:
+        except (ValidationError, RuleError) as refusal:
             why = " ".join(refusal.messages) if isinstance(refusal, ValidationError) else str(refusal)
             self.message_user(request, _("Nothing was changed. %(why)s") % {"why": why}, messages.ERROR)
         else:

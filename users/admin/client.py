@@ -20,7 +20,7 @@ from unfold.decorators import display
 
 from assignments.models import WarehouseGrant
 from config.history_admin import HistoryAdminMixin
-from config.meanwhile import MeanwhileAdminMixin
+from config.meanwhile import EditConflictAdminMixin
 from config.model_admin import ModelAdmin
 from users.admin.client_form import ClientForm
 from users.forms import ReasonForm
@@ -31,7 +31,7 @@ _EDITED = ("name", "redirect_uris", "allowed_origins")
 
 
 @admin.register(Client)
-class ClientAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
+class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     """Register, edit, remove, and make new secrets. The default client is told of above the list: it has no row."""
 
     form = ClientForm
@@ -169,7 +169,7 @@ class ClientAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
             raise PermissionDenied
         client = self._held(request, object_id)
         if client is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing(request, object_id)
         if request.method != "POST":
             live = client.sessions().live()
             open_now = {"sessions": live.count(), "tokens": WarehouseGrant.objects.of_sessions(live).count()}

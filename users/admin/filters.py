@@ -74,7 +74,7 @@ class LockoutFilter(RadioFilter):
         return [("locked", _("Locked out now"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[User]:
-        return queryset.locked_out(CappedPaginator.MOST) if self.value() == "locked" else queryset
+        return queryset.locked_out(CappedPaginator.MAX_ROWS) if self.value() == "locked" else queryset
 
 
 class RelatedFilter(SimpleListFilter):

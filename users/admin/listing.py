@@ -50,7 +50,7 @@ class PeopleList(ModelAdmin):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         if not search_term.strip():
             return queryset, False
-        return narrowed(queryset, queryset.found(search_term, CappedPaginator.MOST + 1)), False
+        return narrowed(queryset, queryset.found(search_term, CappedPaginator.MAX_ROWS + 1)), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return IndexedChangeList

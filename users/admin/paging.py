@@ -16,27 +16,29 @@ from config.model_admin import ChangeList
 class CappedPaginator(Paginator):
     """Counts no further than anybody would page: beyond that, one searches. So no list counts a whole table."""
 
-    MOST = 5_000
+    MAX_ROWS = 5_000
     template_name = "admin/users/pagination.html"
 
     @cached_property
     def _found(self) -> int:
         rows: Any = self.object_list
-        return rows.order_by().values("pk")[: self.MOST + 1].count()
+        return rows.order_by().values("pk")[: self.MAX_ROWS + 1].count()
 
     @cached_property
     def count(self) -> int:
-        return min(self._found, self.MOST)
+        return min(self._found, self.MAX_ROWS)
 
     @property
     def is_capped(self) -> bool:
         """Whether there are more rows than are counted."""
-        return self._found > self.MOST
+        return self._found > self.MAX_ROWS
 
-    def _get_page(self, object_list: Any, number: int, whole: Any) -> Any:
+    def page(self, number: Any) -> Any:
         """Finds the page by its keys, so that what its rows show is not worked out for all rows before them."""
+        page: Any = super().page(number)
         rows: Any = self.object_list
-        return super()._get_page(rows.filter(pk__any_of=object_list.values("pk")), number, whole)  # type: ignore[misc]
+        page.object_list = rows.filter(pk__any_of=page.object_list.values("pk"))
+        return page
 
 
 def narrowed(queryset: Any, found: Any) -> Any:
@@ -45,7 +47,7 @@ def narrowed(queryset: Any, found: Any) -> Any:
     Asked for both at once, PostgreSQL may walk the whole order in the hope to meet the few soon. No more are looked
     for than are counted.
     """
-    keys = list(dict.fromkeys(found))[: CappedPaginator.MOST + 1]
+    keys = list(dict.fromkeys(found))[: CappedPaginator.MAX_ROWS + 1]
     return queryset.filter(pk__any_of=keys) if keys else queryset.none()
 
 
@@ -57,10 +59,7 @@ class IndexedChangeList(ChangeList):
         self.full_result_count = self.result_count  # there is no "N of all": nobody counts them all
 
     def get_ordering(self, request: HttpRequest, queryset: Any) -> list[Any]:
-        return super().get_ordering(request, queryset.order_by())  # the column that was clicked, and no other
-
-    def _get_deterministic_ordering(self, ordering: Any) -> list[Any]:
-        ordered = list(super()._get_deterministic_ordering(ordering))
+        ordered = list(super().get_ordering(request, queryset.order_by()))  # the clicked column, and no other
         if ordered[-1] == "-pk" and not _descends(ordered[0]):
             ordered[-1] = "pk"
         return ordered

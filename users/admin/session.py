@@ -78,7 +78,7 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         if not search_term.strip():
             return queryset, False
-        return narrowed(queryset, queryset.found(search_term, CappedPaginator.MOST + 1)), False
+        return narrowed(queryset, queryset.found(search_term, CappedPaginator.MAX_ROWS + 1)), False
 
     @display(description=_("Since"), ordering="created_at")
     def since(self, obj: Session) -> Any:
@@ -152,7 +152,7 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
     @admin.action(description=_("End sessions"), permissions=["end"])
     def end_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse:
         """The page before the end of many: it carries their keys, so that what is confirmed is what was shown."""
-        chosen = list(queryset.live().order_by().values_list("pk", flat=True)[: CappedPaginator.MOST])
+        chosen = list(queryset.live().order_by().values_list("pk", flat=True)[: CappedPaginator.MAX_ROWS])
         live = Session.objects.filter(pk__in=chosen).endable_by(actor(request))
         keys = list(live.order_by().values_list("pk", flat=True))
         context = {
@@ -174,7 +174,7 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         keys = re.findall(r"\b[0-9a-f]{32}\b", request.POST.get("keys", ""))
-        return self._end(request, keys[: CappedPaginator.MOST], request.POST.get("back", ""))
+        return self._end(request, keys[: CappedPaginator.MAX_ROWS], request.POST.get("back", ""))
 
     def _end(self, request: HttpRequest, keys: list[Any], query: str) -> HttpResponse:
         if not self.has_end_permission(request):

@@ -16,9 +16,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from assignments.models import WarehouseGrant
-from config.history_admin import HistoryAdminMixin
-from config.meanwhile import MeanwhileAdminMixin
+from config.history_admin import SUBJECTS, HistoryAdminMixin, HistorySubject
+from config.identifiers import parse_key
+from config.meanwhile import EditConflictAdminMixin
 from config.model_admin import ModelAdmin
+from config.rights import may_see_people
 from spreadsheets.admin import SheetAdminMixin
 from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, LeftOut, Switch, why_signed_out
 from users.admin.bulk_actions import BulkMixin, actor
@@ -37,8 +39,24 @@ _TOLD = {
 }
 
 
+def _person_for_history(text: str, viewer: Any) -> User | None:
+    """By e-mail or id. For who may not see people there is nobody: the answer tells nothing of who there is."""
+    if not may_see_people(viewer):
+        return None
+    key = parse_key(text)
+    return User.objects.by_email(text).first() if key is None else User.objects.filter(pk=key).first()
+
+
+SUBJECTS["person"] = HistorySubject(
+    _("Person concerned"),
+    _("E-mail or ID"),
+    _("No person has the e-mail or ID “%(text)s”."),
+    _person_for_history,
+)
+
+
 @admin.register(User)
-class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
+class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     """Create and edit people. Rules live in `users.account_actions` and `users.forms`."""
 
     sheet = UserResource

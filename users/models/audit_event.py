@@ -18,7 +18,8 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from config import origin
-from config.keeping import oldest_kept
+from config.keeping import retention_cutoff
+from config.paths import is_back_office
 from config.statements import execute
 from users.models.audit_event_titles import title_of
 
@@ -37,13 +38,13 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         Inside a transaction a savepoint stands before it: a row that cannot be written must not spoil what else the
         transaction does. Raises what the database raises.
         """
-        row = _row(record, origin.request_at_work())
+        row = _row(record, origin.current_request())
         with transaction.atomic() if connection.in_atomic_block else nullcontext():
             execute(_INSERT, [row[name] for name in _COLUMNS])
 
-    def past_keeping(self) -> AuditEventQuerySet:
+    def past_retention(self) -> AuditEventQuerySet:
         """The old ones: `manage.py purge` deletes them."""
-        return self.filter(at__lt=oldest_kept())
+        return self.filter(at__lt=retention_cutoff())
 
     def named(self, *, email: str = "", user_uuid: UUID | None = None) -> AuditEventQuerySet:
         """Events that name exactly this e-mail, in any case of letters, or exactly this person."""
@@ -140,7 +141,7 @@ def tag_of(event: str) -> str:
 def _details(line: dict[str, Any], request: HttpRequest | None) -> str:
     """Whatever else the line says, and who did it where somebody was signed in at the Back Office."""
     details = {name: value for name, value in line.items() if name not in _TOLD_BY_COLUMNS and name[0] != "_"}
-    if request is not None and request.path_info.startswith("/admin/"):
+    if request is not None and is_back_office(request):
         actor = getattr(request, "user", None)
         if actor is not None and actor.is_authenticated and actor.email != line.get("username"):
             details["by"] = actor.email

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 
 from django.conf import settings
@@ -10,7 +9,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from config.keeping import oldest_kept
+from config.digests import digest
+from config.keeping import retention_cutoff
 from users.models.session import Session
 from users.models.user import User
 
@@ -29,7 +29,7 @@ class AuthorizationCodeQuerySet(models.QuerySet["AuthorizationCode"]):
     ) -> AuthorizationCode:
         """Remembers a code just made for a person who has proved who they are. Only its digest is kept."""
         return self.create(
-            digest=_digest(code),
+            digest=digest(code),
             user=user,
             proof=user.get_session_auth_hash(),
             client_id=client_id,
@@ -39,13 +39,13 @@ class AuthorizationCodeQuerySet(models.QuerySet["AuthorizationCode"]):
             expires_at=timezone.now() + timedelta(seconds=settings.AUTHORIZATION_CODE_SECONDS),
         )
 
-    def past_keeping(self) -> AuthorizationCodeQuerySet:
+    def past_retention(self) -> AuthorizationCodeQuerySet:
         """Nobody will bring these again: `manage.py purge` deletes them."""
-        return self.filter(expires_at__lt=oldest_kept())
+        return self.filter(expires_at__lt=retention_cutoff())
 
     def of(self, code: str, client_id: str) -> AuthorizationCode | None:
         """The row of a code that this client was given, whether or not it is still good."""
-        return self.select_related("user").filter(digest=_digest(code), client_id=client_id).first()
+        return self.select_related("user").filter(digest=digest(code), client_id=client_id).first()
 
 
 class AuthorizationCode(models.Model):
@@ -97,7 +97,3 @@ class AuthorizationCode(models.Model):
         session = Session.objects.filter(pk__in=AuthorizationCode.objects.filter(pk=self.pk).values("session")).first()
         if session is not None:
             session.end(gettext_noop("authorization code used twice"))
-
-
-def _digest(code: str) -> str:
-    return hashlib.sha256(code.encode()).hexdigest()

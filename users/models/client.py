@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
+from config.digests import digest
 from config.history import tracked
 from config.logs import audit
 from config.lost_updates import SavesChangedColumns
@@ -191,7 +191,7 @@ class Client(ClientMixin, SavesChangedColumns):
         return secret
 
     def keep_secret(self, secret: str) -> None:
-        self.secret_digest = _digest(secret)
+        self.secret_digest = digest(secret)
         self.secret_made_at = timezone.now()
 
     def sessions(self) -> Any:
@@ -227,7 +227,7 @@ class Client(ClientMixin, SavesChangedColumns):
         return redirect_uri in self.redirect_uris
 
     def check_client_secret(self, client_secret: str) -> bool:
-        return bool(self.secret_digest) and constant_time_compare(self.secret_digest, _digest(client_secret))
+        return bool(self.secret_digest) and constant_time_compare(self.secret_digest, digest(client_secret))
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         """Whoever can keep a secret must show it."""
@@ -238,7 +238,3 @@ class Client(ClientMixin, SavesChangedColumns):
 
     def check_grant_type(self, grant_type: str) -> bool:
         return True
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -8,7 +8,6 @@ token we once issued, and which is used again, from one somebody invented.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import uuid
 from collections.abc import Iterator
@@ -22,6 +21,8 @@ from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+
+from config.digests import digest
 
 #: Columns of a credential that using it up changes.
 _ROTATED = ("refresh_digest", "previous_refresh_digest", "refreshed_at", "retry_used", "expires_at")
@@ -65,7 +66,7 @@ class RotatingCredential(models.Model):
     def first_refresh_token(self) -> str:
         """Starts the chain; call before the row is first saved."""
         secret = secrets.token_hex(32)
-        self.refresh_digest = _digest(secret)
+        self.refresh_digest = digest(secret)
         return self._token(secret)
 
     @classmethod
@@ -90,13 +91,13 @@ class RotatingCredential(models.Model):
 
     def _use_up(self, secret: str) -> str:
         """Writes that the secret is used up. Returns its successor."""
-        now, digest = timezone.now(), _digest(secret)
-        if digest == self.refresh_digest:
+        now, used = timezone.now(), digest(secret)
+        if used == self.refresh_digest:
             successor = next(_successors(secret))
-            self.previous_refresh_digest, self.refresh_digest = digest, _digest(successor)
+            self.previous_refresh_digest, self.refresh_digest = used, digest(successor)
             self.refreshed_at, self.retry_used = now, False
             self.expires_at = now + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS)
-        elif digest == self.previous_refresh_digest and self._may_retry(now):
+        elif used == self.previous_refresh_digest and self._may_retry(now):
             successor = self._successor_given_before(secret)
             self.retry_used = True
         else:
@@ -107,7 +108,7 @@ class RotatingCredential(models.Model):
     def _successor_given_before(self, secret: str) -> str:
         """Also where `SECRET_KEY` has changed since. Raises RefreshTokenReusedError where no key of ours made it."""
         for successor in _successors(secret):
-            if _digest(successor) == self.refresh_digest:
+            if digest(successor) == self.refresh_digest:
                 return successor
         raise RefreshTokenReusedError
 
@@ -132,7 +133,3 @@ def _parts(token: str) -> tuple[str, str, str] | None:
     except (BadSignature, ValueError):
         return None
     return kind, pk, secret
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -15,6 +15,7 @@ from users.models.user import User
 
 _OfRoles: Any = Group.permissions.through
 _OfPeople: Any = User.user_permissions.through
+_RIGHT_LABELS = {"insert": _("Right given"), "delete": _("Right taken")}
 
 
 @tracked()
@@ -35,6 +36,11 @@ class RoleRight(_OfRoles):
     """One right of one role."""
 
     history_seen_with: ClassVar[str] = "auth.view_group"
+    history_labels = _RIGHT_LABELS
+    history_subjects: ClassVar[dict[str, Any]] = {
+        "insert": _("“%(right)s” to the role “%(holder)s”"),
+        "delete": _("“%(right)s” from the role “%(holder)s”"),
+    }
 
     class Meta:
         proxy = True
@@ -48,6 +54,11 @@ class PersonRight(_OfPeople):
     """One right that a person has by no role. No page gives any; an operator can."""
 
     history_seen_with: ClassVar[str] = "users.view_user"
+    history_labels = _RIGHT_LABELS
+    history_subjects: ClassVar[dict[str, Any]] = {
+        "insert": _("“%(right)s” to %(holder)s"),
+        "delete": _("“%(right)s” from %(holder)s"),
+    }
 
     class Meta:
         proxy = True

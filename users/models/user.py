@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
@@ -192,7 +194,15 @@ class User(Authority, Account, PermissionsMixin):
         self.signed_out_at = timezone.now()
         self.save(update_fields=["signed_out_at"])
 
-    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+    def get_session_auth_hash(self) -> str:
         """What a Back Office session must carry to be believed: Django's own, and the last time of being signed out."""
+        return self._session_proof()
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """The same under each of `SECRET_KEY_FALLBACKS`."""
+        for secret in settings.SECRET_KEY_FALLBACKS:
+            yield self._session_proof(secret)
+
+    def _session_proof(self, secret: str | None = None) -> str:
         signed_out_at = self.signed_out_at and self.signed_out_at.isoformat()
         return salted_hmac("users.User", f"{self.password} {signed_out_at}", secret, algorithm="sha256").hexdigest()

@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 import orjson
-import structlog
 from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidGrantError, InvalidRequestError
 from authlib.oauth2.rfc6749.grants import (
     AuthorizationCodeGrant,
@@ -23,19 +22,15 @@ from users.models import Session, User
 from users.models.authorization_code import AuthorizationCode, CodeRefusedError, CodeReplayedError
 from users.models.client import Client
 from users.models.refresh_token import RefreshRefusedError, RefreshTokenReusedError
-from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BlockedError
+from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BlockedError, log_refused_client
 from users.oauth.requests import Request
 from users.oauth.sessions import redeem, start_session
 from users.oauth.token_lookup import SessionToken
 from users.oauth.tokens import AccessToken, scopes_for
 from users.sign_in.throttling import is_blocked, tell_failure
 
-logger = structlog.stdlib.get_logger(__name__)
-
 #: How a client may prove itself: a public one not at all, a confidential one by its secret (RFC 6749 section 2.3).
 CLIENT_METHODS = ("none", "client_secret_basic", "client_secret_post")
-#: Parts of an address that may hold a secret: user name and password, query, fragment.
-_SECRET_PARTS = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
 #: As long as an e-mail can be: what else is sent as a user name must not fill the log.
 _LOGGED_CHARACTERS = 254
 
@@ -76,23 +71,6 @@ def _log_sign_in(session: Session) -> None:
         user_uuid=str(session.user.uuid),
         session=str(session.pk),
         client_id=session.client_id,
-    )
-
-
-def _log_refused_client(request: Request, reason: str) -> None:
-    """One line that names the setting or the page where an operator registers the client or its redirect address."""
-    sent = request.payload
-    what_to_do = (
-        "Add the app's redirect address to DEFAULT_CLIENT_REDIRECT_URIS, character by character, and restart."
-        if sent.client_id == settings.DEFAULT_CLIENT_ID
-        else "Register this client, with this redirect address, in the Back Office under Clients."
-    )
-    logger.warning(
-        "Client refused at /authorize",
-        reason=reason,
-        client_id=sent.client_id,
-        redirect_uri=sent.redirect_uri and _SECRET_PARTS.sub("…", sent.redirect_uri),
-        what_to_do=what_to_do,
     )
 
 
@@ -150,7 +128,7 @@ class CodeGrant(AuthorizationCodeGrant):
         try:
             return str(super().validate_authorization_request())
         except InvalidClientError as refusal:
-            _log_refused_client(self.request, refusal.description)
+            log_refused_client(self.request, refusal.description)
             raise
 
     @staticmethod

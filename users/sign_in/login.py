@@ -1,4 +1,4 @@
-"""The door of the Back Office: who is let in, and how they sign in.
+"""Sign-in to the Back Office: who may enter, and the two steps of signing in.
 
 Everyone who is not let in gets the same words after the same work, whatever the reason (contract 0.4).
 """

@@ -10,7 +10,7 @@ from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext as _
 
 #: Contract section 5.2.
-_MOST_CHARACTERS = 128
+_MAX_CHARACTERS = 128
 
 
 class LeastLength(MinimumLengthValidator):
@@ -25,7 +25,7 @@ class LengthLimit:
 
     def validate(self, password: str, user: Any = None) -> None:
         """Raises ValidationError."""
-        MaxLengthValidator(_MOST_CHARACTERS)(password)
+        MaxLengthValidator(_MAX_CHARACTERS)(password)
 
     def get_help_text(self) -> str:
-        return _("Your password can have at most %(most)d characters.") % {"most": _MOST_CHARACTERS}
+        return _("Your password can have at most %(most)d characters.") % {"most": _MAX_CHARACTERS}

@@ -76,7 +76,7 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
     title = _("Change password")
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Whoever finds a browser signed in must not find out the password here: wrong ones count as at the door."""
+        """Whoever finds a browser signed in must not find out the password here: wrong ones count as at sign-in."""
         if seconds := throttling.blocked_seconds(request, self._account):
             return throttling.page(request, seconds)
         return super().post(request, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""Routes of the Back Office's door. They stand before those of the admin site, two of which they replace."""
+"""Routes of the Back Office's sign-in. They come before those of the admin site, two of which they replace."""
 
 from django.contrib import admin
 from django.urls import path

@@ -1,61 +1,42 @@
-"""Who works where, and the rule at the heart: a warehouse user stands in at most one warehouse.
+"""Who works where, and the rule at the heart: at most one assignment of a person is active.
 
-The rule is a partial unique index; the doors below only spare callers its refusals. Five doors write
-assignments, and nothing else writes `is_active`: `assign`, `set_pairs`, `set_many`, `activate`, `deactivate`.
-Each locks the *person's* row first: siblings that do not exist yet cannot be locked.
+The rule is a partial unique index; the write methods below only spare callers its violations. Five of them write
+assignments, and nothing else writes `is_active`: `assign`, `set_pairs`, `set_many`, `activate`, `deactivate`. Each
+locks the *person's* row first: siblings that do not exist yet cannot be locked.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable
-from datetime import timedelta
 from functools import cache, lru_cache
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models, transaction
-from django.db.models.fields.tuple_lookups import TupleIn
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from assignments import bulk_sql, errors
 from assignments.bulk_sql import Pair
-from config.errors import ApiError, Fault
+from assignments.querysets import FindingAssignments
 from config.history import tracked
 from config.identifiers import parse_uuid
-from config.logs import audit
-from config.statements import Given, Insert, Select, Update
-from users.models import Session, SigningKey, User
-from users.models.refresh_token import RotatingCredential
+from config.rule_errors import RuleError, RuleViolation
+from config.statements import Parameter, Select, Update
+from users.models import User
 from warehouses.models import Warehouse
 
-#: As many people, and as many warehouses, a search of assignments looks into.
-_FOUND_MOST = 100
 
-
-class Change(NamedTuple):
+class AssignedCounts(NamedTuple):
     """How many assignments `set_pairs` made and removed."""
 
     assigned: int
     deassigned: int
 
 
-class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
-    def visible_to(self, user: User) -> AssignmentQuerySet:
-        """All rows for those who see everyone; else the user's own. A row not visible is a row not there."""
-        return self if user.sees_everyone else self.filter(user=user)
-
-    def with_what_is_shown(self, *also: str) -> AssignmentQuerySet:
-        """Along with person and warehouse: the columns that documents and doors read, and no more."""
-        own = ("uuid", "is_active", *also)
-        of_person = ("user__uuid", "user__email", "user__first_name", "user__last_name", "user__status")
-        of_warehouse = ("warehouse__uuid", "warehouse__name", "warehouse__is_active")
-        return self.select_related("user", "warehouse").only(*own, *of_person, *of_warehouse)
-
+class AssignmentQuerySet(FindingAssignments):
     def first_visible_to(self, user: User, limit: int) -> list[WarehouseUserAssignment]:
         """`visible_to(user).with_what_is_shown()[:limit]`, compiled once."""
         return _first(user.sees_everyone, limit).all(user=user.pk)
@@ -64,111 +45,79 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
         """The one with this uuid, of `visible_to(user).with_what_is_shown()`, compiled once."""
         return _one(user.sees_everyone).first(user=user.pk, uuid=assignment_uuid)
 
-    def found(self, text: str, *, by_email: bool = True) -> AssignmentQuerySet:
-        """Of the people whose e-mail or names begin so, and in the warehouses with this in their name.
-
-        Looks at a hundred of each: who searches in vain for more should search for more letters.
-        """
-        places = Warehouse.objects.filter(name__icontains=text.strip()).order_by("pk").values_list("pk", flat=True)
-        found_people = list(User.objects.found(text, _FOUND_MOST, by_email=by_email))
-        found_places = list(places[:_FOUND_MOST])
-        return self.filter(models.Q(user__in=found_people) | models.Q(warehouse__in=found_places))
-
     def active_for(self, user: User) -> WarehouseUserAssignment | None:
         """Where this person stands, if they may be given a token for it (contract 0.4)."""
         return _STANDING.first(user=user.pk)
 
-    def granting(self, user_id: int | Given) -> AssignmentQuerySet:
-        """The row that grants this person a warehouse token: one or none."""
-        return self.filter(
-            user_id=user_id,
-            user__is_warehouse_user=True,
-            user__status=User.Status.ACTIVE,
-            is_active=True,
-            warehouse__is_active=True,
-        ).select_related("warehouse")
-
     def assign(self, *, user_uuid: str, warehouse_uuid: str, is_active: bool = False) -> WarehouseUserAssignment:
         """Assigns a warehouse to a warehouse user and, if asked, makes it the active one.
 
-        Raises ApiError with every fault found, in the order of contract section 2.6.
+        Raises RuleError with every violation, in the order of contract section 2.6.
         """
         with transaction.atomic():
             user = User.objects.locked().filter(uuid=parse_uuid(user_uuid)).first()
             warehouse = Warehouse.objects.filter(uuid=parse_uuid(warehouse_uuid)).first()
-            if faults := self._faults(user, warehouse):
-                raise ApiError(*faults)
+            if violations := self._violations(user, warehouse):
+                raise RuleError(*violations)
             assignment = self.create(user=user, warehouse=warehouse)
             if is_active:
                 assignment._stand_here()
         return assignment
 
-    def faults_of(self, *, user_uuid: str | None, warehouse_uuid: str | None) -> list[Fault]:
+    def violations_of(self, *, user_uuid: str | None, warehouse_uuid: str | None) -> list[RuleViolation]:
         """What `assign` would refuse, for the members that are given. Changes nothing."""
         user = User.objects.filter(uuid=parse_uuid(user_uuid)).first()
         warehouse = Warehouse.objects.filter(uuid=parse_uuid(warehouse_uuid)).first()
         return [
-            fault
-            for fault in self._faults(user, warehouse)
-            if not (fault is errors.USER_NOT_FOUND and user_uuid is None)
-            and not (fault is errors.WAREHOUSE_NOT_FOUND and warehouse_uuid is None)
+            violation
+            for violation in self._violations(user, warehouse)
+            if not (violation is errors.USER_NOT_FOUND and user_uuid is None)
+            and not (violation is errors.WAREHOUSE_NOT_FOUND and warehouse_uuid is None)
         ]
 
-    def _faults(self, user: User | None, warehouse: Warehouse | None) -> list[Fault]:
-        faults = []
+    def _violations(self, user: User | None, warehouse: Warehouse | None) -> list[RuleViolation]:
+        violations = []
         if user is None or not user.may_be_assigned:
-            faults.append(errors.USER_NOT_FOUND)
+            violations.append(errors.USER_NOT_FOUND)
         if warehouse is None:
-            faults.append(errors.WAREHOUSE_NOT_FOUND)
+            violations.append(errors.WAREHOUSE_NOT_FOUND)
         if user and warehouse and self.filter(user=user, warehouse=warehouse).exists():
-            faults.append(errors.ALREADY_EXISTS)
-        return faults
+            violations.append(errors.ALREADY_EXISTS)
+        return violations
 
-    def set_warehouses(self, user: User, *, add: Iterable[Warehouse], remove: Iterable[Warehouse]) -> Change:
+    def set_warehouses(self, user: User, *, add: Iterable[Warehouse], remove: Iterable[Warehouse]) -> AssignedCounts:
         """`set_pairs` for one person."""
         return self.set_pairs(
             add=[(user.pk, warehouse.pk) for warehouse in add],
             remove=[(user.pk, warehouse.pk) for warehouse in remove],
         )
 
-    def set_people(self, warehouse: Warehouse, *, add: Iterable[User], remove: Iterable[User]) -> Change:
+    def set_people(self, warehouse: Warehouse, *, add: Iterable[User], remove: Iterable[User]) -> AssignedCounts:
         """`set_pairs` for one warehouse."""
         return self.set_pairs(
             add=[(user.pk, warehouse.pk) for user in add], remove=[(user.pk, warehouse.pk) for user in remove]
         )
 
-    def set_pairs(self, *, add: Collection[Pair], remove: Collection[Pair]) -> Change:
+    def set_pairs(self, *, add: Collection[Pair], remove: Collection[Pair]) -> AssignedCounts:
         """Assigns and deassigns many warehouses of many people at once, all or nothing.
 
-        New rows are inactive; what is already so stays so. Raises ApiError 5202 if one is no warehouse user.
+        New rows are inactive; what is already so stays so. Raises RuleError 5202 if one is no warehouse user.
         """
         with transaction.atomic():
             _lock_assignable(user_id for user_id, _warehouse_id in (*add, *remove))
             deassigned = bulk_sql.deassign(remove)
             assigned = bulk_sql.assign(add)
-        return Change(assigned, deassigned)
+        return AssignedCounts(assigned, deassigned)
 
     def lock_people(self) -> None:
         """Locks whose assignments these are, in the order of their keys (`users.locks`)."""
         len(User.objects.locked().filter(assignments__in=self.order_by().values("pk")).order_by("pk").only("pk"))
 
-    def of_pairs(self, wanted: list[Pair]) -> AssignmentQuerySet:
-        """Those of these people to these warehouses, by (user id, warehouse id)."""
-        return self.filter(TupleIn((models.F("user_id"), models.F("warehouse_id")), wanted)) if wanted else self.none()
-
-    def where_stand(self, people: Iterable[User]) -> AssignmentQuerySet:
-        """Where these people stand now."""
-        return self.filter(user__in=people, is_active=True).select_related("warehouse")
-
-    def of_listed_people(self) -> AssignmentQuerySet:
-        """All but those of the deleted."""
-        return self.exclude(user__status=User.Status.DELETED)
-
     def set_many(self, wanted: Iterable[tuple[int, int, bool]]) -> None:
         """Assigns many warehouses to many people at once and says of each pair whether the person stands there.
 
         Pairs are (user id, warehouse id, stands there); a person may stand in one of them only. All or nothing.
-        Raises ApiError 5202 if one is no warehouse user.
+        Raises RuleError 5202 if one is no warehouse user.
         """
         told = [*wanted]
         with transaction.atomic():
@@ -180,6 +129,8 @@ class AssignmentQuerySet(models.QuerySet["WarehouseUserAssignment"]):
 @tracked(exclude=["created_at", "updated_at"])
 class WarehouseUserAssignment(models.Model):
     """One warehouse assigned to one person; the active one is where the person stands now."""
+
+    history_labels: ClassVar[dict[str, Any]] = {"insert": _("Assigned"), "delete": _("Deassigned")}
 
     uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     user = models.ForeignKey(User, models.CASCADE, verbose_name=_("user"), related_name="assignments")
@@ -203,14 +154,14 @@ class WarehouseUserAssignment(models.Model):
                 fields=["user", "warehouse"],
                 name="assignment_user_warehouse_unique",
                 violation_error_code=errors.ALREADY_EXISTS.code,
-                violation_error_message=errors.ALREADY_EXISTS.detail,
+                violation_error_message=errors.ALREADY_EXISTS.message,
             ),
             models.UniqueConstraint(
                 fields=["user"],
                 condition=models.Q(is_active=True),
                 name="assignment_one_active_per_user",
                 violation_error_code=errors.TOO_MANY_ACTIVE.code,
-                violation_error_message=errors.TOO_MANY_ACTIVE.detail,
+                violation_error_message=errors.TOO_MANY_ACTIVE.message,
             ),
         ]
         indexes = [
@@ -231,7 +182,7 @@ class WarehouseUserAssignment(models.Model):
     def activate(self) -> None:
         """Makes this the one warehouse the person stands in; the one before becomes inactive.
 
-        Raises ApiError 5202 when the person is no warehouse user any more, 5201 when the row is gone.
+        Raises RuleError 5202 when the person is no warehouse user any more, 5201 when the row is gone.
         """
         with transaction.atomic():
             _lock_assignable([self.user_id])
@@ -246,12 +197,12 @@ class WarehouseUserAssignment(models.Model):
                 self._switch(to=False)
 
     def deassign(self) -> None:
-        """Takes the warehouse away from the person. Raises ApiError 5201 when somebody else was faster."""
+        """Takes the warehouse away from the person. Raises RuleError 5201 when somebody else was faster."""
         with transaction.atomic():
             _LOCKED.all(user=self.user_id)
             removed, _per_model = self.delete()
             if not removed:
-                raise ApiError(errors.NOT_FOUND)
+                raise RuleError(errors.NOT_FOUND)
 
     def _is_already(self, *, active: bool) -> bool:
         """Whether there is nothing to do. What was read before the person was locked is looked at again."""
@@ -267,19 +218,19 @@ class WarehouseUserAssignment(models.Model):
         """Writes only a real change, so that repeating a request withdraws no token."""
         changed = (_STAND if to else _LEAVE).run(row=self.pk)
         if not changed and not WarehouseUserAssignment.objects.filter(pk=self.pk).exists():
-            raise ApiError(errors.NOT_FOUND)
+            raise RuleError(errors.NOT_FOUND)
         self.is_active = to
 
 
 # --- Statements of nearly every request, compiled once ----------------------------------------------------------
-_ROW = Given("row", models.BigIntegerField())
-_USER = Given("user", models.BigIntegerField())
+_ROW = Parameter("row", models.BigIntegerField())
+_USER = Parameter("user", models.BigIntegerField())
 _rows = WarehouseUserAssignment.objects
 
 
 @cache
 def _one(sees_everyone: bool) -> Select[WarehouseUserAssignment]:
-    rows = _rows.with_what_is_shown().filter(uuid=Given("uuid", models.UUIDField()))
+    rows = _rows.with_what_is_shown().filter(uuid=Parameter("uuid", models.UUIDField()))
     return Select(lambda: rows if sees_everyone else rows.filter(user_id=_USER))
 
 
@@ -306,7 +257,7 @@ _LOCKED: Select[User] = Select(lambda: User.objects.locked().filter(pk=_USER).on
 def _lock_assignable(people: Iterable[int]) -> None:
     """Locks these people in the order of their keys, so that no two calls wait for each other.
 
-    Raises ApiError 5202 if one of them is not there or no warehouse user.
+    Raises RuleError 5202 if one of them is not there or no warehouse user.
     """
     pks = set(people)
     if len(pks) == 1:
@@ -314,78 +265,4 @@ def _lock_assignable(people: Iterable[int]) -> None:
     else:
         locked = [*User.objects.locked().filter(pk__in=pks).order_by("pk").only("is_warehouse_user", "status")]
     if sum(person.may_be_assigned for person in locked) < len(pks):
-        raise ApiError(errors.USER_NOT_FOUND)
-
-
-class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
-    def start(self, assignment: WarehouseUserAssignment, session: Session) -> tuple[WarehouseGrant, str]:
-        """A new grant for where the person stands, with its first refresh token."""
-        grant = WarehouseGrant(
-            session=session,
-            assignment=assignment,
-            activation=assignment.activation,
-            expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
-        )
-        token = grant.first_refresh_token()
-        _GRANT.run(grant)
-        return grant, token
-
-    def past_keeping(self) -> WarehouseGrantQuerySet:
-        """Expired ones, whose tokens are worth nothing any more: `manage.py purge` deletes them."""
-        return self.filter(expires_at__lt=timezone.now())
-
-    def holding(self) -> WarehouseGrantQuerySet:
-        """Grants whose tokens still hold *now*: contract 0.4, "Ended at once", in one query."""
-        now = timezone.now()
-        return self.filter(
-            expires_at__gt=now,
-            activation=models.F("assignment__activation"),
-            assignment__is_active=True,
-            assignment__warehouse__is_active=True,
-            assignment__user=models.F("session__user"),
-            session__ended_at=None,
-            session__expires_at__gt=now,
-            session__user__status=User.Status.ACTIVE,
-            session__user__is_warehouse_user=True,
-        )
-
-    def of_sessions(self, sessions: models.QuerySet[Session]) -> WarehouseGrantQuerySet:
-        """Those of these sessions whose tokens still hold."""
-        return self.holding().filter(session__in=sessions.order_by().values("pk"))
-
-    def with_what_it_stands_for(self) -> WarehouseGrantQuerySet:
-        """Along with all that a token says, so that it can be written even if the rows vanish meanwhile."""
-        return self.select_related("session__user", "assignment__user", "assignment__warehouse")
-
-    def for_claims(
-        self, *, grant: UUID, session: UUID, assignment: UUID, warehouse: UUID, kid: str
-    ) -> WarehouseGrantQuerySet:
-        """The grant that a token with these claims was issued under, if it still stands for what the token says."""
-        return self.filter(
-            pk=grant, session=session, assignment__uuid=assignment, assignment__warehouse__uuid=warehouse
-        ).filter(SigningKey.objects.have(kid))
-
-
-class WarehouseGrant(RotatingCredential):
-    """What a warehouse token stands for: this session's person, standing in this assignment, this time."""
-
-    kind: ClassVar[str] = "warehouse"
-
-    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="warehouse_grants")
-    #: PostgreSQL itself deletes the grants with the assignment: what Django would delete first could be added to
-    #: meanwhile.
-    assignment = models.ForeignKey(WarehouseUserAssignment, on_delete=models.DO_NOTHING, related_name="grants")
-    activation = models.PositiveIntegerField()
-
-    objects = WarehouseGrantQuerySet.as_manager()
-
-    def __str__(self) -> str:
-        return f"{self.session_id} in {self.assignment_id}"
-
-    def end(self, reason: str) -> None:
-        """Withdraws every token issued under it."""
-        audit.warning("Warehouse Grant Ended", session=str(self.session_id), reason=reason)
-        self.delete()
-
-
-_GRANT = Insert(WarehouseGrant)
+        raise RuleError(errors.USER_NOT_FOUND)
