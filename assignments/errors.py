@@ -1,6 +1,6 @@
 """Code and words of each domain error (contract section 3.2), said once."""
 
-from config.errors import Fault
+from config.api.errors import Fault
 
 FORBIDDEN = Fault(403, "Operation is forbidden.", "5101")
 NOT_FOUND = Fault(404, "Warehouse user assignment not found.", "5201")

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 
 from assignments import errors, pairs
 from assignments.pairs import Pair
-from config.errors import ApiError, Fault
+from config.api.errors import ApiError, Fault
 from config.history import tracked
 from config.identifiers import parse_uuid
 from config.logs import audit

@@ -13,7 +13,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 
 from assignments import errors
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from config.errors import ApiError
+from config.api.errors import ApiError
 from config.identifiers import parse_uuid
 from config.logs import audit
 from users.models import Session

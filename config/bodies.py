@@ -16,9 +16,9 @@ from typing import IO, Any
 
 from django.conf import settings
 
-from config import errors
+from config.api import errors
+from config.api.errors import Fault
 from config.at_work import AtWork
-from config.errors import Fault
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from corsheaders import middleware
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from config.errors import NOT_ALLOWED, ORIGIN_MISSING, Fault, respond
+from config.api.errors import NOT_ALLOWED, ORIGIN_MISSING, Fault, respond
+from config.api.views import NotFoundView
 from config.paths import is_api
-from config.views import NotFoundView
 
 
 class CorsMiddleware(middleware.CorsMiddleware):

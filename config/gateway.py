@@ -21,9 +21,10 @@ from typing import Any
 from granian._granian import CallbackScheduler
 from granian._loops import loops
 
-from config import bodies, errors
+from config import bodies
+from config.api import errors
+from config.api.errors import Fault
 from config.at_work import AtWork
-from config.errors import Fault
 from config.overload import Marker, Queue
 from config.streams import File, Streams
 

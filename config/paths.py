@@ -9,7 +9,8 @@ _PAGES_AND_FILES = re.compile(r"/(?:$|admin$|admin/|static/)")
 #: The link to a new password: whoever has it may set one.
 _SECRET_LINK = re.compile(r"(/admin/reset/[^/\s]+/)[^/\s]+")
 
-#: Where load balancers ask (`config.health`), as Django's `SECURE_REDIRECT_EXEMPT` wants it: without the first slash.
+#: Where load balancers ask (`config.api.health`); without the first slash, as Django's `SECURE_REDIRECT_EXEMPT`
+#: wants it.
 PROBES = r"^health/(live|ready)/?$"
 #: Where they ask whether to restart us.
 LIVE = "/health/live"

@@ -16,7 +16,8 @@ from typing import Any
 
 from django.db import connections
 
-from config import errors, timeouts
+from config import timeouts
+from config.api import errors
 from config.server import READER_SECONDS
 
 logger = logging.getLogger(__name__)

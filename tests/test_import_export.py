@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from assignments.models import WarehouseUserAssignment
-from config.errors import ApiError
+from config.api.errors import ApiError
 from spreadsheets import jobs
 from spreadsheets.models import Import
 from tests.client import sign_in

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import assignments.errors
-import config.errors
+import config.api.errors
 import users.errors
 import warehouses.errors
-from config.errors import Fault
+from config.api.errors import Fault
 from tests.openapi import api_routes
 
 ROOT = Path(__file__).parent.parent
@@ -40,7 +40,7 @@ def test_the_endpoint_table_lists_every_route_and_method() -> None:
 
 
 def test_the_error_table_lists_every_fault() -> None:
-    modules = (config.errors, users.errors, warehouses.errors, assignments.errors)
+    modules = (config.api.errors, users.errors, warehouses.errors, assignments.errors)
     faults = {value for module in modules for value in vars(module).values() if isinstance(value, Fault)}
     told = {(str(fault.status), fault.code or NOTHING, fault.detail) for fault in faults}
     rows = table("Errors")

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from assignments import errors
 from assignments.models import Change, WarehouseUserAssignment
-from config.errors import ApiError
+from config.api.errors import ApiError
 from tests.client import ASSIGNMENTS, Api, sign_in
 from users.models import User
 from warehouses.models import Warehouse

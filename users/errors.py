@@ -1,4 +1,4 @@
-from config.errors import Fault
+from config.api.errors import Fault
 
 #: Answer for a person who is not there or not visible: the words of contract section 3.2, as a missing page.
 NOT_FOUND = Fault(404, "User not found.", "5202")

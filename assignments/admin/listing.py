@@ -20,7 +20,7 @@ from unfold.decorators import action, display
 from assignments.admin import pages
 from assignments.models import WarehouseUserAssignment
 from assignments.resources import AssignmentResource
-from config.errors import ApiError
+from config.api.errors import ApiError
 from config.history_admin import HistoryAdminMixin
 from config.model_admin import ModelAdmin
 from config.rights import may_see_people

@@ -19,7 +19,7 @@ from unfold.views import UnfoldModelAdminViewMixin
 
 from assignments.admin.boards import ASSIGNED, AVAILABLE, Board, Choice, PeopleOf, Question, Saved, WarehousesOf
 from assignments.forms import SelectionForm
-from config.errors import ApiError
+from config.api.errors import ApiError
 from config.identifiers import parse_key, parse_uuid
 from config.rights import may_see_people
 from users.models import User

@@ -14,7 +14,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from config.errors import ApiError
+from config.api.errors import ApiError
 from config.identifiers import parse_key
 from users.forms import ReasonForm, WarehousesForm
 from users.models import User
