@@ -10,18 +10,7 @@ from assignments.filters import AssignmentFilterSet
 from assignments.models import WarehouseUserAssignment
 from assignments.serializers import AssignmentSerializer
 from config.api.openapi import TOKEN_FAULTS, Component, header, members, refusals, response
-from config.api.resource_schema import (
-    BODY_FAULTS,
-    PATH_ID,
-    body_refusal,
-    document_faults,
-    document_parameters,
-    list_faults,
-    list_parameters,
-    many,
-    one,
-    request,
-)
+from config.api.resource_schema import PATH_ID, body_refusal, listing, reading, request, writing
 from users.schema import PAT
 from warehouses.schema import NORTH_DOCK
 
@@ -42,22 +31,20 @@ ASSIGNMENTS = extend_schema_view(
         tags=["Assignments"],
         summary="List assignments",
         description="All rows, for a Back Office user; a warehouse user sees their own. Filters only narrow that.",
-        parameters=list_parameters(AssignmentSerializer, AssignmentFilterSet, ORDERING_FIELDS),
-        responses={
-            200: many(AssignmentSerializer, _PAT_IN_NORTH_DOCK, "The assignments that the caller may see."),
-            **refusals("jsonapi", *list_faults(AssignmentSerializer, ORDERING_FIELDS), *TOKEN_FAULTS),
-        },
+        **listing(
+            AssignmentSerializer,
+            _PAT_IN_NORTH_DOCK,
+            "The assignments that the caller may see.",
+            AssignmentFilterSet,
+            ORDERING_FIELDS,
+        ),
     ),
     retrieve=extend_schema(
         operation_id="getAssignment",
         tags=["Assignments"],
         summary="Read one assignment",
         description="Another person's assignment is answered to a warehouse user like one that does not exist.",
-        parameters=[PATH_ID, *document_parameters(AssignmentSerializer)],
-        responses={
-            200: one(AssignmentSerializer, _PAT_IN_NORTH_DOCK, "The assignment."),
-            **refusals("jsonapi", *document_faults(AssignmentSerializer), errors.NOT_FOUND, *TOKEN_FAULTS),
-        },
+        **reading(AssignmentSerializer, _PAT_IN_NORTH_DOCK, "The assignment.", errors.NOT_FOUND),
     ),
     create=extend_schema(
         operation_id="createAssignment",
@@ -65,29 +52,22 @@ ASSIGNMENTS = extend_schema_view(
         summary="Assign a warehouse to a warehouse user",
         description="For Back Office users. With `isActive` true the person works there from now on, and the "
         "assignment that was active before becomes inactive. Every fault of the request is told at once.",
-        parameters=[
-            *document_parameters(AssignmentSerializer),
-            header("Location", 201, "Where the new assignment is found."),
-        ],
         request=request(
             "NewAssignment",
             AssignmentSerializer,
             {"Assign, and make it the active one": _PAIR | {"isActive": True}, "Assign only": _PAIR},
         ),
-        responses={
-            201: one(AssignmentSerializer, _PAT_IN_NORTH_DOCK, "The new assignment."),
-            **refusals(
-                "jsonapi",
-                errors.USER_NOT_FOUND,
-                errors.WAREHOUSE_NOT_FOUND,
-                errors.ALREADY_EXISTS,
-                errors.NOT_FOUND,
-                body_refusal(AssignmentSerializer(), type="users", user_uuid=7, is_active="maybe"),
-                *document_faults(AssignmentSerializer),
-                *BODY_FAULTS,
-                *TOKEN_FAULTS,
-            ),
-        },
+        **writing(
+            AssignmentSerializer,
+            _PAT_IN_NORTH_DOCK,
+            "The new assignment.",
+            errors.USER_NOT_FOUND,
+            errors.WAREHOUSE_NOT_FOUND,
+            errors.ALREADY_EXISTS,
+            errors.NOT_FOUND,
+            body_refusal(AssignmentSerializer(), type="users", user_uuid=7, is_active="maybe"),
+            status=201,
+        ),
     ),
     partial_update=extend_schema(
         operation_id="changeAssignment",
@@ -95,27 +75,22 @@ ASSIGNMENTS = extend_schema_view(
         summary="Activate or deactivate an assignment",
         description="Activating makes the person's other assignments inactive, in the same transaction. Only "
         "`isActive` can be changed; a warehouse user may change their own assignments.",
-        parameters=[PATH_ID, *document_parameters(AssignmentSerializer)],
         request=request(
             "ChangedAssignment",
             AssignmentSerializer,
             {"Activate": {"isActive": True}, "Deactivate": {"isActive": False}},
             partial=True,
         ),
-        responses={
-            200: one(AssignmentSerializer, _PAT_IN_NORTH_DOCK, "The assignment as it is now."),
-            **refusals(
-                "jsonapi",
-                errors.USER_NOT_FOUND,
-                errors.CANNOT_CHANGE,
-                body_refusal(AssignmentSerializer(_PAT_IN_NORTH_DOCK, partial=True), is_active="maybe"),
-                body_refusal(AssignmentSerializer(_PAT_IN_NORTH_DOCK, partial=True), id=str(PAT.uuid)),
-                *document_faults(AssignmentSerializer),
-                *BODY_FAULTS,
-                errors.NOT_FOUND,
-                *TOKEN_FAULTS,
-            ),
-        },
+        **writing(
+            AssignmentSerializer,
+            _PAT_IN_NORTH_DOCK,
+            "The assignment as it is now.",
+            errors.USER_NOT_FOUND,
+            errors.CANNOT_CHANGE,
+            errors.NOT_FOUND,
+            body_refusal(AssignmentSerializer(_PAT_IN_NORTH_DOCK, partial=True), is_active="maybe"),
+            body_refusal(AssignmentSerializer(_PAT_IN_NORTH_DOCK, partial=True), id=str(PAT.uuid)),
+        ),
     ),
     destroy=extend_schema(
         operation_id="deleteAssignment",

@@ -8,16 +8,7 @@ from uuid import UUID
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
-from config.api.openapi import TOKEN_FAULTS, refusals
-from config.api.resource_schema import (
-    PATH_ID,
-    document_faults,
-    document_parameters,
-    list_faults,
-    list_parameters,
-    many,
-    one,
-)
+from config.api.resource_schema import listing, reading
 from users import errors
 from users.filters import UserFilterSet
 from users.models import User
@@ -38,22 +29,14 @@ USERS = extend_schema_view(
         tags=["Users"],
         summary="List people",
         description="Everybody who is not deleted, for a Back Office user; a warehouse user sees only themselves.",
-        parameters=list_parameters(UserSerializer, UserFilterSet),
-        responses={
-            200: many(UserSerializer, PAT, "The people that the caller may see."),
-            **refusals("jsonapi", *list_faults(UserSerializer), *TOKEN_FAULTS),
-        },
+        **listing(UserSerializer, PAT, "The people that the caller may see.", UserFilterSet),
     ),
     retrieve=extend_schema(
         operation_id="getUser",
         tags=["Users"],
         summary="Read one person",
         description="A person whom the caller may not see is answered like one who does not exist.",
-        parameters=[PATH_ID, *document_parameters(UserSerializer)],
-        responses={
-            200: one(UserSerializer, PAT, "The person."),
-            **refusals("jsonapi", *document_faults(UserSerializer), errors.NOT_FOUND, *TOKEN_FAULTS),
-        },
+        **reading(UserSerializer, PAT, "The person.", errors.NOT_FOUND),
     ),
 )
 

@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from config.api import errors, filters, openapi, parsers
 from config.api.errors import ApiError, Fault, respond
-from config.api.openapi import TEXT, Component, members
+from config.api.openapi import TEXT, TOKEN_FAULTS, Component, header, members, refusals
 from config.api.pagination import MAX_OFFSET, Order, not_a_number
 from config.api.query import NO, YES, Query
 from config.api.renderers import Document
@@ -114,7 +114,7 @@ def request(
 
 
 # --- Answers, made by what makes the real ones ------------------------------------------------------------------
-def one(serializer: SerializerClass, row: Any, description: str) -> OpenApiResponse:
+def _one(serializer: SerializerClass, row: Any, description: str) -> OpenApiResponse:
     """A single resource; a second example shows it with everything included."""
     schema = Component(
         f"{_name(serializer)}Document", members(["data"], data=_resource(serializer), **_included(serializer))
@@ -127,7 +127,7 @@ def one(serializer: SerializerClass, row: Any, description: str) -> OpenApiRespo
     return openapi.response(schema, description, values)
 
 
-def many(serializer: SerializerClass, row: Any, description: str) -> OpenApiResponse:
+def _many(serializer: SerializerClass, row: Any, description: str) -> OpenApiResponse:
     """A collection; further examples show it with everything included, and one page of many."""
     next_page = "page[limit]=1&page[total]=true&page[after]=" + Order(["id"]).cursor_at(row)
     values = {
@@ -174,7 +174,7 @@ def _one_of(words: Iterable[str]) -> dict[str, Any]:
     return {"type": "string", "enum": list(words)}
 
 
-def document_parameters(serializer: SerializerClass) -> list[OpenApiParameter]:
+def _document_parameters(serializer: SerializerClass) -> list[OpenApiParameter]:
     """`include` and `fields[…]`."""
     included = serializer.included_serializers
     found = (
@@ -185,17 +185,6 @@ def document_parameters(serializer: SerializerClass) -> list[OpenApiParameter]:
         text = f"Show only these fields of `{resource}`."
         found.append(_list_of(f"fields[{resource}]", text, _one_of(field_names(kind))))
     return found
-
-
-def list_parameters(
-    serializer: SerializerClass, filterset: Any, ordering_fields: Iterable[str] = ()
-) -> list[OpenApiParameter]:
-    """Of a view with these filters and sort fields."""
-    resource = serializer.Meta.resource_name
-    names = filters.filter_names(resource, filterset)
-    chosen = [_filter(name, filterset.base_filters[python]) for name, python in names.items()]
-    sort = [_sort(resource, filters.wire_names(ordering_fields))] if ordering_fields else []
-    return [*chosen, *sort, *document_parameters(serializer), *_page_parameters()]
 
 
 _FILTERS: dict[type[Any], tuple[str, dict[str, Any]]] = {
@@ -235,25 +224,69 @@ def _page_parameters() -> list[OpenApiParameter]:
     return [OpenApiParameter(f"page[{name}]", kind, description=text) for name, (text, kind) in described.items()]
 
 
-# --- Refusals ---------------------------------------------------------------------------------------------------
-#: Of a request document.
-BODY_FAULTS = (parsers.NOT_JSON, NOT_A_DOCUMENT, errors.TOO_LARGE, errors.UNSUPPORTED_TYPE)
+# --- Operations -------------------------------------------------------------------------------------------------
+#: How a request document may be refused.
+_BODY_FAULTS = (parsers.NOT_JSON, NOT_A_DOCUMENT, errors.TOO_LARGE, errors.UNSUPPORTED_TYPE)
 
 
-def document_faults(serializer: SerializerClass) -> list[Fault]:
-    """Of `include` and `fields[…]`."""
+def listing(
+    serializer: SerializerClass, row: Any, description: str, filterset: Any, ordering_fields: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Parameters and responses of a list with these filters and sort fields, for `extend_schema`."""
     resource = serializer.Meta.resource_name
-    return [*filters.unknown_include("cats").faults, *filters.unknown_field(resource, "colour").faults]
-
-
-def list_faults(serializer: SerializerClass, ordering_fields: Iterable[str] = ()) -> list[Fault]:
-    """Of the query of a list."""
+    names = filters.filter_names(resource, filterset)
+    chosen = [_filter(name, filterset.base_filters[python]) for name, python in names.items()]
+    sortable = filters.wire_names(ordering_fields)
     refused = (
+        *_query_refusals(serializer),
         filters.unsupported_filter("filter[colour]"),
-        filters.unknown_sort("colour", filters.wire_names(ordering_fields)),
+        filters.unknown_sort("colour", sortable),
         not_a_number("limit", 1, settings.PAGE_LIMIT),
     )
-    return [*document_faults(serializer), *(fault for refusal in refused for fault in refusal.faults)]
+    return {
+        "parameters": [
+            *chosen,
+            *([_sort(resource, sortable)] if sortable else []),
+            *_document_parameters(serializer),
+            *_page_parameters(),
+        ],
+        "responses": {
+            200: _many(serializer, row, description),
+            **refusals("jsonapi", *_faults(refused), *TOKEN_FAULTS),
+        },
+    }
+
+
+def reading(serializer: SerializerClass, row: Any, description: str, missing: Fault) -> dict[str, Any]:
+    """Parameters and responses of reading one row."""
+    return {
+        "parameters": [PATH_ID, *_document_parameters(serializer)],
+        "responses": {
+            200: _one(serializer, row, description),
+            **refusals("jsonapi", *_faults(_query_refusals(serializer)), missing, *TOKEN_FAULTS),
+        },
+    }
+
+
+def writing(
+    serializer: SerializerClass, row: Any, description: str, *refused: Fault | HttpResponse, status: int = 200
+) -> dict[str, Any]:
+    """Parameters and responses of making a row (with status 201) or changing one."""
+    found = [*refused, *_faults(_query_refusals(serializer)), *_BODY_FAULTS, *TOKEN_FAULTS]
+    place = header("Location", 201, "Where the new row is found.") if status == 201 else PATH_ID
+    return {
+        "parameters": [place, *_document_parameters(serializer)],
+        "responses": {status: _one(serializer, row, description), **refusals("jsonapi", *found)},
+    }
+
+
+def _query_refusals(serializer: SerializerClass) -> list[ApiError]:
+    """Of `include` and `fields[…]`."""
+    return [filters.unknown_include("cats"), filters.unknown_field(serializer.Meta.resource_name, "colour")]
+
+
+def _faults(refused: Iterable[ApiError]) -> list[Fault]:
+    return [fault for refusal in refused for fault in refusal.faults]
 
 
 def body_refusal(serializer: ModelSerializer, **data: Any) -> HttpResponse:
