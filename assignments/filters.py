@@ -9,6 +9,6 @@ class AssignmentFilterSet(FilterSet):
     """`filter[warehouse-user-assignments.…]` (contract section 2.4)."""
 
     uuid = UUIDFilter()
-    user_uuid = RelatedUUIDFilter("user", queryset=User.objects.all)
-    warehouse_uuid = RelatedUUIDFilter("warehouse", queryset=Warehouse.objects.all)
+    user_uuid = RelatedUUIDFilter("user", to=User)
+    warehouse_uuid = RelatedUUIDFilter("warehouse", to=Warehouse)
     is_active = BooleanFilter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from django import forms
@@ -16,7 +17,7 @@ from rest_framework_json_api import filters
 from rest_framework_json_api.django_filters import backends
 from rest_framework_json_api.utils import format_field_name, get_resource_name
 
-from config.api.errors import ApiError, Fault
+from config.api.errors import ApiError
 from config.api.query import PAGE, Query, bad_parameter, not_boolean, read_boolean, unsupported_filter
 from config.api.serializers import field_names
 from config.identifiers import parse_uuid
@@ -98,28 +99,27 @@ def unknown_sort(term: str, known: Iterable[str]) -> ApiError:
 
 
 class DjangoFilterBackend(backends.DjangoFilterBackend):
-    """`filter[type.name]` by the view's `filterset_class`. The first parameter at fault is told."""
+    """`filter[type.name]` by the filters that the view's `filterset_class` declares, in the order of the query.
 
-    def get_filterset_kwargs(self, request: Request, queryset: Any, view: Any) -> dict[str, Any]:
-        known = filter_names(get_resource_name({"view": view}), view.filterset_class)
-        data = {}
-        for key, text in view.query.members("filter").items():
-            if key not in known:
-                raise unsupported_filter(f"filter[{key}]" if key else "filter")
-            data[known[key]] = text
-        return {"data": data, "queryset": queryset, "request": request, "filter_keys": data}
+    They are used as they are: the library would copy them all, and build a form of them, for each request.
+    """
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
-        if not view.query.members("filter"):
-            return queryset
-        filterset = self.get_filterset(request, queryset, view)
-        for name in filterset.data:
-            if errors := filterset.errors.get(name):
-                parameter = f"filter[{get_resource_name({'view': view})}.{format_field_name(name)}]"
-                raise ApiError(Fault(400, errors[0], parameter=parameter))
-        return filterset.qs
+        chosen = view.query.members("filter")
+        known = filter_names(get_resource_name({"view": view}), view.filterset_class)
+        for key in chosen:
+            if key not in known:
+                raise unsupported_filter(f"filter[{key}]" if key else "filter")
+        for key, text in chosen.items():
+            declared = view.filterset_class.base_filters[known[key]]
+            try:
+                queryset = declared.filter(queryset, declared.field.clean(text))
+            except forms.ValidationError as invalid:
+                raise bad_parameter(f"filter[{key}]", str(invalid.message)) from None
+        return queryset
 
 
+@cache
 def filter_names(resource: str, filterset_class: Any) -> dict[str, str]:
     """`{"warehouses.isActive": "is_active", …}`"""
     return {f"{resource}.{format_field_name(name)}": name for name in filterset_class.base_filters}
@@ -127,11 +127,13 @@ def filter_names(resource: str, filterset_class: Any) -> dict[str, str]:
 
 # --- Kinds of filter --------------------------------------------------------------------------------------------
 class CommaList(forms.Field):
-    """The values of a comma list, each read by `read`; an empty text is a list of one empty text. None if absent."""
+    """The values of a comma list, each read by `read`, which raises ValidationError."""
 
-    def clean(self, value: str | None) -> list[Any] | None:
-        if value is None:
-            return None
+    def __init__(self, *, read: Callable[[str], Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.read = read
+
+    def clean(self, value: str) -> list[Any]:
         values = value.split(",")
         if len(values) > settings.MAX_FILTER_VALUES:
             raise forms.ValidationError(f"At most {settings.MAX_FILTER_VALUES} values are accepted.")
@@ -139,66 +141,57 @@ class CommaList(forms.Field):
             raise forms.ValidationError("A value must not contain the NUL character.")
         return [self.read(one) for one in dict.fromkeys(values)]
 
-    def read(self, text: str) -> Any:
-        """Raises ValidationError for what is no value of this kind."""
-        return text
 
-
-class UUIDList(CommaList):
-    """A text that is no uuid matches nothing."""
-
-    read = staticmethod(parse_uuid)
-
-
-class BooleanList(CommaList):
-    """In the spellings of contract 0.2."""
-
-    def read(self, text: str) -> bool:
-        value = read_boolean(text)
-        if value is None:
-            raise forms.ValidationError(not_boolean(text))
-        return value
+def _boolean(text: str) -> bool:
+    value = read_boolean(text)
+    if value is None:
+        raise forms.ValidationError(not_boolean(text))
+    return value
 
 
 class TextFilter(django_filters.Filter):
     """Exact texts, case as written."""
 
     field_class = CommaList
+    read: Callable[[str], Any] = str
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, lookup_expr="in", **kwargs)
+        super().__init__(*args, lookup_expr="in", label="", read=self.read, **kwargs)
 
 
 class UUIDFilter(TextFilter):
-    field_class = UUIDList
+    """Exact uuids; a text that is none finds nothing."""
+
+    read = staticmethod(parse_uuid)
 
 
 class BooleanFilter(TextFilter):
-    field_class = BooleanList
+    """In the spellings of contract 0.2."""
+
+    read = staticmethod(_boolean)
 
 
 class EmailFilter(TextFilter):
     """E-mail addresses, which are the same in any case of letters. Reads the index on the lower-case ones."""
 
-    def filter(self, queryset: QuerySet[Any], value: list[str] | None) -> QuerySet[Any]:
-        if value is None:
-            return queryset
-        return queryset.filter(In(Lower(self.field_name), [one.lower() for one in value]))
+    read = staticmethod(str.lower)
+
+    def filter(self, queryset: QuerySet[Any], value: list[str]) -> QuerySet[Any]:
+        return queryset.filter(In(Lower(self.field_name), value))
 
 
 class RelatedUUIDFilter(UUIDFilter):
     """The uuid of the row that a foreign key leads to.
 
-    A single one is looked up first in `queryset`, so that an index on the key has the order of the list as well.
+    A single one is looked up first, so that an index on the key has the order of the list as well.
     """
 
-    def __init__(self, *args: Any, queryset: Callable[[], QuerySet[Any]], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, to: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.queryset = queryset
+        self.to = to
 
-    def filter(self, queryset: QuerySet[Any], value: list[Any] | None) -> QuerySet[Any]:
-        if value is None:
-            return queryset
+    def filter(self, queryset: QuerySet[Any], value: list[Any]) -> QuerySet[Any]:
         if len(value) > 1:
             return queryset.filter(**{f"{self.field_name}__uuid__in": value})
-        return queryset.filter(**{self.field_name: self.queryset().filter(uuid=value[0]).order_by().values("pk")[:1]})
+        found = self.to.objects.filter(uuid=value[0]).order_by().values("pk")[:1]
+        return queryset.filter(**{self.field_name: found})
