@@ -3,17 +3,19 @@
 from uuid import UUID
 
 from django.conf import settings
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 
 from assignments import errors
+from assignments.filters import AssignmentFilterSet
 from assignments.models import WarehouseUserAssignment
-from assignments.serializers import AssignmentSerializer, ChangedAssignmentSerializer, NewAssignmentSerializer
-from config.errors import fault_of
-from config.jsonapi.schema import ResourceSchema, body_refusal, many, one, request_body
-from config.schema import Answer, ApiSchema, Component, Operation
+from assignments.serializers import AssignmentSerializer
+from config.api.openapi import TOKEN_FAULTS, Component, header, members, refusals, response
+from config.api.resource_schema import PATH_ID, body_refusal, listing, reading, request, writing
 from users.schema import PAT
 from warehouses.schema import NORTH_DOCK
 
-_RESOURCE = AssignmentSerializer.Meta.resource
+#: What can be sorted by, as Django spells it.
+ORDERING_FIELDS = ("is_active", "created_at", "updated_at", "warehouse__name")
 _PAT_IN_NORTH_DOCK = WarehouseUserAssignment(
     id=31,
     uuid=UUID("a6f8da15-cd2e-4923-89ed-56dc94865418"),
@@ -23,78 +25,84 @@ _PAT_IN_NORTH_DOCK = WarehouseUserAssignment(
 )
 _PAIR = {"userUuid": str(PAT.uuid), "warehouse": {"uuid": str(NORTH_DOCK.uuid)}}
 
-ASSIGNMENTS = ResourceSchema(
-    "Assignments",
-    list=Operation(
-        "listAssignments",
-        "List assignments",
-        "All rows, for a Back Office user; a warehouse user sees their own. Filters only ever narrow that.",
-        many(AssignmentSerializer, _PAT_IN_NORTH_DOCK, description="The assignments that the caller may see."),
-    ),
-    retrieve=Operation(
-        "getAssignment",
-        "Read one assignment",
-        "Another person's assignment is answered to a warehouse user like one that does not exist.",
-        one(AssignmentSerializer, _PAT_IN_NORTH_DOCK, description="The assignment."),
-    ),
-    create=Operation(
-        "createAssignment",
-        "Assign a warehouse to a warehouse user",
-        "For Back Office users. With `isActive` true the person stands there from now on, and the assignment that was "
-        "active before becomes inactive. Every fault of the request is told at once.",
-        one(
+ASSIGNMENTS = extend_schema_view(
+    list=extend_schema(
+        operation_id="listAssignments",
+        tags=["Assignments"],
+        summary="List assignments",
+        description="All rows, for a Back Office user; a warehouse user sees their own. Filters only narrow that.",
+        **listing(
             AssignmentSerializer,
             _PAT_IN_NORTH_DOCK,
-            description="The new assignment.",
-            status=201,
-            headers={"Location": "Where the new assignment is found."},
+            "The assignments that the caller may see.",
+            AssignmentFilterSet,
+            ORDERING_FIELDS,
         ),
-        request_body(
+    ),
+    retrieve=extend_schema(
+        operation_id="getAssignment",
+        tags=["Assignments"],
+        summary="Read one assignment",
+        description="Another person's assignment is answered to a warehouse user like one that does not exist.",
+        **reading(AssignmentSerializer, _PAT_IN_NORTH_DOCK, "The assignment.", errors.NOT_FOUND),
+    ),
+    create=extend_schema(
+        operation_id="createAssignment",
+        tags=["Assignments"],
+        summary="Assign a warehouse to a warehouse user",
+        description="For Back Office users. With `isActive` true the person works there from now on, and the "
+        "assignment that was active before becomes inactive. Every fault of the request is told at once.",
+        request=request(
             "NewAssignment",
-            NewAssignmentSerializer,
-            _RESOURCE,
+            AssignmentSerializer,
             {"Assign, and make it the active one": _PAIR | {"isActive": True}, "Assign only": _PAIR},
         ),
-        faults=tuple(
-            map(fault_of, (errors.USER_NOT_FOUND, errors.WAREHOUSE_NOT_FOUND, errors.ALREADY_EXISTS, errors.NOT_FOUND))
+        **writing(
+            AssignmentSerializer,
+            _PAT_IN_NORTH_DOCK,
+            "The new assignment.",
+            errors.USER_NOT_FOUND,
+            errors.WAREHOUSE_NOT_FOUND,
+            errors.ALREADY_EXISTS,
+            errors.NOT_FOUND,
+            body_refusal(AssignmentSerializer(), type="users", user_uuid=7, is_active="maybe"),
+            status=201,
         ),
-        refusals=[
-            body_refusal(
-                NewAssignmentSerializer,
-                _RESOURCE,
-                {"type": "users", "attributes": {"userUuid": 7, "isActive": "maybe"}},
-            )
-        ],
     ),
-    partial_update=Operation(
-        "changeAssignment",
-        "Activate or deactivate an assignment",
-        "Activating makes the person's other assignments inactive, in the same transaction. Only `isActive` can be "
-        "changed; a warehouse user may change their own assignments.",
-        one(AssignmentSerializer, _PAT_IN_NORTH_DOCK, description="The assignment as it is now."),
-        request_body(
+    partial_update=extend_schema(
+        operation_id="changeAssignment",
+        tags=["Assignments"],
+        summary="Activate or deactivate an assignment",
+        description="Activating makes the person's other assignments inactive, in the same transaction. Only "
+        "`isActive` can be changed; a warehouse user may change their own assignments.",
+        request=request(
             "ChangedAssignment",
-            ChangedAssignmentSerializer,
-            _RESOURCE,
+            AssignmentSerializer,
             {"Activate": {"isActive": True}, "Deactivate": {"isActive": False}},
+            partial=True,
         ),
-        faults=(
-            fault_of(errors.USER_NOT_FOUND),
-            fault_of(errors.CANNOT_CHANGE),
+        **writing(
+            AssignmentSerializer,
+            _PAT_IN_NORTH_DOCK,
+            "The assignment as it is now.",
+            errors.USER_NOT_FOUND,
+            errors.CANNOT_CHANGE,
+            errors.NOT_FOUND,
+            body_refusal(AssignmentSerializer(_PAT_IN_NORTH_DOCK, partial=True), is_active="maybe"),
+            body_refusal(AssignmentSerializer(_PAT_IN_NORTH_DOCK, partial=True), id=str(PAT.uuid)),
         ),
-        refusals=[
-            body_refusal(ChangedAssignmentSerializer, _RESOURCE, {"attributes": {"isActive": "maybe"}}),
-            body_refusal(
-                ChangedAssignmentSerializer, _RESOURCE, {"id": str(PAT.uuid)}, identifier=str(_PAT_IN_NORTH_DOCK.uuid)
-            ),
-        ],
     ),
-    destroy=Operation(
-        "deleteAssignment",
-        "Deassign",
-        "For Back Office users. Deleting the active assignment makes no other one active, and withdraws the warehouse "
-        "tokens that were issued for it.",
-        Answer("Deleted.", status=204),
+    destroy=extend_schema(
+        operation_id="deleteAssignment",
+        tags=["Assignments"],
+        summary="Deassign",
+        description="For Back Office users. Deleting the active assignment makes no other one active, and withdraws "
+        "the warehouse tokens that were issued for it.",
+        parameters=[PATH_ID],
+        responses={
+            204: OpenApiResponse(description="Deleted."),
+            **refusals("jsonapi", errors.NOT_FOUND, *TOKEN_FAULTS),
+        },
     ),
 )
 
@@ -110,35 +118,26 @@ _WAREHOUSE_TOKENS = Component(
         "type": "array",
         "minItems": 1,
         "maxItems": 1,
-        "items": {
-            "type": "object",
-            "required": list(_EXAMPLE),
-            "properties": {
-                "tokenType": {"const": "Bearer"},
-                "expiresIn": {"type": "integer", "description": "Seconds that the access token is good for."},
-                "accessToken": {"type": "string", "description": "A JWT signed with RS256."},
-                "refreshToken": {"type": "string", "description": "Opaque; `POST /token` takes it. Good for one use."},
-            },
-        },
+        "items": members(
+            tokenType={"const": "Bearer"},
+            expiresIn={"type": "integer", "description": "Seconds that the access token is good for."},
+            accessToken={"type": "string", "description": "A JWT signed with RS256."},
+            refreshToken={"type": "string", "description": "Opaque; `POST /token` takes it. Good for one use."},
+        ),
     },
 )
 
-WAREHOUSE_TOKENS = ApiSchema(
-    "Warehouse tokens",
-    create=Operation(
-        "createWarehouseToken",
-        "Get a token for the warehouse the caller stands in",
-        "Needs an active assignment to an active warehouse, and a caller who is a warehouse user. The token stops "
-        "holding at once when the assignment is deactivated or deleted, the warehouse goes inactive, the person is "
-        "blocked or is no warehouse user any more, or the session ends. No body is needed; one that is sent is not "
-        "read.",
-        Answer(
-            "The token.",
-            status=201,
-            schema=_WAREHOUSE_TOKENS,
-            examples={"The token": [_EXAMPLE]},
-            headers={"Cache-Control": "`no-store`: the answer is a secret."},
-        ),
-        faults=(fault_of(errors.FORBIDDEN),),
-    ),
+WAREHOUSE_TOKENS = extend_schema(
+    operation_id="createWarehouseToken",
+    tags=["Warehouse tokens"],
+    summary="Get a token for the warehouse the caller works in now",
+    description="Needs an active assignment to an active warehouse, and a caller who is a warehouse user. The token "
+    "stops holding at once when the assignment is deactivated or deleted, the warehouse goes inactive, the person is "
+    "blocked or is no warehouse user any more, or the session ends. No body is needed; one that is sent is not read.",
+    request=None,
+    parameters=[header("Cache-Control", 201, "`no-store`: the answer is a secret.")],
+    responses={
+        201: response(_WAREHOUSE_TOKENS, "The token.", {"The token": [_EXAMPLE]}),
+        **refusals("plain", errors.FORBIDDEN, *TOKEN_FAULTS),
+    },
 )

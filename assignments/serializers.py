@@ -1,57 +1,117 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework_json_api.relations import SerializerMethodResourceRelatedField
 
+from assignments import errors
 from assignments.models import WarehouseUserAssignment
-from config.jsonapi.body import StrictBoolean, StrictText
-from config.jsonapi.documents import ResourceSerializer
+from config.api.errors import ApiError, Fault, fault_of, faults_in
+from config.api.serializers import ModelSerializer, StrictBoolean, UUIDText
+from users.models import User
 from users.serializers import UserSerializer
+from warehouses.models import Warehouse
 from warehouses.serializers import WarehouseSerializer
 
 
-class AssignmentSerializer(ResourceSerializer):
-    """An assignment as it is shown (contract section 2.4)."""
+class AssignmentSerializer(ModelSerializer):
+    """An assignment (contract section 2.4). Writing it is calling the write methods of the model.
 
-    user_uuid = serializers.UUIDField(source="user.uuid")
-    is_active = serializers.BooleanField()
+    A change is of `isActive` only: the other attributes may repeat what the row says (contract 0.3).
+    """
+
+    user_uuid = UUIDText(source="user.uuid")
+    is_active = StrictBoolean(required=False)
     warehouse = WarehouseSerializer()
+    users = SerializerMethodResourceRelatedField(model=User, many=True)
+    warehouses = SerializerMethodResourceRelatedField(model=Warehouse, many=True)
+
+    included_serializers = {"users": UserSerializer, "warehouses": WarehouseSerializer}
 
     class Meta:
-        resource = "warehouse-user-assignments"
-        includes: dict[str, type[ResourceSerializer]] = {"users": UserSerializer, "warehouses": WarehouseSerializer}
+        model = WarehouseUserAssignment
+        resource_name = "warehouse-user-assignments"
+        fields = ("id", "user_uuid", "is_active", "warehouse", "users", "warehouses")
+        validators = ()  # the write methods look at the constraints, while they hold the person's lock
 
-    @staticmethod
-    def related(instance: WarehouseUserAssignment, name: str) -> list[Any]:
-        if name == "warehouses":
-            return [instance.warehouse]
-        return [] if instance.user.is_deleted else [instance.user]  # a deleted person's name is not shown
+    def get_users(self, assignment: WarehouseUserAssignment) -> list[User]:
+        """The name of a deleted person is not shown."""
+        return [] if assignment.user.is_deleted else [assignment.user]
+
+    def get_warehouses(self, assignment: WarehouseUserAssignment) -> list[Warehouse]:
+        return [assignment.warehouse]
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Raises ApiError with all faults of the request at once (contract 0.3, "POST")."""
+        try:
+            values, faults = super().to_internal_value(data), []
+        except ValidationError as invalid:
+            values, faults = None, sorted(faults_in(invalid.detail), key=_is_of_is_active)
+        if self.instance is not None:
+            faults += _changes_refused(data, self.instance)
+        elif faults:
+            faults = _in_order(faults + _missing_rows(data))
+        if faults:
+            raise ApiError(*faults)
+        return values
+
+    def create(self, validated_data: dict[str, Any]) -> WarehouseUserAssignment:
+        return WarehouseUserAssignment.objects.assign(
+            user_uuid=validated_data["user"]["uuid"],
+            warehouse_uuid=validated_data["warehouse"]["uuid"],
+            is_active=validated_data.get("is_active", False),
+        )
+
+    def update(self, instance: WarehouseUserAssignment, validated_data: dict[str, Any]) -> WarehouseUserAssignment:
+        if "is_active" in validated_data:
+            instance.activate() if validated_data["is_active"] else instance.deactivate()
+        return instance
 
 
-class WarehouseReferenceSerializer(serializers.Serializer):
-    """The `warehouse` member of a request: only its uuid is read."""
-
-    uuid = StrictText()
-
-
-class NewAssignmentSerializer(serializers.Serializer):
-    """The attributes of POST (contract section 2.6). Declares types only: the door decides."""
-
-    user_uuid = StrictText()
-    warehouse = WarehouseReferenceSerializer()
-    is_active = StrictBoolean(required=False)
+def _text(data: dict[str, Any], *path: str) -> str | None:
+    """A text of the attributes as sent, or None where there is none."""
+    value: Any = data
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
 
 
-class SameWarehouseSerializer(serializers.Serializer):
-    """The `warehouse` member of a change: its uuid, if sent, may only repeat the row's."""
+def _missing_rows(data: dict[str, Any]) -> list[Fault]:
+    """What is wrong with person and warehouse, as far as they are named."""
+    named = {"user_uuid": _text(data, "user_uuid"), "warehouse_uuid": _text(data, "warehouse", "uuid")}
+    if not any(named.values()):
+        return []
+    return [*map(fault_of, WarehouseUserAssignment.objects.violations_of(**named))]
 
-    uuid = StrictText(required=False)
+
+def _changes_refused(data: dict[str, Any], assignment: WarehouseUserAssignment) -> list[Fault]:
+    """Another person or warehouse would make it another assignment."""
+    sent = {
+        "userUuid": (_text(data, "user_uuid"), assignment.user.uuid),
+        "warehouse/uuid": (_text(data, "warehouse", "uuid"), assignment.warehouse.uuid),
+    }
+    return [
+        replace(fault_of(errors.CANNOT_CHANGE), pointer=f"/data/attributes/{pointer}")
+        for pointer, (text, value) in sent.items()
+        if text is not None and text.lower() != str(value)
+    ]
 
 
-class ChangedAssignmentSerializer(serializers.Serializer):
-    """The attributes of PATCH (contract 0.3): `isActive`; the others may only repeat what the row says."""
+def _is_of_is_active(fault: Fault) -> bool:
+    """It is shown before the warehouse, and refused after it (contract section 2.6)."""
+    return fault.pointer == "/data/attributes/isActive"
 
-    user_uuid = StrictText(required=False)
-    warehouse = SameWarehouseSerializer(required=False)
-    is_active = StrictBoolean(required=False)
+
+_ORDER = ("/data/type", "/data/attributes/userUuid", "/data/attributes/warehouse")
+
+
+def _in_order(faults: list[Fault]) -> list[Fault]:
+    """In the order of contract section 2.6: person, warehouse, then the rest."""
+
+    def rank(fault: Fault) -> int:
+        places = [place for place, start in enumerate(_ORDER) if (fault.pointer or "").startswith(start)]
+        return places[0] if places else len(_ORDER)
+
+    return sorted(faults, key=rank)

@@ -12,9 +12,9 @@ from corsheaders import middleware
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from config.errors import NOT_ALLOWED, ORIGIN_MISSING, Fault, respond
+from config.api.errors import NOT_ALLOWED, ORIGIN_MISSING, Fault, respond
+from config.api.views import NotFoundView
 from config.paths import is_api
-from config.views import NotFoundView
 
 logger = structlog.stdlib.get_logger(__name__)
 

@@ -11,7 +11,7 @@ _PAGES_AND_FILES = re.compile(r"/(?:$|admin$|admin/|static/)")
 #: A password reset link; its last part is a credential.
 _SECRET_LINK = re.compile(r"(/admin/reset/[^/\s]+/)[^/\s]+")
 
-#: The health endpoints (`config.health`); without the first slash, as `SECURE_REDIRECT_EXEMPT` expects.
+#: The health endpoints (`config.api.health`); without the first slash, as `SECURE_REDIRECT_EXEMPT` expects.
 PROBES = r"^health/(live|ready)/?$"
 #: The liveness probe.
 LIVE = "/health/live"

@@ -1,4 +1,4 @@
-"""What a rule of the domain refuses. It knows nothing of HTTP: `config.errors` gives it its wire form."""
+"""What a rule of the domain refuses. It knows nothing of HTTP: `config.api.errors` gives it its wire form."""
 
 from __future__ import annotations
 

@@ -229,13 +229,14 @@ DEFAULT_FROM_EMAIL = env.email_address("EMAIL_FROM", default="back-office@localh
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["users.oauth.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["users.oauth.permissions.HasRight"],
-    "DEFAULT_RENDERER_CLASSES": ["config.jsonapi.renderers.JSONAPIRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["config.jsonapi.body.JSONAPIParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.jsonapi.renderers.AlwaysFirst",
-    "DEFAULT_SCHEMA_CLASS": "config.schema.ApiSchema",
-    "EXCEPTION_HANDLER": "config.errors.handle",
+    "DEFAULT_RENDERER_CLASSES": ["config.api.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.parsers.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.negotiation.OneFormat",
+    "DEFAULT_SCHEMA_CLASS": "config.api.openapi.Schema",
+    "EXCEPTION_HANDLER": "config.api.errors.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+JSON_API_FORMAT_FIELD_NAMES = "camelize"
 
 #: The OpenAPI document at /schema, and Swagger UI at /docs with files of this site only.
 SPECTACULAR_SETTINGS = {
@@ -256,9 +257,10 @@ SPECTACULAR_SETTINGS = {
         {"name": "Health", "description": "For load balancers: is the process alive, and can it serve?"},
     ],
     "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_PATCH": False,
     "SERVE_AUTHENTICATION": [],
-    "PREPROCESSING_HOOKS": ["config.schema.plain_paths"],
-    "POSTPROCESSING_HOOKS": ["config.schema.tell_common_errors"],
+    "PREPROCESSING_HOOKS": ["config.api.openapi.plain_paths"],
+    "POSTPROCESSING_HOOKS": ["config.api.openapi.tell_common_errors"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {

@@ -6,11 +6,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from config.health import LiveView, ReadyView, database_takes_changes, migrations_are_applied
+from config.api.health import LiveView, ReadyView, database_takes_changes, migrations_are_applied
+from config.api.schema_view import SchemaView
+from config.api.views import NotFoundView
 from config.paths import BACK_OFFICE
-from config.schema_view import SchemaView
 from config.urlpatterns import route
-from config.views import NotFoundView
 from users.oauth.key_ring import key_ring
 
 #: What must hold before the site can serve, in this order.
@@ -26,12 +26,12 @@ urlpatterns = [
     route("docs", SpectacularSwaggerSplitView.as_view(template_name="docs.html", http_method_names=["get", "head"])),
     path("", include("users.urls")),
     path("", include("warehouses.urls")),
-    route("health/live", LiveView.as_view({"get": "list"})),
-    route("health/ready", ReadyView.as_view({"get": "list"}, **READY)),
+    route("health/live", LiveView.as_view({"get": "retrieve"})),
+    route("health/ready", ReadyView.as_view({"get": "retrieve"}, **READY)),
     re_path(r"", NotFoundView.as_view()),
 ]
 
 # Outside the Back Office, which has pages of its own, every error is JSON.
-handler400 = "config.errors.bad_request"
-handler404 = "config.errors.not_found"
-handler500 = "config.errors.server_error"
+handler400 = "config.api.errors.bad_request"
+handler404 = "config.api.errors.not_found"
+handler500 = "config.api.errors.server_error"

@@ -24,7 +24,7 @@ from schemathesis.core.transport import Response
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
 
-from config.jsonapi.query import SORTED_TWICE
+from config.api.filters import SORTED_TWICE
 from tests.client import FORM
 from tests.openapi import strict
 from users.oauth.errors import BAD_CLIENT, BAD_CREDENTIALS, BAD_REFRESH_TOKEN, MALFORMED

@@ -11,8 +11,8 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connection, models
+from rest_framework_json_api.utils import format_field_name
 
-from config.jsonapi.documents import camel_case
 from tests.support.permissions import undone
 
 APPS = {"users", "warehouses", "assignments", "spreadsheets", "auth", "otp_totp", "otp_static", "sessions", "axes"}
@@ -48,7 +48,7 @@ def fields(*, flag: bool, spell: Callable[[str], str] = str) -> dict[str, Any]:
 
 def all_fields() -> Iterator[dict[str, Any]]:
     """In both spellings, and with either value of booleans; some at a time, as a request has a limit of its own."""
-    for spell in (str, camel_case):
+    for spell in (str, format_field_name):
         for flag in (True, False):
             found = fields(flag=flag, spell=spell)
             names = [*found]

@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 from django.test import Client as Browser
 
 from assignments.models import WarehouseUserAssignment
-from config.errors import NOT_ALLOWED, ORIGIN_MISSING
+from config.api.errors import NOT_ALLOWED, ORIGIN_MISSING
 from tests.client import ASSIGNMENTS, FORM, JSON_API, PASSWORD, Api, error, refusal, sign_in
 from tests.openapi import api_routes
 from users.models import User

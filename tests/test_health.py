@@ -1,4 +1,4 @@
-"""What load balancers ask: whether the process lives, and whether it can serve (`config/health.py`)."""
+"""What load balancers ask: whether the process lives, and whether it can serve (`config/api/health.py`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from config import health
+from config.api import health
 from tests.client import Api
 from tests.live import live_server, production_environment
 from tests.openapi import Document

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client as Browser
+from rest_framework_json_api.utils import format_field_name
 
 from assignments.models import WarehouseUserAssignment
-from config.jsonapi.documents import camel_case
 from tests.back_office import LIST, NEW_PASSWORD, person, signed_in
 from tests.client import ASSIGNMENTS, PASSWORD, Api, sign_in
 from tests.code_flow import code_for, login_form, redemption, send
@@ -220,7 +220,7 @@ def test_the_page_of_the_own_password_writes_that(ada: User, olive: User) -> Non
 def test_the_fields_that_would_open_most_are_among_those_sent(db: None) -> None:
     for name in ("is_superuser", "user_permissions", "password", "secret_digest", "has_two_factor", "user_id", "pk"):
         assert name in fields(flag=True)
-        assert camel_case(name) in fields(flag=True, spell=camel_case)
+        assert format_field_name(name) in fields(flag=True, spell=format_field_name)
 
 
 def test_what_is_written_besides_would_be_seen(pat: User) -> None:

@@ -15,7 +15,7 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from config import errors
+from config.api import errors
 from tests.client import ASSIGNMENTS, Api, refusal
 from tests.openapi import Document, api_routes
 

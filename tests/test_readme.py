@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import assignments.errors
-import config.errors
+import config.api.errors
 import users.errors
 import warehouses.errors
-from config.errors import ApiError, Fault
+from config.api.errors import ApiError, Fault
 from config.rule_errors import RuleViolation
 from tests.openapi import api_routes
 from tests.support.docs import DOCS, ROOT, anchors, pages, table, without_code
@@ -67,7 +67,7 @@ def test_the_endpoint_table_lists_every_route_and_method() -> None:
 
 
 def test_the_error_table_lists_every_fault() -> None:
-    modules = (config.errors, users.errors, warehouses.errors, assignments.errors)
+    modules = (config.api.errors, users.errors, warehouses.errors, assignments.errors)
     refusals = [
         value for module in modules for value in vars(module).values() if isinstance(value, Fault | RuleViolation)
     ]

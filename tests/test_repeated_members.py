@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from assignments.models import WarehouseUserAssignment
-from config import strict_json
+from config.api import strict_json
 from tests.client import ASSIGNMENTS, PASSWORD, Api, error, refusal
 from tests.support.bad_input import Watch
 from tests.support.bad_sign_in import GOOD, MALFORMED

@@ -19,7 +19,7 @@ import pytest
 from openpyxl import load_workbook
 
 from assignments.models import WarehouseUserAssignment
-from config.errors import UNAVAILABLE
+from config.api.errors import UNAVAILABLE
 from spreadsheets.models import Import
 from tests import live
 from tests.client import ASSIGNMENTS, JSON_API, PASSWORD, error, sign_in

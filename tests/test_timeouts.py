@@ -16,7 +16,7 @@ import pytest
 from django.conf import settings
 
 from assignments.models import WarehouseUserAssignment
-from config.errors import UNAVAILABLE
+from config.api.errors import UNAVAILABLE
 from tests import live
 from tests.client import ASSIGNMENTS, JSON_API, error, sign_in
 from tests.postgres import cluster

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from config.errors import NO_SIGNING_KEY, ApiError
+from config.api.errors import NO_SIGNING_KEY, ApiError
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, error, refusal, sign_in
 from tests.support.bad_input import Watch
 from tests.support.signing_keys import published, signer_of

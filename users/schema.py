@@ -6,9 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import extend_schema, extend_schema_view
 
-from config.jsonapi.schema import ResourceSchema, many, one
-from config.schema import Operation
+from config.api.resource_schema import listing, reading
+from users import errors
+from users.filters import UserFilterSet
 from users.models import User
 from users.serializers import UserSerializer
 
@@ -21,19 +23,20 @@ PAT = User(
     is_warehouse_user=True,
 )
 
-USERS = ResourceSchema(
-    "Users",
-    list=Operation(
-        "listUsers",
-        "List people",
-        "Everybody who is not deleted, for a Back Office user; a warehouse user sees only themselves.",
-        many(UserSerializer, PAT, description="The people that the caller may see."),
+USERS = extend_schema_view(
+    list=extend_schema(
+        operation_id="listUsers",
+        tags=["Users"],
+        summary="List people",
+        description="Everybody who is not deleted, for a Back Office user; a warehouse user sees only themselves.",
+        **listing(UserSerializer, PAT, "The people that the caller may see.", UserFilterSet),
     ),
-    retrieve=Operation(
-        "getUser",
-        "Read one person",
-        "A person whom the caller may not see is answered like one who does not exist.",
-        one(UserSerializer, PAT, description="The person."),
+    retrieve=extend_schema(
+        operation_id="getUser",
+        tags=["Users"],
+        summary="Read one person",
+        description="A person whom the caller may not see is answered like one who does not exist.",
+        **reading(UserSerializer, PAT, "The person.", errors.NOT_FOUND),
     ),
 )
 

@@ -1,15 +1,15 @@
 from rest_framework import serializers
 
-from config.jsonapi.documents import ResourceSerializer
+from config.api.serializers import ModelSerializer
+from users.models import User
 
 
-class UserSerializer(ResourceSerializer):
+class UserSerializer(ModelSerializer):
     """A person, as integrators and `include=users` see one (contract section 2.4)."""
 
     username = serializers.CharField(source="email")
-    first_name = serializers.CharField()
-    last_name = serializers.CharField()
 
     class Meta:
-        resource = "users"
-        includes: dict[str, type[ResourceSerializer]] = {}
+        model = User
+        resource_name = "users"
+        fields = ("id", "username", "first_name", "last_name")

@@ -6,8 +6,8 @@ urlpatterns = [
     route("token", views.TokenView.as_view({"post": "create"})),
     route("revoke", views.RevokeView.as_view({"post": "create"})),
     route("introspect", views.IntrospectView.as_view({"post": "create"})),
-    route(".well-known/oauth-authorization-server", views.MetadataView.as_view({"get": "list"})),
-    route(".well-known/jwks.json", views.KeySetView.as_view({"get": "list"})),
+    route(".well-known/oauth-authorization-server", views.MetadataView.as_view({"get": "retrieve"})),
+    route(".well-known/jwks.json", views.KeySetView.as_view({"get": "retrieve"})),
     collection("users", views.UserViewSet, get="list"),
     item("users", views.UserViewSet, get="retrieve"),
 ]

@@ -5,12 +5,12 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
+from rest_framework.response import Response
 
-from config.jsonapi import filters
-from config.jsonapi.renderers import PlainJSONRenderer
-from config.jsonapi.views import ResourceViewSet
-from config.views import ApiViewSet
+from config.api.renderers import PlainJSONRenderer
+from config.api.views import ApiViewSet, ReadOnlyModelViewSet
 from users import errors, schema
+from users.filters import UserFilterSet
 from users.models import User
 from users.oauth import schema as oauth_schema
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
@@ -20,18 +20,14 @@ from users.oauth.tokens import Scope
 from users.serializers import UserSerializer
 
 
-class UserViewSet(ResourceViewSet):
+@schema.USERS
+class UserViewSet(ReadOnlyModelViewSet):
     """People, so that an integrator can find whom to assign (contract 0.4)."""
 
-    schema = schema.USERS
     serializer_class = UserSerializer
+    filterset_class = UserFilterSet
     rights = {Scope.BACK_OFFICE_USER: {"list", "retrieve"}, Scope.WAREHOUSE_USER: {"list", "retrieve"}}
     missing = errors.NOT_FOUND
-    filters = {
-        "uuid": filters.uuids("uuid"),
-        "username": filters.emails("email"),
-        "isWarehouseUser": filters.booleans("is_warehouse_user"),
-    }
 
     def get_queryset(self) -> QuerySet[User]:
         return User.objects.visible_to(self.caller)
@@ -49,8 +45,7 @@ class OAuthViewSet(ApiViewSet):
 class AuthorizeView(OAuthViewSet):
     """`POST /authorize`: the app's own login form asks for a code (contract section 2.2)."""
 
-    schema = oauth_schema.AUTHORIZE
-
+    @oauth_schema.AUTHORIZE
     def create(self, request: Request) -> HttpResponse:
         return server.authorization_response(request._request)
 
@@ -58,8 +53,7 @@ class AuthorizeView(OAuthViewSet):
 class TokenView(OAuthViewSet):
     """`POST /token`: sign in and refresh (contract section 2.1)."""
 
-    schema = oauth_schema.TOKEN
-
+    @oauth_schema.TOKEN
     def create(self, request: Request) -> HttpResponse:
         return server.token_response(request._request)
 
@@ -67,8 +61,7 @@ class TokenView(OAuthViewSet):
 class RevokeView(OAuthViewSet):
     """`POST /revoke`: a token is wanted no more (RFC 7009)."""
 
-    schema = oauth_schema.REVOKE
-
+    @oauth_schema.REVOKE
     def create(self, request: Request) -> HttpResponse:
         return server.endpoint_response(RevocationEndpoint, request._request)
 
@@ -76,8 +69,7 @@ class RevokeView(OAuthViewSet):
 class IntrospectView(OAuthViewSet):
     """`POST /introspect`: does this token hold now? (RFC 7662)"""
 
-    schema = oauth_schema.INTROSPECT
-
+    @oauth_schema.INTROSPECT
     def create(self, request: Request) -> HttpResponse:
         return server.endpoint_response(IntrospectionEndpoint, request._request)
 
@@ -85,17 +77,15 @@ class IntrospectView(OAuthViewSet):
 class MetadataView(OAuthViewSet):
     """`GET /.well-known/oauth-authorization-server`: where everything is (RFC 8414 section 3)."""
 
-    schema = oauth_schema.METADATA
-
-    def list(self, request: Request) -> HttpResponse:
-        return self.answer(metadata(), headers={"Cache-Control": "public, max-age=300"})
+    @oauth_schema.METADATA
+    def retrieve(self, request: Request) -> Response:
+        return Response(metadata(), headers={"Cache-Control": "public, max-age=300"})
 
 
 class KeySetView(OAuthViewSet):
     """`GET /.well-known/jwks.json`: the public keys that our tokens verify with (RFC 7517 section 5)."""
 
-    schema = oauth_schema.KEYS
-
-    def list(self, request: Request) -> HttpResponse:
+    @oauth_schema.KEYS
+    def retrieve(self, request: Request) -> Response:
         keys = {"keys": [key.jwk for key in key_ring.newest_keys.values()]}
-        return self.answer(keys, headers={"Cache-Control": f"public, max-age={settings.KEY_PUBLISHED_SECONDS}"})
+        return Response(keys, headers={"Cache-Control": f"public, max-age={settings.KEY_PUBLISHED_SECONDS}"})

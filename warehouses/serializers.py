@@ -1,15 +1,14 @@
-from rest_framework import serializers
+from config.api.serializers import ModelSerializer, UUIDText
+from warehouses.models import Warehouse
 
-from config.jsonapi.documents import ResourceSerializer
 
+class WarehouseSerializer(ModelSerializer):
+    """A warehouse; also the `warehouse` attribute of an assignment, of which only the uuid can be written."""
 
-class WarehouseSerializer(ResourceSerializer):
-    """A warehouse; the same three members stand in an assignment's `warehouse` attribute."""
-
-    name = serializers.CharField()
-    uuid = serializers.UUIDField()
-    is_active = serializers.BooleanField()
+    uuid = UUIDText()
 
     class Meta:
-        resource = "warehouses"
-        includes: dict[str, type[ResourceSerializer]] = {}
+        model = Warehouse
+        resource_name = "warehouses"
+        fields = ("id", "name", "uuid", "is_active")
+        read_only_fields = ("name", "is_active")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from config import errors
+from config.api import errors
 
 
 class LengthRequiredMiddleware:

@@ -8,8 +8,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 
-from config import errors
-from config.errors import ApiError
+from config.api import errors
+from config.api.errors import ApiError
 from users.models import User
 from users.oauth.tokens import AccessToken, Scope
 

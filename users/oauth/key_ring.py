@@ -14,8 +14,8 @@ from django.db import Error
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
 
-from config import errors
-from config.errors import ApiError
+from config.api import errors
+from config.api.errors import ApiError
 from users.models.signing_key import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey, signer_among
 
 logger = structlog.stdlib.get_logger(__name__)

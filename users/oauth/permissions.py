@@ -7,8 +7,8 @@ from typing import Any, cast
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from config import errors
-from config.errors import ApiError
+from config.api import errors
+from config.api.errors import ApiError
 from users.oauth.tokens import AccessToken
 
 

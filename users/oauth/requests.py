@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
 
-from config import strict_json
+from config.api import strict_json
 from users.oauth.tokens import Scope
 
 #: More than any client sends; what a hostile one sends beyond is not looked at.

@@ -11,9 +11,11 @@ from authlib.oauth2.rfc6749.errors import (
     UnsupportedGrantTypeError,
 )
 from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
 
-from config import errors
-from config.schema import Answer, ApiSchema, Body, Component, Operation
+from config.api import errors
+from config.api.openapi import Component, header, members, refusals, request, response
 from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BadClientError, BlockedError
 from users.oauth.grants import token_answer
 from users.oauth.parameters import CLIENT_ID, CLIENT_SECRET, OMITTED, SCOPE, optional, parameters, text
@@ -24,7 +26,8 @@ _FORM_OR_JSON = ["application/x-www-form-urlencoded", "application/json"]
 _SAID_OF_BODIES = (
     "The body may be a form or JSON, whatever its `Content-Type` says; keys may be in snake_case or camelCase."
 )
-_NO_STORE = {"Cache-Control": "`no-store`: the answer is a secret."}
+_NO_STORE = header("Cache-Control", 200, "`no-store`: the answer is a secret.")
+_MAX_AGE = header("Cache-Control", 200, "How long the answer may be kept.")
 _PASSWORD = text(format="password")
 _PKCE = "^[A-Za-z0-9._~-]{43,128}$"
 _ACCESS_TOKEN = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl"  # noqa: S105 (an example)
@@ -35,77 +38,76 @@ _CODE = "n0tMuchToSeeHereJustFortyEightRandomCharacters00"
 _CALLBACK = "https://app.example.com/oauth/cb/spryker"
 
 
-def _refused(*errors_: OAuth2Error) -> list[Any]:
-    return [server.handle_error_response(None, error) for error in errors_]
+def _refusals(*refused: OAuth2Error) -> dict[int, Any]:
+    """What OAuth refuses, and what any of its routes with a body may be answered with."""
+    answers: list[HttpResponse] = [server.handle_error_response(None, error) for error in refused]
+    always = (errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY, errors.CRASHED)
+    return refusals("oauth", *answers, *always)
 
 
-AUTHORIZE = ApiSchema(
-    "Tokens",
-    create=Operation(
-        "authorize",
-        "Ask for an authorization code",
-        "The app's own login form sends the person's name and password with a PKCE challenge, and takes the code to "
-        f"`POST /token` within {settings.AUTHORIZATION_CODE_SECONDS} seconds. Only `S256`; the redirect address must "
-        f"be registered, character by character. {_SAID_OF_BODIES}",
-        Answer(
-            "The code, in an array of one.",
-            schema=Component(
+AUTHORIZE = extend_schema(
+    operation_id="authorize",
+    tags=["Tokens"],
+    summary="Ask for an authorization code",
+    description="The app's own login form sends the person's name and password with a PKCE challenge, and takes the "
+    f"code to `POST /token` within {settings.AUTHORIZATION_CODE_SECONDS} seconds. Only `S256`; the redirect address "
+    f"must be registered, character by character. {_SAID_OF_BODIES}",
+    parameters=[_NO_STORE],
+    request=request(
+        _FORM_OR_JSON,
+        Component(
+            "AuthorizeRequest",
+            parameters(
+                ["response_type", "client_id", "code_challenge", "code_challenge_method", "username", "password"],
+                response_type={"const": "code"},
+                client_id=text(),
+                redirect_uri=optional("May be left out where only one is registered."),
+                scope=SCOPE,
+                state=optional(),
+                code_challenge=text(pattern=_PKCE),
+                code_challenge_method={"const": "S256"},
+                username=text("The e-mail."),
+                password=_PASSWORD,
+            ),
+        ),
+        {
+            "As the Fulfillment App does": {
+                "client_id": settings.DEFAULT_CLIENT_ID,
+                "response_type": "code",
+                "redirect_uri": _CALLBACK,
+                "scope": "user",
+                "code_challenge": _CHALLENGE,
+                "code_challenge_method": "S256",
+                "username": PAT.email,
+                "password": "correct-Horse-7!",
+            }
+        },
+    ),
+    responses={
+        200: response(
+            Component(
                 "CodeAnswer",
                 {
                     "type": "array",
                     "minItems": 1,
                     "maxItems": 1,
-                    "items": {
-                        "type": "object",
-                        "required": ["code"],
-                        "properties": {
-                            "code": {"type": "string", "description": "Good for one use."},
-                            "state": {"type": "string", "description": "As sent; absent if it was not."},
-                        },
-                    },
+                    "items": members(
+                        ["code"],
+                        code={"type": "string", "description": "Good for one use."},
+                        state={"type": "string", "description": "As sent; absent if it was not."},
+                    ),
                 },
             ),
-            examples={"The code": [{"code": _CODE}]},
-            headers=_NO_STORE,
+            "The code, in an array of one.",
+            {"The code": [{"code": _CODE}]},
         ),
-        Body(
-            Component(
-                "AuthorizeRequest",
-                parameters(
-                    ["response_type", "client_id", "code_challenge", "code_challenge_method", "username", "password"],
-                    response_type={"const": "code"},
-                    client_id=text(),
-                    redirect_uri=optional("May be left out where only one is registered."),
-                    scope=SCOPE,
-                    state=optional(),
-                    code_challenge=text(pattern=_PKCE),
-                    code_challenge_method={"const": "S256"},
-                    username=text("The e-mail."),
-                    password=_PASSWORD,
-                ),
-            ),
-            {
-                "As the Fulfillment App does": {
-                    "client_id": settings.DEFAULT_CLIENT_ID,
-                    "response_type": "code",
-                    "redirect_uri": _CALLBACK,
-                    "scope": "user",
-                    "code_challenge": _CHALLENGE,
-                    "code_challenge_method": "S256",
-                    "username": PAT.email,
-                    "password": "correct-Horse-7!",
-                }
-            },
-            _FORM_OR_JSON,
-        ),
-        faults=(errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY),
-        refusals=_refused(
+        **_refusals(
             InvalidRequestError(),
             BadClientError(is_challenged=False),
             InvalidGrantError(BAD_CREDENTIALS),
             BlockedError(240),
         ),
-    ),
+    },
 )
 
 # --- POST /token ------------------------------------------------------------------------------------------------
@@ -113,6 +115,7 @@ _ANY_GRANT = {"scope": SCOPE, "client_id": CLIENT_ID, "client_secret": CLIENT_SE
 _TOKEN_REQUEST = Component(
     "TokenRequest",
     {
+        "required": ["grant_type"],
         "anyOf": [
             parameters(
                 ["grant_type", "code", "code_verifier"],
@@ -135,55 +138,50 @@ _TOKEN_REQUEST = Component(
                 refresh_token=text(),
                 **_ANY_GRANT,
             ),
-        ]
+        ],
     },
 )
 _TOKEN_ANSWER = Component(
     "TokenAnswer",
-    {
-        "type": "object",
-        "required": ["token_type", "expires_in", "access_token", "refresh_token"],
-        "properties": {
-            "token_type": {"const": "Bearer"},
-            "expires_in": {"type": "integer", "description": "Seconds that the access token is good for."},
-            "access_token": {"type": "string", "description": "A JWT signed with RS256."},
-            "refresh_token": {"type": "string", "description": "Opaque. Good for one use."},
-        },
-    },
+    members(
+        token_type={"const": "Bearer"},
+        expires_in={"type": "integer", "description": "Seconds that the access token is good for."},
+        access_token={"type": "string", "description": "A JWT signed with RS256."},
+        refresh_token={"type": "string", "description": "Opaque. Good for one use."},
+    ),
 )
 
-TOKEN = ApiSchema(
-    "Tokens",
-    create=Operation(
-        "createToken",
-        "Sign in, or refresh",
-        "`grant_type=authorization_code` and `grant_type=password` start a session; a code used twice ends the one it "
-        "started. `grant_type=refresh_token` goes on with a session and replaces the refresh "
-        "token. A refresh token used twice ends the session, except for one retry within "
-        f"{settings.REFRESH_GRACE_SECONDS} seconds. Warehouse refresh tokens are taken here too.\n\n" + _SAID_OF_BODIES,
-        Answer(
-            "The tokens.",
-            schema=_TOKEN_ANSWER,
-            examples={"The tokens": token_answer(_ACCESS_TOKEN, _REFRESH_TOKEN, settings.ACCESS_TOKEN_SECONDS)},
-            headers=_NO_STORE,
-        ),
-        Body(
-            _TOKEN_REQUEST,
-            {
-                "With a code": {
-                    "grant_type": "authorization_code",
-                    "client_id": settings.DEFAULT_CLIENT_ID,
-                    "code": _CODE,
-                    "code_verifier": _VERIFIER,
-                    "redirect_uri": _CALLBACK,
-                },
-                "Sign in": {"grant_type": "password", "username": PAT.email, "password": "correct-Horse-7!"},
-                "Refresh": {"grant_type": "refresh_token", "refresh_token": _REFRESH_TOKEN},
+TOKEN = extend_schema(
+    operation_id="createToken",
+    tags=["Tokens"],
+    summary="Sign in, or refresh",
+    description="`grant_type=authorization_code` and `grant_type=password` start a session; a code used twice ends "
+    "the one it started. `grant_type=refresh_token` goes on with a session and replaces the refresh token. A refresh "
+    f"token used twice ends the session, except for one retry within {settings.REFRESH_GRACE_SECONDS} seconds. "
+    f"Warehouse refresh tokens are taken here too.\n\n{_SAID_OF_BODIES}",
+    parameters=[_NO_STORE],
+    request=request(
+        _FORM_OR_JSON,
+        _TOKEN_REQUEST,
+        {
+            "With a code": {
+                "grant_type": "authorization_code",
+                "client_id": settings.DEFAULT_CLIENT_ID,
+                "code": _CODE,
+                "code_verifier": _VERIFIER,
+                "redirect_uri": _CALLBACK,
             },
-            _FORM_OR_JSON,
+            "Sign in": {"grant_type": "password", "username": PAT.email, "password": "correct-Horse-7!"},
+            "Refresh": {"grant_type": "refresh_token", "refresh_token": _REFRESH_TOKEN},
+        },
+    ),
+    responses={
+        200: response(
+            _TOKEN_ANSWER,
+            "The tokens.",
+            {"The tokens": token_answer(_ACCESS_TOKEN, _REFRESH_TOKEN, settings.ACCESS_TOKEN_SECONDS)},
         ),
-        faults=(errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY),
-        refusals=_refused(
+        **_refusals(
             InvalidGrantError(BAD_CREDENTIALS),
             InvalidGrantError(),
             InvalidRequestError(),
@@ -192,52 +190,51 @@ TOKEN = ApiSchema(
             BadClientError(is_challenged=False),
             BlockedError(240),
         ),
-    ),
+    },
 )
 
 # --- POST /revoke and POST /introspect --------------------------------------------------------------------------
 _HINT = optional("Taken, and not needed.")
 
-REVOKE = ApiSchema(
-    "Tokens",
-    create=Operation(
-        "revokeToken",
-        "Withdraw a token",
-        "RFC 7009. An access or refresh token of a sign-in ends that session with all its tokens; a warehouse token "
-        "ends itself and its refresh token. From the next request on, on every server. An unknown token is answered "
-        f"alike. {_SAID_OF_BODIES}",
-        Answer("It is withdrawn.", schema=Component("Nothing", {"type": "object"}), examples={"Done": {}}),
-        Body(
-            Component(
-                "RevokeRequest",
-                parameters(
-                    ["token"],
-                    token=text(),
-                    token_type_hint=_HINT,
-                    everywhere={
-                        "anyOf": [{"type": "string", "enum": ["true", "false"]}, OMITTED],
-                        "default": "false",
-                        "description": "`true` signs the person out of every device. Not by warehouse tokens.",
-                    },
-                    client_id=CLIENT_ID,
-                    client_secret=CLIENT_SECRET,
-                ),
+REVOKE = extend_schema(
+    operation_id="revokeToken",
+    tags=["Tokens"],
+    summary="Withdraw a token",
+    description="RFC 7009. An access or refresh token of a sign-in ends that session with all its tokens; a warehouse "
+    "token ends itself and its refresh token. From the next request on, on every server. An unknown token is answered "
+    f"alike. {_SAID_OF_BODIES}",
+    request=request(
+        _FORM_OR_JSON,
+        Component(
+            "RevokeRequest",
+            parameters(
+                ["token"],
+                token=text(),
+                token_type_hint=_HINT,
+                everywhere={
+                    "anyOf": [{"type": "string", "enum": ["true", "false"]}, OMITTED],
+                    "default": "false",
+                    "description": "`true` signs the person out of every device. Not by warehouse tokens.",
+                },
+                client_id=CLIENT_ID,
+                client_secret=CLIENT_SECRET,
             ),
-            {
-                "Sign out": {"token": _REFRESH_TOKEN},
-                "Sign out everywhere": {"token": _REFRESH_TOKEN, "everywhere": "true"},
-            },
-            _FORM_OR_JSON,
         ),
-        faults=(errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY),
-        refusals=_refused(
+        {
+            "Sign out": {"token": _REFRESH_TOKEN},
+            "Sign out everywhere": {"token": _REFRESH_TOKEN, "everywhere": "true"},
+        },
+    ),
+    responses={
+        200: response({"type": "object", "maxProperties": 0}, "It is withdrawn.", {"Done": {}}),
+        **_refusals(
             InvalidRequestError(),
             InvalidGrantError(),
             BadClientError(is_challenged=False),
             BadClientError(is_challenged=True),
             BlockedError(240),
         ),
-    ),
+    },
 )
 
 _HOLDS = {
@@ -251,53 +248,49 @@ _HOLDS = {
     "warehouse": "2d62827f-8d68-4fe7-a0aa-3bd9a425c351",
 }
 
-INTROSPECT = ApiSchema(
-    "Tokens",
-    create=Operation(
-        "introspectToken",
-        "Ask whether a token holds now",
-        "RFC 7662, for confidential clients. Read fresh each time: a token withdrawn a moment ago is inactive. "
-        "Whatever is not an access or warehouse token that holds is answered with `active: false` and nothing else. "
-        f"{_SAID_OF_BODIES}",
-        Answer(
-            "What there is to say.",
-            schema=Component(
-                "Introspection",
-                {
-                    "type": "object",
-                    "required": ["active"],
-                    "properties": {
-                        "active": {"type": "boolean"},
-                        "sub": {"type": "string", "description": "JSON in a string, as in the token."},
-                        "act": {"type": "string", "format": "uuid", "description": "The person."},
-                        "scope": {"type": "string"},
-                        "client_id": {"type": "string"},
-                        "exp": {"type": "integer", "description": "Seconds since 1970."},
-                        "assignment": {"type": "string", "format": "uuid", "description": "Of a warehouse token."},
-                        "warehouse": {"type": "string", "format": "uuid", "description": "Of a warehouse token."},
-                    },
-                },
+INTROSPECT = extend_schema(
+    operation_id="introspectToken",
+    tags=["Tokens"],
+    summary="Ask whether a token holds now",
+    description="RFC 7662, for confidential clients. Read fresh each time: a token withdrawn a moment ago is inactive. "
+    "Whatever is not an access or warehouse token that holds is answered with `active: false` and nothing else. "
+    f"{_SAID_OF_BODIES}",
+    parameters=[_NO_STORE],
+    request=request(
+        _FORM_OR_JSON,
+        Component(
+            "IntrospectRequest",
+            parameters(
+                ["token"],
+                token=text(),
+                token_type_hint=_HINT,
+                client_id=optional(),
+                client_secret=CLIENT_SECRET,
             ),
-            examples={"A warehouse token that holds": _HOLDS, "Anything else": {"active": False}},
-            headers=_NO_STORE,
         ),
-        Body(
+        {"With the secret in the body": {"token": _ACCESS_TOKEN, "client_id": "picking", "client_secret": "…"}},
+    ),
+    responses={
+        200: response(
             Component(
-                "IntrospectRequest",
-                parameters(
-                    ["token"],
-                    token=text(),
-                    token_type_hint=_HINT,
-                    client_id=optional(),
-                    client_secret=CLIENT_SECRET,
+                "Introspection",
+                members(
+                    ["active"],
+                    active={"type": "boolean"},
+                    sub={"type": "string", "description": "JSON in a string, as in the token."},
+                    act={"type": "string", "format": "uuid", "description": "The person."},
+                    scope={"type": "string"},
+                    client_id={"type": "string"},
+                    exp={"type": "integer", "description": "Seconds since 1970."},
+                    assignment={"type": "string", "format": "uuid", "description": "Of a warehouse token."},
+                    warehouse={"type": "string", "format": "uuid", "description": "Of a warehouse token."},
                 ),
             ),
-            {"With the secret in the body": {"token": _ACCESS_TOKEN, "client_id": "picking", "client_secret": "…"}},
-            _FORM_OR_JSON,
+            "What there is to say.",
+            {"A warehouse token that holds": _HOLDS, "Anything else": {"active": False}},
         ),
-        faults=(errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY),
-        refusals=_refused(InvalidRequestError(), BadClientError(is_challenged=True), BlockedError(240)),
-    ),
+        **_refusals(InvalidRequestError(), BadClientError(is_challenged=True), BlockedError(240)),
+    },
 )
 
 # --- GET /.well-known/jwks.json ---------------------------------------------------------------------------------
@@ -311,48 +304,36 @@ _KEY = {
 }
 _KEY_SET = Component(
     "KeySet",
-    {
-        "type": "object",
-        "required": ["keys"],
-        "properties": {
-            "keys": {
-                "type": "array",
-                "minItems": 1,
-                "items": {
-                    "type": "object",
-                    "required": list(_KEY),
-                    "properties": {name: {"type": "string"} for name in _KEY},
-                },
-            }
-        },
+    members(keys={"type": "array", "minItems": 1, "items": members(**{name: {"type": "string"} for name in _KEY})}),
+)
+
+KEYS = extend_schema(
+    operation_id="listKeys",
+    tags=["Tokens"],
+    summary="Keys that tokens verify with",
+    description="The public keys as a JSON Web Key Set (RFC 7517). Choose the one that the `kid` in a token's header "
+    "names.",
+    parameters=[_MAX_AGE],
+    responses={
+        200: response(
+            _KEY_SET,
+            "The keys, newest first: a new one from before it signs, an old one until its last token has ended.",
+            {"One key": {"keys": [_KEY]}},
+        ),
+        **refusals("oauth", errors.CRASHED),
     },
 )
 
-KEYS = ApiSchema(
-    "Tokens",
-    list=Operation(
-        "listKeys",
-        "Keys that tokens verify with",
-        "The public keys as a JSON Web Key Set (RFC 7517). Choose the one that the `kid` in a token's header names.",
-        Answer(
-            "The keys, newest first: a new one from before it signs, an old one until its last token has ended.",
-            schema=_KEY_SET,
-            examples={"One key": {"keys": [_KEY]}},
-            headers={"Cache-Control": "How long the answer may be kept."},
-        ),
-    ),
-)
-
 # --- GET /.well-known/oauth-authorization-server ----------------------------------------------------------------
-METADATA = ApiSchema(
-    "Tokens",
-    list=Operation(
-        "getMetadata",
-        "Where everything is",
-        "What a client library needs to know about this server (RFC 8414).",
-        Answer(
-            "The metadata.",
-            schema=Component(
+METADATA = extend_schema(
+    operation_id="getMetadata",
+    tags=["Tokens"],
+    summary="Where everything is",
+    description="What a client library needs to know about this server (RFC 8414).",
+    parameters=[_MAX_AGE],
+    responses={
+        200: response(
+            Component(
                 "Metadata",
                 {
                     "type": "object",
@@ -362,7 +343,8 @@ METADATA = ApiSchema(
                     },
                 },
             ),
-            examples={
+            "The metadata.",
+            {
                 "The metadata": {
                     "issuer": settings.ISSUER,
                     "authorization_endpoint": f"{settings.ISSUER}/authorize",
@@ -371,7 +353,7 @@ METADATA = ApiSchema(
                     "code_challenge_methods_supported": ["S256"],
                 }
             },
-            headers={"Cache-Control": "How long the answer may be kept."},
         ),
-    ),
+        **refusals("oauth", errors.CRASHED),
+    },
 )

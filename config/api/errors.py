@@ -30,6 +30,8 @@ from psycopg.errors import (
     TransactionTimeout,
 )
 from rest_framework import exceptions as drf
+from rest_framework.settings import api_settings
+from rest_framework_json_api.utils import format_field_name
 
 from config.paths import is_back_office
 from config.rule_errors import RuleError, RuleViolation
@@ -159,6 +161,21 @@ def _from_drf(exc: Any) -> list[Fault]:
     return [Fault(exc.status_code, str(exc.detail))]
 
 
+def faults_in(errors: Any, pointer: str = "/data/attributes") -> list[Fault]:
+    """A serializer's nested errors as faults, each with a pointer to its member of the request document."""
+    if isinstance(errors, list):
+        return [Fault(400, str(error), pointer=pointer) for error in errors]
+    return [fault for name, nested in errors.items() for fault in faults_in(nested, _pointer(pointer, name))]
+
+
+def _pointer(parent: str, name: str) -> str:
+    if name == api_settings.NON_FIELD_ERRORS_KEY:
+        return parent
+    if parent == "/data/attributes" and name in ("type", "id", "attributes"):  # of the document (config.api.parsers)
+        return f"/data/{name}"
+    return f"{parent}/{format_field_name(name)}"
+
+
 _TRANSLATIONS: list[tuple[tuple[type[Exception], ...], Callable[[Any], Sequence[Fault]]]] = [
     ((RuleError,), lambda exc: [*map(fault_of, exc.violations)]),
     ((drf.NotAuthenticated,), lambda exc: [UNAUTHORIZED]),
@@ -169,6 +186,7 @@ _TRANSLATIONS: list[tuple[tuple[type[Exception], ...], Callable[[Any], Sequence[
     ((drf.UnsupportedMediaType,), lambda exc: [UNSUPPORTED_TYPE]),
     ((RequestDataTooBig,), lambda exc: [TOO_LARGE]),
     ((SuspiciousOperation, drf.ParseError), lambda exc: [MALFORMED]),
+    ((drf.ValidationError,), lambda exc: faults_in(exc.detail)),
     ((ModelValidationError,), lambda exc: [Fault(400, message) for message in exc.messages]),
     ((IntegrityError,), _from_constraint),
     ((drf.APIException,), _from_drf),

@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from http import HTTPStatus
+from typing import Any
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
+from rest_framework.response import Response
 
-from config import errors
-from config.errors import ApiError, Fault
-from config.jsonapi.renderers import PlainJSONRenderer
-from config.schema import Answer, ApiSchema, Component, Operation
-from config.views import ApiViewSet
+from config.api import errors
+from config.api.errors import ApiError, Fault
+from config.api.openapi import Component, members, refusals, response
+from config.api.renderers import PlainJSONRenderer
+from config.api.views import ApiViewSet
 
 
 # --- What must hold before the site can serve -------------------------------------------------------------------
@@ -42,17 +44,17 @@ def migrations_are_applied() -> None:
 
 
 # --- The endpoints ----------------------------------------------------------------------------------------------
-def _answered(id: str, summary: str, description: str, status: str, *faults: Fault) -> Operation:
-    schema = Component(
-        f"{status.title()}Status",
-        {"type": "object", "required": ["status"], "properties": {"status": {"type": "string", "enum": [status]}}},
-    )
-    return Operation(
-        id=id,
+def _described(id: str, summary: str, description: str, status: str, *faults: Fault) -> Any:
+    schema = Component(f"{status.title()}Status", members(status={"type": "string", "enum": [status]}))
+    return extend_schema(
+        operation_id=id,
+        tags=["Health"],
         summary=summary,
         description=description,
-        answer=Answer(HTTPStatus.OK.phrase, schema=schema, examples={summary: {"status": status}}),
-        faults=faults,
+        responses={
+            200: response(schema, HTTPStatus.OK.phrase, {summary: {"status": status}}),
+            **refusals("plain", *faults, errors.CRASHED),
+        },
     )
 
 
@@ -68,18 +70,14 @@ class HealthViewSet(ApiViewSet):
 class LiveView(HealthViewSet):
     """`GET /health/live`: where this is not answered, restart the process. The database is not asked."""
 
-    schema = ApiSchema(
-        tag="Health",
-        list=_answered(
-            "health_live",
-            "Is the process alive?",
-            "Answered whenever the process answers at all; the database is not asked. Restart what does not answer.",
-            "live",
-        ),
+    @_described(
+        "health_live",
+        "Is the process alive?",
+        "Answered whenever the process answers at all; the database is not asked. Restart what does not answer.",
+        "live",
     )
-
-    def list(self, request: Request) -> HttpResponse:
-        return self.answer({"status": "live"})
+    def retrieve(self, request: Request) -> Response:
+        return Response({"status": "live"})
 
 
 class ReadyView(HealthViewSet):
@@ -87,23 +85,20 @@ class ReadyView(HealthViewSet):
 
     #: Asked in this order; the first that fails is told, since the next ones need what it looked for.
     checks: Sequence[Callable[[], None]] = ()
-    schema = ApiSchema(
-        tag="Health",
-        list=_answered(
-            "health_ready",
-            "Can it serve?",
-            "The database answers and takes changes, all migrations are applied, and a signing key can be read. The "
-            "first of these that does not hold is told. Send nobody to a server that refuses this; there is no need to "
-            "restart it.",
-            "ready",
-            errors.UNAVAILABLE,
-            errors.READ_ONLY,
-            errors.NOT_MIGRATED,
-            errors.NO_SIGNING_KEY,
-        ),
-    )
 
-    def list(self, request: Request) -> HttpResponse:
+    @_described(
+        "health_ready",
+        "Can it serve?",
+        "The database answers and takes changes, all migrations are applied, and a signing key can be read. The "
+        "first of these that does not hold is told. Send nobody to a server that refuses this; there is no need to "
+        "restart it.",
+        "ready",
+        errors.UNAVAILABLE,
+        errors.READ_ONLY,
+        errors.NOT_MIGRATED,
+        errors.NO_SIGNING_KEY,
+    )
+    def retrieve(self, request: Request) -> Response:
         for check in self.checks:
             check()
-        return self.answer({"status": "ready"})
+        return Response({"status": "ready"})

@@ -1,0 +1,197 @@
+"""Filter backends of JSON:API lists, and the kinds of filter: a comma list means "any of" (contract 0.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
+from django.db.models.lookups import In
+from django_filters import rest_framework as django_filters
+from rest_framework.request import Request
+from rest_framework_json_api import filters
+from rest_framework_json_api.django_filters import backends
+from rest_framework_json_api.utils import format_field_name, get_resource_name
+
+from config.api.errors import ApiError
+from config.api.query import PAGE, Query, bad_parameter, not_boolean, read_boolean, unsupported_filter
+from config.api.serializers import field_names
+from config.identifiers import parse_uuid
+
+SORTED_TWICE = "A field can be sorted by in one direction only."
+
+
+class QueryParameterValidationFilter(filters.QueryParameterValidationFilter):
+    """Refuses unknown names of `include`, `fields` and `page`, repeated parameters and near misses.
+
+    Unknown filters and sort fields are refused by the backends that apply them.
+    """
+
+    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+        query: Query = view.query
+        included = view.serializer_class.included_serializers
+        if unknown := set(query.include) - set(included):
+            raise unknown_include(min(unknown))
+        kinds = (view.serializer_class, *included.values())
+        _check_fields(query.fields, {kind.Meta.resource_name: field_names(kind) for kind in kinds})
+        if view.action == "list":
+            _check_page_members(query)
+        return queryset
+
+
+def _check_fields(chosen: dict[str, frozenset[str]], known: dict[str, Iterable[str]]) -> None:
+    for resource, names in chosen.items():
+        parameter = f"fields[{resource}]" if resource else "fields"
+        if resource not in known:
+            unknown_type = f"There are no `{resource}` here. " if resource else ""
+            raise bad_parameter(parameter, f"{unknown_type}Use `fields[type]=name,name`.")
+        if unknown := names - set(known[resource]):
+            raise unknown_field(resource, min(unknown))
+
+
+def _check_page_members(query: Query) -> None:
+    for name in query.members("page"):
+        if name not in PAGE:
+            parameter = f"page[{name}]" if name else "page"
+            raise bad_parameter(parameter, f"`{parameter}` is not supported. Use: {', '.join(PAGE)}.")
+
+
+def unknown_include(name: str) -> ApiError:
+    return bad_parameter("include", f"`{name}` cannot be included here.")
+
+
+def unknown_field(resource: str, name: str) -> ApiError:
+    return bad_parameter(f"fields[{resource}]", f"`{resource}` have no field `{name}`.")
+
+
+class OrderingFilter(filters.OrderingFilter):
+    """`sort` by the `ordering_fields` of the view, under their wire names, with or without the type as a prefix.
+
+    The row's id breaks ties. It has the direction of the last field, so that an index has this order from either end.
+    """
+
+    def get_ordering(self, request: Request, queryset: Any, view: Any) -> list[str]:
+        known = wire_names(view.ordering_fields)
+        chosen: dict[str, str] = {}
+        for term in view.query.names("sort"):
+            name = term.removeprefix("-").removeprefix(f"{get_resource_name({'view': view})}.")
+            if name in chosen:
+                raise bad_parameter("sort", SORTED_TWICE)
+            if name not in known:
+                raise unknown_sort(term, known)
+            chosen[name] = f"-{known[name]}" if term.startswith("-") else known[name]
+        ordering = list(chosen.values())
+        return [*ordering, "-id" if ordering and ordering[-1].startswith("-") else "id"]
+
+
+def wire_names(ordering_fields: Iterable[str]) -> dict[str, str]:
+    """`{"warehouse.name": "warehouse__name", …}`"""
+    return {format_field_name(path.replace("__", ".")): path for path in ordering_fields}
+
+
+def unknown_sort(term: str, known: Iterable[str]) -> ApiError:
+    hint = f" Use: {', '.join(known)}." if known else ""
+    return bad_parameter("sort", f"Cannot sort by `{term}`.{hint}")
+
+
+class DjangoFilterBackend(backends.DjangoFilterBackend):
+    """`filter[type.name]` by the filters that the view's `filterset_class` declares, in the order of the query.
+
+    They are used as they are: the library would copy them all, and build a form of them, for each request.
+    """
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        chosen = view.query.members("filter")
+        known = filter_names(get_resource_name({"view": view}), view.filterset_class)
+        for key in chosen:
+            if key not in known:
+                raise unsupported_filter(f"filter[{key}]" if key else "filter")
+        for key, text in chosen.items():
+            declared = view.filterset_class.base_filters[known[key]]
+            try:
+                queryset = declared.filter(queryset, declared.field.clean(text))
+            except forms.ValidationError as invalid:
+                raise bad_parameter(f"filter[{key}]", str(invalid.message)) from None
+        return queryset
+
+
+@cache
+def filter_names(resource: str, filterset_class: Any) -> dict[str, str]:
+    """`{"warehouses.isActive": "is_active", …}`"""
+    return {f"{resource}.{format_field_name(name)}": name for name in filterset_class.base_filters}
+
+
+# --- Kinds of filter --------------------------------------------------------------------------------------------
+class CommaList(forms.Field):
+    """The values of a comma list, each read by `read`, which raises ValidationError."""
+
+    def __init__(self, *, read: Callable[[str], Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.read = read
+
+    def clean(self, value: str) -> list[Any]:
+        values = value.split(",")
+        if len(values) > settings.MAX_FILTER_VALUES:
+            raise forms.ValidationError(f"At most {settings.MAX_FILTER_VALUES} values are accepted.")
+        if "\x00" in value:
+            raise forms.ValidationError("A value must not contain the NUL character.")
+        return [self.read(one) for one in dict.fromkeys(values)]
+
+
+def _boolean(text: str) -> bool:
+    value = read_boolean(text)
+    if value is None:
+        raise forms.ValidationError(not_boolean(text))
+    return value
+
+
+class TextFilter(django_filters.Filter):
+    """Exact texts, case as written."""
+
+    field_class = CommaList
+    read: Callable[[str], Any] = str
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, lookup_expr="in", label="", read=self.read, **kwargs)
+
+
+class UUIDFilter(TextFilter):
+    """Exact uuids; a text that is none finds nothing."""
+
+    read = staticmethod(parse_uuid)
+
+
+class BooleanFilter(TextFilter):
+    """In the spellings of contract 0.2."""
+
+    read = staticmethod(_boolean)
+
+
+class EmailFilter(TextFilter):
+    """E-mail addresses, which are the same in any case of letters. Reads the index on the lower-case ones."""
+
+    read = staticmethod(str.lower)
+
+    def filter(self, queryset: QuerySet[Any], value: list[str]) -> QuerySet[Any]:
+        return queryset.filter(In(Lower(self.field_name), value))
+
+
+class RelatedUUIDFilter(UUIDFilter):
+    """The uuid of the row that a foreign key leads to.
+
+    A single one is looked up first, so that an index on the key has the order of the list as well.
+    """
+
+    def __init__(self, *args: Any, to: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.to = to
+
+    def filter(self, queryset: QuerySet[Any], value: list[Any]) -> QuerySet[Any]:
+        if len(value) > 1:
+            return queryset.filter(**{f"{self.field_name}__uuid__in": value})
+        found = self.to.objects.filter(uuid=value[0]).order_by().values("pk")[:1]
+        return queryset.filter(**{self.field_name: found})

@@ -1,0 +1,194 @@
+"""What the OpenAPI document at `/schema` has in common: refusals, components, hooks of drf-spectacular.
+
+Operations are described with `@extend_schema` in each app's `schema.py`. Examples of refusals are the answers of
+`config.api.errors`, so that they cannot differ from what is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from django.http import HttpResponse
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiRequest,
+    OpenApiResponse,
+    extend_schema_serializer,
+)
+
+from config.api import errors
+from config.api.errors import ApiError, Fault, respond
+from config.rule_errors import RuleViolation
+
+#: A text that can be asked for: PostgreSQL stores none with a NUL, and so one is refused.
+TEXT = {"type": "string", "pattern": "^[^\\u0000]*$"}
+
+#: How a call that needs a token may be refused because of it, and because authentication reads the database.
+TOKEN_FAULTS = (
+    errors.UNAUTHORIZED,
+    errors.INVALID_TOKEN,
+    errors.MISSING_TOKEN,
+    errors.NOBODY_IN_TOKEN,
+    errors.FORBIDDEN,
+    errors.UNAVAILABLE,
+    errors.NO_SIGNING_KEY,
+    errors.CRASHED,
+)
+
+
+# --- Parts of a description -------------------------------------------------------------------------------------
+@extend_schema_serializer(many=False)
+class Component:
+    """A JSON Schema with a name, to be named wherever drf-spectacular takes a serializer. May contain others."""
+
+    def __init__(self, name: str, schema: Mapping[str, Any]) -> None:
+        self.name, self.schema = name, schema
+
+
+class ComponentExtension(OpenApiSerializerExtension):
+    """Writes a `Component` once under `components`, with references to those in it."""
+
+    target_class = Component
+
+    def get_name(self, auto_schema: Any, direction: Any) -> str:
+        return self.target.name
+
+    def get_identity(self, auto_schema: Any, direction: Any) -> str:
+        return self.target.name
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        def referring(node: Any) -> Any:
+            if isinstance(node, Component):
+                return auto_schema.resolve_serializer(node, direction).ref
+            if isinstance(node, Mapping):
+                return {key: referring(value) for key, value in node.items()}
+            return [referring(value) for value in node] if isinstance(node, list) else node
+
+        return referring(self.target.schema)
+
+
+def examples(values: Mapping[str, Any]) -> list[OpenApiExample]:
+    """By their captions."""
+    return [OpenApiExample(caption, value) for caption, value in values.items()]
+
+
+def request(media_types: Iterable[str], schema: Component, values: Mapping[str, Any]) -> dict[str, OpenApiRequest]:
+    """A body that may come in several media types; `values` are examples by their captions."""
+    return dict.fromkeys(media_types, OpenApiRequest(schema, examples=examples(values)))
+
+
+def response(schema: Any, description: str, values: Mapping[str, Any]) -> OpenApiResponse:
+    """A successful answer; `values` are examples by their captions."""
+    return OpenApiResponse(schema, description, examples=examples(values))
+
+
+def header(name: str, status: int, description: str) -> OpenApiParameter:
+    """A header of the answers with this status."""
+    return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description, response=[status])
+
+
+def refusals(shape: str, *refused: Fault | RuleViolation | HttpResponse) -> dict[int, OpenApiResponse]:
+    """By status; the caption of each example is its code and words. `shape` is that of the route family."""
+    found: dict[int, dict[str, Any]] = {}
+    for one in refused:
+        answer = one if isinstance(one, HttpResponse) else respond(shape, ApiError(one).faults)
+        document = orjson.loads(answer.content)
+        found.setdefault(answer.status_code, {})[_caption(document)] = document
+    schema = ERROR_SCHEMAS[shape]
+    return {
+        status: OpenApiResponse(schema, HTTPStatus(status).phrase, examples=examples(found[status]))
+        for status in sorted(found)
+    }
+
+
+def _caption(document: Any) -> str:
+    """`5201 · Warehouse user assignment not found.`, whatever shape the error has."""
+    if "error" in document:
+        return f"{document['error']} · {document['error_description']}"
+    first, *others = document if isinstance(document, list) else document["errors"]
+    more = f"(and {len(others)} more)" if others else None
+    return " · ".join(filter(None, [first.get("code"), first["message"], more]))
+
+
+# --- The shapes of an error (contract 0.1) ----------------------------------------------------------------------
+def members(required: Iterable[str] | None = None, **properties: Any) -> dict[str, Any]:
+    """An object; all its members are required unless some are named."""
+    names = properties if required is None else required
+    return {"type": "object", "required": list(names), "properties": properties}
+
+
+def _text(description: str) -> dict[str, Any]:
+    return {"type": "string", "description": description}
+
+
+_ERROR = Component(
+    "Error",
+    members(
+        ["status", "title", "detail", "message"],
+        status=_text("The HTTP status."),
+        code=_text("What programs should look at. Absent for a few refusals."),
+        title=_text("The name of the HTTP status."),
+        detail=_text("What is wrong, in words. Always English."),
+        message=_text("The same text as `detail`."),
+        source={
+            "description": "The input at fault, if it is one: a place in the body, or a query parameter.",
+            **members([], pointer={"type": "string"}, parameter={"type": "string"}),
+        },
+    ),
+)
+_PLAIN_ERROR = Component(
+    "PlainError",
+    members(message={"type": "string"}, status={"type": "integer"}, code={"type": ["string", "null"]}),
+)
+ERROR_SCHEMAS = {
+    "jsonapi": Component(
+        "ErrorDocument",
+        {
+            "description": "Every fault of the request; the first one's status is the status of the answer.",
+            **members(errors={"type": "array", "minItems": 1, "items": _ERROR}),
+        },
+    ),
+    "plain": Component("PlainErrors", {"type": "array", "minItems": 1, "items": _PLAIN_ERROR}),
+    "oauth": Component(
+        "OAuthError",
+        {
+            "description": "RFC 6749, section 5.2.",
+            **members(error={"type": "string"}, error_description={"type": "string"}),
+        },
+    ),
+}
+
+
+# --- drf-spectacular --------------------------------------------------------------------------------------------
+class Schema(AutoSchema):
+    """Describes the headers of refusals. Filters, pages and bodies are described by `extend_schema`."""
+
+    def get_filter_backends(self) -> list[Any]:
+        return []
+
+    def get_override_parameters(self) -> list[Any]:
+        return [
+            header("WWW-Authenticate", 401, "`Bearer` (RFC 6750)."),
+            header("Retry-After", 503, "Seconds to wait before the next try."),
+        ]
+
+
+def plain_paths(endpoints: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Paths as people write them: our patterns take a slash at the end, and escape dots and hyphens."""
+    return [(path.replace("\\", "").rstrip("/"), *others) for path, *others in endpoints]
+
+
+def tell_common_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Adds to the introduction what is answered where no operation is."""
+    result["info"]["description"] += (
+        f"\n\nA path that is not in this document is answered with 404 `{errors.NOT_FOUND.code}` "
+        f"(`{errors.NOT_FOUND.detail}`), a method that a path does not have with 405 `{errors.NO_SUCH_METHOD.code}` "
+        f"(`{errors.NO_SUCH_METHOD.detail}`) and an `Allow` header."
+    )
+    return result

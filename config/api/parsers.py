@@ -1,0 +1,61 @@
+"""Request documents: read strictly, and flattened for the serializer as the library does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework_json_api import parsers
+from rest_framework_json_api.utils import format_field_name, get_resource_name, undo_format_field_name
+
+from config.api import strict_json
+from config.api.errors import ApiError, Fault
+from config.api.serializers import NOT_A_DOCUMENT
+
+NOT_JSON = Fault(400, "The body is not valid JSON.", pointer="")
+NOT_UNIQUE = Fault(400, "An object of the body has two members of the same name.", pointer="")
+
+
+class JSONParser(parsers.JSONParser):
+    """`data.type` and `data.id` are compared by the serializer, so that all faults are told at once."""
+
+    media_types = ("application/vnd.api+json", "application/json")
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
+        """Raises RequestDataTooBig before the body is read, and ApiError for what is no document."""
+        try:
+            document = strict_json.loads(parser_context["request"]._request.body)
+        except strict_json.RepeatedNameError:
+            raise ApiError(NOT_UNIQUE) from None
+        except ValueError:
+            raise ApiError(NOT_JSON) from None
+        return self.parse_data(document, parser_context)
+
+    def parse_data(self, result: Any, parser_context: Any) -> dict[str, Any]:
+        """The attributes by their Python names, `type` (by default the right one), and `id` if it was sent."""
+        data = result.get("data") if isinstance(result, dict) else None
+        if not isinstance(data, dict):
+            raise ApiError(NOT_A_DOCUMENT)
+        document = {"type": get_resource_name(parser_context)} | {name: data[name] for name in data if name in _OWN}
+        return self.parse_attributes(data) | document
+
+    @staticmethod
+    def parse_attributes(data: dict[str, Any]) -> dict[str, Any]:
+        """Names in any other spelling than camelCase are dropped, as unknown ones are.
+
+        Attributes that are no object are left as they are, under `attributes`, for the serializer to refuse.
+        """
+        attributes = data.get("attributes", {})
+        if not isinstance(attributes, dict):
+            return {"attributes": attributes}
+        names = {name: undo_format_field_name(name) for name in attributes}
+        return {
+            python: attributes[wire]
+            for wire, python in names.items()
+            if format_field_name(python) == wire and python not in _RESERVED
+        }
+
+
+#: Members of `data` that are passed on.
+_OWN = ("type", "id")
+#: No attribute has such a name (JSON:API, "Fields").
+_RESERVED = (*_OWN, "attributes")

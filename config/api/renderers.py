@@ -1,0 +1,98 @@
+"""The library's documents, built from what `config.api.serializers` works out once per class, written by orjson."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+from rest_framework import renderers
+from rest_framework.utils.serializer_helpers import ReturnDict
+from rest_framework_json_api import renderers as json_api
+
+from config.api.query import Query
+from config.api.serializers import SerializerClass, reader_of, relationships_of
+
+#: A longer query, in characters, is repeated in the link of the list only: in each of thousands of resources it
+#: would make a hundred megabytes of one small request.
+_LONGEST_ECHO = 2_048
+
+#: Related rows by the name of the relationship.
+Related = dict[str, list[Any]]
+
+
+class JSONRenderer(json_api.JSONRenderer):
+    """Writes what a serializer or a pagination class of this folder returned as `data`."""
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        if data is None:
+            return b""
+        assert renderer_context is not None  # noqa: S101 (REST framework gives one)
+        view = renderer_context["view"]
+        document = Document(view.serializer_class, view.query, view.base)
+        if isinstance(data, ReturnDict):
+            return orjson.dumps(document.one(data.serializer.instance, data))
+        results = data.pop("results")
+        return orjson.dumps(document.many(results.serializer.instance, results, data))
+
+
+class PlainJSONRenderer(renderers.JSONRenderer):
+    """For the routes that answer plain JSON (contract 0.1)."""
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        return b"" if data is None else orjson.dumps(data)
+
+
+class Document:
+    """Builds the document of one request: knows what to include, which fields to show, and how links begin."""
+
+    def __init__(self, serializer: SerializerClass, query: Query, base: str) -> None:
+        self.serializer, self.query, self.base = serializer, query, base
+        self.echo = query.echo if len(query.echo) <= _LONGEST_ECHO else ""
+        relationships = relationships_of(serializer) if query.include else {}
+        self._related = {name: relationships[name] for name in query.include}
+
+    def one(self, row: Any, attributes: dict[str, Any]) -> dict[str, Any]:
+        """The document of a single resource."""
+        related = self._related_to(row)
+        document = {"data": self._resource(self.serializer, row, attributes, related)}
+        return document | self._included([related])
+
+    def many(self, rows: list[Any], attributes: list[dict[str, Any]], others: dict[str, Any]) -> dict[str, Any]:
+        """The document of a collection; `others` are its `links` and `meta`."""
+        related = [self._related_to(row) for row in rows]
+        resources = [self._resource(self.serializer, *parts) for parts in zip(rows, attributes, related, strict=True)]
+        return {"data": resources, **others} | self._included(related)
+
+    def _related_to(self, row: Any) -> Related:
+        return {name: find(row) for name, find in self._related.items()}
+
+    def _resource(
+        self, serializer: SerializerClass, row: Any, attributes: dict[str, Any], related: Related
+    ) -> dict[str, Any]:
+        resource = serializer.Meta.resource_name
+        identifier = str(row.uuid)
+        document = {"type": resource, "id": identifier, "attributes": attributes}
+        if related:
+            document["relationships"] = {name: {"data": _identifiers(name, rows)} for name, rows in related.items()}
+        document["links"] = {"self": f"{self.base}/{resource}/{identifier}{self.echo}"}
+        return document
+
+    def _included(self, related: Iterable[Related]) -> dict[str, Any]:
+        """The related resources of all rows, each once."""
+        if not self._related:
+            return {}
+        kinds = self.serializer.included_serializers
+        readers = {name: reader_of(kinds[name], self.query.fields.get(name)) for name in self._related}
+        found = {(name, row.pk): row for each in related for name, rows in each.items() for row in rows}
+        return {
+            "included": [self._resource(kinds[name], row, readers[name](row), {}) for (name, _), row in found.items()]
+        }
+
+
+def _identifiers(name: str, rows: Iterable[Any]) -> list[dict[str, Any]]:
+    return [{"type": name, "id": row.uuid} for row in rows]

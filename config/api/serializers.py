@@ -1,0 +1,158 @@
+"""Serializers of JSON:API resources: the library's, with their fields worked out once per class, not per row."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import cache, cached_property, lru_cache
+from operator import attrgetter
+from typing import Any, cast
+
+from rest_framework.exceptions import ValidationError
+from rest_framework.fields import Field
+from rest_framework_json_api import serializers
+from rest_framework_json_api.utils import format_field_name, is_relationship_field
+
+from config.api.errors import ApiError, Fault
+
+NOT_A_DOCUMENT = Fault(400, "The body must be a JSON object with a `data` object.", pointer="")
+
+
+#: A subclass of `ModelSerializer`, whose metaclass mypy does not know.
+SerializerClass = Any
+
+
+class ModelSerializer(serializers.ModelSerializer):
+    """A resource: `Meta.resource_name` is its type, a row's uuid its id.
+
+    Attributes are in camelCase on the wire. `included_serializers` names the relationships, which are arrays, and are
+    written only where `include` asks for them.
+    """
+
+    included_serializers: dict[str, Any] = {}
+    id = serializers.UUIDField(source="uuid", read_only=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        serializer: SerializerClass = type(self)
+        return copy.deepcopy(_fields_of(serializer))
+
+    def build_fields(self) -> dict[str, Any]:
+        """The library's `get_fields`, which asks the model for each of them."""
+        return super().get_fields()
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """The attributes under their wire names, also where this resource is an attribute of another."""
+        return self._read(instance)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Raises ValidationError with the faults of the document's `type` and `id` too."""
+        if self.parent is not None:
+            return super().to_internal_value(data)
+        faults = self._document_faults(data)
+        try:
+            values = super().to_internal_value(data)
+        except ValidationError as invalid:
+            faults |= cast(dict[str, Any], invalid.detail)
+        if faults:
+            raise ValidationError(faults)
+        return values
+
+    def _document_faults(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Of what `config.api.parsers` has left beside the attributes. Raises ApiError if there was no document."""
+        resource = self.Meta.resource_name
+        if "type" not in data:
+            raise ApiError(NOT_A_DOCUMENT)
+        faults = {}
+        if data["type"] != resource:
+            faults["type"] = [f"Must be `{resource}`."]
+        if self.instance is not None and str(data.get("id", self.instance.uuid)).lower() != str(self.instance.uuid):
+            faults["id"] = ["Must be the id in the path."]
+        if "attributes" in data:
+            faults["attributes"] = ["Must be an object."]
+        return faults
+
+    @cached_property
+    def _read(self) -> Callable[[Any], dict[str, Any]]:
+        serializer: SerializerClass = type(self)
+        view = self.context.get("view")
+        return reader_of(serializer, view.query.fields.get(self.Meta.resource_name) if view else None)
+
+
+class StrictBoolean(Field):
+    """JSON booleans, and the texts "true" and "false" in any case, which clients of the reference send."""
+
+    default_error_messages = {"invalid": 'Must be true or false, or the text "true" or "false".'}
+
+    def to_internal_value(self, data: Any) -> bool:
+        words = {"true": True, "false": False}
+        value = words.get(data.lower(), data) if isinstance(data, str) else data
+        if not isinstance(value, bool):
+            self.fail("invalid")
+        return value
+
+    def to_representation(self, value: bool) -> bool:
+        return value
+
+
+class UUIDText(Field):
+    """The uuid of a row, as a JSON string. One that is no uuid is not refused here: it finds no row."""
+
+    default_error_messages = {"invalid": "Must be a text."}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+    def to_representation(self, value: Any) -> str:
+        return str(value)
+
+
+# --- Worked out once per class ----------------------------------------------------------------------------------
+#: Fields whose values are written as they are: orjson knows uuids.
+_AS_THEY_ARE = (serializers.CharField, serializers.BooleanField, serializers.UUIDField, StrictBoolean, UUIDText)
+
+
+@cache
+def _fields_of(serializer: SerializerClass) -> dict[str, Any]:
+    return serializer().build_fields()
+
+
+@cache
+def attributes_of(serializer: SerializerClass) -> dict[str, Any]:
+    """Its fields that are attributes, by their wire names."""
+    return {
+        format_field_name(name): field
+        for name, field in serializer().fields.items()
+        if name != "id" and not is_relationship_field(field)
+    }
+
+
+@cache
+def relationships_of(serializer: SerializerClass) -> dict[str, Callable[[Any], list[Any]]]:
+    """By the name of each relationship: finds the related rows of a row."""
+    fields = serializer().fields
+    return {name: fields[name].get_attribute for name in serializer.included_serializers}
+
+
+@cache
+def field_names(serializer: SerializerClass) -> list[str]:
+    """What `fields[...]` may name."""
+    return [*attributes_of(serializer), *serializer.included_serializers]
+
+
+@lru_cache(maxsize=100)
+def reader_of(serializer: SerializerClass, chosen: frozenset[str] | None = None) -> Callable[[Any], dict[str, Any]]:
+    """Reads the attributes of a row, or those chosen, in one go: what is done for each row costs most."""
+    fields = {name: field for name, field in attributes_of(serializer).items() if chosen is None or name in chosen}
+    names = list(fields)
+    values_of = attrgetter(*(field.source for field in fields.values()), "uuid", "uuid")  # two at least: a tuple
+    shown = [(name, field.to_representation) for name, field in fields.items() if not isinstance(field, _AS_THEY_ARE)]
+
+    def read(row: Any) -> dict[str, Any]:
+        found = dict(zip(names, values_of(row), strict=False))
+        for name, show in shown:
+            found[name] = show(found[name])
+        return found
+
+    return read
