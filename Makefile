@@ -8,8 +8,9 @@ BIN := .venv/bin
 run: .venv/runtime
 	@$(BIN)/python manage.py serve
 
+# Four processes also on two cores: much of the time, tests with a server or a browser wait.
 test: .venv/development
-	@$(BIN)/python -m pytest -n auto --dist loadgroup
+	@$(BIN)/python -m pytest -n 4 --dist loadgroup
 
 lint: .venv/development
 	@$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
 from tests.back_office import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
@@ -38,15 +39,32 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         yield
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--whole", action="store_true", help="drills in their long form, as in `make endurance`")
+
+
+@pytest.fixture(scope="session")
+def whole(request: pytest.FixtureRequest) -> bool:
+    """Whether a drill (the marker `drill`) is run in its long form, for which `make test` has no time."""
+    return bool(request.config.getoption("--whole"))
+
+
+def pytest_configure() -> None:
+    """Benchmarks and `make endurance`, which have the same settings, hash as the site does."""
+    settings.PASSWORD_HASHERS = hashing.CHEAP
+
+
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own hook of this name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a server or a browser stays in one process, so that there is one of either."""
+    """What shares a server stays in one process, and so does each file whose tests have a server or a browser.
+
+    pytest-xdist begins with the groups of most tests, and with tests that are in none at last.
+    """
     for item in items:
-        if "tests/browser" in item.path.as_posix():
-            item.add_marker(pytest.mark.xdist_group("browser"))
-        elif item.get_closest_marker("live"):
-            shares = "live_url" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("live" if shares else item.path.stem))
+        if "live_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("live"))
+        elif item.get_closest_marker("live") or "tests/browser" in item.path.as_posix():
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture

@@ -182,6 +182,14 @@ class Model:
         self.gone.append(row)
         return DELETED
 
+    def sets(self, person: Person, add: list[Place], remove: list[Place]) -> list[Place]:
+        """As the page "Assign warehouses" does: first away, then there. Returns the places that need a new row."""
+        for row in [row for row in self.rows if row.person is person and row.place in remove]:
+            self.rows.remove(row)
+            self.gone.append(row)
+        assigned = {row.place for row in self.rows if row.person is person}
+        return [place for place in add if place not in assigned]
+
     def _stand(self, row: Row) -> None:
         """The rule: whoever stands here stands nowhere else."""
         for other in self.rows:

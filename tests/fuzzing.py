@@ -218,12 +218,15 @@ def fuzz(
     seed: int,
     application: Any = None,
     base_url: str = "",
+    everything: bool = True,
 ) -> Tally:
     """At most so many generated cases for each operation, besides those that the document's examples and bounds make.
 
+    Without `everything`, nothing is made of the bounds.
     Over HTTP, or in process if there is an application: then the seed alone decides what is sent.
     """
-    config = schemathesis.Config.from_dict(_configuration(caller, known, cases, seed, base_url))
+    configuration = _configuration(caller, known, cases, seed, base_url)
+    config = schemathesis.Config.from_dict(configuration | {"phases": {"coverage": {"enabled": everything}}})
     schema = schemathesis.openapi.from_dict(_with_strict_answers(document), config=config)
     schema.app = application
     tally = Tally()

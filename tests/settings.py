@@ -28,8 +28,6 @@ if "RECORD_WIRE" in os.environ:
 
 INSTALLED_APPS = ["tests.support", *INSTALLED_APPS]  # noqa: F405
 
-PASSWORD_HASHERS = ["tests.support.hashing.CheapArgon2Hasher"]
-
 EMAIL_DELAY_SECONDS = 0
 SENDS_EMAIL = True  # Django's test runner keeps it all, whatever the environment says
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant
 
+from assignments.models import WarehouseUserAssignment
 from tests.assigning import Assigning, documents
 from tests.client import ASSIGNMENTS
-from tests.contract_model import CREATED, FORBIDDEN, Grant, Person, SignIn
+from tests.contract_model import CREATED, FORBIDDEN, Grant, Person, Row, SignIn
 from tests.machine import ANY, act, mostly, one_of
 from tests.signing_in import SigningIn
 from users import account_actions
 from users.models import User
 from users.sign_in.account_recovery import unlock_sign_in
 from warehouses.models import Warehouse
+
+#: Some of the three warehouses.
+_SEVERAL = st.sets(st.integers(0, 2))
 
 
 class World(Assigning, SigningIn):
@@ -118,12 +122,37 @@ class World(Assigning, SigningIn):
         warehouse.is_active = where.is_active
         warehouse.save()
 
+    @act(often=2, person=ANY, add=_SEVERAL, remove=_SEVERAL)
+    def set_warehouses(self, person: int, add: set[int], remove: set[int]) -> None:
+        """Several at once, as the page "Assign warehouses" does; a warehouse may be in both."""
+        workers = [one for one in self.model.people if one.is_warehouse_user]
+        if not workers:
+            return
+        who = one_of(workers, person)
+        new = self.model.sets(who, *([self.model.places[n] for n in those] for those in (add, remove)))
+        user = User.objects.get(uuid=who.uuid)
+        WarehouseUserAssignment.objects.set_warehouses(user, add=self._warehouses(add), remove=self._warehouses(remove))
+        known = [row.uuid for row in self.model.rows]
+        made = WarehouseUserAssignment.objects.filter(user=user).exclude(uuid__in=known).order_by("pk")
+        places = {place.uuid: place for place in new}
+        self.model.rows += [
+            Row(who, places[str(warehouse)], uuid=str(uuid))
+            for uuid, warehouse in made.values_list("uuid", "warehouse__uuid")
+        ]
+
+    def _warehouses(self, those: set[int]) -> list[Warehouse]:
+        return [Warehouse.objects.get(uuid=self.model.places[n].uuid) for n in those]
+
     # --- What must be so after each step --------------------------------------------------------------------------
     @invariant()
     def the_whole_list_is_the_model_s_and_nobody_stands_in_two_warehouses(self) -> None:
         type(self).steps += 1
         found = self.pages(self.watcher, ASSIGNMENTS, [])
         assert found == documents(self.model.rows)
+        stored = WarehouseUserAssignment.objects.values_list("uuid", "is_active")
+        assert {(str(uuid), active) for uuid, active in stored} == {
+            (row.uuid, row.is_active) for row in self.model.rows
+        }
         standing = [row["userUuid"] for _id, row in found if row["isActive"]]
         assert len(standing) == len(set(standing))
 

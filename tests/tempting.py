@@ -13,7 +13,7 @@ from django.apps import apps
 from django.db import connection, models
 
 from config.jsonapi.documents import camel_case
-from tests.test_permissions import undone
+from tests.support.permissions import undone
 
 APPS = {"users", "warehouses", "assignments", "spreadsheets", "auth", "otp_totp", "otp_static", "sessions", "axes"}
 

@@ -15,14 +15,13 @@ from django.utils.timezone import localtime, now
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from assignments.models import WarehouseUserAssignment
-from config.changes import RecordedChange
 from tests.back_office import NEW_PASSWORD, change, group
 from tests.client import ASSIGNMENTS, Api
+from tests.support.history import HISTORY, ask, said, tab
 from users.models import Session, User
 from users.roles import ROLES
 from warehouses.models import Warehouse
 
-HISTORY = "/admin/history/"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -46,20 +45,6 @@ def clerk(make_user: Callable[..., User]) -> Callable[..., Client]:
         return client
 
     return browser
-
-
-def ask(browser: Client, path: str = HISTORY, **questions: Any) -> list[RecordedChange]:
-    response = browser.get(path, questions)
-    assert response.status_code == 200
-    return response.context["changes"]
-
-
-def said(change: RecordedChange) -> tuple[Any, ...]:
-    return change.what, change.subject, [(one.label, one.before, one.after) for one in change.differences]
-
-
-def tab(row: Any) -> str:
-    return f"/admin/{row._meta.app_label}/{row._meta.model_name}/{row.pk}/history/"
 
 
 # --- What a change says -----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, Api, error
-from tests.test_bad_input import Watch, refused
+from tests.support.bad_input import Watch, refused
 
 
 def _cursor(content: Any) -> str:

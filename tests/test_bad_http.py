@@ -11,7 +11,7 @@ import pytest
 
 from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, JSON_API, error, sign_in
-from tests.test_bad_input import NOT_A_DOCUMENT, TOO_LARGE, Watch
+from tests.support.bad_input import NOT_A_DOCUMENT, TOO_LARGE, Watch
 from users.models import User
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]

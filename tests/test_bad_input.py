@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 
 from assignments.models import WarehouseUserAssignment
-from tests.client import ASSIGNMENTS, JSON_API, Api, error, refusal
+from tests.client import ASSIGNMENTS, Api, error
+from tests.support.bad_input import NOT_A_DOCUMENT, TOO_LARGE, Watch, refused
 from warehouses.models import Warehouse
 
-Watch = Callable[[], AbstractContextManager[None]]
-
 NOT_JSON = error(400, "The body is not valid JSON.", pointer="")
-NOT_A_DOCUMENT = error(400, "The body must be a JSON object with a `data` object.", pointer="")
-TOO_LARGE = error(413, "The request body is larger than this server accepts.")
 ATTRIBUTES = "/data/attributes"
 UNKNOWN_USER = error(400, "User not found.", "5202", pointer=f"{ATTRIBUTES}/userUuid")
 UNKNOWN_WAREHOUSE = error(400, "Warehouse not found.", "5203", pointer=f"{ATTRIBUTES}/warehouse/uuid")
@@ -34,13 +28,6 @@ def _at(place: str, detail: str) -> dict[str, Any]:
 
 REQUIRED = [_at(f"/{name}", "This field is required.") for name in ("userUuid", "warehouse")]
 NO_OBJECT = _at("", "Must be an object.")
-
-
-def refused(answer: HttpResponse, *errors: dict[str, Any]) -> None:
-    """The whole answer: status, type, no challenge, and exactly these errors in this order."""
-    assert answer["Content-Type"] == JSON_API
-    assert "WWW-Authenticate" not in answer
-    assert refusal(answer) == list(errors)
 
 
 NO_DOCUMENTS = {

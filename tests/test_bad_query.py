@@ -8,7 +8,7 @@ import pytest
 
 from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, Api, error
-from tests.test_bad_input import Watch, refused
+from tests.support.bad_input import Watch, refused
 
 FILTER = "filter[warehouse-user-assignments.{}]".format
 BAD_LIMIT = "`page[limit]` must be a whole number from 1 to 1000."

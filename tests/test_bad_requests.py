@@ -6,7 +6,7 @@ import pytest
 
 from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, FORM, NOT_FOUND, Api, error
-from tests.test_bad_input import Watch, refused
+from tests.support.bad_input import Watch, refused
 
 WRONG_TYPE = error(
     415, "Unsupported `Content-Type` format used. Please use `application/vnd.api+json` or `application/json`.", "010"

@@ -10,15 +10,10 @@ import pytest
 from django.http import HttpResponse
 
 from tests.client import FORM, PASSWORD, Api, sign_in
-from tests.test_bad_input import Watch
+from tests.support.bad_input import Watch
+from tests.support.bad_sign_in import EMAIL, GOOD, MALFORMED
 from users.models import Session, User
 
-MALFORMED = (
-    "The request is missing a required parameter, includes an invalid parameter value, "
-    "includes a parameter more than once, or is otherwise malformed."
-)
-EMAIL = "olive.office@example.test"
-GOOD = {"grant_type": "password", "username": EMAIL, "password": PASSWORD}
 GOOD_CAMEL = {"grantType": "password", "username": EMAIL, "password": PASSWORD}
 GOOD_FORM = urlencode(GOOD)
 

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from config.browser_sessions import SessionStore
-from tests.test_door import is_in, log_in
+from tests.support.login import is_in, log_in
 from users.models import User
 
 

@@ -15,7 +15,7 @@ from tests.back_office import signed_in
 from tests.client import PASSWORD, Api
 from tests.openapi import api_routes
 from tests.pages import PAGES
-from tests.test_proxies import FORWARDED, tls_server
+from tests.support.proxies import FORWARDED, tls_server
 from users.models import Session, User
 from users.oauth.sessions import start_session
 

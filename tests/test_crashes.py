@@ -19,8 +19,8 @@ from tests.code_flow import login_form, send
 from tests.conftest import make_client
 from tests.issued import Issued, service
 from tests.leaks import SECRETS, Lines
-from tests.test_door import LOGIN, OWN_PASSWORD, choose, link_for
-from tests.test_two_factor import PAGE
+from tests.support.login import LOGIN, OWN_PASSWORD, choose, link_for
+from tests.support.two_factor import PAGE
 from users.models import User
 
 DEFECT = "as nobody foresaw"

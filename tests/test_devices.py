@@ -19,37 +19,15 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.back_office import change
 from tests.client import FORM, PASSWORD
-from tests.test_door import NEW_PASSWORD, choose, is_in, link_for, log_in, text
-from tests.test_throttling import WRONG, asking_for_a_password, at_the_api, at_the_back_office, pass_time
-from tests.test_two_factor import SECOND_STEP, app_of, calm, code_of, enrol
+from tests.support.devices import OFFICE, browser, known_to, lock_out, signed_out
+from tests.support.login import NEW_PASSWORD, choose, is_in, link_for, log_in, text
+from tests.support.throttling import WRONG, asking_for_a_password, at_the_api, at_the_back_office, pass_time
+from tests.support.two_factor import SECOND_STEP, app_of, calm, code_of, enrol
 from users.models import User
 from users.sign_in import device_cookies
 from users.sign_in.account_recovery import reset_two_factor
 
-OFFICE = "192.0.2.7"
 COOKIE = site.DEVICE_COOKIE_NAME
-
-
-def browser() -> Client:
-    return Client(REMOTE_ADDR=OFFICE)
-
-
-def signed_out(client: Client) -> Client:
-    """The browser as it is next morning: no session, and whatever cookies outlive it."""
-    client.cookies.pop(site.SESSION_COOKIE_NAME, None)
-    return client
-
-
-def known_to(user: User) -> Client:
-    client = browser()
-    assert log_in(user.email, client=client).status_code == 302
-    return signed_out(client)
-
-
-def lock_out(email: str, by: Callable[..., Any] = at_the_back_office) -> None:
-    """What a colleague at the office's address does."""
-    for _ in range(9):
-        by(email, address=OFFICE)
 
 
 def is_refused(client: Client, email: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -19,29 +18,23 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.client import ASSIGNMENTS, PASSWORD, Api, sign_in
+from tests.support.login import (
+    LOGIN,
+    NEW_PASSWORD,
+    OWN_PASSWORD,
+    RESET,
+    change_password,
+    choose,
+    delivered,
+    is_in,
+    link_for,
+    log_in,
+    text,
+)
 from users.models import Session, User
-from users.sign_in.passwords import POSTMAN
 
-LOGIN = "/admin/login/"
-RESET = "/admin/password_reset/"
-OWN_PASSWORD = "/admin/password_change/"
-NEW_PASSWORD = "another-Horse-8!"
 WORDS = "Authentication failed! Check the email address and the password, and try again."
 SENT = "If there is an account associated with this email, you will receive an Email with further instructions."
-
-
-def log_in(email: str, password: str = PASSWORD, client: Client | None = None) -> Any:
-    return (client or Client()).post(LOGIN, {"username": email, "password": password})
-
-
-def text(answer: Any) -> str:
-    """The page without what is different on each: the form's secret, and the e-mail typed in."""
-    page = re.sub(r'name="csrfmiddlewaretoken" value="\w+"|value="[^"]*@[^"]*"', "", answer.content.decode())
-    return page.replace("&#x27;", "'")
-
-
-def is_in(client: Client) -> bool:
-    return client.get("/admin/").status_code == 200
 
 
 def audit(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str]]:
@@ -164,8 +157,6 @@ def test_a_person_without_any_group_sees_a_dashboard_and_no_data(inside: Client)
 
 
 # --- The own password -------------------------------------------------------------------------------------------
-def change_password(client: Client, old: str = PASSWORD, new: str = NEW_PASSWORD, again: str = NEW_PASSWORD) -> Any:
-    return client.post(OWN_PASSWORD, {"old_password": old, "new_password1": new, "new_password2": again}, follow=True)
 
 
 def test_a_new_password_ends_all_other_sessions_of_the_person(inside: Client, as_olive: Api, olive: User) -> None:
@@ -199,24 +190,6 @@ def test_a_bad_new_password_changes_nothing_and_says_why(
 
 
 # --- A forgotten password ---------------------------------------------------------------------------------------
-def delivered() -> list[Any]:
-    """All e-mail, once it is on its way."""
-    for thread in threading.enumerate():
-        if thread.name == POSTMAN:
-            thread.join()
-    return mail.outbox
-
-
-def link_for(email: str) -> str:
-    """The path in the e-mail that a request brings."""
-    Client().post(RESET, {"email": email})
-    (found,) = re.findall(r"https://bapi\.example\.test(/admin/reset/\S+)", str(delivered()[-1].body))
-    return found
-
-
-def choose(client: Client, path: str, new: str = NEW_PASSWORD, again: str = NEW_PASSWORD) -> Any:
-    form = client.get(path, follow=True)
-    return client.post(form.request["PATH_INFO"], {"new_password1": new, "new_password2": again}, follow=True)
 
 
 def test_a_forgotten_password_is_replaced_through_an_email(

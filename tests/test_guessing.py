@@ -13,7 +13,7 @@ from django.test import Client as Browser
 
 from tests.client import ASSIGNMENTS, Api, sign_in
 from tests.code_flow import code_for, register
-from tests.test_door import log_in
+from tests.support.login import log_in
 from users.models import User
 
 pytestmark = pytest.mark.usefixtures("app")

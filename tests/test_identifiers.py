@@ -9,17 +9,15 @@ import json
 import re
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, NOT_FOUND, Api, error, refusal, sign_in
+from tests.support.answers import told
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -65,22 +63,6 @@ SPELLINGS: dict[str, tuple[Callable[[str], str], bool]] = {
     "here": (lambda text: f"./{text}", False),
     "a list": (lambda text: f"{text},{text}", False),
 }
-
-
-@dataclass(frozen=True)
-class Told:
-    """All that a caller learns of an answer, but for the time it took."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    queries: int
-
-
-def told(api: Api, method: str, path: str, body: Any = None) -> Told:
-    with CaptureQueriesContext(connection) as queries:
-        answer = api.call(method, path, body)
-    return Told(answer.status_code, tuple(sorted(answer.headers.items())), answer.content, len(queries))
 
 
 @pytest.fixture

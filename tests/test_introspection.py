@@ -13,13 +13,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.client import FORM, Api, sign_in
 from tests.issued import INACTIVE, Issued, post
+from tests.support.introspection import BAD_CLIENT, CHALLENGE
 from users.models import User
 from users.models.audit_event import AuditEvent
 from users.models.client import Client
 from users.oauth.key_ring import key_ring
-
-BAD_CLIENT = {"error": "invalid_client", "error_description": "Client authentication failed"}
-CHALLENGE = 'Basic realm="clients", charset="UTF-8"'
 
 
 def claims(token: str) -> dict[str, Any]:

@@ -8,25 +8,17 @@ import re
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 
-ROOT = Path(settings.BASE_DIR)
+from tests.support.sources import ROOT, name_of, sources
+
 APPS = ("config", "warehouses", "users", "assignments", "spreadsheets")
 #: Pages show the whole domain: these may import the models of any app.
 PRESENTATION = re.compile(r"\w+/(admin(/.*|\.py)|forms\.py|resources\.py|dashboard\.py)")
 
 
-def sources(*folders: str) -> list[Path]:
-    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-
-
 def written() -> list[Path]:
     """The product's files, without those that Django wrote."""
     return [path for path in sources(*APPS) if "migrations" not in path.parts]
-
-
-def name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
 
 
 def module_of(path: Path) -> str:
@@ -207,3 +199,14 @@ def test_every_silenced_rule_of_security_says_why() -> None:
 def test_what_shares_a_server_stays_in_one_process(request: pytest.FixtureRequest) -> None:
     """pytest-xdist says so at the end of a test's name: here the file, of which none shares the common one."""
     assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@test_layout")
+
+
+def test_no_test_module_imports_another() -> None:
+    """What tests share is in modules of its own, such as those of `tests/support/`."""
+    found = [
+        (name_of(path), module)
+        for path in sources("tests")
+        for module in imported_modules(path)
+        if re.match(r"tests\.(\w+\.)*test_", module) and (ROOT / (module.replace(".", "/") + ".py")).exists()
+    ]
+    assert found == []

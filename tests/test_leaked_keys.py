@@ -9,9 +9,9 @@ from django.core.management import call_command
 from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, Api, sign_in
 from tests.issued import INACTIVE, Issued, holds, post
-from tests.test_bad_input import Watch
-from tests.test_bad_tokens import refused_everywhere
-from tests.test_signing_keys import published, refresh, rotate, signer_of
+from tests.support.bad_input import Watch
+from tests.support.bad_tokens import refused_everywhere
+from tests.support.signing_keys import published, refresh, rotate, signer_of
 from users.models import Session
 from users.models.signing_key import SigningKey
 from users.oauth.key_ring import key_ring

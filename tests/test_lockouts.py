@@ -18,10 +18,10 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from tests.back_office import LIST, member, rows, signed_in, told
 from tests.client import PASSWORD
 from tests.code_flow import login_form, send
-from tests.test_devices import OFFICE, browser, known_to, lock_out
-from tests.test_door import NEW_PASSWORD, choose, link_for, log_in, text
-from tests.test_throttling import WRONG, asking_for_a_password, at_the_api, at_the_back_office, pass_time
-from tests.test_two_factor import NOT_RIGHT, SECOND_STEP, app_of, calm, code_of, enrol
+from tests.support.devices import OFFICE, browser, known_to, lock_out
+from tests.support.login import NEW_PASSWORD, choose, link_for, log_in, text
+from tests.support.throttling import WRONG, asking_for_a_password, at_the_api, at_the_back_office, pass_time
+from tests.support.two_factor import NOT_RIGHT, SECOND_STEP, app_of, calm, code_of, enrol
 from users.models import AuditEvent, User
 from users.models.totp_device import Authenticator, RecoveryCodes
 

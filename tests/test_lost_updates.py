@@ -24,8 +24,8 @@ from tests.conftest import make_client
 from tests.rivals import while_hashing, while_waiting
 from tests.sheets import USERS, apply, upload
 from tests.support import hashing
-from tests.test_door import change_password, choose, is_in, link_for, log_in, text
-from tests.test_two_factor import PAGE, app_of, calm, code_of, digests_of, enrol
+from tests.support.login import change_password, choose, is_in, link_for, log_in, text
+from tests.support.two_factor import PAGE, app_of, calm, code_of, digests_of, enrol
 from users.account_actions import DEACTIVATE, END_SESSIONS
 from users.models import User
 from users.models.client import Client

@@ -14,7 +14,7 @@ from django.test import Client as Browser
 
 from tests.client import Api
 from tests.code_flow import code_for, login_form, redeem
-from tests.test_layout import name_of, sources
+from tests.support.sources import name_of, sources
 from users.models import User
 from users.models.client import Client
 

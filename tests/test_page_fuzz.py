@@ -14,13 +14,13 @@ from django.test import Client as Browser
 
 from tests import fuzzing_rows
 from tests.fuzzing_pages import Answer, Page, Request, fuzz, routes
-from tests.test_permissions import undone
+from tests.support.permissions import undone
 from users.models import User
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
-#: The share of what might be sent. Most of it is sent as who may see most.
-SHARES = {"superuser": 0.3}
-FEW = 0.05
+#: The share of what might be sent, in the short form and in the long one. Most of it is sent as who may see most.
+SHARES = {False: {"superuser": 0.1}, True: {"superuser": 0.3}}
+FEW = {False: 0.02, True: 0.05}
 #: Caller → of how many routes they must be shown a page, and how many forms must take what is no attack: else nothing
 #: was really tried.
 TRIED = {
@@ -58,12 +58,13 @@ def sender(person: User | None) -> Callable[[Request], Answer]:
     return send
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("kind", fuzzing_rows.CALLERS)
-def test_every_page_and_form_answers_hostile_input_with_a_page(db: None, kind: str) -> None:
+def test_every_page_and_form_answers_hostile_input_with_a_page(db: None, kind: str, whole: bool) -> None:
     caller = fuzzing_rows.caller(kind)
     rows = fuzzing_rows.rows(caller)
     print(f"FUZZ_SEED={SEED}")  # noqa: T201 (what failed is repeated with it)
-    tally = fuzz(sender(caller), lambda: rows, seed=SEED, share=SHARES.get(kind, FEW))
+    tally = fuzz(sender(caller), lambda: rows, seed=SEED, share=SHARES[whole].get(kind, FEW[whole]))
     pages, forms = TRIED[kind]
     assert tally.problems == []
     assert sum(tally.statuses.values()) >= len(routes())

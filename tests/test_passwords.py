@@ -12,8 +12,8 @@ from django.test import Client
 from tests.back_office import change, errors
 from tests.client import PASSWORD, Api, sign_in
 from tests.sheets import USERS, faults, upload
-from tests.test_door import OWN_PASSWORD, change_password, choose, link_for, log_in, text
-from tests.test_throttling import at_the_api
+from tests.support.login import OWN_PASSWORD, change_password, choose, link_for, log_in, text
+from tests.support.throttling import at_the_api
 from users.models import User
 
 pytestmark = pytest.mark.usefixtures("real_hashing")

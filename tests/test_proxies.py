@@ -16,6 +16,7 @@ from assignments.models import WarehouseUserAssignment
 from tests import live
 from tests.client import ASSIGNMENTS, PASSWORD, sign_in
 from tests.live import live_server, production_environment
+from tests.support.proxies import FORWARDED, tls_server
 from users.models import Session, User
 from users.models.audit_event import AuditEvent
 from warehouses.models import Warehouse
@@ -23,7 +24,6 @@ from warehouses.models import Warehouse
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
 STRANGER = "198.51.100.1"
-FORWARDED = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
 #: What might make a server name itself as somebody else wants.
 SPOOFED = {
     "X-Forwarded-Host": "evil.example.test",
@@ -43,23 +43,6 @@ def server(tmp_path: Path, trusted: str, **settings: str) -> Iterator[httpx.Clie
     environment = production_environment() | {"TRUSTED_PROXIES": trusted, "WORKERS": "1"} | settings
     with live_server(environment, tmp_path / "log") as url, httpx.Client(base_url=url, timeout=30) as client:
         yield client
-
-
-@contextmanager
-def tls_server(tmp_path: Path, trusted: str) -> Iterator[httpx.Client]:
-    """As in production: whoever does not come over TLS is sent there, which its own readiness check is, too."""
-    log, port = tmp_path / "log", live.free_port()
-    settings = {"TRUSTED_PROXIES": trusted, "WORKERS": "1", "HTTPS": "true", "PORT": str(port)}
-    process = live.start(production_environment() | settings, log)
-    try:
-        assert process.stdout is not None
-        assert any(live.READY in line for line in process.stdout), log.read_text()
-        transport = httpx.HTTPTransport(retries=6)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, transport=transport) as client:
-            yield client
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
 
 
 def ask_for_a_token(client: httpx.Client, user: User, **headers: str) -> None:

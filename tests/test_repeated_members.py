@@ -11,8 +11,8 @@ from django.test import Client
 from assignments.models import WarehouseUserAssignment
 from config import strict_json
 from tests.client import ASSIGNMENTS, PASSWORD, Api, error, refusal
-from tests.test_bad_input import Watch
-from tests.test_bad_sign_in import GOOD, MALFORMED
+from tests.support.bad_input import Watch
+from tests.support.bad_sign_in import GOOD, MALFORMED
 from users.models import Session, User
 from warehouses.models import Warehouse
 

@@ -11,7 +11,7 @@ from django.db import ProgrammingError, connection, transaction
 from django.test import Client
 
 from tests.back_office import group, signed_in
-from tests.test_back_office_history import HISTORY, ask, said, tab
+from tests.support.history import HISTORY, ask, said, tab
 from users.models import User
 from users.models.role import PersonRight, Role, RoleRight
 from users.roles import AUDITOR, STAFF_MANAGER

@@ -15,122 +15,15 @@ from django.urls import URLResolver, get_resolver
 from assignments.models import WarehouseUserAssignment
 from tests.client import sign_in
 from tests.conftest import make_client, snapshot
-from tests.test_permissions import undone
+from tests.support.permissions import undone
+from tests.support.roles import ALL, ROLE_OF, TABLE
 from users import roles
 from users.models import Session, User
 from users.models.audit_event import AuditEvent
 from warehouses.models import Warehouse
 
-#: One letter for each kind of caller: Administrator, Staff manager, Warehouse manager, auditoR, No group at all.
-ROLE_OF = dict(zip("ASWR", roles.ROLES, strict=True)) | {"N": None}
-ALL = "ASWRN"
-NOBODY = ""
-
 #: The door itself, which is open to everyone.
 OPEN = {"login/", "login/code/", "password_reset/", "reset/", "reset/<uidb64>/<token>/"}
-
-#: Route → who may GET it, who may POST to it. Everybody else is refused with 403, or 405 where there is no such method.
-TABLE: dict[str, tuple[str, str]] = {
-    "login/": (ALL, ALL),
-    "login/code/": (ALL, ALL),
-    "password_change/": (ALL, ALL),
-    "password_reset/": (ALL, ALL),
-    "reset/": (ALL, ALL),
-    "reset/<uidb64>/<token>/": (ALL, ALL),
-    "two-factor/": (ALL, ALL),
-    "search/": (ALL, ALL),
-    "history/": ("ASWR", "ASWR"),
-    "": (ALL, ALL),
-    "logout/": (ALL, ALL),
-    "password_change/done/": (ALL, ALL),
-    "autocomplete/": (NOBODY, ALL),
-    "jsi18n/": (ALL, ALL),
-    "warehouses/warehouse/<path:object_id>/view/": ("ASWR", "ASWR"),
-    "warehouses/warehouse/<path:object_id>/edit/": ("AW", "AW"),
-    "warehouses/warehouse/<path:object_id>/people/": ("ASWR", "ASWR"),
-    "warehouses/warehouse/create/": ("AW", "AW"),
-    "warehouses/warehouse/": ("ASWR", "ASWR"),
-    "warehouses/warehouse/add/": ("AW", "AW"),
-    "warehouses/warehouse/<path:object_id>/history/": ("ASWR", "ASWR"),
-    "warehouses/warehouse/<path:object_id>/delete/": ("AW", "AW"),
-    "warehouses/warehouse/<path:object_id>/change/": ("ASWR", "AW"),
-    "warehouses/warehouse/<path:object_id>/": (ALL, ALL),
-    "users/auditevent/": ("AR", "AR"),
-    "users/auditevent/add/": (NOBODY, NOBODY),
-    "users/auditevent/<path:object_id>/history/": ("AR", "AR"),
-    "users/auditevent/<path:object_id>/delete/": (NOBODY, NOBODY),
-    "users/auditevent/<path:object_id>/change/": ("AR", NOBODY),
-    "users/auditevent/<path:object_id>/": (ALL, ALL),
-    "users/client/<int:pk>/secret/": ("A", "A"),
-    "users/client/": ("AR", "AR"),
-    "users/client/add/": ("A", "A"),
-    "users/client/<path:object_id>/history/": ("AR", "AR"),
-    "users/client/<path:object_id>/delete/": ("A", "A"),
-    "users/client/<path:object_id>/change/": ("AR", "A"),
-    "users/client/<path:object_id>/": (ALL, ALL),
-    "users/session/end/": (ALL, "AS"),
-    "users/session/<uuid:pk>/end/": (ALL, "AS"),
-    "users/session/": ("ASR", "ASR"),
-    "users/session/add/": (NOBODY, NOBODY),
-    "users/session/<path:object_id>/history/": ("ASR", "ASR"),
-    "users/session/<path:object_id>/delete/": (NOBODY, NOBODY),
-    "users/session/<path:object_id>/change/": ("ASR", NOBODY),
-    "users/session/<path:object_id>/": (ALL, ALL),
-    "users/user/bulk/<str:name>/": (ALL, "AS"),
-    "users/user/<int:pk>/switch/<str:name>/": (ALL, "AS"),
-    "users/user/<int:pk>/sign-out/": (ALL, "AS"),
-    "users/user/<int:pk>/unlock-sign-in/": (ALL, "AS"),
-    "users/user/<int:pk>/reset-two-factor/": (ALL, "A"),
-    "users/user/import/<uuid:pk>/": ("AS", "AS"),
-    "users/user/import/<uuid:pk>/again/": (ALL, "AS"),
-    "users/user/import/<uuid:pk>/apply/": (ALL, "AS"),
-    "users/user/import/<uuid:pk>/progress/": ("AS", "AS"),
-    "users/user/import/<uuid:pk>/faults/": ("AS", "AS"),
-    "users/user/import/": ("AS", "AS"),
-    "users/user/export/<uuid:pk>/": ("ASWR", "ASWR"),
-    "users/user/export/<uuid:pk>/progress/": ("ASWR", "ASWR"),
-    "users/user/export/<uuid:pk>/file/": ("ASWR", "ASWR"),
-    "users/user/export/": ("ASWR", "ASWR"),
-    "users/user/import-template/": ("AS", "AS"),
-    "users/user/": ("ASWR", "ASWR"),
-    "users/user/add/": ("AS", "AS"),
-    "users/user/<path:object_id>/history/": ("ASWR", "ASWR"),
-    "users/user/<path:object_id>/delete/": ("AS", "AS"),
-    "users/user/<path:object_id>/change/": ("ASWR", "AS"),
-    "users/user/<path:object_id>/": (ALL, ALL),
-    "assignments/warehouseuserassignment/user/<str:uuid>/": ("ASWR", "ASW"),
-    "assignments/warehouseuserassignment/user/<str:uuid>/rows/": ("ASWR", "ASWR"),
-    "assignments/warehouseuserassignment/user/<str:uuid>/changes/": ("ASWR", "ASWR"),
-    "assignments/warehouseuserassignment/warehouse/<str:uuid>/": ("ASWR", "ASW"),
-    "assignments/warehouseuserassignment/warehouse/<str:uuid>/rows/": ("ASWR", "ASWR"),
-    "assignments/warehouseuserassignment/warehouse/<str:uuid>/changes/": ("ASWR", "ASWR"),
-    "assignments/warehouseuserassignment/import/<uuid:pk>/": ("ASW", "ASW"),
-    "assignments/warehouseuserassignment/import/<uuid:pk>/again/": (ALL, "ASW"),
-    "assignments/warehouseuserassignment/import/<uuid:pk>/apply/": (ALL, "ASW"),
-    "assignments/warehouseuserassignment/import/<uuid:pk>/progress/": ("ASW", "ASW"),
-    "assignments/warehouseuserassignment/import/<uuid:pk>/faults/": ("ASW", "ASW"),
-    "assignments/warehouseuserassignment/<path:object_id>/assign_warehouses/": ("ASWR", "ASWR"),
-    "assignments/warehouseuserassignment/import/": ("ASW", "ASW"),
-    "assignments/warehouseuserassignment/export/<uuid:pk>/": ("ASWR", "ASWR"),
-    "assignments/warehouseuserassignment/export/<uuid:pk>/progress/": ("ASWR", "ASWR"),
-    "assignments/warehouseuserassignment/export/<uuid:pk>/file/": ("ASWR", "ASWR"),
-    "assignments/warehouseuserassignment/export/": ("ASWR", "ASWR"),
-    "assignments/warehouseuserassignment/import-template/": ("ASW", "ASW"),
-    "assignments/warehouseuserassignment/": ("ASWR", "ASWR"),
-    "assignments/warehouseuserassignment/add/": (NOBODY, NOBODY),
-    "assignments/warehouseuserassignment/<path:object_id>/history/": ("ASWR", "ASWR"),
-    "assignments/warehouseuserassignment/<path:object_id>/delete/": ("ASW", "ASW"),
-    "assignments/warehouseuserassignment/<path:object_id>/change/": ("ASWR", NOBODY),
-    "assignments/warehouseuserassignment/<path:object_id>/": (ALL, ALL),
-    "auth/group/": ("AR", "AR"),
-    "auth/group/add/": ("A", "A"),
-    "auth/group/<path:object_id>/history/": ("AR", "AR"),
-    "auth/group/<path:object_id>/delete/": ("A", "A"),
-    "auth/group/<path:object_id>/change/": ("AR", "A"),
-    "auth/group/<path:object_id>/": (ALL, ALL),
-    "<app_label>/": (ALL, ALL),
-    "<url>": (ALL, ALL),
-}
 
 
 def routes() -> dict[str, str]:

@@ -10,15 +10,11 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from assignments import errors
 from assignments.models import WarehouseUserAssignment
 from assignments.models.assignment import AssignedCounts
 from config.rule_errors import RuleError
-from tests.client import ASSIGNMENTS, Api, sign_in
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -155,103 +151,3 @@ def test_a_row_deleted_meanwhile_cannot_be_activated(pat_north: WarehouseUserAss
         with pytest.raises(RuleError) as refused:
             door()
         assert refused.value.violations == (errors.NOT_FOUND,)
-
-
-# --- Any sequence of anything -----------------------------------------------------------------------------------
-PEOPLE, PLACES = 3, 4
-people, places = st.integers(0, PEOPLE - 1), st.integers(0, PLACES - 1)
-
-
-class AnySequence(RuleBasedStateMachine):
-    """Several people assign, switch and deassign in any order; a dictionary says what must come of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.undone_afterwards = transaction.atomic()
-        self.undone_afterwards.__enter__()
-        olive = User.objects.create_user("olive.office@example.test", "correct-Horse-7!")
-        self.api = Api(sign_in(olive.email)["access_token"])
-        self.people = [
-            User.objects.create(email=f"p{n}@example.test", first_name="P", last_name=str(n), is_warehouse_user=True)
-            for n in range(PEOPLE)
-        ]
-        self.places = [Warehouse.objects.create(name=f"W{n}") for n in range(PLACES)]
-        self.expected: dict[tuple[int, int], bool] = {}
-
-    def teardown(self) -> None:
-        transaction.set_rollback(True)
-        self.undone_afterwards.__exit__(None, None, None)
-
-    def row(self, person: int, place: int) -> WarehouseUserAssignment | None:
-        return doors.filter(user=self.people[person], warehouse=self.places[place]).first()
-
-    def expect_active(self, person: int, place: int) -> None:
-        self.expected.update({pair: False for pair in self.expected if pair[0] == person})
-        self.expected[person, place] = True
-
-    @rule(person=people, place=places, is_active=st.booleans())
-    def assign(self, person: int, place: int, is_active: bool) -> None:
-        wanted = {
-            "userUuid": str(self.people[person].uuid),
-            "warehouse": {"uuid": str(self.places[place].uuid)},
-            "isActive": is_active,
-        }
-        expected_status = 400 if (person, place) in self.expected else 201
-        assert self.api.post(ASSIGNMENTS, wanted).status_code == expected_status
-        if expected_status == 201:
-            self.expected[person, place] = False
-            if is_active:
-                self.expect_active(person, place)
-
-    @rule(person=people, place=places, is_active=st.booleans())
-    def switch(self, person: int, place: int, is_active: bool) -> None:
-        row = self.row(person, place)
-        if row is None:
-            return
-        assert self.api.patch(f"{ASSIGNMENTS}/{row.uuid}", {"isActive": is_active}).status_code == 200
-        if is_active:
-            self.expect_active(person, place)
-        else:
-            self.expected[person, place] = False
-
-    @rule(person=people, add=st.sets(places), remove=st.sets(places))
-    def set_warehouses(self, person: int, add: set[int], remove: set[int]) -> None:
-        doors.set_warehouses(
-            self.people[person], add=[self.places[n] for n in add], remove=[self.places[n] for n in remove]
-        )
-        self.expected = {pair: on for pair, on in self.expected.items() if pair[0] != person or pair[1] not in remove}
-        for place in add:
-            self.expected.setdefault((person, place), False)
-
-    @rule(person=people, place=places)
-    def deassign(self, person: int, place: int) -> None:
-        row = self.row(person, place)
-        if row is not None:
-            assert self.api.delete(f"{ASSIGNMENTS}/{row.uuid}").status_code == 204
-            del self.expected[person, place]
-
-    @invariant()
-    def nobody_stands_in_two_places(self) -> None:
-        active = [person for (person, _), is_active in self.expected.items() if is_active]
-        assert len(active) == len(set(active))
-
-    @invariant()
-    def api_database_and_expectation_agree(self) -> None:
-        def key(person_uuid: Any, place_uuid: Any) -> tuple[str, str]:
-            return str(person_uuid), str(place_uuid)
-
-        expected = {
-            key(self.people[person].uuid, self.places[place].uuid): is_active
-            for (person, place), is_active in self.expected.items()
-        }
-        stored = {key(*row[:2]): row[2] for row in doors.values_list("user__uuid", "warehouse__uuid", "is_active")}
-        shown = {
-            key(row["attributes"]["userUuid"], row["attributes"]["warehouse"]["uuid"]): row["attributes"]["isActive"]
-            for row in self.api.get(ASSIGNMENTS).json()["data"]
-        }
-        assert stored == shown == expected
-
-
-def test_any_sequence_leaves_at_most_one_active_row_each(db: None) -> None:
-    examples = settings(max_examples=40, stateful_step_count=30, deadline=None, print_blob=True)
-    run_state_machine_as_test(AnySequence, settings=settings(examples, suppress_health_check=list(HealthCheck)))

@@ -12,9 +12,9 @@ from django.test import Client
 
 from spreadsheets.models import Export, Import
 from tests.client import ASSIGNMENTS, Api, sign_in
-from tests.test_door import is_in, log_in
-from tests.test_sign_in import refresh
-from tests.test_two_factor import SECOND_STEP, app_of, calm, code_of, enrol
+from tests.support.login import is_in, log_in
+from tests.support.refreshing import refresh
+from tests.support.two_factor import SECOND_STEP, app_of, calm, code_of, enrol
 from users.models import Authenticator, User
 from users.models.signing_key import SigningKey
 from users.oauth.key_ring import key_ring

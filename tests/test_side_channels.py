@@ -12,7 +12,7 @@ import pytest
 
 from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, Api
-from tests.test_identifiers import Told, told
+from tests.support.answers import Told, told
 from users.models import Session, User
 from warehouses.models import Warehouse
 

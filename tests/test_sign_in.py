@@ -18,21 +18,10 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.client import ASSIGNMENTS, FORM, INVALID_TOKEN, PASSWORD, Api, refusal, sign_in
+from tests.support.refreshing import BAD_REFRESH_TOKEN, refresh, token
 from users.models import Session, User
 
 WRONG_CREDENTIALS = {"error": "invalid_grant", "error_description": "The user credentials were incorrect."}
-BAD_REFRESH_TOKEN = {"error": "invalid_request", "error_description": "The refresh token is invalid."}
-
-
-def token(**parameters: str) -> Any:
-    """The answer of `POST /token` to a form."""
-    return Client(REMOTE_ADDR="192.0.2.7", headers={"User-Agent": "Handheld 9"}).post(
-        "/token", urlencode(parameters), content_type=FORM
-    )
-
-
-def refresh(refresh_token: str, **parameters: str) -> Any:
-    return token(grant_type="refresh_token", refresh_token=refresh_token, **parameters)
 
 
 def claims(access_token: str) -> dict[str, Any]:

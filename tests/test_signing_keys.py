@@ -20,10 +20,11 @@ from django.test import Client
 from django.utils import timezone
 
 from assignments.models import WarehouseUserAssignment
-from tests.client import ASSIGNMENTS, FORM, INVALID_TOKEN, Api, sign_in
+from tests.client import ASSIGNMENTS, INVALID_TOKEN, Api, sign_in
 from tests.issued import holds
-from tests.test_bad_input import Watch
-from tests.test_bad_tokens import refused_everywhere
+from tests.support.bad_input import Watch
+from tests.support.bad_tokens import refused_everywhere
+from tests.support.signing_keys import published, refresh, rotate, signer_of
 from users.models import User
 from users.models.signing_key import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey
 from users.oauth.key_ring import KeyRing, key_ring
@@ -40,13 +41,6 @@ def _ring(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_ring, "_keys", key_ring.keys)
 
 
-def rotate(*options: str) -> SigningKey:
-    """`manage.py rotate_signing_key`, when every server has noticed. Returns the new key."""
-    call_command("rotate_signing_key", *options)
-    key_ring.read()
-    return SigningKey.objects.latest("created_at")
-
-
 def pass_by(seconds: float) -> None:
     """Makes every key older, as if so long had passed."""
     for key in SigningKey.objects.all():
@@ -55,14 +49,6 @@ def pass_by(seconds: float) -> None:
         key.verifies_until = key.verifies_until and key.verifies_until - timedelta(seconds=seconds)
         key.save()
     key_ring.read()
-
-
-def published() -> list[str]:
-    return [key["kid"] for key in Client().get("/.well-known/jwks.json").json()["keys"]]
-
-
-def signer_of(token: str) -> str:
-    return jwt.get_unverified_header(token)["kid"]
 
 
 # --- Rotating ---------------------------------------------------------------------------------------------------
@@ -354,8 +340,3 @@ def standing(pat_north: WarehouseUserAssignment) -> WarehouseUserAssignment:
     """Pat stands in North Dock."""
     pat_north.activate()
     return pat_north
-
-
-def refresh(refresh_token: str) -> Any:
-    body = f"grant_type=refresh_token&refresh_token={refresh_token}"
-    return Client(raise_request_exception=False).post("/token", body, content_type=FORM)

@@ -13,11 +13,21 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from assignments.models import WarehouseUserAssignment
-from tests.test_assign_page import MARKUP, UPDATED, events, names, office, reader, rows, said, staff  # noqa: F401 (fixtures)
+from tests.support.assign_page import MARKUP, UPDATED, events, names, rows, said, staff
 from users.models import User
 from warehouses.models import Warehouse
 
 LIST = "/admin/assignments/warehouseuserassignment/"
+
+
+@pytest.fixture
+def office(olive: User) -> Client:
+    return staff(olive, "view", "add", "change", "delete")
+
+
+@pytest.fixture
+def reader(olive: User) -> Client:
+    return staff(olive, "view")
 
 
 @pytest.fixture
@@ -35,7 +45,7 @@ def ids(*people: User) -> str:
 
 # --- The page of a warehouse ------------------------------------------------------------------------------------
 def test_only_warehouse_users_are_offered(
-    office: Client,  # noqa: F811
+    office: Client,
     url: str,
     pat: User,
     sam: User,
@@ -47,7 +57,7 @@ def test_only_warehouse_users_are_offered(
 
 
 def test_who_stands_here_now_is_marked(
-    office: Client,  # noqa: F811
+    office: Client,
     url: str,
     pat_north: WarehouseUserAssignment,
     sam_north: WarehouseUserAssignment,
@@ -64,7 +74,7 @@ def test_who_stands_here_now_is_marked(
 
 @pytest.mark.parametrize("text", ["SAM.st", "sam", "Stack", "sam stacker", "id"])
 def test_people_are_found_by_the_beginning_of_their_email_or_names_and_by_id(
-    office: Client,  # noqa: F811
+    office: Client,
     url: str,
     pat: User,
     sam: User,
@@ -74,7 +84,7 @@ def test_people_are_found_by_the_beginning_of_their_email_or_names_and_by_id(
 
 
 def test_people_are_assigned_and_deassigned_at_once(
-    office: Client,  # noqa: F811
+    office: Client,
     url: str,
     north: Warehouse,
     pat_north: WarehouseUserAssignment,
@@ -89,7 +99,7 @@ def test_people_are_assigned_and_deassigned_at_once(
 
 
 def test_who_is_no_warehouse_user_is_left_out_and_told(
-    office: Client,  # noqa: F811
+    office: Client,
     url: str,
     north: Warehouse,
     olive: User,
@@ -102,7 +112,7 @@ def test_who_is_no_warehouse_user_is_left_out_and_told(
 
 
 def test_who_lost_the_flag_is_shown_without_a_box(
-    office: Client,  # noqa: F811
+    office: Client,
     url: str,
     pat_north: WarehouseUserAssignment,
     nothing_changes: Callable[[], Any],
@@ -115,7 +125,7 @@ def test_who_lost_the_flag_is_shown_without_a_box(
 
 
 def test_changes_of_others_are_told_by_person(
-    office: Client,  # noqa: F811
+    office: Client,
     url: str,
     sam: User,
     north: Warehouse,
@@ -128,7 +138,7 @@ def test_changes_of_others_are_told_by_person(
     assert told == ["Meanwhile “sam.stacker@example.test” was also assigned by someone in the database."]
 
 
-def test_an_unknown_warehouse_is_told_back_at_the_list(office: Client) -> None:  # noqa: F811
+def test_an_unknown_warehouse_is_told_back_at_the_list(office: Client) -> None:
     answer = office.get(reverse("admin:assignments_assign_people", args=["nonsense"]))
 
     assert answer["Location"] == reverse("admin:warehouses_warehouse_changelist")
@@ -136,7 +146,7 @@ def test_an_unknown_warehouse_is_told_back_at_the_list(office: Client) -> None: 
 
 
 def test_who_may_only_look_changes_nobody(
-    reader: Client,  # noqa: F811
+    reader: Client,
     url: str,
     sam: User,
     nothing_changes: Callable[[], Any],
@@ -148,7 +158,7 @@ def test_who_may_only_look_changes_nobody(
 
 @pytest.mark.parametrize("count", [1, 30])
 def test_a_page_of_people_costs_the_same_for_one_and_many(
-    office: Client,  # noqa: F811
+    office: Client,
     url: str,
     north: Warehouse,
     make_user: Callable[..., User],
@@ -188,7 +198,7 @@ def test_two_who_assign_the_same_people_in_opposite_order_both_succeed(
 
 # --- The plain list ---------------------------------------------------------------------------------------------
 def test_the_list_is_searched_by_the_beginning_of_an_email_and_by_warehouse(
-    office: Client,  # noqa: F811
+    office: Client,
     pat_north: WarehouseUserAssignment,
     sam_north: WarehouseUserAssignment,
     pat_river: WarehouseUserAssignment,
@@ -205,7 +215,7 @@ def test_the_list_is_searched_by_the_beginning_of_an_email_and_by_warehouse(
 
 @pytest.mark.parametrize("count", [1, 30])
 def test_the_list_costs_the_same_for_one_row_and_many(
-    office: Client,  # noqa: F811
+    office: Client,
     pat: User,
     count: int,
     django_assert_num_queries: DjangoAssertNumQueries,
@@ -225,7 +235,7 @@ def switch(client: Client, action: str, *assignments: WarehouseUserAssignment) -
 
 
 def test_assignments_are_switched_from_the_list_through_the_doors(
-    office: Client,  # noqa: F811
+    office: Client,
     pat_north: WarehouseUserAssignment,
     pat_river: WarehouseUserAssignment,
     sam_north: WarehouseUserAssignment,
@@ -240,7 +250,7 @@ def test_assignments_are_switched_from_the_list_through_the_doors(
 
 
 def test_two_of_one_person_are_not_activated(
-    office: Client,  # noqa: F811
+    office: Client,
     pat_north: WarehouseUserAssignment,
     pat_river: WarehouseUserAssignment,
     nothing_changes: Callable[[], Any],
@@ -252,7 +262,7 @@ def test_two_of_one_person_are_not_activated(
 
 
 def test_switching_needs_the_right_to_change(
-    reader: Client,  # noqa: F811
+    reader: Client,
     pat_north: WarehouseUserAssignment,
     nothing_changes: Callable[[], Any],
 ) -> None:
@@ -261,7 +271,7 @@ def test_switching_needs_the_right_to_change(
 
 
 def test_no_form_makes_or_changes_a_row_past_the_doors(
-    office: Client,  # noqa: F811
+    office: Client,
     pat_north: WarehouseUserAssignment,
     sam: User,
     nothing_changes: Callable[[], Any],
@@ -272,7 +282,7 @@ def test_no_form_makes_or_changes_a_row_past_the_doors(
 
 
 def test_a_name_like_markup_is_text_in_the_list_and_on_the_page(
-    office: Client,  # noqa: F811
+    office: Client,
     pat: User,
     assign: Callable[..., Any],
 ) -> None:

@@ -30,8 +30,8 @@ def test_the_api_and_the_model_agree_after_each_step(settings: Any) -> None:
 
 
 BOUNDED = settings(
-    max_examples=30,
-    stateful_step_count=40,
+    max_examples=10,
+    stateful_step_count=70,
     deadline=None,
     derandomize=True,
     database=None,

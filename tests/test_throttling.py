@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from axes.models import AccessFailureLog
 from django.db import connection
-from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.client import FORM, PASSWORD
-from tests.test_door import delivered
+from tests.client import PASSWORD
+from tests.support.login import delivered
+from tests.support.throttling import WRONG, asking_for_a_password, at_the_api, at_the_back_office, pass_time
 from users.models import User
 from users.sign_in.account_recovery import unlock_sign_in
 
-WRONG = "wrong-Horse-7!"
-
-
-def at_the_api(email: str, password: str = WRONG, address: str = "192.0.2.7") -> Any:
-    body = urlencode({"grant_type": "password", "username": email, "password": password})
-    return Client(REMOTE_ADDR=address).post("/token", body, content_type=FORM)
-
-
-def at_the_back_office(email: str, password: str = WRONG, address: str = "192.0.2.7") -> Any:
-    return Client(REMOTE_ADDR=address).post("/admin/login/", {"username": email, "password": password})
-
-
-def asking_for_a_password(email: str, password: str = "", address: str = "192.0.2.7") -> Any:
-    return Client(REMOTE_ADDR=address).post("/admin/password_reset/", {"email": email})
-
-
 DOORS: list[Callable[..., Any]] = [at_the_api, at_the_back_office]
-
-
-def pass_time(seconds: int) -> None:
-    """Makes everything that was recorded so much older."""
-    AccessFailureLog.objects.update(attempt_time=F("attempt_time") - timedelta(seconds=seconds))
 
 
 @pytest.fixture(params=DOORS, ids=lambda door: door.__name__)

@@ -28,7 +28,7 @@ from tests.code_flow import (
     security_lines,
     send,
 )
-from tests.test_bad_tokens import FORGERIES, WRONG_CLAIMS
+from tests.support.bad_tokens import FORGERIES, WRONG_CLAIMS
 from users.models import Session, User
 from users.oauth.sessions import start_session
 from users.oauth.tokens import key_ring

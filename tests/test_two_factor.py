@@ -11,46 +11,16 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from django.contrib.auth.models import Group
 from django.test import Client
-from django_otp.oath import totp
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.client import PASSWORD
-from tests.test_door import LOGIN, NEW_PASSWORD, choose, is_in, link_for, log_in, text
+from tests.support.login import LOGIN, NEW_PASSWORD, choose, is_in, link_for, log_in, text
+from tests.support.two_factor import NOT_RIGHT, PAGE, SECOND_STEP, app_of, calm, code_of, digests_of, enrol
 from users import roles
 from users.models import Authenticator, User
 from users.models.totp_device import recovery_digest
 from users.sign_in import two_factor
-
-PAGE = "/admin/two-factor/"
-SECOND_STEP = "/admin/login/code/"
-NOT_RIGHT = "This code is not right."
-
-
-def code_of(device: TOTPDevice, *, later: int = 0) -> str:
-    """What the person's app shows, so many steps of 30 seconds from now."""
-    return f"{totp(device.bin_key, drift=later):06}"
-
-
-def app_of(user: User) -> Authenticator:
-    return Authenticator.objects.get(user=user)
-
-
-def digests_of(user: User) -> set[str]:
-    """What is kept of the person's recovery codes."""
-    return set(StaticToken.objects.filter(device__user=user).values_list("token", flat=True))
-
-
-def calm(user: User) -> None:
-    """As if time had passed since the last code, right or wrong."""
-    TOTPDevice.objects.filter(user=user).update(last_t=-1, throttling_failure_count=0)
-
-
-def enrol(client: Client) -> Any:
-    """Switches it on as a person would, by the key on the page."""
-    client.get(PAGE)
-    key = client.session["two_factor_key"]
-    return client.post(PAGE, {"code": code_of(TOTPDevice(key=key))}, follow=True)
 
 
 @pytest.fixture

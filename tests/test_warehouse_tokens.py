@@ -19,7 +19,7 @@ from jwt import PyJWKSet
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, FORBIDDEN, JSON_API, Api, refusal, sign_in
 from tests.issued import holds
-from tests.test_sign_in import BAD_REFRESH_TOKEN, refresh
+from tests.support.refreshing import BAD_REFRESH_TOKEN, refresh
 from users.models import Session, User
 from users.oauth.key_ring import key_ring
 from warehouses.models import Warehouse

@@ -12,9 +12,10 @@ import pytest
 from django.test import Client
 
 from assignments.models import WarehouseUserAssignment
-from tests import test_permissions, test_roles
 from tests.client import Api
 from tests.openapi import Document
+from tests.support import permissions
+from tests.support import roles as role_table
 from tests.support.docs import table
 from users import roles
 from warehouses.models import Warehouse
@@ -45,7 +46,7 @@ NO_ROW = "—"
 def statuses() -> dict[tuple[str, str], dict[str, int]]:
     """(method, path) → caller → status, of the methods that there are."""
     found: dict[tuple[str, str], dict[str, int]] = {}
-    for method, route, caller, status in test_permissions.cells():
+    for method, route, caller, status in permissions.cells():
         if not route.startswith("("):
             found.setdefault((method, f"/{route}"), {})[caller] = status
     return {place: row for place, row in found.items() if row["office"] != 405}
@@ -187,12 +188,12 @@ YES, NO = "yes", "—"
 def letters_of(words: str) -> str:
     """Who may do this. All routes that it takes are open to the same people."""
     method, routes = DEEDS[words]
-    (letters,) = {test_roles.TABLE[route][method] for route in routes}
+    (letters,) = {role_table.TABLE[route][method] for route in routes}
     return letters
 
 
 def rows_of_the_back_office() -> list[dict[str, str]]:
-    columns = {role: letter for letter, role in test_roles.ROLE_OF.items() if role} | {"No role": "N"}
+    columns = {role: letter for letter, role in role_table.ROLE_OF.items() if role} | {"No role": "N"}
     return [
         {"What": words} | {name: YES if letter in letters_of(words) else NO for name, letter in columns.items()}
         for words in DEEDS
@@ -208,9 +209,9 @@ def test_the_table_of_the_back_office_tells_of_everything_that_is_not_for_all_or
     told = {(route, letters_of(words)) for words, (_, routes) in DEEDS.items() for route in routes}
     special = {
         (route, letters)
-        for route, both in test_roles.TABLE.items()
+        for route, both in role_table.TABLE.items()
         for letters in both
-        if letters not in (test_roles.ALL, test_roles.NOBODY)
+        if letters not in (role_table.ALL, role_table.NOBODY)
     }
     assert sorted(special - told) == []
 

@@ -17,7 +17,7 @@ from assignments.models import WarehouseGrant, WarehouseUserAssignment
 from tests.back_office import LIST, NEW_PASSWORD, bulk, change, group, switch
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, Api, refusal, sign_in
 from tests.issued import INACTIVE, Issued, post
-from tests.test_sign_in import BAD_REFRESH_TOKEN, refresh
+from tests.support.refreshing import BAD_REFRESH_TOKEN, refresh
 from users.models import Session, User
 from warehouses.models import Warehouse
 

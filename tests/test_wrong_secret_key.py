@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from config.errors import NO_SIGNING_KEY, ApiError
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, error, refusal, sign_in
-from tests.test_bad_input import Watch
-from tests.test_signing_keys import published, signer_of
+from tests.support.bad_input import Watch
+from tests.support.signing_keys import published, signer_of
 from users.models import User
 from users.models.signing_key import SigningKey, _alone
 from users.oauth.key_ring import KeyRing, key_ring

@@ -31,7 +31,7 @@ from tests import live
 from tests.benchmarks.sign_in_times import UNKNOWN, slower
 from users.models import User
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("real_hashing")]
 TRIES = int(os.environ.get("TRIES", "400"))
 RESET = "/admin/password_reset/"
 #: Kind of account → its columns.

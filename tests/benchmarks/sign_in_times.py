@@ -25,7 +25,7 @@ from tests.client import PASSWORD
 from tests.code_flow import PARTNER, login_form, register
 from users.models import User
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("real_hashing")]
 TRIES = int(os.environ.get("TRIES", "200"))
 DOORS = ("/authorize", "/token")
 UNKNOWN = "unknown name"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.tokens import default_token_generator
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -16,33 +16,29 @@ from tests.back_office import signed_in
 from tests.client import PASSWORD
 from tests.pages import PAGES
 from tests.sheets import USERS, upload
+from tests.support.accessibility import faults
 from users.models import Session, User
 from users.oauth.sessions import start_session
 from users.sign_in import two_factor
 
-#: Width and height in pixels, and the colours preferred.
-SCREENS = {"laptop by day": (1440, 900, "light"), "tablet by night": (820, 1180, "dark")}
+
+def test_the_colours_preferred_when_a_page_is_loaded_are_those_that_are_checked(
+    open_page: Callable[..., Page], olive: User
+) -> None:
+    """`tests.support.accessibility` sets the same class, so as not to load a page twice."""
+    for user, path in ((olive, "/admin/"), (None, "/admin/login/")):
+        page = open_page(user, color_scheme="dark")
+        page.goto(path)
+        expect(page.locator("html")).to_have_class(re.compile(r"\bdark\b"))
 
 
-def faults(page: Page) -> list[str]:
-    """Serious and critical findings of axe, each with the elements it is about."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{violation['id']}: {node['html'][:160]}"
-        for violation in found
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-    ]
-
-
-@pytest.mark.parametrize("screen", SCREENS)
 def test_no_page_has_a_serious_fault(
-    open_page: Callable[..., Page], olive: User, pat: User, north: Any, pat_north: Any, screen: str
+    open_page: Callable[..., Page], olive: User, pat: User, north: Any, pat_north: Any
 ) -> None:
     User.objects.filter(pk=olive.pk).update(is_superuser=True)
     pat_north.activate()
     session = _some_session(pat)
-    page = _on(screen, open_page, olive)
+    page = open_page(olive)
     found = {}
     for name, path in PAGES.items():
         answer = page.goto(path(pat=pat, north=north, session=session))
@@ -62,11 +58,10 @@ def _some_session(user: User) -> Session:
     return started[0]
 
 
-@pytest.mark.parametrize("screen", SCREENS)
-def test_the_door_has_no_serious_fault(open_page: Callable[..., Page], olive: User, screen: str) -> None:
+def test_the_door_has_no_serious_fault(open_page: Callable[..., Page], olive: User) -> None:
     key = urlsafe_base64_encode(force_bytes(olive.pk))
     token = default_token_generator.make_token(olive)
-    page = _on(screen, open_page)
+    page = open_page()
     for path in ("login/", "password_reset/", f"reset/{key}/{token}/"):
         page.goto(f"/admin/{path}")
         assert faults(page) == [], path
@@ -85,9 +80,8 @@ def _to_the_second_step(page: Page, user: User) -> None:
     page.wait_for_url("**/admin/login/code/")
 
 
-@pytest.mark.parametrize("screen", SCREENS)
-def test_the_second_step_has_no_serious_fault(open_page: Callable[..., Page], olive: User, screen: str) -> None:
-    page = _on(screen, open_page)
+def test_the_second_step_has_no_serious_fault(open_page: Callable[..., Page], olive: User) -> None:
+    page = open_page()
     _to_the_second_step(page, olive)
     assert faults(page) == []
     page.get_by_label("Code").fill("000000")
@@ -96,11 +90,8 @@ def test_the_second_step_has_no_serious_fault(open_page: Callable[..., Page], ol
     assert faults(page) == []
 
 
-@pytest.mark.parametrize("screen", SCREENS)
-def test_managing_the_second_factor_has_no_serious_fault(
-    open_page: Callable[..., Page], olive: User, screen: str
-) -> None:
-    page = _on(screen, open_page)
+def test_managing_the_second_factor_has_no_serious_fault(open_page: Callable[..., Page], olive: User) -> None:
+    page = open_page()
     _to_the_second_step(page, olive)
     page.get_by_label("Code").fill(new_code(olive))
     page.keyboard.press("Enter")
@@ -114,25 +105,18 @@ def test_managing_the_second_factor_has_no_serious_fault(
     assert faults(page) == []
 
 
-@pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("names", ["Pat,Picker", "Pat,<b>"])
 def test_the_preview_of_an_import_has_no_serious_fault(
-    open_page: Callable[..., Page], olive: User, pat: User, names: str, screen: str
+    open_page: Callable[..., Page], olive: User, pat: User, names: str
 ) -> None:
     User.objects.filter(pk=olive.pk).update(is_superuser=True)
     staff = signed_in(olive)
     rows = f"{pat.email},{names}\nnew.person@example.test,New,Person"
     job = upload(staff, USERS, f"email,first_name,last_name\n{rows}")
-    page = _on(screen, open_page, olive)
+    page = open_page(olive)
     page.goto(f"{USERS}import/{job.pk}/")
     page.wait_for_load_state("networkidle")
     assert faults(page) == []
-
-
-def _on(screen: str, open_page: Callable[..., Page], user: User | None = None) -> Page:
-    width, height, scheme = SCREENS[screen]
-    size = {"width": width, "height": height}
-    return open_page(user, viewport=size, color_scheme=scheme, reduced_motion="reduce")
 
 
 def new_code(user: User) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_accessibility import SCREENS, faults
+from tests.support.accessibility import faults
 from users.models import User
 from users.models.client import Client
 
@@ -57,11 +56,8 @@ def test_where_there_is_no_clipboard_the_secret_is_copied_all_the_same(
     assert page.evaluate("getSelection().toString() || document.activeElement.value") == secret
 
 
-@pytest.mark.parametrize("screen", SCREENS)
-def test_the_page_of_the_secret_has_no_serious_fault(open_page: Callable[..., Page], admin: User, screen: str) -> None:
-    width, height, scheme = SCREENS[screen]
-    options: dict[str, Any] = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
-    page = open_page(admin, reduced_motion="reduce", **options)
+def test_the_page_of_the_secret_has_no_serious_fault(open_page: Callable[..., Page], admin: User) -> None:
+    page = open_page(admin)
     register_printer(page)
     page.wait_for_load_state("networkidle")
     assert faults(page) == []

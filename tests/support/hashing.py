@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 
-from django.contrib.auth.hashers import get_hasher, make_password
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
 
 from users.sign_in.hashers import OwaspArgon2Hasher
 
 #: The setting `PASSWORD_HASHERS` of the site, which the servers of live tests use.
 REAL = ["users.sign_in.hashers.OwaspArgon2Hasher"]
+CHEAP = ["tests.support.hashing.CheapArgon2Hasher"]
 
 
 class CheapArgon2Hasher(OwaspArgon2Hasher):
@@ -21,9 +23,9 @@ class CheapArgon2Hasher(OwaspArgon2Hasher):
 
 def hashed(password: str) -> str:
     """A hash of the cost that the settings ask for; one for all tests that ask."""
-    return _hashed(password, get_hasher().time_cost)
+    return _hashed(password, settings.PASSWORD_HASHERS[0])
 
 
 @cache
-def _hashed(password: str, time_cost: int) -> str:
+def _hashed(password: str, hasher: str) -> str:
     return make_password(password)
