@@ -8,8 +8,8 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.decorators import action
 
@@ -52,27 +52,18 @@ class SheetAdminMixin(ExportPages):
         form = UploadForm(*sent, has_too_large_file=too_large)
         if form.is_valid():
             try:
-                return HttpResponseRedirect(self._url("import", self._begin(request, form).pk))
+                return HttpResponseRedirect(self._url("import", self._upload(request, form).pk))
             except queue.TooManyWaitingError:
                 form.add_error("file", too_many_waiting())
         title = _("Import %(what)s") % {"what": self.opts.verbose_name_plural}
         return self._page(request, "import", title, form=form)
 
-    def _begin(self: Any, request: HttpRequest, form: UploadForm) -> Import:
+    def _upload(self: Any, request: HttpRequest, form: UploadForm) -> Import:
         file, reason = form.cleaned_data["file"], form.cleaned_data["change_reason"]
         pk = uuid.uuid4()
         context = {"user": request.user.pk, "url": request.path, "client": "back-office", "request_id": pk.hex}
-        job = Import.objects.begin(
-            pk=pk,
-            kind=self.opts.label_lower,
-            person=request.user,
-            language=get_language() or "en",
-            file_name=file.name[-255:],
-            content=file.read(),
-            context=context | ({"reason": reason} if reason else {}),
-        )
-        jobs.start()
-        return job
+        context |= {"reason": reason} if reason else {}
+        return self._begin(request, Import, pk=pk, file_name=file.name[-255:], content=file.read(), context=context)
 
     def import_page(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         """Progress of the job, then its report."""

@@ -1,4 +1,4 @@
-"""The button Export of a list, and the pages behind it."""
+"""The action Export of a changelist, and its pages."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect, QueryDict
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
 from config.authority import AuthorityLostError
 from config.logs import audit
-from spreadsheets import exports, jobs, queue
+from spreadsheets import exports, queue
 from spreadsheets.exports import FORMATS
 from spreadsheets.models import Export
 from spreadsheets.pages import SheetPages, grouped, progress_of, too_many_waiting
 
 
 class ExportPages(SheetPages):
-    """A file is built beside the requests, and its page tells how far it is."""
+    """A job builds the file; a page shows its progress."""
 
     def has_export_permission(self: Any, request: HttpRequest, *args: Any) -> bool:
         return self.has_view_permission(request)
@@ -66,27 +66,20 @@ class ExportPages(SheetPages):
         )
 
     def _begin_export(self: Any, request: Any, kind: str, found: int) -> Export | None:
-        """The job that will build the file; none, and a message that says why, if that may not begin."""
+        """The job that builds the file, or None with a message for the person."""
         if found > exports.MAX_ROWS[kind]:
             messages.error(request, _too_many_rows(kind))
             return None
         try:
-            job: Export = Export.objects.begin(
-                kind=self.opts.label_lower,
-                person=request.user,
-                language=get_language() or "en",
-                file_name=f"{exports.dated(str(self.opts.model_name))}.{kind}",
-                query=request.GET.urlencode(),
-                rows_total=found,
-            )
+            name = f"{exports.dated(str(self.opts.model_name))}.{kind}"
+            job: Export = self._begin(request, Export, file_name=name, query=request.GET.urlencode(), rows_total=found)
         except queue.TooManyWaitingError:
             messages.error(request, too_many_waiting())
             return None
-        jobs.start()
         return job
 
     def rows_for(self: Any, person: Any, query: QueryDict) -> Any:
-        """What the list shows this person for a query string. Raises AuthorityLostError, IncorrectLookupParameters."""
+        """The rows of the person's list for a query string. Raises AuthorityLostError, IncorrectLookupParameters."""
         request: Any = HttpRequest()
         request.method, request.user, request.GET = "GET", person, query
         if not self.has_export_permission(request):
@@ -94,7 +87,7 @@ class ExportPages(SheetPages):
         return self.get_changelist_instance(request).get_queryset(request)
 
     def export_page(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
-        """How far the file is; then the file, or what to do without."""
+        """Progress of the job, then a link to the file."""
         job = self._export(request, pk)
         again = _with_format(QueryDict(job.query), exports.kind_of(job.file_name))
         return self._page(

@@ -1,4 +1,4 @@
-"""Writes sheets: exports of what is there, templates to start from, and lists of faults."""
+"""Writes CSV and XLSX: exports, templates and lists of faults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from spreadsheets.cells import writable
 from spreadsheets.resources import SheetResource
 
-#: Most rows of an export, by its format: openpyxl takes time, and Excel opens no CSV of more rows than a million.
+#: Most rows of an export, by format: openpyxl is slow, and Excel opens no CSV of more than a million rows.
 MAX_ROWS = {"csv": 1_000_000, "xlsx": 100_000}
 FORMATS = {
     "csv": "text/csv; charset=utf-8",
@@ -29,24 +29,23 @@ _BATCH_ROWS = 2_000
 
 
 class TooManyRowsError(Exception):
-    """More than a file of this format takes (`MAX_ROWS`)."""
+    """More than `MAX_ROWS` of the format."""
 
 
-def build(
-    resource: SheetResource, rows: Any, name: str, kind: str, asked_at: datetime, tell: Callable[[int], None]
-) -> bytes:
-    """Everything of these rows that may be exported, as it is kept: CSV is compressed (gzip).
+def build(resource: SheetResource, rows: Any, name: str, asked_at: datetime, progress: Callable[[int], None]) -> bytes:
+    """The file as it is stored: CSV is compressed with gzip. `progress` is called with the number of rows done.
 
-    `tell` is called with how many rows are done, now and then. Raises TooManyRowsError, and AuthorityLostError as soon
-    as the resource's person may not see the rows any more.
+    Raises TooManyRowsError, and AuthorityLostError as soon as the resource's person may no longer see the rows.
     """
-    lines = _limited(_told(_lines(resource, rows, asked_at), tell), MAX_ROWS[kind])
-    table = _safe(_head(resource), lines)
+    found = resource.exported(rows).order_by("pk").iterator(chunk_size=_BATCH_ROWS)
+    kind = kind_of(name)
+    lines = _monitored(resource.lines(found, asked_at), MAX_ROWS[kind], progress)
+    table = _safe([str(column.heading) for column in resource.exported_columns()], lines)
     return _xlsx(table, name, ()) if kind == "xlsx" else _compressed_csv(table)
 
 
 def download(request: HttpRequest, content: bytes, name: str) -> HttpResponse:
-    """A file that was built before, to be saved under this name."""
+    """A file that `build` made."""
     kind = kind_of(name)
     if kind == "xlsx":
         return _attached(HttpResponse(content), name)
@@ -59,7 +58,7 @@ def download(request: HttpRequest, content: bytes, name: str) -> HttpResponse:
 
 
 def kind_of(name: str) -> str:
-    """A key of `FORMATS`, by the end of a file's name."""
+    """The key of `FORMATS`: the extension of the file name."""
     return name.rpartition(".")[2]
 
 
@@ -68,12 +67,12 @@ def dated(name: str) -> str:
 
 
 def counted(resource: type[SheetResource], rows: Any) -> int:
-    """How many rows would be exported; of more than any file takes, only that it is more."""
+    """The number of rows to export. The count stops above the maximum of every format."""
     return int(resource.exported(rows).order_by().values("pk")[: max(MAX_ROWS.values()) + 1].count())
 
 
 def template(resource: type[SheetResource], name: str, kind: str) -> HttpResponse:
-    """Headings, one example, and what each column is for."""
+    """The headings, one example row and an explanation of each column."""
     columns = resource.columns()
     lines = [[str(column.example) for column in columns]]
     remarks = [
@@ -86,30 +85,17 @@ def template(resource: type[SheetResource], name: str, kind: str) -> HttpRespons
 
 
 def table(headings: Sequence[str], lines: Iterable[Sequence[Any]], name: str) -> HttpResponse:
-    """A list that is no export, as CSV."""
+    """A CSV file of these lines."""
     return _attached(HttpResponse(_csv(_safe(headings, iter(lines)), ())), f"{name}.csv")
 
 
-def _head(resource: SheetResource) -> list[str]:
-    return [str(column.heading) for column in resource.exported_columns()]
-
-
-def _lines(resource: SheetResource, rows: Any, asked_at: datetime) -> Iterator[list[str]]:
-    found = resource.exported(rows).order_by("pk").iterator(chunk_size=_BATCH_ROWS)
-    return resource.lines(found, asked_at)
-
-
-def _told(lines: Iterator[list[str]], tell: Callable[[int], None]) -> Iterator[list[str]]:
+def _monitored(lines: Iterator[list[str]], most: int, progress: Callable[[int], None]) -> Iterator[list[str]]:
+    """Calls `progress` once per batch. Raises TooManyRowsError at the first line above `most`."""
     for done, line in enumerate(lines):
-        if done % _BATCH_ROWS == 0:
-            tell(done)
-        yield line
-
-
-def _limited(lines: Iterator[list[str]], most: int) -> Iterator[list[str]]:
-    for number, line in enumerate(lines):
-        if number == most:
+        if done == most:
             raise TooManyRowsError
+        if done % _BATCH_ROWS == 0:
+            progress(done)
         yield line
 
 
@@ -132,7 +118,7 @@ def _csv(rows: Iterator[list[str]], remarks: Sequence[Sequence[str]]) -> str:
 
 
 def _compressed_csv(rows: Iterator[list[str]]) -> bytes:
-    """A million rows are some 100 MB, of which the process holds a fifth."""
+    """A million rows are about 100 MB of text, and 20 MB in memory when compressed."""
     file = io.BytesIO()
     with gzip.open(file, "wt", encoding="utf-8", newline="") as text:
         _write_csv(text, rows)
@@ -140,9 +126,9 @@ def _compressed_csv(rows: Iterator[list[str]]) -> bytes:
 
 
 def _write_csv(text: TextIO, rows: Iterator[list[str]]) -> None:
-    """With the mark by which Excel knows UTF-8, and with the separator that the reader's Excel expects.
+    """With the BOM that Excel needs for UTF-8, and the delimiter that Excel expects in the person's language.
 
-    Every cell is quoted, so that one with another program's separator in it stays whole where quotes are heeded.
+    Every cell is quoted, so that a program with another delimiter does not split it.
     """
     delimiter = ";" if (get_language() or "").startswith("de") else ","
     text.write("\ufeff")
@@ -150,7 +136,7 @@ def _write_csv(text: TextIO, rows: Iterator[list[str]]) -> None:
 
 
 def _xlsx(rows: Iterator[list[str]], name: str, remarks: Sequence[Sequence[str]]) -> bytes:
-    # Local: openpyxl takes a tenth of a second to import, which no other page needs.
+    # Imported here because it takes 0.1 s, which no other page needs.
     from openpyxl import Workbook
 
     book, file = Workbook(write_only=True), io.BytesIO()
@@ -162,6 +148,6 @@ def _xlsx(rows: Iterator[list[str]], name: str, remarks: Sequence[Sequence[str]]
             explained = book.create_sheet(_("Explanation"))
             for remark in remarks:
                 explained.append(remark)
-    finally:  # only then does openpyxl delete the files in which it keeps the rows
+    finally:  # openpyxl deletes its temporary files on saving
         book.save(file)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Checks and applies imports, and builds exports, in threads beside the requests: the server goes on serving.
+"""Runs jobs in worker threads of the server process: checks and applies imports, and builds exports.
 
 Each server process runs up to `MAX_RUNNING` jobs. The others wait in the queue (`spreadsheets.queue`).
 
@@ -143,16 +143,14 @@ def _stay_allowed(job: Import) -> None:
 
 
 def _build(job: Export, beat: Any) -> None:
-    """Makes the file of the rows that the list shows its person now, by the query string of when they asked.
+    """Makes the file of the rows that the job's query selects now.
 
-    Raises AuthorityLostError once they may not export any more, and TooManyRowsError if rows were added since they were
-    counted.
+    Raises AuthorityLostError as soon as the person loses the permission, TooManyRowsError if rows were added since they
+    were counted.
     """
     page, name = _page_of(job.kind), job.file_name
     resource, rows = page.sheet(job.person), page.rows_for(job.person, QueryDict(job.query))
-    content = exports.build(
-        resource, rows, name, exports.kind_of(name), job.created_at, lambda done: beat(done, job.rows_total)
-    )
+    content = exports.build(resource, rows, name, job.created_at, lambda done: beat(done, job.rows_total))
     job.move(Export.State.BUILDING, to=Export.State.READY, content=job.sealed(content))
 
 

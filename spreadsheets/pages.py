@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import number_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from spreadsheets import files, jobs
@@ -50,6 +51,13 @@ class SheetPages:
         job.detect_crash()
         if job.is_waiting:  # the process that was asked to run it may have ended
             jobs.start()
+        return job
+
+    def _begin(self: Any, request: HttpRequest, model: type[_Job], **fields: Any) -> _Job:
+        """A new job for this model and person. Raises TooManyWaitingError."""
+        shared = {"kind": self.opts.label_lower, "person": request.user, "language": get_language() or "en"}
+        job: Any = model.objects.begin(**shared, **fields)
+        jobs.start()
         return job
 
     def _page(self: Any, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:

@@ -195,7 +195,7 @@ def export_stopped_by(manager: User, sql: str) -> bytes:
             stop(manager, sql.replace("now()", "clock_timestamp()"))
 
     resource = jobs.resource_of("users.user")(manager)
-    return exports.build(resource, User.objects.all(), "people.csv", "csv", timezone.now(), tell)
+    return exports.build(resource, User.objects.all(), "people.csv", timezone.now(), tell)
 
 
 @committed
