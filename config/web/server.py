@@ -23,6 +23,8 @@ MAX_STOP_SECONDS = 6
 MAX_LEAVE_SECONDS = 30
 #: A worker without requests keeps its thread, and with it the database connection, for so long: granian's maximum.
 _IDLE_SECONDS = 600
+#: What the successor of a worker has to load, before that is told to end. Meanwhile the other workers take requests.
+_LOAD_SECONDS = 5
 #: What the main process waits for.
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 #: By which it interrupts itself.
@@ -43,6 +45,7 @@ def serve(address: str, port: int, workers: int) -> None:
         blocking_threads=1,
         blocking_threads_idle_timeout=_IDLE_SECONDS,
         respawn_failed_workers=True,
+        respawn_interval=_LOAD_SECONDS,
         log_level=LogLevels.warning,
     )
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)

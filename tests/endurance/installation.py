@@ -90,7 +90,7 @@ class Installation:
     def stop(self) -> None:
         """As an operator does. Asserts that it ends cleanly and has written no secret down."""
         self._server.terminate()
-        assert self._server.wait(timeout=30) == 0
+        assert self._server.wait(timeout=120) == 0
         lines = [line for log in self._folder.glob("*.log") for line in log.read_text().splitlines()]
         assert list(leaks(lines)) == [], "a secret was written down"
 
