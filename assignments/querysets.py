@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.fields.tuple_lookups import TupleIn
 from django.db.models.functions import Coalesce
 
-from config.statements import Given
+from config.statements import Parameter
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -39,7 +39,7 @@ class FindingAssignments(models.QuerySet[Any]):
         found_places = list(places[:_MAX_FOUND])
         return self.filter(models.Q(user__in=found_people) | models.Q(warehouse__in=found_places))
 
-    def granting(self, user_id: int | Given) -> Any:
+    def granting(self, user_id: int | Parameter) -> Any:
         """The row that grants this person a warehouse token: one or none."""
         return self.filter(
             user_id=user_id,

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from import_export.widgets import Widget
 
 from assignments.models import WarehouseUserAssignment
-from spreadsheets.cells import YesNo
-from spreadsheets.resources import Column, SheetMeta, SheetResource
+from spreadsheets.cells import YesNoWidget
+from spreadsheets.columns import Column
+from spreadsheets.resources import SheetResource
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -50,7 +51,6 @@ class AssignmentResource(SheetResource):
 
     email = Column(
         "user",
-        "email",
         pgettext_lazy("column", "email"),
         explanation=gettext_lazy("The e-mail of a warehouse user who is there already."),
         example=EXAMPLE,
@@ -63,7 +63,6 @@ class AssignmentResource(SheetResource):
     )
     warehouse = Column(
         "warehouse",
-        "warehouse",
         pgettext_lazy("column", "warehouse"),
         explanation=gettext_lazy("The name of a warehouse, spelt as in the Back Office."),
         example="North Dock",
@@ -72,20 +71,18 @@ class AssignmentResource(SheetResource):
     )
     active = Column(
         "stands_here",
-        "active",
         pgettext_lazy("column", "active"),
         explanation=gettext_lazy("yes: the person stands here now, and nowhere else. At most one yes per person."),
         example=pgettext_lazy("cell", "no"),
         aliases=("is_active",),
-        widget=YesNo(),
+        widget=YesNoWidget(),
     )
 
     key = ("email", "warehouse")
 
-    class Meta(SheetMeta):
+    class Meta(SheetResource.Meta):
         model = WarehouseUserAssignment
         fields = ("email", "warehouse", "active")
-        import_id_fields = ("email", "warehouse")
         clean_model_instances = False  # it would ask the database for each person and warehouse once more
 
     def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
@@ -122,7 +119,7 @@ class AssignmentResource(SheetResource):
         place = self.fields["warehouse"].widget.found.get(row["warehouse"])
         return (person.pk, place.pk) if person and place else None
 
-    def existing(self, row: dict[str, str]) -> WarehouseUserAssignment | None:
+    def get_instance(self, instance_loader: Any, row: dict[str, str]) -> WarehouseUserAssignment | None:
         ids = self._ids(row)
         found = self._rows.get(ids) if ids else None
         if found is not None:
@@ -133,9 +130,6 @@ class AssignmentResource(SheetResource):
     def prepare(self, instance: Any) -> None:
         instance.stands_here = instance.is_active
 
-    def get_instance(self, instance_loader: Any, row: dict[str, str]) -> Any:
-        return self.existing(row)
-
     def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
         self._twice_standing = self._told_before(instance, row)
         return super().skip_row(instance, original, row, import_validation_errors) and not self._twice_standing
@@ -143,9 +137,9 @@ class AssignmentResource(SheetResource):
     def _told_before(self, instance: Any, row: dict[str, Any]) -> list[tuple[str, str]]:
         if not (instance.user_id and instance.stands_here and row.get("active")):
             return []
-        first = self._told.setdefault(instance.user_id, row["#"])
+        first = self._told.setdefault(instance.user_id, self._number)
         reason = _("A person can stand in one warehouse only, and row %(row)s says yes already.") % {"row": first}
-        return [("active", reason)] if first != row["#"] else []
+        return [("active", reason)] if first != self._number else []
 
     def rules(self, instance: Any, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
         if row["email"].lower() == EXAMPLE:

@@ -1,4 +1,4 @@
-"""The Back Office: Django's admin with Unfold."""
+"""The Back Office's admin site: Django's admin with Unfold."""
 
 from collections.abc import Callable, Iterable
 from functools import partial, wraps
@@ -15,29 +15,29 @@ from unfold.sites import UnfoldAdminSite
 from config.authority import confirmed
 from config.history_admin import history_view
 
-_SECRET = {"otp_totp", "otp_static"}
+_HIDDEN_APPS = {"otp_totp", "otp_static"}
 
 
 class BackOffice(UnfoldAdminSite):
-    """The one admin site. Who may enter is `User.is_staff`."""
+    """The only admin site, for people with `is_staff`."""
 
     site_title = "Back Office"
     site_header = "Back Office"
     index_title = _("Dashboard")
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Asked on every request, so that a live session ends with the right to have one."""
+        """Checked on every request, so that a session loses access together with its user."""
         user: Any = request.user
         return user.is_staff and (not settings.REQUIRE_TWO_FACTOR or user.is_verified())
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Unfold's, but for the palette, which Unfold would write into each page."""
+        """Without the palette, which Unfold would add as an inline style."""
         return super().each_context(request) | {"colors": None}
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
-        """What every page of the Back Office passes: whoever writes may still do so at the end (`config.authority`).
+        """Every page checks the author's permissions before a commit (`config.authority`).
 
-        A value that PostgreSQL cannot read, such as text with NUL, is a bad request on every page.
+        Raises BadRequest for a value that PostgreSQL cannot store, such as text with NUL.
         """
 
         @wraps(view)
@@ -50,14 +50,16 @@ class BackOffice(UnfoldAdminSite):
         return super().admin_view(confirmed(refusing), cacheable)
 
     def register(self, models: Any, admin_class: Any = None, **options: Any) -> None:
-        """Leaves out the second factor's own pages, which would show everybody's secrets."""
+        """Skips the admin pages of django-otp, which show the secrets of all users."""
         listed = models if isinstance(models, Iterable) else [models]
-        super().register([model for model in listed if model._meta.app_label not in _SECRET], admin_class, **options)
+        super().register(
+            [model for model in listed if model._meta.app_label not in _HIDDEN_APPS], admin_class, **options
+        )
 
     def get_urls(self) -> list[Any]:
-        """Without Django's redirect from an object's type and key to its public page: nothing here has one."""
+        """Without Django's "view on site" redirect: no object has a public page."""
         return [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
 
     def extra_urls(self) -> list[Any]:
-        """Pages that belong to no one model."""
+        """Pages that belong to no model."""
         return [path("history/", self.admin_view(partial(history_view, site=self)), name="history")]

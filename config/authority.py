@@ -1,4 +1,4 @@
-"""Whoever asks for a change must still be allowed to make it in the moment in which it is committed."""
+"""Authorization at commit: a change is saved only if its author is still allowed to make it when it is committed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
 class AuthorityLostError(Exception):
-    """Whoever asked was blocked or deleted, or has fewer rights than when they asked: nothing may be committed."""
+    """The author was blocked, deleted or lost permissions during the request: nothing may be committed."""
 
 
 def confirmed(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """A view of the Back Office whose writes are one transaction, in which its last statement is the look at who asked.
+    """Decorator of a Back Office view: writes are one transaction, which ends with `User.confirm_authority`.
 
-    What the database defers until the commit is checked before that, so that their row is held for a moment only.
+    Deferred constraints are checked before, so that the author's row is locked only briefly.
     """
 
     @wraps(view)
@@ -31,21 +31,21 @@ def confirmed(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespon
             if request.method in _SAFE_METHODS:
                 return view(request, *args, **kwargs)
             with transaction.atomic():
-                answer = view(request, *args, **kwargs)
+                response = view(request, *args, **kwargs)
                 user: Any = request.user
-                if user.is_authenticated:  # who has just signed out has nothing to lose
+                if user.is_authenticated:  # not after signing out
                     connection.check_constraints()
                     user.confirm_authority()
-            return answer
+            return response
         except AuthorityLostError:
-            return _refused(request)
+            return _redirected(request)
 
     return confirmed_view
 
 
-def _refused(request: HttpRequest) -> HttpResponseBase:
-    """To the first page, which sends away whoever may no longer enter. What the view has told is not so."""
-    list(messages.get_messages(request))
+def _redirected(request: HttpRequest) -> HttpResponseBase:
+    """Redirects to the start page, which requires sign-in again if need be."""
+    list(messages.get_messages(request))  # drops the view's success messages
     text = _("Your account or your rights were changed at this moment. Nothing was saved. Please look again.")
     messages.error(request, text)
     return redirect("admin:index")

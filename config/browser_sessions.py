@@ -1,6 +1,6 @@
-"""Sessions of the Back Office in the database, which give nothing away to who reads the table or a backup of it.
+"""The Back Office's session store. The table or a backup of it gives no access to a session.
 
-A row is found by the digest of its cookie, and what it holds is encrypted with `SECRET_KEY`.
+The key of a row is a digest of the cookie, and its data is encrypted with `SECRET_KEY`.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from django.utils import timezone
 from config import encryption
 from config.digests import digest
 
-#: As long as the column is: 160 of SHA-256's bits, more than the cookie itself has.
+#: The column's length in hexadecimal digits: 160 bits of SHA-256, more than the entropy of the cookie.
 _DIGITS = 40
 
 
 class SessionStore(db.SessionStore):
-    """Django's own, but for what is written (`SESSION_ENGINE`). Each asynchronous method does what its twin does."""
+    """Django's database store with digests and encryption (`SESSION_ENGINE`)."""
 
     def encode(self, session_dict: dict[str, Any]) -> str:
-        return _safe().encrypt(self.serializer().dumps(session_dict)).decode()
+        return _fernet().encrypt(self.serializer().dumps(session_dict)).decode()
 
     def decode(self, session_data: str | bytes) -> dict[str, Any]:
-        """Empty for what this `SECRET_KEY` does not open: that browser has to sign in again."""
+        """Empty for data that cannot be decrypted: that browser has to sign in again."""
         try:
-            found: dict[str, Any] = self.serializer().loads(_safe().decrypt(session_data))
+            found: dict[str, Any] = self.serializer().loads(_fernet().decrypt(session_data))
         except InvalidToken:
             return {}
         return found
@@ -63,7 +63,7 @@ class SessionStore(db.SessionStore):
         return self.model.objects.filter(session_key=_key_of(self.session_key or ""), expire_date__gt=timezone.now())
 
     def _content(self, row: Any) -> dict[str, Any]:
-        """What the row holds. Without a row, the next save makes a session with a key of its own."""
+        """The row's data. Without a row, the session key is reset, so that the next save creates a new session."""
         if row is None:
             self._session_key = None
             return {}
@@ -73,10 +73,10 @@ class SessionStore(db.SessionStore):
 def reencrypt() -> tuple[int, int]:
     """See `config.encryption.reencrypt`."""
     rows = SessionStore.get_model_class().objects.all()
-    return encryption.reencrypt(rows, "session_data", lambda row: _safe().rotate(row.session_data).decode())
+    return encryption.reencrypt(rows, "session_data", lambda row: _fernet().rotate(row.session_data).decode())
 
 
-def _safe() -> Any:
+def _fernet() -> Any:
     return encryption.fernet("browser sessions")
 
 

@@ -1,4 +1,4 @@
-"""Encryption of what is kept in the database, with keys derived from `SECRET_KEY`, one for each purpose."""
+"""Encryption of stored data, with one key for each purpose, derived from `SECRET_KEY` by HKDF (RFC 5869)."""
 
 import base64
 import os
@@ -15,23 +15,22 @@ from django.conf import settings
 from django.db import models
 from django.utils.encoding import force_bytes
 
-#: What AES-GCM wants (NIST SP 800-38D section 8.2).
+#: The nonce length of AES-GCM (NIST SP 800-38D section 8.2).
 _NONCE_BYTES = 12
 
 
 def fernet(purpose: str) -> MultiFernet:
-    """Authenticated encryption (Fernet) with a key derived from `SECRET_KEY` for this purpose alone.
+    """Fernet with this purpose's key; also decrypts with the keys of `SECRET_KEY_FALLBACKS`.
 
-    Decrypts what was encrypted under one of `SECRET_KEY_FALLBACKS` too. Anything else raises
-    cryptography.fernet.InvalidToken.
+    Decryption of anything else raises cryptography.fernet.InvalidToken.
     """
     return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in _keys(purpose)])
 
 
 def seal(purpose: str, content: bytes, owner: str) -> str:
-    """Encrypts a few bytes for a column that is too short for `fernet`; it opens for its owner only.
+    """AES-256-GCM with `owner` as associated data, for columns too short for Fernet.
 
-    AES-256-GCM: 28 bytes longer than the content, in base64.
+    The result is base64 of the content and 28 bytes.
     """
     nonce = os.urandom(_NONCE_BYTES)
     sealed = AESGCM(next(_keys(purpose))).encrypt(nonce, content, owner.encode())
@@ -39,27 +38,27 @@ def seal(purpose: str, content: bytes, owner: str) -> str:
 
 
 def unseal(purpose: str, sealed: str, owner: str) -> bytes:
-    """What was sealed, under one of `SECRET_KEY_FALLBACKS` too. Raises InvalidTag where nothing was."""
+    """Decrypts the result of `seal`, also with the keys of `SECRET_KEY_FALLBACKS`. Raises InvalidTag."""
     try:
-        kept = base64.urlsafe_b64decode(sealed)
+        raw = base64.urlsafe_b64decode(sealed)
     except ValueError:
         raise InvalidTag from None
     for key in _keys(purpose):
         with suppress(InvalidTag, ValueError):
-            return AESGCM(key).decrypt(kept[:_NONCE_BYTES], kept[_NONCE_BYTES:], owner.encode())
+            return AESGCM(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], owner.encode())
     raise InvalidTag
 
 
-def reencrypt(rows: models.QuerySet[Any], column: str, encrypted_anew: Callable[[Any], Any]) -> tuple[int, int]:
-    """Encrypts a column with the current `SECRET_KEY`; what another process writes at the same moment stays.
+def reencrypt(rows: models.QuerySet[Any], column: str, reencrypted: Callable[[Any], Any]) -> tuple[int, int]:
+    """Encrypts a column with the current `SECRET_KEY`. A value that another process writes at the same time is kept.
 
-    `encrypted_anew` gives the column's new value for a row. Returns how many rows were written, and how many neither
-    `SECRET_KEY` nor one of `SECRET_KEY_FALLBACKS` opens.
+    `reencrypted` returns the column's new value for a row. Returns the numbers of rows that were written, and of rows
+    that neither `SECRET_KEY` nor one of `SECRET_KEY_FALLBACKS` decrypts.
     """
     written = unreadable = 0
     for row in rows.iterator(chunk_size=100):
         try:
-            value = encrypted_anew(row)
+            value = reencrypted(row)
         except (InvalidTag, InvalidToken):
             unreadable += 1
         else:
@@ -68,7 +67,7 @@ def reencrypt(rows: models.QuerySet[Any], column: str, encrypted_anew: Callable[
 
 
 def _keys(purpose: str) -> Iterator[bytes]:
-    """32 bytes made of each secret for this purpose alone, the current one first."""
+    """A 32-byte key for this purpose from each secret, the current one first."""
     for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         derivation = HKDF(hashes.SHA256(), length=32, salt=None, info=purpose.encode())
         yield derivation.derive(force_bytes(secret))

@@ -1,7 +1,6 @@
-"""The environment, read with the kind of value each setting wants. A value that cannot be meant stops the start.
+"""Typed, validated environment variables, based on django-environ.
 
-What would be ignored or taken for something else is refused with ImproperlyConfigured, which names the setting, the bad
-value and how to write it.
+An invalid value raises ImproperlyConfigured at start. The message names the setting, the value and the expected form.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from django.core.validators import validate_email
 
 Network = IPv4Network | IPv6Network
 
-#: PostgreSQL's greatest `integer`. Its timeouts are such a number of milliseconds.
+#: PostgreSQL's maximum `integer`, the type of its timeouts in milliseconds.
 MAX_INTEGER = 2_147_483_647
 
-_KINDS = {"int": "a whole number", "bool": "true or false"}
+_TYPES = {"int": "a whole number", "bool": "true or false"}
 _BOOLEANS = {
     **dict.fromkeys(("true", "on", "ok", "yes", "y", "1"), True),
     **dict.fromkeys(("false", "off", "no", "n", "0"), False),
@@ -31,15 +30,15 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class Environment(environ.Env):
-    """django-environ's, but strict. Each method raises ImproperlyConfigured for a value that cannot be used."""
+    """Each method raises ImproperlyConfigured for an invalid value."""
 
     def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
-        """A value of the wrong kind stops the start and names its variable."""
+        """Raises ImproperlyConfigured for a value of the wrong type."""
         try:
             return super().get_value(var, *args, **kwargs)
         except ValueError:
-            kind = kwargs.get("cast", str).__name__
-            raise ImproperlyConfigured(f"{var} must be {_KINDS.get(kind, kind)}, not {self.ENVIRON[var]!r}.") from None
+            name = kwargs.get("cast", str).__name__
+            raise ImproperlyConfigured(f"{var} must be {_TYPES.get(name, name)}, not {self.ENVIRON[var]!r}.") from None
 
     @classmethod
     def parse_value(cls, value: str, cast: Any) -> Any:
@@ -53,14 +52,14 @@ class Environment(environ.Env):
     def int(
         self, var: str, default: builtins.int, *, minimum: builtins.int = 1, maximum: builtins.int = MAX_INTEGER
     ) -> builtins.int:
-        """A whole number within bounds."""
+        """An integer between bounds, inclusive."""
         value: builtins.int = super().int(var, default=default)
         if not minimum <= value <= maximum:
             raise ImproperlyConfigured(f"{var} must be between {minimum} and {maximum}, not {value}.")
         return value
 
     def timeout(self, var: str, default: builtins.int) -> builtins.int:
-        """Seconds that PostgreSQL is given for something; 0 is for ever."""
+        """A timeout of PostgreSQL in seconds; 0 disables it."""
         return self.int(var, default=default, minimum=0, maximum=MAX_INTEGER // 1_000)
 
     def name(self, var: str, default: str) -> str:
@@ -71,22 +70,22 @@ class Environment(environ.Env):
         return value
 
     def log_level(self, var: str, default: str) -> str:
-        """A level of the standard library's logging, in any case of letters."""
+        """A level of the standard library's logging, in upper or lower case."""
         level = str(self.str(var, default=default))
         if level.upper() not in LOG_LEVELS:
             raise ImproperlyConfigured(f"{var} must be one of {', '.join(LOG_LEVELS)}, not {level!r}.")
         return level.upper()
 
     def time_zone(self, var: str, default: str) -> str:
-        """The name of a zone in the IANA database."""
+        """The name of a time zone in the IANA database."""
         name = str(self.str(var, default=default))
         try:
             return ZoneInfo(name).key
-        except (ValueError, OSError, ZoneInfoNotFoundError):  # no name, a folder of zones, a name of none
+        except (ValueError, OSError, ZoneInfoNotFoundError):  # malformed, a folder, or unknown
             raise ImproperlyConfigured(f"{var} must be a time zone such as Europe/Berlin, not {name!r}.") from None
 
     def networks(self, var: str, default: list[str]) -> list[str]:
-        """IP addresses and networks, which must not be everybody's; IPv4 also as a socket of IPv6 tells of it."""
+        """IP addresses and networks, together not all addresses. IPv4 networks are returned in IPv4-mapped form too."""
         entries = self.list(var, default=default)
         networks = [_network(var, entry) for entry in entries]
         if _is_everything(networks):
@@ -94,10 +93,10 @@ class Environment(environ.Env):
         return [str(form) for network in networks for form in _forms(network)]
 
     def mail_server(self, var: str, default: str) -> dict[str, Any]:
-        """Django's settings of an e-mail URL, which is not repeated: a password stands in it."""
+        """Django's e-mail settings from a URL. Messages do not repeat the URL, which contains a password."""
         try:
             server = dict(self.email_url(var, default=default))
-        except (ImproperlyConfigured, ValueError):  # another scheme, a port that is no number
+        except (ImproperlyConfigured, ValueError):  # unknown scheme or invalid port
             server = {}
         if not server or (".smtp." in server["EMAIL_BACKEND"] and not server["EMAIL_HOST"]):
             raise ImproperlyConfigured(
@@ -107,7 +106,7 @@ class Environment(environ.Env):
         return server
 
     def email_address(self, var: str, default: str) -> str:
-        """An address, or a name with an address in angle brackets."""
+        """An e-mail address, or a name with the address in angle brackets."""
         address = str(self.str(var, default=default))
         try:
             validate_email(parseaddr(address)[1])
@@ -124,7 +123,7 @@ def _boolean(text: str) -> bool:
 
 
 def _entries(text: str) -> list[str]:
-    """Of a comma list, which may have blanks in it."""
+    """The entries of a comma list, without surrounding blanks."""
     return [entry.strip() for entry in text.split(",") if entry.strip()]
 
 
@@ -135,24 +134,23 @@ _HOW_TO_WRITE_NETWORKS = "Write the addresses and networks of your proxies, such
 def _network(var: str, entry: str) -> Network:
     try:
         return ip_network(entry)
-    except ValueError as problem:  # which names the entry, and tells of bits set behind the network's own
+    except ValueError as problem:  # its message names the entry, and host bits that are set
         raise ImproperlyConfigured(f"{var}: {problem}. {_HOW_TO_WRITE_NETWORKS}") from None
 
 
 def _forms(network: Network) -> list[Network]:
-    """A caller with an IPv4 address has another one at `HOST=::` (RFC 4291 section 2.5.5.2)."""
+    """With `HOST=::`, IPv4 clients have IPv4-mapped addresses (RFC 4291 section 2.5.5.2)."""
     if isinstance(network, IPv6Network):
         return [network]
     return [network, ip_network(f"::ffff:{network.network_address}/{96 + network.prefixlen}")]
 
 
-#: What nobody may name: every IPv4 address, also as IPv6 writes them (RFC 4291 section 2.5.5.2), and every IPv6 address
-#: that the internet has (RFC 4291 section 2.5.4).
-_EVERYTHING = [ip_network(all_of) for all_of in ("0.0.0.0/0", "::ffff:0:0/96", "2000::/3")]
+#: Networks that must not be trusted as a whole: IPv4, IPv4-mapped, and global unicast IPv6 (RFC 4291 section 2.5).
+_EVERYTHING = [ip_network(network) for network in ("0.0.0.0/0", "::ffff:0:0/96", "2000::/3")]
 
 
 def _is_everything(networks: list[Network]) -> bool:
-    """Whether one of them, or some of them together, leave nobody out."""
+    """Whether the networks together contain all addresses of a kind."""
     return any(
         everything.subnet_of(joined)  # type: ignore[arg-type] # of the same version
         for everything in _EVERYTHING
@@ -160,15 +158,15 @@ def _is_everything(networks: list[Network]) -> bool:
     )
 
 
-# --- Settings that must be there (`config.installation.required`) ----------------------------------------------------
-#: A name, or an IPv6 address in brackets, as Django takes it from the `Host` header.
+# --- Required settings (`config.installation.required`) --------------------------------------------------------------
+#: A host name or an IPv6 address in brackets, as in the `Host` header.
 _HOST = r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])"
 _HOST_NAME = re.compile(rf"\.?{_HOST}", re.IGNORECASE)
 _ORIGIN = re.compile(rf"https?://{_HOST}(?::[1-9][0-9]{{0,4}})?", re.IGNORECASE)
 
 
 def host_names(var: str, text: str) -> list[str]:
-    """The entries of `ALLOWED_HOSTS`. Raises ImproperlyConfigured for one that no request could name, and for `*`."""
+    """The entries of `ALLOWED_HOSTS`. Raises ImproperlyConfigured for one that is no host name, and for `*`."""
     names = _entries(text)
     if bad := [name for name in names if not _HOST_NAME.fullmatch(name)] or ([] if names else [text]):
         raise ImproperlyConfigured(
@@ -179,7 +177,7 @@ def host_names(var: str, text: str) -> list[str]:
 
 
 def origin(var: str, text: str) -> str:
-    """A site's address with nothing after its host. Raises ImproperlyConfigured for anything else."""
+    """A URL of scheme and host only. Raises ImproperlyConfigured for anything else."""
     if not _ORIGIN.fullmatch(text):
         raise ImproperlyConfigured(
             f"{var}: {text!r} is no address of a site. Write scheme and host, and no slash or path after them, such as "

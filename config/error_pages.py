@@ -1,4 +1,4 @@
-"""What the error pages of `DEBUG` show: where it broke, and nothing that anybody sent or that stood in a variable."""
+"""The error pages of `DEBUG` without any value that a client sent or that a variable held."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from django.http import HttpRequest, QueryDict
 from django.views.debug import SafeExceptionReporterFilter
 
 
-class DiscreetFilter(SafeExceptionReporterFilter):
-    """Names stay, values go: a password has many names on its way through forms, hashers and the database.
+class RedactingFilter(SafeExceptionReporterFilter):
+    """Shows names and redacts values (`DEFAULT_EXCEPTION_REPORTER_FILTER`).
 
-    Django's own hides only what some decorator names, and hides nothing at all while `DEBUG` is on.
+    Django redacts only what a decorator names, and nothing while `DEBUG` is on. A password passes through variables of
+    many names in forms, hashers and the database.
     """
 
     hidden_settings = re.compile(f"{SafeExceptionReporterFilter.hidden_settings.pattern}|COOKIE|_URL", re.IGNORECASE)
 
     def get_post_parameters(self, request: HttpRequest | None) -> Any:
-        hidden = QueryDict(mutable=True)
-        for name in request.POST if request else ():
-            hidden[name] = self.cleansed_substitute
-        return hidden
+        redacted = QueryDict(mutable=True)
+        redacted.update(dict.fromkeys(request.POST if request else (), self.cleansed_substitute))
+        return redacted
 
     def get_safe_cookies(self, request: HttpRequest) -> dict[str, Any]:
         return dict.fromkeys(request.COOKIES, self.cleansed_substitute)

@@ -1,4 +1,4 @@
-"""What every answer tells browsers and caches (contract 2.0), also one that no view was asked for."""
+"""Response headers for browsers and caches (contract 2.0), also of responses that no view makes."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 HEADERS = {
-    # Nearly all answers depend on who asks. Those that do not, say themselves how long they may be kept.
+    # Most responses depend on the caller. A view whose response does not sets a `Cache-Control` of its own.
     "Cache-Control": "no-store",
     "Permissions-Policy": "",
     "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
@@ -19,7 +19,7 @@ HEADERS = {
 
 
 class HeadersMiddleware:
-    """Adds those that an answer does not have yet. Stands outside Django's own, which a refused host never reaches."""
+    """Adds the headers that a response lacks. Outside Django's SecurityMiddleware, which skips unknown hosts."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -29,5 +29,5 @@ class HeadersMiddleware:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if response.status_code == HTTPStatus.NO_CONTENT:
-            response.headers.pop("Content-Length", None)  # Django counts zero bytes; RFC 9110 section 8.6 forbids it
+            response.headers.pop("Content-Length", None)  # Django sets 0, which RFC 9110 section 8.6 forbids with 204
         return response

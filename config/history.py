@@ -1,6 +1,6 @@
-"""Who changed what, when and why: recorded by the database's own triggers, whoever writes (django-pghistory).
+"""History tracking: PostgreSQL triggers (django-pghistory) record who changed what, when and why, for raw SQL too.
 
-Nothing here is written by hand. A request only tells the triggers who is behind its changes.
+No code writes history. A request only passes its context to the triggers.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from pghistory.middleware import HistoryMiddleware as PgHistoryMiddleware
 from config import origin
 from config.paths import is_back_office
 
-#: Form field in which Back Office staff may say why.
+#: The Back Office's form field for the reason of a change.
 REASON = "change_reason"
 
-#: Who changed something when no request did: somebody with SQL, or a command of the operator.
+#: The actor of changes without a request: raw SQL or a management command.
 DATABASE = "database"
 
 
 class HistoryMiddleware(PgHistoryMiddleware):
-    """Tells the triggers the person, the path, the request's id, and the reason if one was given.
+    """The context of a request: user, path, request id, client, and the reason if one was entered.
 
-    The person is known once a view has authenticated them: the middleware notices when `request.user` is set.
+    pghistory adds the user when `request.user` is set, which a view of the API does after authentication.
     """
 
     def get_context(self, request: HttpRequest) -> dict[str, Any]:
-        reason = request.POST.get(REASON, "") if is_back_office(request) else ""
-        return super().get_context(request) | {
-            "request_id": origin.id_of(request),
-            "client": "back-office" if is_back_office(request) else "api",
-            **({"reason": reason[:255]} if reason else {}),
-        }
+        context = super().get_context(request) | {"request_id": origin.request_id(request), "client": "api"}
+        if is_back_office(request):
+            context["client"] = "back-office"
+            if reason := request.POST.get(REASON):
+                context["reason"] = reason[:255]
+        return context
 
 
 def tracked_models() -> list[type[Any]]:
-    """Every model whose changes are recorded."""
+    """Every model with recorded history."""
     return [model for model in apps.get_models() if hasattr(model, "pgh_event_model")]
 
 
 def tracked(**options: Any) -> Any:
-    """Records every insert, update and delete of a model in an append-only table beside it.
+    """Class decorator: records every insert, update and delete of a model in an append-only event table.
 
-    The context is kept in each row, so that reading history needs no join. Statement-level triggers: a change of
-    many rows costs one.
+    Each event holds its context, so that reading history needs no join. The triggers run once for each statement,
+    not for each row.
     """
 
     def track(model: type[Model]) -> type[Model]:
@@ -71,7 +71,7 @@ def tracked(**options: Any) -> Any:
 
 
 def _indexes(model: type[Model], *, exclude: Any = (), fields: Any = None, **_: Any) -> Iterator[Index]:
-    """One for each way to ask (`config.changes`), newest first, so that no page of history reads it all."""
+    """One for each query of `config.changes`, newest first, so that a page reads only its own events."""
     name, newest = model.__name__.lower()[:14], ("pgh_created_at", "pgh_id")
     yield Index(fields=newest, name=f"{name}_event_newest")
     yield Index(fields=["pgh_obj", "pgh_id"], name=f"{name}_event_object")

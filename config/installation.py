@@ -1,7 +1,7 @@
-"""What this installation is: its folder, its database and its secrets, as the environment says (`docs/settings.md`).
+"""The installation's folder, database and secrets, from the environment (`docs/settings.md`).
 
-Without `DATABASE_URL` the embedded database is used, and what is missing in the environment is made once under
-`VAR_DIR`. There is no default secret anywhere.
+Without `DATABASE_URL` the embedded database is used, and a missing secret is generated once under `VAR_DIR`. No secret
+has a default.
 """
 
 import os
@@ -15,29 +15,38 @@ from django.core.management.utils import get_random_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-#: Environment variable through which the process that started the embedded server tells its children the address.
+#: Environment variable with the embedded server's URL, set for child processes by the process that started it.
 EMBEDDED_URL = "EMBEDDED_DATABASE_URL"
 
-#: Seconds after which libpq, also in `pg_dump` and the like, gives up connecting to a server that does not answer.
+#: Connection timeout of libpq in seconds, in `pg_dump` and `pg_restore` too.
 os.environ.setdefault("PGCONNECT_TIMEOUT", "5")
+#: libpq gives up a host that does not answer after 15 seconds instead of 15 minutes. `DATABASE_URL` can override these
+#: parameters. They are in seconds, `tcp_user_timeout` in milliseconds.
+LIBPQ_DEFAULTS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 15_000,
+}
 
 
 def var_dir() -> Path:
-    """The folder of everything this installation makes: data, secrets, collected static files (`VAR_DIR`)."""
+    """The folder for data, generated secrets and collected static files (`VAR_DIR`)."""
     return Path(os.environ.get("VAR_DIR") or BASE_DIR / "var").resolve()
 
 
 def is_embedded() -> bool:
-    """True when no `DATABASE_URL` is set, so that database and secrets live under `var_dir()`."""
+    """True without `DATABASE_URL`: database and secrets are under `var_dir()`."""
     return not os.environ.get("DATABASE_URL")
 
 
 def database_url() -> str:
-    """The connection URL for Django's settings. Raises ImproperlyConfigured for a `DATABASE_URL` that is none."""
+    """The database's URL for Django's settings. Raises ImproperlyConfigured for an invalid `DATABASE_URL`."""
     if is_embedded():
         return os.environ.get(EMBEDDED_URL) or f"postgres://postgres@/postgres?host={var_dir() / 'postgres'}"
     given = os.environ["DATABASE_URL"]
-    if not _names_a_database(given):
+    if not _is_valid(given):
         raise ImproperlyConfigured(
             "DATABASE_URL is not the address of a PostgreSQL database: write it as "
             "postgres://user:password@host:5432/name, special characters percent-encoded."
@@ -45,18 +54,18 @@ def database_url() -> str:
     return given
 
 
-def _names_a_database(given: str) -> bool:
+def _is_valid(given: str) -> bool:
     try:
         parts = urlsplit(given)
         return parts.scheme in {"postgres", "postgresql"} and len(parts.path) > 1 and parts.port != 0
-    except ValueError:  # a port that is no number, brackets that do not match
+    except ValueError:  # an invalid port, or brackets that do not match
         return False
 
 
 def required(name: str, embedded_default: Callable[[], str]) -> str:
-    """The setting `name` from the environment; only with the embedded database may it be left out.
+    """The setting `name` from the environment, which has a default only with the embedded database.
 
-    Raises ImproperlyConfigured, naming the setting, when it is missing and `DATABASE_URL` is set.
+    Raises ImproperlyConfigured, naming the setting, if it is missing although `DATABASE_URL` is set.
     """
     if value := os.environ.get(name):
         return value
@@ -71,7 +80,7 @@ def secret_key() -> str:
 
 
 def _read_or_create(name: str, make: Callable[[], str]) -> str:
-    """The text of a file under `VAR_DIR` that belongs to its maker alone (mode 600)."""
+    """The text of a file under `VAR_DIR`, created with mode 600."""
     path = var_dir() / name
     if not path.exists():
         _create_once(path, make())
@@ -79,9 +88,9 @@ def _read_or_create(name: str, make: Callable[[], str]) -> str:
 
 
 def _create_once(path: Path, text: str) -> None:
-    """Writes the file whole or not at all; when two processes race, the first one's file stays."""
+    """Creates the file atomically; if two processes race, the first file is kept."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent)  # mkstemp makes it with mode 600
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)  # with mode 600
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)

@@ -1,4 +1,7 @@
-"""What is kept for a time only. A model whose rows go has a manager that says which: `past_keeping`."""
+"""Retention: deletes rows whose retention period is over.
+
+A model takes part if its default manager has `past_retention()`, the queryset of its rows to delete.
+"""
 
 from __future__ import annotations
 
@@ -13,33 +16,33 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-#: Rows deleted in one transaction: few enough to hold up nobody, many enough to get on.
-BATCH = 5_000
+#: Rows deleted in one transaction, so that no lock is held for long.
+BATCH_SIZE = 5_000
 
 
-def oldest_kept() -> datetime:
-    """Whatever was over before this moment is not kept."""
+def retention_cutoff() -> datetime:
+    """Rows that ended before this moment are past their retention of `AUDIT_DAYS`."""
     return timezone.now() - timedelta(days=settings.AUDIT_DAYS)
 
 
-def past_keeping() -> Iterator[QuerySet[Any]]:
-    """The rows whose time is over, of each model that has such."""
+def past_retention() -> Iterator[QuerySet[Any]]:
+    """The rows to delete, one queryset for each model that takes part."""
     for model in apps.get_models():
-        if hasattr(model._default_manager, "past_keeping"):
-            yield model._default_manager.past_keeping()
+        if hasattr(model._default_manager, "past_retention"):
+            yield model._default_manager.past_retention()
 
 
 def delete(rows: QuerySet[Any]) -> int:
-    """Batch by batch. Returns how many rows that were, without what fell with them."""
+    """Deletes in batches. Returns the number of rows, without rows deleted by cascade."""
     total = 0
-    with _leaving_no_trace(rows.model):
-        while batch := list(rows.order_by().values_list("pk", flat=True)[:BATCH]):
+    with _without_history(rows.model):
+        while batch := list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
             rows.model._base_manager.filter(pk__in=batch).delete()
             total += len(batch)
     return total
 
 
-def _leaving_no_trace(model: Any) -> AbstractContextManager[Any]:
-    """History tells what people did; that a row was too old to keep would be one more row for each."""
+def _without_history(model: Any) -> AbstractContextManager[Any]:
+    """Ignores the history trigger: a deletion by retention would add one event for each row deleted."""
     tracked = hasattr(model, "pgh_event_model")
     return pgtrigger.ignore(f"{model._meta.label}:delete_delete") if tracked else nullcontext()

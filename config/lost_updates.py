@@ -1,4 +1,4 @@
-"""Keeps a save from undoing what others have written since the row was read (a lost update)."""
+"""Prevents lost updates: a save that overwrites what others have written since the row was read."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from django.db import models
 
 
 class RowChangedError(Exception):
-    """Somebody has changed or removed the row since it was read."""
+    """The row was changed or deleted after it was read."""
 
 
 class SavesChangedColumns(models.Model):
-    """A model whose `save` writes, of a row that is there already, only the columns changed since it was read.
+    """A model whose `save` updates only the columns that were changed on the instance.
 
-    What others have written to the other columns stays. Name it before other base classes. A save that is rolled back
-    counts as written: read the row again before you save it again.
+    What others have written to other columns is kept. Must be the first base class. After a rollback, read the row
+    again before saving it again: the instance takes its values for written.
     """
 
-    #: Columns by which the row is judged: `lock_unchanged` refuses when one of them is not as it was read.
-    judged_by: ClassVar[tuple[str, ...]] = ()
-    #: Column → value, as it was read or last written.
+    #: The fields that `lock_unchanged` compares with the database.
+    compared_fields: ClassVar[tuple[str, ...]] = ()
+    #: Column → value when it was last read or written.
     _as_read: dict[str, Any]
 
     class Meta:
         abstract = True
 
     def save(self, **options: Any) -> None:
-        """Takes what Django's does.
+        """Accepts the options of `Model.save`.
 
-        Raises AttributeError without `update_fields` for a row of which it is not known what was read: one made by
-        `config.statements` or `bulk_create`.
+        An instance of `config.statements` or `bulk_create` needs `update_fields`, otherwise this raises AttributeError:
+        its original values are unknown.
         """
         if not (self._state.adding or options.get("force_insert") or options.get("update_fields") is not None):
             options["update_fields"] = self.changed_columns()
@@ -49,30 +49,30 @@ class SavesChangedColumns(models.Model):
         self._note(fields)
 
     def changed_columns(self) -> list[str]:
-        """The names of the fields that are not as they were read, and if there are any, those with the time of it."""
+        """The names of the changed fields; if there are any, also of the fields with `auto_now`."""
         fields = self._meta.concrete_fields
         changed = [field.name for field in fields if self._is_changed(field.attname)]
         times = [field.name for field in fields if getattr(field, "auto_now", False)]
         return [*dict.fromkeys([*changed, *times])] if changed else []
 
     def _is_changed(self, column: str) -> bool:
-        """Also what was left out by `only` and then set. An expression differs from every value."""
-        known = self._as_read
-        return column in self.__dict__ and (column not in known or known[column] != self.__dict__[column])
+        """True as well for a deferred column that was set, and for an expression."""
+        values, known = self.__dict__, self._as_read
+        return column in values and (column not in known or known[column] != values[column])
 
     def lock_unchanged(self) -> None:
-        """Locks the row until the transaction ends.
+        """Locks the row until the end of the transaction.
 
-        Raises RowChangedError if it is gone, or if a column of `judged_by` is not as it was read.
+        Raises RowChangedError if the row was deleted, or if one of `compared_fields` has changed.
         """
-        names = [name for name in self.judged_by if name in self._as_read]
+        names = [name for name in self.compared_fields if name in self._as_read]
         rows = type(self)._base_manager.select_for_update(no_key=True).filter(pk=self.pk)
         now = rows.values("pk", *names).first()
         if now is None or any(now[name] != self._as_read[name] for name in names):
             raise RowChangedError
 
     def _note(self, names: Collection[str] | None) -> None:
-        """These columns, or all, are now as they are in the database."""
+        """Records the current values of these fields, or of all, as those in the database."""
         if names is None:
             self._as_read = {}
         elif "_as_read" not in self.__dict__:
@@ -83,5 +83,5 @@ class SavesChangedColumns(models.Model):
 
 
 def _copied(value: Any) -> Any:
-    """So that a list that is changed in its place is seen to differ."""
+    """A copy of a list, so that a change in place is detected."""
     return [*value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Two people at one form at once: neither loses what they did without knowing, and neither sees a broken page."""
+"""Edit conflicts: two people edit one row at the same time."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from psycopg.errors import UniqueViolation
 from config import changes
 from config.lost_updates import RowChangedError, SavesChangedColumns
 
-#: As many changes are told; who wants to know of more has the history.
-_TOLD = 10
+#: Number of changes listed in the error; the history page has all.
+_MAX_LISTED = 10
 
 
-class MeanwhileFormMixin(forms.Form):
-    """Refuses, once, to save over a row that somebody changed after the page was opened, and tells what they changed.
+class EditConflictFormMixin(forms.Form):
+    """Rejects a form once if the row was changed after the page was opened, and lists the changes.
 
-    What was typed stays, and saving again goes through. Name it before ModelForm, put "seen" into the fieldsets, and
-    save in a transaction: the row is locked from the comparison on. A form sent without `seen` is compared by what the
-    row is judged by (`SavesChangedColumns.judged_by`), with what this request has read.
+    The input is kept, and submitting again saves it. Put it before ModelForm in the bases, add "seen" to the fieldsets,
+    and save in a transaction: validation locks the row. Without `seen`, the row is compared with what this request has
+    read (`SavesChangedColumns.compared_fields`).
     """
 
     instance: Any
-    #: Whether others are called by their e-mails: the admin says what its reader may see.
+    #: Whether people are named by e-mail address; the admin sets it by the reader's permissions.
     with_emails = True
 
-    #: The newest recorded change of the row when the page was opened.
+    #: The newest history event of the row when the page was opened.
     seen = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "seen" in self.fields and self.instance.pk is not None:
-            self.fields["seen"].initial = self._newest  # asked for where the field is shown
+            self.fields["seen"].initial = self._newest  # called when the field is rendered
 
     def _newest(self) -> int:
         return self.instance.events.aggregate(newest=Max("pgh_id"))["newest"] or 0
@@ -55,24 +55,24 @@ class MeanwhileFormMixin(forms.Form):
         rows = type(self.instance)._base_manager.filter(pk=self.instance.pk)
         if rows.select_for_update(no_key=True).values_list("pk").first() is None:
             self.add_error(None, _("Meanwhile this was deleted."))
-        elif (seen is not None and self._newest() > seen) or self._is_judged_by_the_past():
-            self.refuse_for_now(seen)
+        elif (seen is not None and self._newest() > seen) or self._is_outdated():
+            self.report_conflict(seen)
 
-    def judged_rows(self) -> list[Any]:
-        """The rows by which this request has decided that the form may be saved."""
+    def compared_rows(self) -> list[Any]:
+        """The rows on which this request's decision to save is based."""
         return [self.instance]
 
-    def _is_judged_by_the_past(self) -> bool:
+    def _is_outdated(self) -> bool:
         try:
-            for row in self.judged_rows():
+            for row in self.compared_rows():
                 if isinstance(row, SavesChangedColumns):
                     row.lock_unchanged()
         except RowChangedError:
             return True
         return False
 
-    def refuse_for_now(self, seen: int | None) -> None:
-        """Says what happened to the row after this change, if one is known."""
+    def report_conflict(self, seen: int | None) -> None:
+        """Adds the error, with the changes after the event `seen` if it is known."""
         if seen is not None:
             self.data = data = self.data.copy()  # type: ignore[attr-defined]
             data[self.add_prefix("seen")] = str(self._newest())
@@ -80,30 +80,31 @@ class MeanwhileFormMixin(forms.Form):
             "This was changed meanwhile, so nothing was saved. What you typed is still here: save again to write it "
             "over these changes."
         )
-        self.add_error(None, ValidationError([lead, *(() if seen is None else self._told(seen))]))
+        self.add_error(None, ValidationError([lead, *(() if seen is None else self._changes_after(seen))]))
 
-    def _told(self, seen: int) -> Iterator[str]:
+    def _changes_after(self, seen: int) -> Iterator[str]:
         question = changes.HistoryQuery(
             kinds=[type(self.instance)], about=[self.instance], with_emails=self.with_emails
         )
-        found, _more = changes.find(question, _TOLD)
+        found, _more = changes.find(question, _MAX_LISTED)
         for change in found:
             if change.position.event > seen:
                 when = time_format(localtime(change.position.moment), "TIME_FORMAT")
-                yield f"{change.who}, {when}: {'; '.join(map(_in_words, change.differences))}"
+                yield f"{change.who}, {when}: {'; '.join(map(_text, change.differences))}"
 
 
-def _in_words(one: changes.Difference) -> str:
+def _text(one: changes.Difference) -> str:
     return f"{one.label}: {one.before or _('empty')} → {one.after or _('empty')}"
 
 
-class MeanwhileAdminMixin:
-    """Two who save the same new name at the same moment: the second sees the form say so. Name it before ModelAdmin."""
+class EditConflictAdminMixin:
+    """If two people save the same unique value at once, the second gets a form error. Put it before ModelAdmin."""
 
     def changeform_view(self: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """The form finds a name taken once it is committed; only the database finds it while it is being written.
+        """Validates once more after a UniqueViolation.
 
-        PostgreSQL lets the second wait for the first. So after its refusal the form finds what was in the way.
+        Validation finds only committed values. PostgreSQL's index makes the second insert wait for the first
+        transaction, so after the violation its value is committed.
         """
         page = super().changeform_view  # type: ignore[misc]
         try:

@@ -1,4 +1,4 @@
-"""What Django's middleware does otherwise here: less for programs and probes, and which language a page is in."""
+"""Variants of Django's middleware: the API and health probes skip some; the language depends on the user."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-un
 from config.paths import is_api, is_back_office, is_probe
 
 
-class ForPeople:
-    """Is passed by on the way to the API, which knows neither cookies nor messages nor a second factor."""
+class SkippedByAPI:
+    """Mixin: requests to the API skip this middleware. The API uses no cookies, messages or second factor."""
 
     get_response: Any
 
@@ -30,24 +30,24 @@ class ForPeople:
         return self.get_response(request) if is_api(request) else super().__call__(request)  # type: ignore[misc]
 
 
-class SessionMiddleware(ForPeople, sessions.SessionMiddleware):
+class SessionMiddleware(SkippedByAPI, sessions.SessionMiddleware):
     pass
 
 
-class AuthenticationMiddleware(ForPeople, auth.AuthenticationMiddleware):
+class AuthenticationMiddleware(SkippedByAPI, auth.AuthenticationMiddleware):
     pass
 
 
-class MessageMiddleware(ForPeople, messages.MessageMiddleware):
+class MessageMiddleware(SkippedByAPI, messages.MessageMiddleware):
     pass
 
 
-class OTPMiddleware(ForPeople, otp.OTPMiddleware):
+class OTPMiddleware(SkippedByAPI, otp.OTPMiddleware):
     pass
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
-    """WhiteNoise's, which answers with whole files only: a `Range` is ignored, as RFC 9110 section 14.2 allows.
+    """WhiteNoise, always with the whole file: `Range` is ignored, as RFC 9110 section 14.2 allows.
 
     A proxy caches whole answers (`deploy/nginx.conf`), and gives parts of them by itself.
     """
@@ -59,40 +59,40 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
 
 
 class ConnectionMiddleware:
-    """Gives up a connection that PostgreSQL has ended since the last request, so that this one does not pay for it.
+    """Closes a connection that PostgreSQL has ended since the last request, so that this request opens a new one.
 
-    Looking costs no query: a server that is not asked says nothing but that it is going.
+    Unlike `CONN_HEALTH_CHECKS`, it costs no query: data on an idle connection means that the server is closing it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if connection.connection is not None and not connection.in_atomic_block and _has_spoken(connection.connection):
+        if connection.connection is not None and not connection.in_atomic_block and _is_readable(connection.connection):
             connection.close()
         return self.get_response(request)
 
 
-def _has_spoken(link: Any) -> bool:
-    """Whether something has arrived on a psycopg connection, its end included; True, too, where it is closed."""
-    if link.closed:
+def _is_readable(psycopg_connection: Any) -> bool:
+    """Whether data or an end of file has arrived on the socket; True as well if the connection is closed."""
+    if psycopg_connection.closed:
         return True
     poll = select.poll()
-    poll.register(link.fileno(), select.POLLIN)
+    poll.register(psycopg_connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))
 
 
 class CommonMiddleware(common.CommonMiddleware):
-    """Django's, which refuses unknown hosts. Load balancers probe by address, so a probe's host is not looked at."""
+    """Refuses unknown hosts, except for health probes: load balancers probe by IP address."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         return None if is_probe(request) else super().process_request(request)
 
 
 class LanguageMiddleware(LocaleMiddleware):
-    """The Back Office speaks its user's language, before sign-in the browser's. The API speaks English to everyone.
+    """The Back Office uses its user's language, or the browser's before sign-in; the API always `LANGUAGE_CODE`.
 
-    Set anew for each request: a thread keeps the language of the one it served before.
+    The language is activated for every request, since a thread keeps that of its previous request.
     """
 
     def process_request(self, request: HttpRequest) -> None:

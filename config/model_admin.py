@@ -1,4 +1,4 @@
-"""What every model's pages in the Back Office share: lists that are asked only what they offer."""
+"""Base classes of every model's Back Office pages: list filters, keys and selections are validated."""
 
 from __future__ import annotations
 
@@ -16,29 +16,28 @@ from unfold import admin, views
 
 
 class ChangeList(views.ChangeList):
-    """Unfold's, which can be narrowed by the filters that its admin declares, and by nothing else.
+    """Allows only the filters that the admin declares.
 
-    Django also takes any lookup on the model's own columns: its values need not be any that PostgreSQL can read, and
-    the number of rows found tells about columns that no page shows.
+    Django allows any lookup on the model's own columns too. Its value may be one that PostgreSQL cannot read, and the
+    number of rows found reveals columns that no page shows.
     """
 
     def get_filters(self, request: HttpRequest) -> Any:
-        """Raises IncorrectLookupParameters for what no declared filter has taken."""
+        """Raises IncorrectLookupParameters for a parameter that no declared filter uses."""
         filters = super().get_filters(request)
-        undeclared = filters[2]
-        if undeclared:
+        if filters[2]:  # the remaining parameters
             raise IncorrectLookupParameters
         return filters
 
 
 class ModelAdmin(admin.ModelAdmin):
-    """Unfold's, for addresses and forms with anything in them."""
+    """Unfold's ModelAdmin, which refuses malformed URLs and form data instead of failing."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Django's, which looks for the column "" where an address ends in `_to_field=`."""
+        """An empty `_to_field=` in the URL is ignored; Django would look for a column named ""."""
         return super().get_object(request, object_id, from_field or None)
 
     def missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -49,7 +48,7 @@ class ModelAdmin(admin.ModelAdmin):
         return redirect("admin:index")
 
     def response_action(self, request: HttpRequest, queryset: Any) -> Any:
-        """Django's, which would ask the database for whatever was chosen. What is no key chooses nothing."""
+        """Refuses a selection with a malformed primary key, which Django would pass to the database."""
         try:
             for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
                 self.opts.pk.to_python(key)

@@ -1,4 +1,4 @@
-"""What rows are called, for pages that tell of many: also of those that are deleted by now."""
+"""Display names of many rows at once, deleted rows included."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from django.utils.translation import gettext as _
 from config import rights
 from config.history import tracked_models
 
-#: What is made of a stored name for the reader: the roles that we ship have translations, and so have rights.
-_IN_WORDS = {Group: _, Permission: rights.in_words}
+#: How a stored name is translated: built-in roles and permissions have translations.
+_TRANSLATIONS = {Group: _, Permission: rights.in_words}
 
 
 class Names:
-    """The names of all that is wanted, in one query. `with_emails`: people are called by what they sign in with."""
+    """The names of all wanted rows, read in one query. `with_emails` shows people by their e-mail addresses."""
 
     def __init__(self, wanted: Mapping[type[Model], set[Any]], *, with_emails: bool) -> None:
         branches = [rows for model, pks in wanted.items() for rows in _named(model, pks - {None}, with_emails)]
@@ -35,12 +35,12 @@ class Names:
 
 
 def for_reader(model: type[Model], name: str) -> str:
-    """A stored name in the reader's language, where it has one."""
-    return _IN_WORDS.get(model, str)(name)
+    """A stored name in the active language, if it has a translation."""
+    return _TRANSLATIONS.get(model, str)(name)
 
 
 def _named(model: Any, pks: set[Any], with_emails: bool) -> Iterator[QuerySet[Any, dict[str, Any]]]:
-    """Of those that are there, and of those whose deletion is recorded."""
+    """The names of existing rows, and of deleted rows from the history."""
     name = _name_of(model, with_emails)
     yield _called(model, model._base_manager.filter(pk__in=pks), "pk", name)
     for tracked in tracked_models():

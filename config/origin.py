@@ -1,4 +1,4 @@
-"""Where a request comes from, and which one is at work, for log lines, audit rows and the history."""
+"""Request context: the current request, its id and its client's address, for log lines, audit rows and the history."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ from typing import Any
 from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponseBase
 
-from config.paths import without_secret
+from config.paths import redact_reset_link
 
-_ID_CHARACTERS = 64
-_at_work: ContextVar[HttpRequest | None] = ContextVar("request_at_work", default=None)
+MAX_REQUEST_ID_CHARACTERS = 64
+_current: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)
 
 
-class OriginMiddleware:
-    """Remembers the request until its answer is sent. Stands first, so that every line about a request names it."""
+class RequestContextMiddleware:
+    """Sets the current request until its response is sent. Outermost, so that every log line can name the request."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        _at_work.set(request)
+        _current.set(request)
         return self.get_response(request)
 
 
-def _forget(**_: Any) -> None:
-    _at_work.set(None)
+def _clear(**_: Any) -> None:
+    _current.set(None)
 
 
-request_finished.connect(_forget)
+request_finished.connect(_clear)
 
 
-def request_at_work() -> HttpRequest | None:
-    """The request this thread is answering; None in a command, or in a thread beside the requests."""
-    return _at_work.get()
+def current_request() -> HttpRequest | None:
+    """The request that this thread answers; None in a command and in a background thread."""
+    return _current.get()
 
 
-def id_of(request: HttpRequest) -> str:
-    """The caller's `X-Request-Id`, or one of ours: the same each time it is asked for."""
+def request_id(request: HttpRequest) -> str:
+    """The client's `X-Request-Id`, or a generated one; the same at every call for one request."""
     known: str | None = request.META.get("warehouse.request_id")
     if known is None:
-        known = request.headers.get("X-Request-Id", "")[:_ID_CHARACTERS] or uuid.uuid4().hex
+        known = request.headers.get("X-Request-Id", "")[:MAX_REQUEST_ID_CHARACTERS] or uuid.uuid4().hex
         request.META["warehouse.request_id"] = known
     return known
 
 
-def address_of(request: HttpRequest) -> str | None:
-    """None where a proxy passes on something that is no address. IPv4 is IPv4, also at a socket of IPv6."""
+def client_address(request: HttpRequest) -> str | None:
+    """The client's IP address; None if a proxy forwards an invalid one. An IPv4-mapped address is returned as IPv4."""
     try:
         address = ip_address(request.META.get("REMOTE_ADDR", ""))
     except ValueError:
@@ -58,6 +58,6 @@ def address_of(request: HttpRequest) -> str | None:
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
-def path_of(request: HttpRequest) -> str:
-    """As it may be written down, also of a request that was refused before anybody looked where it leads."""
-    return without_secret(request.path)
+def loggable_path(request: HttpRequest) -> str:
+    """The path with secrets redacted. Works without URL resolution, so for refused requests too."""
+    return redact_reset_link(request.path)

@@ -1,4 +1,4 @@
-"""Which part of the site a request is for: the Back Office, static files, or else the API."""
+"""Which part of the site a request is for, by its path: the Back Office, static files, or else the API."""
 
 import re
 
@@ -8,12 +8,12 @@ from django.http import HttpRequest
 BACK_OFFICE = "/admin/"
 #: The Back Office with the two short ways into it, and static files.
 _PAGES_AND_FILES = re.compile(r"/(?:$|admin$|admin/|static/)")
-#: The link to a new password: whoever has it may set one.
+#: A password reset link; its last part is a credential.
 _SECRET_LINK = re.compile(r"(/admin/reset/[^/\s]+/)[^/\s]+")
 
-#: Where load balancers ask (`config.health`), as Django's `SECURE_REDIRECT_EXEMPT` wants it: without the first slash.
+#: The health endpoints (`config.health`); without the first slash, as `SECURE_REDIRECT_EXEMPT` expects.
 PROBES = r"^health/(live|ready)/?$"
-#: Where they ask whether to restart us.
+#: The liveness probe.
 LIVE = "/health/live"
 
 
@@ -23,15 +23,15 @@ def is_back_office(request: HttpRequest) -> bool:
 
 
 def is_api(request: HttpRequest) -> bool:
-    """Whether a program reads the answer. So it is for every path that nothing else serves."""
+    """Whether the path belongs to the API, as does every path that nothing else serves."""
     return _PAGES_AND_FILES.match(request.path_info) is None
 
 
-def without_secret(text: str) -> str:
-    """A path, or words with a path in them, as they may be written down."""
+def redact_reset_link(text: str) -> str:
+    """Replaces the credential of password reset links in a path, or in a text that contains paths."""
     return _SECRET_LINK.sub(r"\1…", text)
 
 
 def is_probe(request: HttpRequest) -> bool:
-    """Whether a load balancer asks after us: by address, and from inside, where there is no TLS."""
+    """Whether it is a health probe. Load balancers send these by IP address and without TLS."""
     return re.match(PROBES, request.path_info[1:]) is not None

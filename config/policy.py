@@ -1,6 +1,4 @@
-"""The Content-Security-Policy of every answer (CSP level 3): a page takes all from this site and nothing inline; data
-takes nothing at all.
-"""
+"""The Content-Security-Policy header (CSP level 3) of every response, by django-csp."""
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL
 from csp.middleware import CSPMiddleware, PolicyParts
@@ -10,6 +8,7 @@ from django.http.response import HttpResponseBase
 
 from config.paths import is_api, is_back_office
 
+#: Of pages: everything comes from this site, nothing is inline.
 DIRECTIVES: dict[str, list[str]] = {
     "default-src": [SELF],
     "script-src": [SELF],
@@ -20,30 +19,23 @@ DIRECTIVES: dict[str, list[str]] = {
     "form-action": [SELF],
     "frame-ancestors": [SELF],
 }
-#: Of answers for programs, should a browser ever show one.
-DATA_DIRECTIVES: dict[str, list[str]] = {
-    "default-src": [NONE],
-    "base-uri": [NONE],
-    "form-action": [NONE],
-    "frame-ancestors": [SELF],
-}
-#: The same, as it is sent: worked out once.
-DATA_POLICY = build_policy(DATA_DIRECTIVES)
+#: Of API responses, in case a browser displays one. Built once.
+API_POLICY = build_policy({"default-src": [NONE], "base-uri": [NONE], "form-action": [NONE], "frame-ancestors": [SELF]})
 
 
-class PolicyMiddleware(CSPMiddleware):
-    """Sends the policy; in the Back Office, scripts may also evaluate expressions, as Unfold's Alpine must."""
-
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        if is_api(request) and not response.headers.get("Content-Type", "").startswith("text/html"):
-            response.headers["Content-Security-Policy"] = DATA_POLICY
-            return response
-        return super().process_response(request, response)
+class ContentSecurityPolicyMiddleware(CSPMiddleware):
+    """Adds `unsafe-eval` in the Back Office, which Unfold's Alpine needs. API responses get a policy of their own."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
-        if is_back_office(request):
+        if is_back_office(request) and not report_only:
             parts.update = {"script-src": [UNSAFE_EVAL]}
         return parts
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if is_api(request) and not response.headers.get("Content-Type", "").startswith("text/html"):
+            response.headers["Content-Security-Policy"] = API_POLICY
+            return response
+        return super().process_response(request, response)

@@ -1,4 +1,4 @@
-"""Rights in plain words."""
+"""Permissions in words for people, and the permission to see people."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from django.apps import apps
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-#: What each of Django's four kinds of permission is called, in the order in which they are shown.
+#: The labels of Django's four default permissions, in display order.
 _ACTIONS = {"view": _("see"), "add": _("create"), "change": _("change"), "delete": _("delete")}
 
 
 def in_words(right: str) -> str:
-    """A permission, `app.codename`, by what it is about, in the reader's language: `Users: see`.
+    """The label of a permission such as `users.view_user`, in the active language: `Users: see`.
 
-    One that is not of Django's four kinds is called by its own name.
+    A permission that is not one of the four default ones is returned as it is.
     """
     app, _dot, codename = right.partition(".")
-    action, _line, model = codename.partition("_")
+    action, _underscore, model = codename.partition("_")
     try:
-        about = apps.get_model(app, model)._meta.verbose_name_plural
-    except LookupError:
+        return f"{capfirst(apps.get_model(app, model)._meta.verbose_name_plural)}: {_ACTIONS[action]}"
+    except LookupError:  # no such model, or another action
         return right
-    return f"{capfirst(about)}: {_ACTIONS[action]}" if action in _ACTIONS else right
 
 
 def may_see_people(viewer: Any) -> bool:
-    """Whether the Back Office shows this person who there is.
+    """Whether the Back Office shows this person the list of people and their e-mail addresses.
 
-    Others are told names where somebody must be named, and no e-mails: with those one signs in.
+    Others see names only, where a person must be named: the e-mail address is what people sign in with.
     """
     return bool(viewer.has_perm("users.view_user"))

@@ -1,12 +1,12 @@
-"""Statements that are compiled once.
+"""Compiled queries: querysets whose SQL is compiled once.
 
-Django works out the SQL of a queryset anew each time it runs, which costs more than all else that a request does. The
-few querysets that nearly every request runs are therefore built once, with a `Given` in the place of each value, and
-afterwards only filled in. The queryset stays the declaration: it stands where the statement is made, and
-`tests/test_statements.py` holds that both return the same rows, on each version of Django that we move to.
+Django compiles the SQL of a queryset at every execution, which is the largest part of a request's processor time. The
+few querysets that nearly every request executes are compiled once, with a `Parameter` for each value. The queryset
+remains the declaration. `tests/test_statements.py` checks that both return the same rows, for each version of Django.
 
-PostgreSQL, too, works out once how it goes about them: they are sent as prepared statements, their values beside the
-SQL, and answered in its binary format (`PREPARED_STATEMENTS`).
+The queries are executed as server-side prepared statements in binary format (`PREPARED_STATEMENTS`).
+
+This module uses internals of Django's SQL compiler, and is the only one to use private interfaces of a dependency.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from psycopg.pq import Format
 Row = TypeVar("Row", bound=models.Model)
 
 
-class Given(Expression):
-    """The place of a value that is known when the statement runs; the value is sent as PostgreSQL's driver takes it."""
+class Parameter(Expression):
+    """A placeholder for a value that is passed at execution, in a type that psycopg adapts."""
 
     def __init__(self, name: str, output_field: models.Field) -> None:
         super().__init__(output_field=output_field)
@@ -38,24 +38,23 @@ class Given(Expression):
 
 
 class Statement:
-    """SQL with places for values."""
+    """SQL and its parameters, some of which are `Parameter` placeholders."""
 
     def __init__(self, sql: str, parameters: Iterable[Any]) -> None:
         self.sql, self.parameters = sql, tuple(parameters)
 
     def values(self, given: dict[str, Any]) -> list[Any]:
-        return [given[part.name] if isinstance(part, Given) else part for part in self.parameters]
+        return [given[part.name] if isinstance(part, Parameter) else part for part in self.parameters]
 
 
 class PreparedCursor(ServerBindingCursor):
-    """Sends SQL and values apart, as prepared statements need it, and reads PostgreSQL's binary format.
+    """Binds values on the server, as prepared statements require, and reads the binary format.
 
-    That format is read as psycopg reads it: JSON and addresses of the network come otherwise than Django's fields
-    expect.
+    psycopg converts the values: JSON and network addresses differ from what Django's fields expect.
     """
 
-    #: pghistory puts what it tells the triggers before each statement that writes, unless its cursor has a name; but
-    #: two statements at once cannot be prepared. What is written this way must be of tables without history.
+    #: pghistory prepends a statement with its context to each write, except for a cursor with a name. Two statements
+    #: at once cannot be prepared. Only tables without history may be written with this cursor.
     name = "prepared"
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -64,88 +63,75 @@ class PreparedCursor(ServerBindingCursor):
 
 
 def execute(sql: str, values: list[Any]) -> Any:
-    """Runs a prepared statement, and returns the cursor with its rows.
+    """Executes a prepared statement and returns the cursor.
 
-    While statements are logged, as in tests that count them, it is sent as all others are: with its values in it.
+    Uses Django's cursor while queries are logged, as in tests that count queries.
     """
-    running = connection.cursor() if connection.queries_logged else _prepared_cursor()
-    running.execute(sql, values)
-    return running
+    cursor = connection.cursor() if connection.queries_logged else _prepared_cursor()
+    cursor.execute(sql, values)
+    return cursor
 
 
 def _prepared_cursor() -> Any:
-    """One for each connection, which so works out only once how to read a type."""
+    """One cursor for each connection, so that psycopg looks up the loader of each type once."""
     database: Any = connections[DEFAULT_DB_ALIAS]
     database.ensure_connection()
     cursor = getattr(database, "prepared_cursor", None)
     if cursor is None or cursor.connection is not database.connection:
         cursor = database.prepared_cursor = PreparedCursor(database.connection)
-    return database._prepare_cursor(cursor)  # which translates what goes wrong
+    return database._prepare_cursor(cursor)  # wraps exceptions
 
 
 class Select(Generic[Row]):
-    """A queryset of whole rows, compiled when it is first run. `select_related`, `only` and `annotate` are heeded.
+    """A queryset of model instances, compiled at its first execution.
 
-    What else is done per row, such as prefetching, is not: do not put it here.
+    Supports `select_related`, `only` and `annotate`, and nothing else that Django does per row, such as prefetching.
     """
 
     def __init__(self, queryset: Callable[[], models.QuerySet[Row]]) -> None:
         self._queryset = queryset
 
     def all(self, **given: Any) -> list[Row]:
-        """The rows for these values."""
-        statement = self._statement
-        fetched = execute(statement.sql, statement.values(given)).fetchall()
-        made = self._maker.made
-        return [made(row) for row in self._converted(fetched)]
+        """The rows for these values of the parameters."""
+        compiler, statement, converters, builder = self._compiled
+        rows = execute(statement.sql, statement.values(given)).fetchall()
+        if converters:
+            rows = compiler.apply_converters(rows, converters)
+        return [builder.build(row) for row in rows]
 
     def first(self, **given: Any) -> Row | None:
-        """The first of them. The queryset should be one of at most one row, or sliced."""
+        """The first row. The queryset should have at most one row, or be sliced."""
         rows = self.all(**given)
         return rows[0] if rows else None
 
     @cached_property
-    def _compiler(self) -> Any:
-        compiler = self._queryset().query.get_compiler(DEFAULT_DB_ALIAS)
-        self._sql, self._parameters = compiler.as_sql()
-        return compiler
-
-    @cached_property
-    def _statement(self) -> Statement:
-        _ = self._compiler
-        return Statement(self._sql, self._parameters)
-
-    @cached_property
-    def _converters(self) -> Any:
-        return self._compiler.get_converters([column[0] for column in self._compiler.select])
-
-    def _converted(self, fetched: list[Any]) -> Iterable[Any]:
-        return self._compiler.apply_converters(fetched, self._converters) if self._converters else fetched
-
-    @cached_property
-    def _maker(self) -> Maker:
-        return Maker(self._compiler.klass_info, self._compiler.select, self._compiler.annotation_col_map)
+    def _compiled(self) -> tuple[Any, Statement, Any, InstanceBuilder]:
+        compiler: Any = self._queryset().query.get_compiler(DEFAULT_DB_ALIAS)
+        statement = Statement(*compiler.as_sql())  # which sets the attributes read below
+        converters = compiler.get_converters([column[0] for column in compiler.select])
+        builder = InstanceBuilder(compiler.klass_info, compiler.select, compiler.annotation_col_map)
+        return compiler, statement, converters, builder
 
 
-class Maker:
-    """Makes instances of one model, and those that `select_related` brings along, out of rows.
+class InstanceBuilder:
+    """Builds model instances with their `select_related` instances from rows.
 
-    As `Model.from_db` does, but for the signals and checks of `__init__`: rows come from the database, and nobody
-    listens. Columns left out by `only` are read when they are asked for.
+    Like `Model.from_db` without the signals and checks of `Model.__init__`. Columns left out by `only` are deferred.
     """
 
     def __init__(self, info: dict[str, Any], select: Any, annotations: dict[str, int]) -> None:
         self.model = info["model"]
-        places = {select[place][0].target.attname: place for place in info["select_fields"]} | annotations
-        self.key = places[self.model._meta.pk.attname]
-        self.names = tuple(places)
-        self.values = itemgetter(*places.values(), self.key)  # at least two, so that it returns a tuple
+        positions = {select[index][0].target.attname: index for index in info["select_fields"]} | annotations
+        self.key = positions[self.model._meta.pk.attname]
+        self.names = tuple(positions)
+        self.values = itemgetter(*positions.values(), self.key)  # at least two, so that it returns a tuple
         self.related = [
-            (related["field"].cache_name, Maker(related, select, {})) for related in info.get("related_klass_infos", ())
+            (related["field"].cache_name, InstanceBuilder(related, select, {}))
+            for related in info.get("related_klass_infos", ())
         ]
 
-    def made(self, row: Any) -> Any:
-        """The instance in this row; None where an outer join found none."""
+    def build(self, row: Any) -> Any:
+        """The instance in this row; None if an outer join found none."""
         if row[self.key] is None:
             return None
         instance = self.model.__new__(self.model)
@@ -154,21 +140,21 @@ class Maker:
         instance.__dict__ = columns = dict(zip(self.names, self.values(row), strict=False))
         columns["_state"] = state
         if self.related:
-            state.fields_cache = {name: maker.made(row) for name, maker in self.related}
+            state.fields_cache = {name: builder.build(row) for name, builder in self.related}
         return instance
 
 
 class Insert:
-    """`save(force_insert=True)` of a model without parents or history, its SQL built once.
+    """`save(force_insert=True)` with SQL that is compiled once, for a model without parents or history.
 
-    The row's key must be set.
+    The primary key must be set.
     """
 
     def __init__(self, model: type[models.Model]) -> None:
         self._model = model
 
     def run(self, instance: models.Model) -> None:
-        """Raises IntegrityError as `save` does. Sends no signals."""
+        """Raises IntegrityError as `save` does; sends no signals."""
         execute(
             self._sql,
             [field.get_db_prep_save(field.pre_save(instance, True), connection) for field in self._fields],
@@ -188,13 +174,13 @@ class Insert:
 
 
 class Update:
-    """`queryset.update(**values)`, compiled when it is first run."""
+    """`queryset.update(**values)`, compiled at its first execution."""
 
     def __init__(self, queryset: Callable[[], models.QuerySet[Any]], **values: Any) -> None:
         self._queryset, self._values = queryset, values
 
     def run(self, **given: Any) -> int:
-        """How many rows it changed."""
+        """Returns the number of rows changed."""
         with connection.cursor() as cursor:  # not prepared: see PreparedCursor.name
             cursor.execute(self._statement.sql, self._statement.values(given))
             return cursor.rowcount

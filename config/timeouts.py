@@ -1,9 +1,8 @@
-"""How long PostgreSQL works for one statement, waits for a lock, and keeps a transaction in which nothing happens.
+"""PostgreSQL's timeouts: for a statement, for a lock, and for a transaction that is idle.
 
-Those who wait for an answer get the short limits, so that one bad statement or lock cannot hold the rest; what runs
-beside the requests (imports, answers in pieces) gets a long one. Management commands have none; only `migrate` waits no
-longer than two seconds for a lock, and then tries again. The limits go along with the connection's opening and cost no
-statement.
+Requests get short timeouts, so that one slow statement or lock cannot block the others. Background jobs (imports and
+exports) get long ones. Management commands have none, except `migrate`, which retries after two seconds of waiting for
+a lock. The timeouts are connection parameters and cost no statement.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 
-def bound_requests() -> None:
+def use_request_limits() -> None:
     """For every connection that this process opens from now on. `config.wsgi` calls it."""
-    _limit(
+    _set(
         connections.settings[DEFAULT_DB_ALIAS],
         statement_timeout=settings.STATEMENT_TIMEOUT_SECONDS,
         lock_timeout=settings.LOCK_TIMEOUT_SECONDS,
@@ -24,20 +23,16 @@ def bound_requests() -> None:
     )
 
 
-def be_patient() -> None:
-    """For this thread, which must not have used its connection yet."""
+def use_job_limits() -> None:
+    """For this thread. Call it before the thread uses its connection."""
     own = connection.copy()
-    _limit(
-        own.settings_dict,
-        statement_timeout=settings.JOB_TIMEOUT_SECONDS,
-        lock_timeout=settings.JOB_TIMEOUT_SECONDS,
-        idle_in_transaction_session_timeout=settings.JOB_TIMEOUT_SECONDS,
-    )
+    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    _set(own.settings_dict, **dict.fromkeys(names, settings.JOB_TIMEOUT_SECONDS))
     connections[DEFAULT_DB_ALIAS] = own
 
 
-def _limit(database: dict[str, Any], **seconds: int) -> None:
-    """Later options outdo earlier ones, such as those of `DATABASE_URL`."""
+def _set(database: dict[str, Any], **seconds: int) -> None:
+    """Appends to the options of `DATABASE_URL`: PostgreSQL uses the last value of an option."""
     given = database["OPTIONS"].get("options", "")
     limits = " ".join(f"-c {name}={value}s" for name, value in seconds.items())
     database["OPTIONS"]["options"] = f"{given} {limits}".strip()

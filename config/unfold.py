@@ -1,4 +1,4 @@
-"""How the Back Office looks and what its menu offers. Each entry shows to those who may open it."""
+"""The Back Office's appearance and navigation (the setting `UNFOLD`). Entries are shown by permission."""
 
 from __future__ import annotations
 
@@ -10,38 +10,40 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from config.paths import BACK_OFFICE
 
+def _is_active(url: Any) -> Callable[[HttpRequest], bool]:
+    """Whether the current page belongs to an entry. Imports have entries of their own, though URLs below the lists."""
 
-def _may(*permissions: str) -> Callable[[HttpRequest], bool]:
-    """Whether the person has any of these permissions."""
-    return lambda request: any(request.user.has_perm(permission) for permission in permissions)
-
-
-def _is_in(address: Any) -> Callable[[HttpRequest], bool]:
-    """Whether a page belongs to an entry. The imports stand below the lists, but have entries of their own."""
-
-    def is_in(request: HttpRequest) -> bool:
-        entry, page = str(address), request.path
-        if entry.endswith((BACK_OFFICE, "/import/")) or "/import/" in page:
+    def is_active(request: HttpRequest) -> bool:
+        entry, page = str(url), request.path
+        if entry.endswith(("/admin/", "/import/")) or "/import/" in page:
             return page.startswith(entry) if entry.endswith("/import/") else page == entry
         return page.startswith(entry)
 
-    return is_in
+    return is_active
 
 
 def _entry(title: Any, icon: str, link: str, *permissions: str) -> dict[str, Any]:
-    address = reverse_lazy(link)
-    entry = {"title": title, "icon": icon, "link": address, "active": _is_in(address)}
-    return entry | ({"permission": _may(*permissions)} if permissions else {})
+    """An entry for everyone, or for people with any of the permissions."""
+    url = reverse_lazy(link)
+    entry = {"title": title, "icon": icon, "link": url, "active": _is_active(url)}
+    if permissions:
+        entry["permission"] = lambda request: any(map(request.user.has_perm, permissions))
+    return entry
+
+
+def _list_entry(title: Any, icon: str, model: str) -> dict[str, Any]:
+    """The list of a model, such as `users_user`, for people who may view it."""
+    app, name = model.split("_")
+    return _entry(title, icon, f"admin:{model}_changelist", f"{app}.view_{name}")
 
 
 def _import_entry(title: Any, model: str, *also: str) -> dict[str, Any]:
-    """An import creates as well as changes; `also` are further permissions that it needs."""
+    """The import of a model, which needs the permissions to add and to change, and those in `also`."""
     app, name = model.split("_")
-    needed = (f"{app}.add_{name}", f"{app}.change_{name}", *also)
+    required = (f"{app}.add_{name}", f"{app}.change_{name}", *also)
     return _entry(title, "upload_file", f"admin:{model}_import_sheet") | {
-        "permission": lambda request: request.user.has_perms(needed)
+        "permission": lambda request: request.user.has_perms(required)
     }
 
 
@@ -62,44 +64,29 @@ UNFOLD: dict[str, Any] = {
             {"title": _("Two-factor sign-in"), "link": reverse_lazy("admin_two_factor")},
         ]
     },
-    # The palette is in config/static/config/palette.css: a page of its own may carry no style (`config.policy`).
+    # The palette is a file, since the Content-Security-Policy forbids inline styles (`config.policy`).
     "STYLES": [lambda request: static("config/palette.css"), lambda request: static("config/frame.css")],
     "SCRIPTS": [lambda request: static("config/policy.js")],
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("config/icon.svg")},
-    ],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("config/icon.svg")}],
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,
         "navigation": [
-            {
-                "title": None,
-                "items": [_entry(_("Dashboard"), "dashboard", "admin:index")],
-            },
+            {"title": None, "items": [_entry(_("Dashboard"), "dashboard", "admin:index")]},
             {
                 "title": _("People"),
                 "items": [
-                    _entry(_("Users"), "group", "admin:users_user_changelist", "users.view_user"),
-                    _entry(_("Sessions"), "devices", "admin:users_session_changelist", "users.view_session"),
-                    _entry(_("Clients"), "apps", "admin:users_client_changelist", "users.view_client"),
-                    _entry(_("Roles"), "shield_person", "admin:auth_group_changelist", "auth.view_group"),
+                    _list_entry(_("Users"), "group", "users_user"),
+                    _list_entry(_("Sessions"), "devices", "users_session"),
+                    _list_entry(_("Clients"), "apps", "users_client"),
+                    _list_entry(_("Roles"), "shield_person", "auth_group"),
                 ],
             },
             {
                 "title": _("Work"),
                 "items": [
-                    _entry(
-                        _("Warehouses"),
-                        "warehouse",
-                        "admin:warehouses_warehouse_changelist",
-                        "warehouses.view_warehouse",
-                    ),
-                    _entry(
-                        _("Assignments"),
-                        "assignment_ind",
-                        "admin:assignments_warehouseuserassignment_changelist",
-                        "assignments.view_warehouseuserassignment",
-                    ),
+                    _list_entry(_("Warehouses"), "warehouse", "warehouses_warehouse"),
+                    _list_entry(_("Assignments"), "assignment_ind", "assignments_warehouseuserassignment"),
                 ],
             },
             {
@@ -113,9 +100,7 @@ UNFOLD: dict[str, Any] = {
                         "warehouses.view_warehouse",
                         "assignments.view_warehouseuserassignment",
                     ),
-                    _entry(
-                        _("Security events"), "policy", "admin:users_auditevent_changelist", "users.view_auditevent"
-                    ),
+                    _list_entry(_("Security events"), "policy", "users_auditevent"),
                     _import_entry(_("Import users"), "users_user"),
                     _import_entry(_("Import assignments"), "assignments_warehouseuserassignment", "users.view_user"),
                 ],

@@ -12,7 +12,7 @@ from config.web.wsgi_border import Application, Border
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-timeouts.bound_requests()
+timeouts.use_request_limits()
 _site: Application = get_wsgi_application()
 if settings.TRUSTED_PROXIES:
     _site = wrap_wsgi_with_proxy_headers(_site, trusted_hosts=settings.TRUSTED_PROXIES)

@@ -1,4 +1,4 @@
-"""The buttons Import, Export and Template of a list, and the pages behind the first and the last."""
+"""The actions Import, Export and Template of a changelist, and the pages of imports and templates."""
 
 from __future__ import annotations
 
@@ -22,19 +22,17 @@ from spreadsheets.pages import progress_of, too_many_waiting
 
 
 class SheetAdminMixin(ExportPages):
-    """Gives an admin import and export. Name it before ModelAdmin, and the resource in `sheet`."""
+    """Adds import and export to an admin. It comes before ModelAdmin; `sheet` is the resource."""
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.actions_list = [*self.actions_list, "import_sheet", "export_sheet", "template_sheet"]
 
-    # --- Who may ---
     def has_import_permission(self: Any, request: HttpRequest, *args: Any) -> bool:
-        """An import may create as well as change, whatever forms this admin has or has not."""
+        """An import may add and change rows, even if this admin has no form for that."""
         app, name = self.opts.app_label, self.opts.model_name
         return request.user.has_perms((f"{app}.add_{name}", f"{app}.change_{name}"))
 
-    # --- Where ---
     def get_urls(self: Any) -> list[Any]:
         views = {
             "": self.import_page,
@@ -77,12 +75,12 @@ class SheetAdminMixin(ExportPages):
         return job
 
     def import_page(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
-        """What the file would do, is doing, or has done."""
+        """Progress of the job, then its report."""
         job = self._job(request, pk)
         created = job.report.get("created", [])
-        filled = {name for _row, _label, values in created for name in values}
-        order = [str(column.heading) for column in self.sheet.columns()]
-        names = [name for name in order if name in filled] + sorted(filled - set(order))
+        used = {name for _row, _label, values in created for name in values}
+        headings = [str(column.heading) for column in self.sheet.columns()]
+        names = [name for name in headings if name in used] + sorted(used - {*headings})
         title = _("Import %(what)s: %(file)s") % {"what": self.opts.verbose_name_plural, "file": job.file_name}
         return self._page(
             request,
@@ -90,7 +88,6 @@ class SheetAdminMixin(ExportPages):
             title,
             job=job,
             report=job.report,
-            is_sound=not (job.report.get("problems") or job.report.get("faulty_rows")),
             faults=Paginator(job.fault_pages.all(), 1).get_page(request.GET.get("page")),
             columns=names,
             created=[(row, [values.get(name, "") for name in names]) for row, _label, values in created],
@@ -100,7 +97,7 @@ class SheetAdminMixin(ExportPages):
         )
 
     def import_again(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
-        """Checks the same file once more, after a stop or a change of the data."""
+        """Checks the same file again, after it was stopped or the data was changed."""
         job = self._job(request, pk)
         if job.state in (Import.State.STOPPED, Import.State.CHECKED):
             self._restart(request, job, to=Import.State.CHECKING)
@@ -108,7 +105,7 @@ class SheetAdminMixin(ExportPages):
 
     def import_apply(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         job = self._job(request, pk)
-        if job.report.get("faulty_rows") or job.report.get("problems"):
+        if not job.is_sound:
             messages.error(request, _("This file has faults. Correct them and upload it again."))
         elif job.state == Import.State.CHECKED:
             self._restart(request, job, to=Import.State.APPLYING)

@@ -31,7 +31,7 @@ class ExportPages(SheetPages):
         return self._job_urls("export", views) + super().get_urls()  # type: ignore[misc]
 
     def changelist_view(self: Any, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
-        """What is searched and filtered for is also what the button exports."""
+        """The action Export keeps the search and the filters of the list."""
         answer = super().changelist_view(request, extra_context)  # type: ignore[misc]
         export = self._url("export_sheet")
         for button in (getattr(answer, "context_data", None) or {}).get("actions_list", ()):
@@ -41,14 +41,14 @@ class ExportPages(SheetPages):
 
     @action(description=gettext_lazy("Export"), url_path="export", permissions=["export"], icon="download")
     def export_sheet(self: Any, request: Any) -> HttpResponseBase:
-        """All rows, or those of the search and filters that the address repeats from the list."""
+        """The rows of the list, by the search and filters in the query string."""
         queue.delete_old()
         query = request.GET.copy()
         kind = (query.pop("format", [""]))[0]
-        request.GET = query  # the list knows nothing of formats
+        request.GET = query  # the changelist refuses unknown parameters
         try:
             rows = self.get_changelist_instance(request).get_queryset(request)
-        except IncorrectLookupParameters:  # the list says so
+        except IncorrectLookupParameters:  # the list shows the message
             return HttpResponseRedirect(f"{self._url('changelist')}?{ERROR_FLAG}=1")
         found = exports.counted(self.sheet, rows)
         if kind in FORMATS and request.method == "POST" and (job := self._begin_export(request, kind, found)):

@@ -1,10 +1,9 @@
 """Checks and applies imports, and builds exports, in threads beside the requests: the server goes on serving.
 
-One job of a person runs at a time, and two in each process that serves. The next waits as a row of its table, and
-whichever process is free takes it.
+Each server process runs up to `MAX_RUNNING` jobs. The others wait in the queue (`spreadsheets.queue`).
 
-Applying is one transaction; how far a job is goes out over a second connection, beside it. That connection also holds
-a lock which vanishes with the process, so that everybody sees when a job has died. Nothing is applied then.
+Applying is one transaction. A second connection reports progress during it and holds an advisory lock, which
+PostgreSQL releases if the process crashes; the transaction is then rolled back.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ from spreadsheets.resources import SheetResource
 from spreadsheets.runner import Runner
 
 _log = logging.getLogger(__name__)
-#: Held by whoever applies: one import at a time, so that two never wait for each other.
+#: Advisory lock of the import that is applied: one at a time, so that two imports cannot deadlock.
 _ONE_AT_A_TIME = 4_711_000
-#: Most jobs that one process runs at a time.
+#: Most jobs that one server process runs at a time.
 MAX_RUNNING = 2
 
 
 def start() -> None:
-    """Lets a job that waits run as soon as its turn comes, and the transaction that made it is committed."""
+    """Wakes the worker threads once the transaction that made the job is committed."""
     transaction.on_commit(_runner.wake)
 
 
@@ -57,11 +56,11 @@ _runner = Runner(_run_next, MAX_RUNNING)
 
 
 def run(job: Job) -> None:
-    """Does what the job's state says. Whatever goes wrong, it ends in a state in which people can go on."""
+    """Runs the step of the job's state. After any error the job is `STOPPED`, and the person can start it again."""
     with translation.override(job.language), _heartbeat(job) as beat:
         job.refresh_from_db(fields=["state"])
         try:
-            if step := _STEPS.get(job.state):  # in any other, somebody took it for dead before it began
+            if step := _STEPS.get(job.state):  # none if the job was stopped before it began
                 step(job, beat)
         except AuthorityLostError:
             _refuse(job)
@@ -96,12 +95,12 @@ def _check(job: Import, beat: Any, *notes: str) -> None:
 
 
 def _apply(job: Import, beat: Any) -> None:
-    """Applies what was shown, and only that: if it would do anything else by now, shows that instead.
+    """Applies exactly the changes of the check. If the data was changed since, checks again and applies nothing.
 
-    Raises AuthorityLostError if the person may not import any more, up to the commit.
+    Raises AuthorityLostError if the person loses the permission before the commit.
     """
     report, resource = Report(), resource_of(job.kind)(job.person, is_applied=True)
-    deque(_go_through(job, report, beat, resource.make_ready), maxlen=0)  # passwords take minutes: nobody waits yet
+    deque(_go_through(job, report, beat, resource.make_ready), maxlen=0)  # hashes passwords for minutes, without a lock
     with pghistory.context(**job.context), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
@@ -111,7 +110,7 @@ def _apply(job: Import, beat: Any) -> None:
         applied = report.is_sound and report.plan == job.report.get("plan")
         if applied:
             job.move(Import.State.APPLYING, to=Import.State.APPLIED, report=report.to_json())
-            connection.check_constraints()  # not at the commit: the person is held for a moment only
+            connection.check_constraints()  # before the person is locked, not at the commit
             job.person.confirm_authority(job.asked_at or job.started_at)
         else:
             transaction.set_rollback(True)
@@ -123,9 +122,9 @@ def _apply(job: Import, beat: Any) -> None:
 
 
 def _go_through(job: Import, report: Report, beat: Any, work: Callable[[Sheet], Iterator[int]]) -> Iterator[None]:
-    """Does this with the file, batch by batch; what is wrong with the file goes into the report.
+    """Calls `work` with the sheet, batch by batch, and adds faults of the file as a whole to the report.
 
-    Raises AuthorityLostError as soon as the person may not import any more.
+    Raises AuthorityLostError as soon as the person loses the permission.
     """
     _stay_allowed(job)
     try:
@@ -157,7 +156,7 @@ def _build(job: Export, beat: Any) -> None:
     job.move(Export.State.BUILDING, to=Export.State.READY, content=job.sealed(content))
 
 
-#: What is to be done in each state.
+#: State → step.
 _STEPS: dict[str, Callable[[Any, Any], None]] = {
     Import.State.CHECKING: _check,
     Import.State.APPLYING: _apply,
@@ -166,18 +165,18 @@ _STEPS: dict[str, Callable[[Any, Any], None]] = {
 
 
 def resource_of(kind: str) -> type[SheetResource]:
-    """The resource that the Back Office uses for a model, by its label."""
+    """The resource of a model's admin. `kind` is the model's label."""
     return _page_of(kind).sheet
 
 
 def _page_of(kind: str) -> Any:
-    """The admin of a model, by its label."""
+    """The admin of a model. `kind` is its label."""
     return admin.site.get_model_admin(apps.get_model(kind))
 
 
 @contextmanager
 def _heartbeat(job: Job) -> Iterator[Any]:
-    """Gives a function that tells everybody how far the job is, past the transaction that is open."""
+    """Holds the job's lock. Yields a function that stores the progress outside the open transaction."""
     beside = connection.copy()
     with closing(beside), beside.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [job.lock])

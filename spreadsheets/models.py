@@ -1,4 +1,4 @@
-"""Imports and exports on their way: the file, and how far it is. Nothing of it is kept for long."""
+"""Jobs for imports and exports, with their files and results. See `spreadsheets.queue` for their retention."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spreadsheets.reports import Fault
 
 
 class Import(Job):
-    """One uploaded file. Its rows are checked first; only what was shown is then applied, all or nothing."""
+    """One uploaded file. It is checked first. Applying makes exactly the changes of the check, or none."""
 
     class State(models.TextChoices):
         CHECKING = "checking", _("Checking")
@@ -29,7 +29,7 @@ class Import(Job):
 
     state = models.CharField(max_length=8, choices=State.choices)
     report = models.JSONField(default=dict, db_default={})
-    #: Who, where and why, for the history of every row that it changes.
+    #: The `pghistory` context of every change.
     context = models.JSONField(default=dict, db_default={})
 
     class Meta(Job.Meta):
@@ -38,29 +38,34 @@ class Import(Job):
 
     @property
     def may_go_on(self) -> bool:
-        """Whether the person may still import: neither blocked nor signed out everywhere since, no right lost."""
+        """False once the person was blocked or signed out everywhere, or lost a permission."""
         app, name = self.kind.split(".")
         person: Any = self.person
         has_rights = person.has_perms((f"{app}.add_{name}", f"{app}.change_{name}"))
         return has_rights and person.has_authority(self.asked_at or self.started_at)
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether the check found no fault."""
+        return not (self.report.get("problems") or self.report.get("faulty_rows"))
+
     def move(self, state: str, *, to: str, **fields: Any) -> bool:
-        """As that of any job; the file of an applied import goes at once."""
+        """As in `Job`; the file of an applied import is deleted at once."""
         return super().move(state, to=to, **fields, **({"content": b""} if to == self.State.APPLIED else {}))
 
     def keep_faults(self, pages: Iterable[tuple[int, list[Fault]]]) -> None:
-        """Keeps what a check has found so far, by the number of the page."""
+        """Stores pages of faults, each with its number."""
         for number, faults in pages:
             self.fault_pages.create(number=number, faults=faults)
 
 
 class FaultPage(models.Model):
-    """As many of an import's faults as one page shows: so that nobody ever holds them all at once."""
+    """The faults of an import that one page displays. Memory never holds the faults of a whole file."""
 
     job = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="fault_pages")
     #: From 1.
     number = models.PositiveIntegerField()
-    #: Row, column, reason, what stood there; in the order of the rows.
+    #: Row, column, reason, value; in the order of the rows.
     faults = models.JSONField()
 
     class Meta:
@@ -85,7 +90,7 @@ class Export(Job):
     PURPOSE = "exports"
 
     state = models.CharField(max_length=8, choices=State.choices)
-    #: What the list was searched and filtered for when they asked.
+    #: The query string of the list: its search and filters.
     query = models.TextField()
 
     class Meta(Job.Meta):

@@ -1,11 +1,12 @@
-"""What the pages of imports, exports and templates share."""
+"""The common part of the pages of imports, exports and templates."""
 
 from __future__ import annotations
 
 from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import number_format
@@ -19,7 +20,7 @@ _Job = TypeVar("_Job", bound=Job)
 
 
 class SheetPages:
-    """Of the admin of one model."""
+    """A mixin for the admin of one model."""
 
     sheet: type[SheetResource]
 
@@ -31,7 +32,7 @@ class SheetPages:
         return reverse(f"{self.admin_site.name}:{self._url_name}_{name}", args=args)
 
     def _job_urls(self: Any, what: str, views: dict[str, Any]) -> list[URLPattern]:
-        """The pages of one job: the view of each, by the end of its address."""
+        """The pages of one job; `views` has the view of each, by the last part of its path."""
         return [
             path(
                 f"{what}/<uuid:pk>/{end}",
@@ -42,14 +43,12 @@ class SheetPages:
         ]
 
     def _own(self: Any, request: HttpRequest, model: type[_Job], pk: Any, *, is_allowed: bool) -> _Job:
-        """One's own job: another person's is none."""
+        """A job of the person who asks. Raises Http404 for any other, PermissionDenied without the permission."""
         if not is_allowed:
             raise PermissionDenied
-        job: Any = model.objects.of(request.user, self.opts.label_lower).filter(pk=pk).first()
-        if job is None:
-            raise Http404
-        job.notice_death()
-        if job.is_waiting:  # the process that was to take it may be gone: this one looks, too
+        job: Any = get_object_or_404(model.objects.of(request.user, self.opts.label_lower), pk=pk)
+        job.detect_crash()
+        if job.is_waiting:  # the process that was asked to run it may have ended
             jobs.start()
         return job
 
@@ -69,7 +68,7 @@ class SheetPages:
 
 
 def progress_of(job: Job) -> HttpResponseBase:
-    """`ahead` is how many jobs come before this one, or null once it is its turn."""
+    """For the script of the page. `ahead` is the number of jobs before this one, or null if it has begun."""
     ahead = job.ahead if job.is_waiting else None
     return JsonResponse({"running": job.is_running, "ahead": ahead, "done": job.rows_done, "total": job.rows_total})
 

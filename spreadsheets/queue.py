@@ -1,6 +1,6 @@
-"""Jobs that wait in the database until a thread of some process takes them: imports and exports.
+"""A queue of jobs (imports and exports) in the database, which the threads of all server processes work off.
 
-One job of a person runs at a time, whatever its kind.
+At most one job of a person runs at a time.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from django.utils import timezone
 
 from config import encryption
 
-#: A job and its file stay this long after it was last asked for or begun. Nothing runs so long.
-_KEPT = timedelta(days=1)
-#: A thread that has not begun after this time never will.
-_SLOWEST_START = timedelta(seconds=15)
-#: Most jobs of one person that may wait.
+#: Retention of a job and its file, from `started_at`. Longer than any job runs.
+_RETENTION = timedelta(days=1)
+#: A thread that took a job holds the job's lock after this time at the latest.
+_START_TIMEOUT = timedelta(seconds=15)
+#: Most waiting jobs of one person.
 MAX_WAITING = 5
-#: Advisory lock of whoever takes the next job: two at once could take two of one person.
+#: Advisory lock for taking a job: two threads at once could take two jobs of one person.
 TAKING = 4_711_002
 
 _Job = TypeVar("_Job", bound="Job")
 
 
 class TooManyWaitingError(Exception):
-    """This person has `MAX_WAITING` jobs waiting already."""
+    """The person already has `MAX_WAITING` waiting jobs."""
 
 
 class JobQuerySet(models.QuerySet[_Job]):
     def of(self, person: Any, kind: str) -> JobQuerySet[_Job]:
-        """Jobs about one kind of row that this person has asked for: nobody else sees them."""
+        """This person's jobs for one model: a job is visible only to the person who asked for it."""
         return self.filter(person=person, kind=kind).defer(*self.model.LARGE)
 
-    def past_keeping(self) -> JobQuerySet[_Job]:
-        """Those whose time is over. Removed by whoever opens a page of sheets next, and by `manage.py purge`."""
-        return self.filter(started_at__lt=timezone.now() - _KEPT)
+    def past_retention(self) -> JobQuerySet[_Job]:
+        """Deleted by the next request for an import or export page, and by `manage.py purge`."""
+        return self.filter(started_at__lt=timezone.now() - _RETENTION)
 
     def reencrypt(self) -> tuple[int, int]:
-        """See `config.encryption.reencrypt`. Some files are gone already, or not made yet."""
+        """See `config.encryption.reencrypt`. Jobs without a file are left out."""
         safe = encryption.fernet(self.model.PURPOSE)
         return encryption.reencrypt(self.exclude(content=b""), "content", lambda job: safe.rotate(bytes(job.content)))
 
     def begin(self, *, content: bytes = b"", **fields: Any) -> _Job:
-        """A new job that waits: someone must call `jobs.start` after that. Raises TooManyWaitingError."""
+        """A new waiting job. The caller calls `jobs.start` afterwards. Raises TooManyWaitingError."""
         sealed = self.model.sealed(content)
         with one_more_waiting(fields["person"]):
             return self.create(content=sealed, state=self.model.FIRST, is_waiting=True, **fields)
@@ -59,23 +59,23 @@ class JobQuerySet(models.QuerySet[_Job]):
         return self.filter(state__in=self.model.RUNNING, is_waiting=True)
 
     def running(self) -> JobQuerySet[_Job]:
-        """Those that a thread has taken, whether or not it is still there."""
+        """Jobs that a thread has taken, even if its process has crashed since."""
         return self.filter(state__in=self.model.RUNNING, is_waiting=False)
 
 
 class Job(models.Model):
-    """Work that a person asked for and that takes longer than a request may. Subclasses name its states."""
+    """Work that takes longer than a request may. Subclasses declare the states."""
 
     STOPPED: ClassVar[str] = "stopped"
     #: The state of a new job.
     FIRST: ClassVar[str]
-    #: The states in which there is something to do.
+    #: The states of a job that waits or runs.
     RUNNING: ClassVar[tuple[str, ...]]
-    #: When it was last asked for: whoever has been signed out everywhere since has nothing done. Known to who runs it.
+    #: `started_at` before the job was taken, set by `take_next`: a later sign-out everywhere ends the job.
     asked_at: datetime | None = None
-    #: What the file is encrypted for; see `config.encryption.fernet`.
+    #: Selects the encryption key; see `config.encryption.fernet`.
     PURPOSE: ClassVar[str]
-    #: Fields that are not read with each look: a page asks for progress again and again.
+    #: Fields that the frequent requests for progress do not read.
     LARGE: ClassVar[tuple[str, ...]] = ("content",)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
@@ -83,14 +83,14 @@ class Job(models.Model):
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     language = models.CharField(max_length=10)
     file_name = models.CharField(max_length=255)
-    #: Encrypted: a file may hold passwords. Empty if there is none.
+    #: Encrypted, because a file may contain passwords. Empty if there is no file.
     content = models.BinaryField()
     state = models.CharField(max_length=8)
-    #: Nobody has begun with what its state says.
+    #: No thread has taken it in its current state.
     is_waiting = models.BooleanField(default=False, db_default=False)
     rows_done = models.PositiveIntegerField(default=0, db_default=0)
     rows_total = models.PositiveIntegerField(default=0, db_default=0)
-    #: When it was last asked for or, once that has begun, begun.
+    #: When it was taken; while it waits, when it was asked for.
     started_at = models.DateTimeField(default=timezone.now, db_default=Now())
     created_at = models.DateTimeField(default=timezone.now, db_default=Now())
 
@@ -106,11 +106,11 @@ class Job(models.Model):
 
     @classmethod
     def sealed(cls, content: bytes) -> bytes:
-        """As a file is kept."""
+        """The file as it is stored."""
         return content and encryption.fernet(cls.PURPOSE).encrypt(content)
 
     def read(self) -> bytes:
-        """The file in clear. It is not kept here: a job runs for minutes."""
+        """The decrypted file. It is not cached: a job runs for minutes."""
         (content,) = type(self).objects.filter(pk=self.pk).values_list("content", flat=True)
         return encryption.fernet(self.PURPOSE).decrypt(bytes(content)) if content else b""
 
@@ -120,46 +120,44 @@ class Job(models.Model):
 
     @property
     def lock(self) -> int:
-        """Number of the advisory lock that whoever runs it holds: it vanishes with the process that held it."""
+        """The advisory lock of the thread that runs the job. PostgreSQL releases it if the process crashes."""
         return self.id.int >> 65
 
     def move(self, state: str, *, to: str, **fields: Any) -> bool:
-        """From one state to another, once, whoever else tries. False if it was not in that state any more."""
+        """Changes the state atomically. Returns false if the job was no longer in the given state."""
         if to not in self.RUNNING:
             fields["is_waiting"] = False
         return bool(type(self).objects.filter(pk=self.pk, state=state).update(state=to, **fields))
 
     def restart(self, state: str, *, to: str) -> bool:
-        """Lets it wait for its turn: someone must call `jobs.start` after that. Raises TooManyWaitingError."""
+        """Makes the job wait again. The caller calls `jobs.start` afterwards. Raises TooManyWaitingError."""
         with one_more_waiting(self.person):
             return self.move(state, to=to, is_waiting=True, rows_done=0, started_at=timezone.now())
 
     @property
     def ahead(self) -> int:
-        """How many jobs of anybody run or wait before this one, if it waits."""
+        """The number of jobs of all people that run, or wait before this one."""
         earlier = models.Q(is_waiting=False) | models.Q(started_at__lt=self.started_at)
         ahead = (model.objects.filter(earlier, state__in=model.RUNNING).exclude(pk=self.pk) for model in kinds())
         return sum(jobs.count() for jobs in ahead)
 
-    def notice_death(self) -> None:
-        """If whoever ran it is gone, says so. Nothing of what they did is left."""
-        if not self.is_running or self.is_waiting or self._is_fresh() or self._is_held():
+    def detect_crash(self) -> None:
+        """Stops the job if the process that ran it has crashed. Its transaction was rolled back."""
+        is_new = timezone.now() - self.started_at < _START_TIMEOUT
+        if not self.is_running or self.is_waiting or is_new or self._is_locked():
             return
         self.move(self.state, to=self.STOPPED)
         self.refresh_from_db()
 
-    def _is_fresh(self) -> bool:
-        return timezone.now() - self.started_at < _SLOWEST_START
-
-    def _is_held(self) -> bool:
+    def _is_locked(self) -> bool:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND "
+                "SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND "
                 "database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND "
-                "(classid::bigint << 32) | objid::bigint = %s)",
+                "(classid::bigint << 32) | objid::bigint = %s",
                 [self.lock],
             )
-            return bool(cursor.fetchone()[0])
+            return cursor.fetchone() is not None
 
 
 def kinds() -> list[type[Job]]:
@@ -167,17 +165,14 @@ def kinds() -> list[type[Job]]:
 
 
 def delete_old() -> None:
-    """Removes the jobs whose time is over, whoever asked for them."""
+    """Deletes the jobs of all people that are past their retention."""
     for model in kinds():
-        model.objects.past_keeping().delete()
+        model.objects.past_retention().delete()
 
 
 @contextmanager
 def one_more_waiting(person: Any) -> Iterator[None]:
-    """A transaction in which this person, and nobody else for them, lets one more job wait.
-
-    Raises TooManyWaitingError.
-    """
+    """A transaction that adds a waiting job, one per person at a time. Raises TooManyWaitingError."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashint8(%s))", [TAKING, person.pk])
         if sum(model.objects.waiting().filter(person=person).count() for model in kinds()) >= MAX_WAITING:
@@ -186,10 +181,10 @@ def one_more_waiting(person: Any) -> Iterator[None]:
 
 
 def take_next() -> Job | None:
-    """The job that has waited longest and may run: its person has none that runs. Whoever calls this runs it."""
+    """Takes the job that has waited longest among the people without a running job. The caller runs it."""
     for model in kinds():
         for taken in model.objects.running().defer(*model.LARGE):
-            taken.notice_death()
+            taken.detect_crash()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TAKING])
         job = min(_first_of_each_kind(), key=lambda job: (job.started_at, job.pk), default=None)

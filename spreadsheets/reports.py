@@ -1,4 +1,4 @@
-"""What an import would do, or did: every fault, and what is created, changed and left alone."""
+"""The result of a check or an import: faults, and created, changed and unchanged rows."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from typing import Any
 
 from config.digests import digest
 
-#: How many created and how many changed rows are kept to be shown. Counts are always whole, and so is the list of
-#: faults.
-SHOWN = 500
-#: Faults on one page.
+#: Most created and most changed rows that a report lists. The counts include all rows, the pages all faults.
+MAX_LISTED_ROWS = 500
 FAULTS_PER_PAGE = 500
 
-#: Row, column, reason, what stood there.
+#: Row, column, reason, value.
 Fault = tuple[int, str, str, str]
+#: Column, value before, value after.
+Difference = tuple[str, str, str]
 
 
 @dataclass
 class Report:
-    """Row numbers are those that the spreadsheet program shows, columns have the headings of the reader's language."""
+    """Rows have the numbers that a spreadsheet program displays. Columns have headings in the person's language."""
 
-    #: What is wrong with the file as a whole.
+    #: Faults of the file as a whole.
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    #: Those that are on no page yet: whoever goes through the rows takes the pages away, so that memory stays flat.
+    #: Faults that are on no page yet. The caller stores full pages as they are made, so memory use is bounded.
     faults: list[Fault] = field(default_factory=list)
     fault_count: int = 0
     fault_pages: int = 0
     faulty_rows: int = 0
-    #: Row, whom or what it is about, and the values by column.
+    #: Row, label, and values by column.
     created: list[tuple[int, str, dict[str, str]]] = field(default_factory=list)
     created_rows: int = 0
-    #: Row, whom or what it is about, and column, before, after.
-    changed: list[tuple[int, str, list[tuple[str, str, str]]]] = field(default_factory=list)
+    #: Row, label, and differences.
+    changed: list[tuple[int, str, list[Difference]]] = field(default_factory=list)
     changed_rows: int = 0
     unchanged_rows: int = 0
-    #: Stands for everything that would be done: two reports with the same plan do the same.
+    #: Digest of all changes, in order: reports with the same plan describe the same changes.
     plan: str = ""
 
     @property
@@ -56,28 +56,28 @@ class Report:
         self.faults += [(row, *fault) for fault in faults]
 
     def take_pages(self, *, is_last: bool = False) -> Iterator[tuple[int, list[Fault]]]:
-        """Number and faults of each page that is full, in the order of the rows; of the last one, too, if it is."""
+        """Removes and yields number and faults of each full page, in the order of the rows; with `is_last`, of all."""
         self.faults.sort(key=itemgetter(0))
         while len(self.faults) >= FAULTS_PER_PAGE or (is_last and self.faults):
             self.fault_pages += 1
             yield self.fault_pages, self.faults[:FAULTS_PER_PAGE]
             del self.faults[:FAULTS_PER_PAGE]
 
-    def add_created(self, row: int, label: str, values: dict[str, str]) -> None:
+    def add_created(self, row: int, label: str, differences: list[Difference]) -> None:
         self.created_rows += 1
-        self._plan("created", row, label, values)
-        if self.created_rows <= SHOWN:
-            self.created.append((row, label, values))
+        self._add(
+            self.created, "created", row, label, {column: after for column, _before, after in differences if after}
+        )
 
-    def add_changed(self, row: int, label: str, changes: list[tuple[str, str, str]]) -> None:
+    def add_changed(self, row: int, label: str, differences: list[Difference]) -> None:
         self.changed_rows += 1
-        self._plan("changed", row, label, changes)
-        if self.changed_rows <= SHOWN:
-            self.changed.append((row, label, changes))
+        self._add(self.changed, "changed", row, label, differences)
 
-    def _plan(self, *parts: Any) -> None:
-        self.plan = digest(self.plan + json.dumps(parts))
+    def _add(self, listed: list[Any], kind: str, *entry: Any) -> None:
+        self.plan = digest(self.plan + json.dumps([kind, *entry]))
+        if len(listed) < MAX_LISTED_ROWS:
+            listed.append(entry)
 
     def to_json(self) -> dict[str, Any]:
-        """All but the faults, which are on pages of their own."""
+        """Everything except the faults, which are stored by the page."""
         return {name: value for name, value in vars(self).items() if name != "faults"}

@@ -1,4 +1,4 @@
-"""Runs what waits in a queue of the database beside the requests, in a few threads of each process that serves."""
+"""Worker threads of a server process that run the jobs of a queue in the database."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from config import timeouts
 
 
 class Runner:
-    """At most `most` threads at a time, each of which does one waiting job after the other and ends when none is left.
+    """At most `max_threads` threads, each of which runs job after job and ends when the queue is empty.
 
-    `run_next` does one job and returns true, or returns false if none may run now. Nothing waits in this process: a job
-    that has to wait holds neither a thread nor a connection to the database.
+    `run_next` runs one job and returns true, or returns false if no job may run now. A waiting job occupies neither a
+    thread nor a database connection.
     """
 
-    def __init__(self, run_next: Callable[[], bool], most: int) -> None:
+    def __init__(self, run_next: Callable[[], bool], max_threads: int) -> None:
         self._run_next = run_next
-        self._most = most
+        self._max_threads = max_threads
         self._lock = threading.Lock()
         self._running = 0
-        self._is_asked = False
+        self._is_woken = False
 
     def wake(self) -> None:
-        """Says that there may be something to do. A process that ends waits for the jobs that have begun."""
+        """Starts a thread if a job may wait. The process exits only after the running jobs have ended."""
         with self._lock:
-            self._is_asked = True
-            if self._running == self._most:
+            self._is_woken = True
+            if self._running == self._max_threads:
                 return
             self._running += 1
         threading.Thread(target=self._work, name="job", daemon=False).start()
 
     def _work(self) -> None:
-        timeouts.be_patient()
+        timeouts.use_job_limits()
         try:
-            while self._goes_on():
-                while _process_goes_on() and self._run_next():
+            while self._continues():
+                while _is_process_alive() and self._run_next():
                     pass
         finally:
             connections.close_all()
 
-    def _goes_on(self) -> bool:
-        """False, and this thread counts no more, if nobody has asked since the queue was last looked at."""
+    def _continues(self) -> bool:
+        """False, and this thread no longer counts as running, if `wake` was not called since the queue was empty."""
         with self._lock:
-            is_asked, self._is_asked = self._is_asked, False
-            self._running -= not is_asked
-            return is_asked
+            is_woken, self._is_woken = self._is_woken, False
+            self._running -= not is_woken
+            return is_woken
 
 
-def _process_goes_on() -> bool:
-    """False once the process only waits for its threads: another one takes what waits."""
+def _is_process_alive() -> bool:
+    """False while the process exits and waits for its threads: another process takes the waiting jobs."""
     return threading.main_thread().is_alive()

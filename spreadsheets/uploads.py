@@ -1,4 +1,4 @@
-"""Stops reading a file that is larger than any we take, so that nobody fills the disk."""
+"""Limits the size of uploaded files, which `DATA_UPLOAD_MAX_MEMORY_SIZE` does not count."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spreadsheets.files import MAX_BYTES
 
 
 class SizeLimit(FileUploadHandler):
-    """First of the upload handlers. The form finds `request.has_too_large_file` and says so."""
+    """The first upload handler. Discards a larger file and sets `request.has_too_large_file` for the form."""
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         if start + len(raw_data) > MAX_BYTES:
@@ -19,4 +19,4 @@ class SizeLimit(FileUploadHandler):
         return raw_data
 
     def file_complete(self, file_size: int) -> Any:
-        return None  # the next handler has it
+        return None  # the file is the next handler's

@@ -40,7 +40,7 @@ def beside() -> Iterator[Callable[..., Future[Any]]]:
     """
 
     def closing(act: Callable[..., Any], *given: Any, **named: Any) -> Any:
-        timeouts.be_patient()
+        timeouts.use_job_limits()
         try:
             return act(*given, **named)
         finally:

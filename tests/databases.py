@@ -14,7 +14,7 @@ import psycopg
 from django.conf import settings
 from psycopg import sql
 
-from config import programs
+from config.database import backup
 from config.installation import database_url
 from tests import later_release
 from tests.live import production_environment
@@ -101,5 +101,5 @@ def schema(url: str) -> str:
 
     Lists of words but for their casts, which PostgreSQL writes in another place once it has read its own.
     """
-    dumped = programs.of_server().run("pg_dump", "--schema-only", "--restrict-key=x", f"--dbname={url}")
+    dumped = backup.run("pg_dump", "--schema-only", "--restrict-key=x", f"--dbname={url}")
     return re.sub(r".*= ANY \(.*", lambda line: re.sub(r"::[a-z ]+(\[\])?|[()]", "", line[0]), dumped)

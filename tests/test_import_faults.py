@@ -19,7 +19,7 @@ from spreadsheets.models import FaultPage, Import
 from spreadsheets.reports import FAULTS_PER_PAGE
 from tests import live
 from tests.client import PASSWORD
-from tests.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, apply, content_of, faults, upload
+from tests.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, apply, content_of, faults, until_idle, upload
 from tests.support.hashing import CheapArgon2Hasher
 from users.models import User
 from warehouses.models import Warehouse
@@ -129,6 +129,8 @@ def test_passwords_are_hashed_while_nobody_is_locked(
     lines = [f"{pat.email},Patricia,Picker,{PASSWORD}-0", f"new.picker@example.test,New,Picker,{PASSWORD}-1"]
     job = upload(admin, USERS, "\n".join(["email,first_name,last_name,password", *lines]))
     assert apply(admin, USERS, job).state == Import.State.APPLIED
+    until_idle()
+
     assert Witness.seen == [2, 2]  # Olive, too
     stored = [User.objects.get(email=line.split(",")[0]) for line in lines]
     assert [person.check_password(f"{PASSWORD}-{n}") for n, person in enumerate(stored)] == [True, True]

@@ -20,7 +20,7 @@ from spreadsheets.models import Import
 from spreadsheets.queue import MAX_WAITING, TAKING, TooManyWaitingError, take_next
 from spreadsheets.runner import Runner
 from tests import live
-from tests.sheets import USERS, upload
+from tests.sheets import USERS, until_idle, upload
 from users.models import User
 
 CONTENT = b"email,first_name,last_name\nann.ames@example.test,Ann,Ames"
@@ -242,10 +242,4 @@ def test_whoever_looks_at_an_import_that_nobody_runs_lets_it_begin(admin: Client
         pass
     job.refresh_from_db()
     assert job.state == Import.State.CHECKED
-    _until_idle()
-
-
-def _until_idle() -> None:
-    for thread in threading.enumerate():
-        if thread.name == "job":
-            thread.join(30)
+    until_idle()

@@ -89,7 +89,7 @@ def test_cookies_and_failures_are_forgotten_too(olive: User, days: Any) -> None:
 
 
 def test_it_goes_on_until_all_are_gone(db: None, days: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "BATCH", 2)
+    monkeypatch.setattr(keeping, "BATCH_SIZE", 2)
     old = AuditEvent(at=days(31), event="Failed Login", tag="failed_login", level="warning")
     AuditEvent.objects.bulk_create([old] * 5)
     assert "5 security events" in purge()

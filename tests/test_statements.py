@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from assignments.models import WarehouseUserAssignment
 from config.identifiers import NIL
-from config.statements import Given, Select, Update
+from config.statements import Parameter, Select, Update
 from tests.client import ASSIGNMENTS, Api
 from users.models import Session, User
 from users.oauth.tokens import AccessToken
@@ -78,7 +78,7 @@ def test_the_session_behind_a_token_is_that_of_the_queryset(as_pat: Api, pat: Us
 
 # --- What statements do -----------------------------------------------------------------------------------------
 def by_name() -> Select[User]:
-    return Select(lambda: User.objects.filter(first_name=Given("name", models.CharField())).order_by("id"))
+    return Select(lambda: User.objects.filter(first_name=Parameter("name", models.CharField())).order_by("id"))
 
 
 def test_each_run_has_values_of_its_own(
@@ -97,14 +97,14 @@ def test_a_value_that_is_missing_is_told(pat: User) -> None:
 
 
 def test_columns_that_were_left_out_are_read_when_asked_for(pat: User) -> None:
-    statement = Select(lambda: User.objects.only("email").filter(pk=Given("pk", models.BigIntegerField())))
+    statement = Select(lambda: User.objects.only("email").filter(pk=Parameter("pk", models.BigIntegerField())))
     found = statement.first(pk=pat.pk)
     assert found is not None
     assert (found.email, found.first_name) == (pat.email, "Pat")
 
 
 def test_an_update_says_how_many_rows_it_changed(three: list[WarehouseUserAssignment], pat: User) -> None:
-    given = Given("user", models.BigIntegerField())
+    given = Parameter("user", models.BigIntegerField())
     update = Update(lambda: rows.filter(user_id=given), activation=models.F("activation") + 5, updated_at=Now())
     before = {row.pk: (row.activation, row.updated_at) for row in three}
     assert update.run(user=pat.pk) == 2

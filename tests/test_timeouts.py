@@ -89,7 +89,7 @@ IN_A_THREAD = """
 from threading import Thread
 from config import timeouts
 def job():
-    timeouts.be_patient()
+    timeouts.use_job_limits()
     exec(show)
 thread = Thread(target=job)
 thread.start()

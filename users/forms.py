@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminP
 
 from assignments.models import WarehouseUserAssignment
 from config.history_admin import ReasonFormMixin
-from config.meanwhile import MeanwhileFormMixin
+from config.meanwhile import EditConflictFormMixin
 from users.account_actions import LastAdministratorError, keep_an_administrator
 from users.models import User
 from users.roles import grantable_by, make_administrators
@@ -31,7 +31,7 @@ class GroupChoiceField(forms.ModelMultipleChoiceField):
         return gettext(obj.name)  # the shipped roles have translations; other groups keep their names
 
 
-class UserForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
+class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     """A person's page. `actor` is who edits it; what they may not give is not offered, and refused if sent."""
 
     actor: User
@@ -113,14 +113,14 @@ class UserForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
     def _is_superuser(self) -> bool:
         return bool(self.cleaned_data.get("is_superuser", self.instance.is_superuser))
 
-    def judged_rows(self) -> list[Any]:
+    def compared_rows(self) -> list[Any]:
         """Whoever edits themselves stays signed in, which must not bring back a session that was ended meanwhile."""
         own = [self.actor] if self.actor.pk == self.instance.pk else []
-        return [*super().judged_rows(), *own]
+        return [*super().compared_rows(), *own]
 
-    def refuse_for_now(self, seen: int | None) -> None:
+    def report_conflict(self, seen: int | None) -> None:
         """No page shows a password again, so this one cannot be kept."""
-        super().refuse_for_now(seen)
+        super().report_conflict(seen)
         if self.cleaned_data.get("password1"):
             self.add_error("password1", _("Enter the password again."))
 

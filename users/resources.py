@@ -16,8 +16,9 @@ from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
 from import_export.widgets import Widget
 
-from spreadsheets.cells import Word, YesNo, in_every_language
-from spreadsheets.resources import Column, SheetMeta, SheetResource
+from spreadsheets.cells import ChoiceWidget, YesNoWidget, in_every_language
+from spreadsheets.columns import Column
+from spreadsheets.resources import SheetResource
 from users.account_actions import LeftOut, refuse_no_administrator
 from users.bulk_save import save_many, takes_rights
 from users.locks import NotFreeError, briefly
@@ -65,7 +66,6 @@ class UserResource(SheetResource):
 
     email = Column(
         "email",
-        "email",
         pgettext_lazy("column", "email"),
         explanation=gettext_lazy("By this a person is found; if nobody has it, a user is created."),
         example=EXAMPLE,
@@ -75,14 +75,12 @@ class UserResource(SheetResource):
     )
     first_name = Column(
         "first_name",
-        "first_name",
         pgettext_lazy("column", "first_name"),
         explanation=gettext_lazy("First name."),
         example="Jo",
         is_required=True,
     )
     last_name = Column(
-        "last_name",
         "last_name",
         pgettext_lazy("column", "last_name"),
         explanation=gettext_lazy("Last name."),
@@ -91,21 +89,19 @@ class UserResource(SheetResource):
     )
     is_warehouse_user = Column(
         "is_warehouse_user",
-        "is_warehouse_user",
         pgettext_lazy("column", "is_warehouse_user"),
         explanation=gettext_lazy("yes or no: works in warehouses, and cannot enter the Back Office. New: no."),
         example=pgettext_lazy("cell", "yes"),
         aliases=("warehouse_user",),
-        widget=YesNo(),
+        widget=YesNoWidget(),
     )
     language = Column(
-        "language",
         "language",
         pgettext_lazy("column", "language"),
         explanation=gettext_lazy("en or de: the language of the pages. New: en."),
         example="en",
         aliases=("interface_language",),
-        widget=Word(
+        widget=ChoiceWidget(
             {
                 User.Language.ENGLISH.value: ("en", "en_US", "en-US", "English", "Englisch"),
                 User.Language.GERMAN.value: ("de", "de_DE", "de-DE", "German", "Deutsch"),
@@ -114,11 +110,10 @@ class UserResource(SheetResource):
     )
     status = Column(
         "status",
-        "status",
         pgettext_lazy("column", "status"),
         explanation=gettext_lazy("active or deactivated. New: active."),
         example=pgettext_lazy("cell", "active"),
-        widget=Word(
+        widget=ChoiceWidget(
             {
                 User.Status.ACTIVE.value: (pgettext_lazy("cell", "active"),),
                 User.Status.BLOCKED.value: (
@@ -133,7 +128,6 @@ class UserResource(SheetResource):
     )
     groups = Column(
         "group_names",
-        "groups",
         pgettext_lazy("column", "groups"),
         explanation=gettext_lazy("Roles in the Back Office, with a semicolon between them. New: none."),
         example="",
@@ -142,7 +136,6 @@ class UserResource(SheetResource):
     )
     password = Column(
         "new_password",
-        "password",
         pgettext_lazy("column", "password"),
         explanation=gettext_lazy("12 characters or more; never exported. New: none, set it by “Forgot password?”."),
         example="",
@@ -151,7 +144,7 @@ class UserResource(SheetResource):
 
     key = ("email",)
 
-    class Meta(SheetMeta):
+    class Meta(SheetResource.Meta):
         model = User
         fields = (
             "email",
@@ -163,7 +156,6 @@ class UserResource(SheetResource):
             "groups",
             "password",
         )
-        import_id_fields = ("email",)
 
     # --- Out ---
     @classmethod
@@ -182,7 +174,7 @@ class UserResource(SheetResource):
         #: Number of a row → what is stored for the password in it.
         self._digests: dict[int, str] = {}
 
-    def foresee(self, number: int, row: dict[str, str]) -> None:
+    def precompute(self, number: int, row: dict[str, str]) -> None:
         if password := row.get("password"):
             self._digests[number] = make_password(password)
 
@@ -199,7 +191,7 @@ class UserResource(SheetResource):
     def _groups(self) -> dict[str, Group]:
         return {group.name: group for group in Group.objects.all()}
 
-    def existing(self, row: dict[str, str]) -> User | None:
+    def get_instance(self, instance_loader: Any, row: dict[str, str]) -> User | None:
         return self._people.get(row["email"].lower())
 
     def import_field(self, field: Any, instance: User, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
@@ -246,7 +238,7 @@ class UserResource(SheetResource):
             yield from (("password", reason) for reason in error.messages)
 
     def save_instance(self, instance: User, is_create: bool, row: Any, **kwargs: Any) -> None:
-        instance.new_digest = self._digests.get(row["#"], "")  # type: ignore[attr-defined]
+        instance.new_digest = self._digests.get(self._number, "")  # type: ignore[attr-defined]
         if instance.pk == self.importer.pk:
             self._own = {name: getattr(instance, name) for name in self._changed}
         super().save_instance(instance, is_create, row, **kwargs)

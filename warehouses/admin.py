@@ -19,7 +19,7 @@ from unfold.decorators import action, display
 from assignments.models import WarehouseUserAssignment
 from config.history_admin import SUBJECTS, HistoryAdminMixin, HistorySubject, ReasonFormMixin
 from config.identifiers import parse_key
-from config.meanwhile import MeanwhileAdminMixin
+from config.meanwhile import EditConflictAdminMixin
 from config.model_admin import ModelAdmin
 from config.rights import may_see_people
 from warehouses.forms import DeleteForm, WarehouseForm, named
@@ -64,7 +64,7 @@ SUBJECTS["warehouse"] = HistorySubject(
 
 
 @admin.register(Warehouse)
-class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
+class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     """List, create, edit, view and delete. One with assignments is never deleted by accident."""
 
     form = WarehouseForm

@@ -11,14 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from config.history_admin import ReasonFormMixin
-from config.meanwhile import MeanwhileFormMixin
+from config.meanwhile import EditConflictFormMixin
 from warehouses.models import Warehouse
 
 #: How many of the people concerned are named before the rest is only counted.
 NAMED_PEOPLE = 10
 
 
-class WarehouseForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
+class WarehouseForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     """Create and edit (contract 5.5). To switch a warehouse off in which people stand asks first."""
 
     is_active = forms.TypedChoiceField(

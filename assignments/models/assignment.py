@@ -24,7 +24,7 @@ from assignments.querysets import FindingAssignments
 from config.history import tracked
 from config.identifiers import parse_uuid
 from config.rule_errors import RuleError, RuleViolation
-from config.statements import Given, Select, Update
+from config.statements import Parameter, Select, Update
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -223,14 +223,14 @@ class WarehouseUserAssignment(models.Model):
 
 
 # --- Statements of nearly every request, compiled once ----------------------------------------------------------
-_ROW = Given("row", models.BigIntegerField())
-_USER = Given("user", models.BigIntegerField())
+_ROW = Parameter("row", models.BigIntegerField())
+_USER = Parameter("user", models.BigIntegerField())
 _rows = WarehouseUserAssignment.objects
 
 
 @cache
 def _one(sees_everyone: bool) -> Select[WarehouseUserAssignment]:
-    rows = _rows.with_what_is_shown().filter(uuid=Given("uuid", models.UUIDField()))
+    rows = _rows.with_what_is_shown().filter(uuid=Parameter("uuid", models.UUIDField()))
     return Select(lambda: rows if sees_everyone else rows.filter(user_id=_USER))
 
 

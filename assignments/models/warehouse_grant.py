@@ -30,7 +30,7 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
         _GRANT.run(grant)
         return grant, token
 
-    def past_keeping(self) -> WarehouseGrantQuerySet:
+    def past_retention(self) -> WarehouseGrantQuerySet:
         """Expired ones, whose tokens are worth nothing any more: `manage.py purge` deletes them."""
         return self.filter(expires_at__lt=timezone.now())
 

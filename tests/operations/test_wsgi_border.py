@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from config.database import BASE_DIR
+from config.installation import BASE_DIR
 from tests.live import free_port
 
 pytestmark = pytest.mark.live

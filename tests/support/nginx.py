@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from config.database import BASE_DIR
+from config.installation import BASE_DIR
 from tests.live import free_port
 
 CONFIGURATION = BASE_DIR / "deploy" / "nginx.conf"

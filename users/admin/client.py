@@ -20,7 +20,7 @@ from unfold.decorators import display
 
 from assignments.models import WarehouseGrant
 from config.history_admin import HistoryAdminMixin
-from config.meanwhile import MeanwhileAdminMixin
+from config.meanwhile import EditConflictAdminMixin
 from config.model_admin import ModelAdmin
 from users.admin.client_form import ClientForm
 from users.forms import ReasonForm
@@ -31,7 +31,7 @@ _EDITED = ("name", "redirect_uris", "allowed_origins")
 
 
 @admin.register(Client)
-class ClientAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
+class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     """Register, edit, remove, and make new secrets. The default client is told of above the list: it has no row."""
 
     form = ClientForm

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
 from config.history_admin import ReasonFormMixin
-from config.meanwhile import MeanwhileFormMixin
+from config.meanwhile import EditConflictFormMixin
 from users.models.client import Client
 
 
@@ -51,7 +51,7 @@ class LinesField(forms.Field):
         return (initial or []) != self.to_python(data)
 
 
-class ClientForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
+class ClientForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     """What is fixed after registration is no field of the form then."""
 
     redirect_uris = LinesField(

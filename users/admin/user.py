@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from assignments.models import WarehouseGrant
 from config.history_admin import SUBJECTS, HistoryAdminMixin, HistorySubject
 from config.identifiers import parse_key
-from config.meanwhile import MeanwhileAdminMixin
+from config.meanwhile import EditConflictAdminMixin
 from config.model_admin import ModelAdmin
 from config.rights import may_see_people
 from spreadsheets.admin import SheetAdminMixin
@@ -56,7 +56,7 @@ SUBJECTS["person"] = HistorySubject(
 
 
 @admin.register(User)
-class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
+class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     """Create and edit people. Rules live in `users.account_actions` and `users.forms`."""
 
     sheet = UserResource

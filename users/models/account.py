@@ -28,7 +28,7 @@ class Account(SavesChangedColumns, AbstractBaseUser):
     )
 
     #: Whoever decides about an account by these must find them as they were, once its row is locked.
-    judged_by: ClassVar[tuple[str, ...]] = (
+    compared_fields: ClassVar[tuple[str, ...]] = (
         "email",
         "password",
         "status",

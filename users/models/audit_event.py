@@ -18,7 +18,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from config import origin
-from config.keeping import oldest_kept
+from config.keeping import retention_cutoff
 from config.paths import is_back_office
 from config.statements import execute
 from users.models.audit_event_titles import title_of
@@ -38,13 +38,13 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         Inside a transaction a savepoint stands before it: a row that cannot be written must not spoil what else the
         transaction does. Raises what the database raises.
         """
-        row = _row(record, origin.request_at_work())
+        row = _row(record, origin.current_request())
         with transaction.atomic() if connection.in_atomic_block else nullcontext():
             execute(_INSERT, [row[name] for name in _COLUMNS])
 
-    def past_keeping(self) -> AuditEventQuerySet:
+    def past_retention(self) -> AuditEventQuerySet:
         """The old ones: `manage.py purge` deletes them."""
-        return self.filter(at__lt=oldest_kept())
+        return self.filter(at__lt=retention_cutoff())
 
     def named(self, *, email: str = "", user_uuid: UUID | None = None) -> AuditEventQuerySet:
         """Events that name exactly this e-mail, in any case of letters, or exactly this person."""

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from config.digests import digest
-from config.keeping import oldest_kept
+from config.keeping import retention_cutoff
 from users.models.session import Session
 from users.models.user import User
 
@@ -39,9 +39,9 @@ class AuthorizationCodeQuerySet(models.QuerySet["AuthorizationCode"]):
             expires_at=timezone.now() + timedelta(seconds=settings.AUTHORIZATION_CODE_SECONDS),
         )
 
-    def past_keeping(self) -> AuthorizationCodeQuerySet:
+    def past_retention(self) -> AuthorizationCodeQuerySet:
         """Nobody will bring these again: `manage.py purge` deletes them."""
-        return self.filter(expires_at__lt=oldest_kept())
+        return self.filter(expires_at__lt=retention_cutoff())
 
     def of(self, code: str, client_id: str) -> AuthorizationCode | None:
         """The row of a code that this client was given, whether or not it is still good."""

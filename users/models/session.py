@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.history import tracked
-from config.keeping import oldest_kept
+from config.keeping import retention_cutoff
 from config.logs import audit
-from config.statements import Given, Select
+from config.statements import Parameter, Select
 from users.models.refresh_token import RotatingCredential
 from users.models.signing_key import SigningKey
 from users.models.user import User
@@ -23,7 +23,7 @@ from users.querysets import keys_found
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
-    def live(self, now: datetime | Given | None = None) -> SessionQuerySet:
+    def live(self, now: datetime | Parameter | None = None) -> SessionQuerySet:
         """Neither ended nor expired."""
         return self.filter(ended_at=None, expires_at__gt=now or timezone.now())
 
@@ -49,9 +49,9 @@ class SessionQuerySet(models.QuerySet["Session"]):
         named = self.filter(pk=session, client_id=client, user__uuid=person)
         return named.filter(SigningKey.objects.have(kid))
 
-    def past_keeping(self) -> SessionQuerySet:
+    def past_retention(self) -> SessionQuerySet:
         """Those that were over long ago: `manage.py purge` deletes them."""
-        oldest = oldest_kept()
+        oldest = retention_cutoff()
         over = models.Q(ended_at__lt=oldest) | models.Q(expires_at__lt=oldest)
         return self.filter(over, created_at__lt=oldest)  # which has an index
 
@@ -140,10 +140,10 @@ _KNOWN_OF_A_CALLER = ("uuid", "email", "status", "is_warehouse_user", "language"
 
 _BEHIND: Select[Session] = Select(
     lambda: Session.objects.of_caller(
-        now=Given("now", models.DateTimeField()),
-        session=Given("session", models.UUIDField()),
-        client=Given("client", models.CharField()),
-        person=Given("person", models.UUIDField()),
-        kid=Given("kid", models.CharField()),
+        now=Parameter("now", models.DateTimeField()),
+        session=Parameter("session", models.UUIDField()),
+        client=Parameter("client", models.CharField()),
+        person=Parameter("person", models.UUIDField()),
+        kid=Parameter("kid", models.CharField()),
     )
 )

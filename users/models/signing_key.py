@@ -26,7 +26,7 @@ from jwt.utils import base64url_encode
 
 from config import encryption
 from config.logs import audit
-from config.statements import Given
+from config.statements import Parameter
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -43,14 +43,14 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
         """Those whose tokens may be believed."""
         return self.exclude(verifies_until__lte=timezone.now())
 
-    def have(self, kid: str | Given) -> models.Exists:
+    def have(self, kid: str | Parameter) -> models.Exists:
         """Whether this key is still ours, for queries that ask it along with what else they ask.
 
         So a key that was removed counts for nothing from the next request on, whenever a process last read the keys.
         """
         return models.Exists(self.filter(kid=kid))
 
-    def past_keeping(self) -> SigningKeyQuerySet:
+    def past_retention(self) -> SigningKeyQuerySet:
         """Those that have ended: the next rotation deletes them, or `manage.py purge`."""
         return self.filter(verifies_until__lte=timezone.now())
 
@@ -79,7 +79,7 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
         key = SigningKey.generate()
         least_seconds = REREAD_FOR_UNKNOWN_SECONDS + settings.CLOCK_SKEW_SECONDS
         with _alone():
-            self.past_keeping().delete()
+            self.past_retention().delete()
             self._add(key, signs_in_seconds=published_seconds + least_seconds)
             signs_from = key.signs_from.isoformat()
             audit.info("Signing Key Rotated", tag="signing_key_rotated", kid=key.kid, signs_from=signs_from)

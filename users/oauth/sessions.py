@@ -9,7 +9,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from config.origin import address_of
+from config.origin import client_address
 from users.models import AuthorizationCode, Client, Session, User
 from users.models.authorization_code import CodeRefusedError, CodeReplayedError
 
@@ -32,7 +32,7 @@ def start_session(
             user=person,
             client_id=client_id,
             requested_scope=requested_scope,
-            address=address_of(request),
+            address=client_address(request),
             user_agent=request.headers.get("User-Agent", "")[:255],
             expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
         )

@@ -28,7 +28,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from config.logs import audit
-from config.origin import address_of
+from config.origin import client_address
 from config.paths import is_back_office
 from users.models import DeviceFailure
 from users.sign_in.device_cookies import known_device
@@ -46,7 +46,7 @@ def account_of(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
 
 def _network_of(request: HttpRequest) -> str | None:
     """An IPv4 address as it is; of an IPv6 address its first half, since everybody is given all of the other."""
-    if (known := address_of(request)) is None:
+    if (known := client_address(request)) is None:
         return None
     address = ip_address(known)
     if isinstance(address, IPv6Address):

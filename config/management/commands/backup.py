@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from config import archives, installation, programs
+from config import installation
+from config.database import backup
 
 _REMINDER = """
 Not in it: SECRET_KEY{place}. Keep a copy of it elsewhere: the keys that sign tokens and second factors are
@@ -18,8 +19,9 @@ encrypted with it, and without it everybody must begin again. The file itself ho
 
 class Command(BaseCommand):
     help = (
-        "Writes the whole database to FILE, as it is at one moment, while the site runs. FILE is made for its owner "
-        "alone, gets its name when it is whole, and has been read back once by then. SECRET_KEY is not in it."
+        "Writes the whole database to FILE, as it is at one moment, while the site runs (pg_dump, custom format). FILE "
+        "is readable by its owner alone, gets its name when it is whole, and has been read back once by then. "
+        "SECRET_KEY is not in it."
     )
     requires_system_checks = ()
 
@@ -31,13 +33,17 @@ class Command(BaseCommand):
         if file.is_dir() or (file.exists() and not overwrite):
             raise CommandError(f"{file} exists: give another name, or replace it with --overwrite.")
         try:
-            tools = programs.of_server()
-            if not MigrationRecorder(connection).has_table():
-                raise CommandError("There is nothing to back up: this site has not used this database yet.")
-            contents = archives.write(tools, file)
-        except (programs.ProgramError, archives.ArchiveError, OSError) as problem:
+            rows = _write(file)
+        except (backup.BackupError, OSError) as problem:
             raise CommandError(f"No backup was made: {problem}") from None
-        self.stdout.write(f"{file}: {file.stat().st_size:,} bytes, {contents.counts.total():,} rows.")
+        self.stdout.write(f"{file}: {file.stat().st_size:,} bytes, {rows:,} rows.")
         made_here = installation.var_dir() / "secret_key"
         place = f" ({made_here})" if made_here.exists() else ""
         self.stdout.write(_REMINDER.format(place=place).strip())
+
+
+def _write(file: Path) -> int:
+    backup.check_connection()
+    if not MigrationRecorder(connection).has_table():
+        raise CommandError("There is nothing to back up: this site has not used this database yet.")
+    return backup.write(file)

@@ -1,8 +1,8 @@
-"""`manage.py migrate`, also within `serve` and `restore`, on a site that is at work.
+"""`manage.py migrate`, also within `serve` and `restore`, while the site serves requests.
 
-A change to a table waits until all who read it are done, and all who come later wait behind it: during a backup or an
-export the site would stand still. So each wait is short, and what it was in vain for is tried again after a pause, for
-`MIGRATION_WAIT_SECONDS` in all.
+A schema change waits for every transaction that uses its table, and all later transactions wait for the schema change:
+during a backup or an export, requests would stop. So the lock timeout is short, and a migration that runs into it is
+tried again after a pause, for `MIGRATION_WAIT_SECONDS` in all.
 """
 
 from __future__ import annotations
@@ -18,21 +18,20 @@ from django.db import OperationalError, connections
 from django.db.migrations import Migration
 from psycopg import errors
 
-#: As long others wait behind a migration. By then PostgreSQL has stopped an automatic VACUUM that was in the way, and
-#: seen whether two wait for each other: it looks after a second.
+#: Lock timeout of a migration. PostgreSQL's deadlock check, after one second, also cancels a blocking autovacuum.
 _LOCK_SECONDS = 2
-#: Meanwhile everybody is served.
+#: Pause between attempts, during which requests run.
 _PAUSE_SECONDS = 10
 
-_HELD_UP = (errors.LockNotAvailable, errors.DeadlockDetected)
+_LOCK_ERRORS = (errors.LockNotAvailable, errors.DeadlockDetected)
 
 
 class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         self._database = connections[options["database"]]
         self._at: Migration | None = None
-        #: When the migration that could not be applied was tried first (`time.monotonic`).
-        self._waits_since: float | None = None
+        #: First failed attempt of the current migration (`time.monotonic`).
+        self._waiting_since: float | None = None
         before = self._run("SHOW lock_timeout")
         self._limit_waits(_LOCK_SECONDS)
         while not self._is_done(*args, **options):
@@ -40,44 +39,44 @@ class Command(migrate.Command):
         self._run("SELECT set_config('lock_timeout', %s, false)", before)
 
     def _is_done(self, *args: Any, **options: Any) -> bool:
-        """False if others were in the way. What was applied until then is noted, and not applied again."""
+        """False if a lock timed out. The migrations that were applied before are recorded as such."""
         try:
             super().handle(*args, **options)
         except OperationalError as problem:
-            if not isinstance(problem.__cause__, _HELD_UP):
+            if not isinstance(problem.__cause__, _LOCK_ERRORS):
                 raise
-            self._tell_or_give_up()
+            self._report_or_give_up()
             return False
         return True
 
-    def _tell_or_give_up(self) -> None:
-        held_up = f"{self._at or 'What follows the migrations'} waits for another transaction"
-        self._waits_since = self._waits_since or monotonic()
-        if monotonic() - self._waits_since > settings.MIGRATION_WAIT_SECONDS:
+    def _report_or_give_up(self) -> None:
+        blocked = f"{self._at or 'What follows the migrations'} waits for another transaction"
+        self._waiting_since = self._waiting_since or monotonic()
+        if monotonic() - self._waiting_since > settings.MIGRATION_WAIT_SECONDS:
             raise CommandError(
-                f"{held_up}, in vain for more than {settings.MIGRATION_WAIT_SECONDS} seconds. The migrations before it "
+                f"{blocked}, in vain for more than {settings.MIGRATION_WAIT_SECONDS} seconds. The migrations before it "
                 "are applied. End that transaction (pg_stat_activity shows it) or wait until it is done, and start "
                 "again; MIGRATION_WAIT_SECONDS sets how long to wait."
             )
         self.stderr.write(
-            f"{held_up}, such as a backup, an export or an import. The site goes on; the next try is in "
+            f"{blocked}, such as a backup, an export or an import. The site goes on; the next try is in "
             f"{_pause_seconds()} seconds."
         )
 
     def migration_progress_callback(self, action: str, migration: Any = None, fake: bool = False) -> None:
         super().migration_progress_callback(action, migration, fake)
         if action in ("apply_success", "unapply_success"):
-            self._waits_since = None
+            self._waiting_since = None
         self._at = migration if action in ("apply_start", "unapply_start") else None
-        in_pieces = self._at is not None and not self._at.atomic
-        self._limit_waits(max(1, settings.MIGRATION_WAIT_SECONDS) if in_pieces else _LOCK_SECONDS)
-        if in_pieces and action == "apply_start" and not fake:
-            self._clear_away(migration)
+        is_concurrent = self._at is not None and not self._at.atomic
+        self._limit_waits(max(1, settings.MIGRATION_WAIT_SECONDS) if is_concurrent else _LOCK_SECONDS)
+        if is_concurrent and action == "apply_start" and not fake:
+            self._drop_leftover_indexes(migration)
 
-    def _clear_away(self, migration: Migration) -> None:
-        """What is no transaction may have been stopped half-way: its indexes are there already, or invalid ones are.
+    def _drop_leftover_indexes(self, migration: Migration) -> None:
+        """Drops indexes, valid or invalid, that an interrupted migration without a transaction has left.
 
-        To make one while others write means to wait until they are done, and holds nobody up.
+        CREATE INDEX CONCURRENTLY waits for writers without blocking them.
         """
         for operation in migration.operations:
             if isinstance(operation, AddIndexConcurrently):
@@ -87,7 +86,7 @@ class Command(migrate.Command):
         self._run("SELECT set_config('lock_timeout', %s, false)", f"{seconds}s")
 
     def _run(self, statement: str, *values: str) -> Any:
-        """The value that it returns, if any."""
+        """Returns the first value, if there is one."""
         with self._database.cursor() as cursor:
             cursor.execute(statement, values)
             return cursor.fetchone()[0] if cursor.description else None

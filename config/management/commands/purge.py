@@ -10,15 +10,15 @@ from config import keeping
 
 class Command(BaseCommand):
     help = (
-        "Deletes what is kept no longer: security events and sessions that were over AUDIT_DAYS ago, tokens and "
-        "cookies that have expired, and uploaded files that nobody came back to for a day. Run it once a day."
+        "Deletes rows past their retention: security events and sessions that ended AUDIT_DAYS ago, expired tokens and "
+        "cookies, and uploaded files that were not used for a day. Run it once a day."
     )
 
-    #: How long, in days, failed sign-ins are kept. They count for minutes; the landing page shows some weeks of them.
+    #: Retention of failed sign-ins in days. The dashboard shows some weeks of them.
     FAILURE_DAYS = 90
 
     def handle(self, **options: Any) -> None:
-        for rows in keeping.past_keeping():
+        for rows in keeping.past_retention():
             self.stdout.write(f"{keeping.delete(rows):>9,} {rows.model._meta.verbose_name_plural}")
         call_command("clearsessions")
         call_command("axes_reset_failure_logs", age=self.FAILURE_DAYS, stdout=self.stdout)

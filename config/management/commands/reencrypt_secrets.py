@@ -1,7 +1,4 @@
-"""`manage.py reencrypt_secrets`: what is stored encrypted, encrypted anew after `SECRET_KEY` was changed.
-
-How to change it without signing anyone out: `docs/upgrade-and-restore.md`.
-"""
+"""`manage.py reencrypt_secrets`: encrypts stored data with a new `SECRET_KEY` (`docs/upgrade-and-restore.md`)."""
 
 from __future__ import annotations
 
@@ -19,8 +16,7 @@ from config import browser_sessions
 class Command(BaseCommand):
     help = (
         "Encrypts signing keys, second factors, files of imports and exports, and Back Office sessions anew with "
-        "SECRET_KEY. "
-        "Run it once every server has the new SECRET_KEY, and the old one in SECRET_KEY_FALLBACKS."
+        "SECRET_KEY. Run it once every server has the new SECRET_KEY, and the old one in SECRET_KEY_FALLBACKS."
     )
 
     def handle(self, **options: Any) -> None:
@@ -37,7 +33,7 @@ class Command(BaseCommand):
 
 
 def _encrypted() -> Iterator[tuple[str, Callable[[], tuple[int, int]]]]:
-    """Everything that is stored encrypted: the models whose manager has `reencrypt`, and sessions."""
+    """Models whose manager has `reencrypt`, and Back Office sessions."""
     for model in apps.get_models():
         if hasattr(model._default_manager, "reencrypt"):
             yield str(capfirst(model._meta.verbose_name_plural)), model._default_manager.reencrypt

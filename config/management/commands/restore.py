@@ -13,22 +13,20 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from config import archives, encryption, programs
+from config import encryption
+from config.database import backup
 from config.database.preparation import wait_for_preparation_lock
 from config.logs import audit
 
-_MIGRATIONS, _KEYS = "django_migrations", "users_signingkey"
-#: What the private halves of signing keys are encrypted for (`config.encryption.fernet`).
-_PURPOSE_OF_KEYS = "signing keys"
-
 _REASON = gettext_noop("restored from a backup")
-#: `SessionQuerySet.end_all`, and the sign-ins of the Back Office, in tables and columns that every release has.
+#: Every release has these tables and columns. The first statement is `SessionQuerySet.end_all`, the second signs out of
+#: the Back Office.
 _END_SESSIONS = """
 UPDATE users_session SET ended_at = '{moment}', end_reason = '{reason}'
 WHERE ended_at IS NULL AND expires_at > '{moment}';
 DELETE FROM django_session;
 """
-_COUNT_ENDED = "SELECT count(*) FROM users_session WHERE ended_at = %s AND end_reason = %s"
+_COUNT_ENDED = "SELECT count(*) FROM users_session WHERE (ended_at, end_reason) = (%s, %s)"
 
 _REMINDER = """
 All is as it was when the backup was made: who was blocked, deassigned or signed out since then is not any more, and
@@ -45,9 +43,10 @@ manage.py rotate_signing_key.
 
 class Command(BaseCommand):
     help = (
-        "Makes the database what it was when FILE was written by `manage.py backup`, all or nothing: whatever stops "
-        "that leaves the database as it was. Then brings it up to this release by migrations: if those are stopped, "
-        "all of FILE is there, and `manage.py migrate` goes on. Only restore files that you trust."
+        "Makes the database what it was when FILE was written by `manage.py backup`, in one transaction: whatever "
+        "stops it leaves the database as it was. Then brings it up to this release by migrations: if those are "
+        "stopped, all of FILE is there, and `manage.py migrate` goes on. Only restore files that you trust: they are "
+        "SQL."
     )
     requires_system_checks = ()
 
@@ -62,29 +61,26 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, file: Path, replace: bool, end_sessions: bool, new_secret_key: bool, **options: Any) -> None:
-        tools, contents = _look_into(file)
-        _refuse_newer_release(contents)
-        if not new_secret_key:
-            _refuse_other_secret_key(contents)
+        rows = _check(file, new_secret_key=new_secret_key)
         wait_for_preparation_lock(self.stderr.write)
         if not replace:
             _refuse_full_database()
         moment = timezone.now()
         then = _END_SESSIONS.format(moment=moment.isoformat(), reason=_REASON) if end_sessions else ""
         try:
-            archives.load(tools, file, replace=replace, then=then)
-        except programs.ProgramError as problem:
+            backup.load(file, replace=replace, then=then)
+        except backup.BackupError as problem:
             raise CommandError(f"Nothing was restored, and nothing has changed: {problem}") from None
         self._bring_up_to_date(", and all sessions have ended" if end_sessions else "")
         if end_sessions:
             self._tell_ended(moment)
-        audit.warning("Database Restored", tag="database_restored", rows=contents.counts.total())
-        self.stdout.write(f"{contents.counts.total():,} rows were restored.\n{_REMINDER.strip()}")
+        audit.warning("Database Restored", tag="database_restored", rows=rows)
+        self.stdout.write(f"{rows:,} rows were restored.\n{_REMINDER.strip()}")
         if new_secret_key:
             self.stdout.write(_NO_KEY_YET.strip())
 
     def _bring_up_to_date(self, done: str) -> None:
-        """What cannot be part of the restore. Raises CommandError, which says what is done and what is left to do."""
+        """Comes after that transaction. Raises CommandError, which says what is done and what is left to do."""
         try:
             self._migrate()
             with connection.cursor() as cursor:
@@ -92,7 +88,7 @@ class Command(BaseCommand):
         except Exception as problem:  # a migration may raise anything
             raise CommandError(
                 f"All of the backup is in the database{done}, but could not be brought up to this release: "
-                f"{programs.first_complaint(str(problem))}. When the cause is gone, run manage.py migrate, or start "
+                f"{backup.first_error(str(problem))}. When the cause is gone, run manage.py migrate, or start "
                 "the site, which does so too; there is no need to restore again."
             ) from problem
 
@@ -105,38 +101,43 @@ class Command(BaseCommand):
     def _tell_ended(self, moment: datetime) -> None:
         with connection.cursor() as cursor:
             cursor.execute(_COUNT_ENDED, [moment, _REASON])
-            (ended,) = cursor.fetchone()
-        self.stdout.write(f"{ended:,} sessions were ended.")
+            self.stdout.write(f"{cursor.fetchone()[0]:,} sessions were ended.")
 
 
-def _look_into(file: Path) -> tuple[programs.Programs, archives.Contents]:
-    """Reads all of it before anything is touched."""
+def _check(file: Path, *, new_secret_key: bool) -> int:
+    """Reads the whole file before anything is changed, and returns how many rows it has. Raises CommandError."""
     if not file.is_file():
         raise CommandError(f"There is no file {file}.")
     try:
-        tools = programs.of_server()
-        contents = archives.look_into(tools, file, keep={_MIGRATIONS, _KEYS})
-    except (programs.ProgramError, archives.ArchiveError, OSError) as problem:
-        raise CommandError(f"{file} cannot be restored: {problem}") from None
-    return tools, contents
+        rows = backup.count_rows(file)
+        migrations = {(row["app"], row["name"]) for row in backup.read_table(file, "django_migrations")}
+        keys = backup.read_table(file, "users_signingkey")
+    except (backup.BackupError, OSError) as problem:
+        raise CommandError(f"{file} cannot be restored. It is damaged, or no backup: {problem}") from None
+    _refuse_other_release(file, migrations)
+    if not new_secret_key:
+        _refuse_other_secret_key(keys)
+    return rows
 
 
-def _refuse_newer_release(contents: archives.Contents) -> None:
+def _refuse_other_release(file: Path, migrations: set[tuple[str, str]]) -> None:
+    if ("users", "0001_initial") not in migrations:
+        raise CommandError(f"{file} cannot be restored. It is a dump of something else, not of this site.")
     loader = MigrationLoader(None)
     known = set(loader.disk_migrations) | {old for new in loader.disk_migrations.values() for old in new.replaces}
-    if newer := sorted({(row["app"], row["name"]) for row in contents.kept[_MIGRATIONS]} - known):
+    if newer := sorted(migrations - known):
         raise CommandError(
             f"The backup is of a newer release: this one does not know {'.'.join(newer[-1])}. "
             "Install the release it was made with, or a later one, and restore again."
         )
 
 
-def _refuse_other_secret_key(contents: archives.Contents) -> None:
-    """The key that signs tokens is encrypted with `SECRET_KEY`: whoever opens it has the one of then."""
-    for row in contents.kept.get(_KEYS, []):
-        if row["verifies_until"] == r"\N":  # the newest
+def _refuse_other_secret_key(keys: list[dict[str, str]]) -> None:
+    """`SECRET_KEY` must decrypt the newest key that signs tokens (`users.models.signing_key`)."""
+    for key in keys:
+        if key["verifies_until"] == r"\N":
             try:
-                encryption.fernet(_PURPOSE_OF_KEYS).decrypt(bytes.fromhex(row["encrypted"].removeprefix(r"\\x")))
+                encryption.fernet("signing keys").decrypt(bytes.fromhex(key["encrypted"].removeprefix(r"\\x")))
             except InvalidToken:
                 raise CommandError(
                     "SECRET_KEY is not the one that the backup was made with: nobody would stay signed in, no token "
@@ -147,8 +148,8 @@ def _refuse_other_secret_key(contents: archives.Contents) -> None:
 
 
 def _refuse_full_database() -> None:
-    if counts := archives.counts_in_database():
+    if counts := backup.rows_in_database():
         raise CommandError(
-            f"The database is not empty: it holds {counts.total():,} rows in {len(counts)} tables. Restore into an "
-            "empty one, or say --replace to delete all of that. Nothing has changed."
+            f"The database is not empty: it holds {sum(counts.values()):,} rows in {len(counts)} tables. Restore into "
+            "an empty one, or say --replace to delete all of that. Nothing has changed."
         )

@@ -1,11 +1,11 @@
-// Keeps Unfold's pages within the Content-Security-Policy, which allows no inline style (config/policy.py).
+// Makes Unfold comply with the Content-Security-Policy, which forbids inline styles (config/policy.py).
 "use strict";
 
-// htmx would write a style element for an indicator that no page has.
+// htmx would add a style element for its loading indicator, which no page uses.
 htmx.config.includeIndicatorStyles = false;
 
-// Alpine writes a style given as text into the attribute, which is refused, and one given as an object through the
-// DOM, which is not. Unfold's bar of bulk actions gives its width as text.
+// Alpine sets a style given as a string as an attribute, which the policy forbids, and one given as an object through
+// the DOM, which is allowed. Unfold gives the width of its action bar as a string.
 document.addEventListener("alpine:init", () => {
     for (const element of document.querySelectorAll("#changelist-actions")) {
         element.setAttribute("x-bind:style", "{width: changeListWidth + 'px'}");

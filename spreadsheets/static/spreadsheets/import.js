@@ -1,4 +1,4 @@
-// Shows how far an import or export is, and the result once it is there.
+// Shows the progress of an import or export, and reloads the page when it has begun or ended.
 (() => {
   const box = document.querySelector("[data-progress]");
   if (!box) return;
@@ -19,16 +19,16 @@
     done.textContent = state.total ? `${state.done} / ${state.total}` : state.done;
   }
 
-  async function look() {
+  async function poll() {
     try {
-      const answer = await fetch(box.dataset.progress, { headers: { Accept: "application/json" } });
-      const state = await answer.json();
+      const response = await fetch(box.dataset.progress, { headers: { Accept: "application/json" } });
+      const state = await response.json();
       if (!state.running || isWaiting !== (state.ahead !== null)) return window.location.reload();
       show(state);
     } catch {
-      // The server may be busy or restarting: ask again.
+      // The server may be busy or restarting: try again.
     }
-    window.setTimeout(look, isWaiting ? 2000 : 600);
+    window.setTimeout(poll, isWaiting ? 2000 : 600);
   }
-  window.setTimeout(look, 300);
+  window.setTimeout(poll, 300);
 })();

