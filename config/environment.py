@@ -42,7 +42,7 @@ class Environment(environ.Env):
 
     @classmethod
     def parse_value(cls, value: str, cast: Any) -> Any:
-        """Raises ValueError. The library takes a misspelt boolean for false."""
+        """Raises ValueError. django-environ reads a misspelt boolean as false."""
         if cast is bool:
             return _boolean(value)
         if cast is list:

@@ -46,7 +46,7 @@ class EditConflictFormMixin(forms.Form):
         return self.instance.events.aggregate(newest=Max("pgh_id"))["newest"] or 0
 
     def full_clean(self) -> None:
-        """Last of all, so that whatever else must be locked before this row is locked by now."""
+        """Compares last, so that rows that must be locked before this one are locked already."""
         super().full_clean()
         if self.is_bound and self.instance.pk is not None and "seen" in self.fields:
             self._compare(self.cleaned_data.get("seen"))

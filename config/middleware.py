@@ -49,7 +49,7 @@ class OTPMiddleware(SkippedByAPI, otp.OTPMiddleware):
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
     """WhiteNoise, always with the whole file: `Range` is ignored, as RFC 9110 section 14.2 allows.
 
-    A proxy caches whole answers (`deploy/nginx.conf`), and gives parts of them by itself.
+    A proxy caches whole files and serves ranges of them (`deploy/nginx.conf`).
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:

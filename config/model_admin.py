@@ -41,10 +41,10 @@ class ModelAdmin(admin.ModelAdmin):
         return super().get_object(request, object_id, from_field or None)
 
     def missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The answer where an object is not there: Django's words, and the landing page."""
-        told = {"name": self.opts.verbose_name, "key": unquote(object_id)}
+        """The response for an object that does not exist: Django's message, and a redirect to the dashboard."""
+        values = {"name": self.opts.verbose_name, "key": unquote(object_id)}
         text = _("%(name)s with ID “%(key)s” doesn’t exist. Perhaps it was deleted?")  # noqa: RUF001 (Django's)
-        self.message_user(request, text % told, messages.WARNING)
+        self.message_user(request, text % values, messages.WARNING)
         return redirect("admin:index")
 
     def response_action(self, request: HttpRequest, queryset: Any) -> Any:

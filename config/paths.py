@@ -4,21 +4,19 @@ import re
 
 from django.http import HttpRequest
 
-#: Where the Back Office is, and nothing else.
+#: The root of the Back Office.
 BACK_OFFICE = "/admin/"
-#: The Back Office with the two short ways into it, and static files.
+#: The Back Office, the two redirects to it, and static files.
 _PAGES_AND_FILES = re.compile(r"/(?:$|admin$|admin/|static/)")
 #: A password reset link; its last part is a credential.
 _SECRET_LINK = re.compile(r"(/admin/reset/[^/\s]+/)[^/\s]+")
 
 #: The health endpoints (`config.api.health`); without the first slash, as `SECURE_REDIRECT_EXEMPT` expects.
 PROBES = r"^health/(live|ready)/?$"
-#: The liveness probe.
-LIVE = "/health/live"
 
 
 def is_back_office(request: HttpRequest) -> bool:
-    """Whether a person looks at the answer."""
+    """Whether the path is a page of the Back Office."""
     return request.path_info.startswith(BACK_OFFICE)
 
 

@@ -26,7 +26,7 @@ PORT = env.int("PORT", default=8000, maximum=65_535)
 HOST = env.str("HOST", default="127.0.0.1")
 #: Server processes; each serves one request at a time.
 WORKERS = env.int("WORKERS", default=2, maximum=1_000)
-#: Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (comma list).
+#: Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted (comma list).
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
 #: True if clients connect over TLS: secure cookies, redirect to https, HSTS. False only with the embedded database.
 HTTPS = env.bool("HTTPS", default=not installation.is_embedded())
@@ -220,7 +220,7 @@ AUTH_PASSWORD_VALIDATORS = [
 _email = env.mail_server("EMAIL_URL", default="consolemail://" if installation.is_embedded() else "dummymail://")
 vars().update(_email)
 EMAIL_TIMEOUT = 10
-#: An e-mail to who forgot their password leaves within so many seconds, nobody knows when (`users.sign_in.passwords`).
+#: Maximum of the random delay before a password reset e-mail, in seconds (`users.sign_in.passwords`).
 EMAIL_DELAY_SECONDS = 2
 SENDS_EMAIL = not _email["EMAIL_BACKEND"].endswith(".dummy.EmailBackend")
 DEFAULT_FROM_EMAIL = env.email_address("EMAIL_FROM", default="back-office@localhost")
@@ -286,7 +286,7 @@ CSRF_COOKIE_SECURE = HTTPS
 #: Another site of the same domain cannot set a cookie with the prefix `__Host-` (RFC 6265bis section 4.1.3.2).
 SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
-#: The device cookie (`users.sign_in.device_cookies`), good for so many seconds (half a year) after the last sign-in.
+#: The device cookie (`users.sign_in.device_cookies`), and its lifetime after the last sign-in in seconds (half a year).
 DEVICE_COOKIE_NAME = "__Host-device" if HTTPS else "device"
 DEVICE_COOKIE_AGE = 15_552_000
 CSRF_COOKIE_HTTPONLY = True
