@@ -19,9 +19,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from assignments.models import WarehouseUserAssignment
-from config import changes
-from config.history_admin import kinds_for
-from config.rights import may_see_people
+from config.back_office.rights import may_see_people
+from config.history import changes
+from config.history.pages import kinds_for
 from users.models import Session, User
 from warehouses.models import Warehouse
 

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from config.history import REASON
+from config.history.tracking import REASON
 from config.identifiers import parse_key
 
 #: Posted as `standing`: the person is to stand nowhere.

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.fields.tuple_lookups import TupleIn
 from django.db.models.functions import Coalesce
 
-from config.statements import Parameter
+from config.database.compiled_queries import Parameter
 from users.models import User
 from warehouses.models import Warehouse
 

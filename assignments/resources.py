@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from import_export.widgets import Widget
 
 from assignments.models import WarehouseUserAssignment
-from spreadsheets.cells import YesNoWidget
-from spreadsheets.columns import Column
-from spreadsheets.resources import SheetResource
+from config.spreadsheets.cells import YesNoWidget
+from config.spreadsheets.columns import Column
+from config.spreadsheets.resources import SheetResource
 from users.models import User
 from warehouses.models import Warehouse
 

@@ -14,8 +14,8 @@ from rest_framework_simplejwt.exceptions import TokenError
 
 from assignments import errors
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
+from config.audit_log import audit
 from config.identifiers import parse_uuid
-from config.logs import audit
 from config.rule_errors import RuleError
 from users.models import Session
 from users.oauth.tokens import Scope, SignedToken

@@ -1,5 +1,5 @@
 from assignments.views import AssignmentViewSet, WarehouseTokenView
-from config.urlpatterns import collection, item, route
+from config.api.urlpatterns import collection, item, route
 
 urlpatterns = [
     collection("warehouse-user-assignments", AssignmentViewSet, get="list", post="create"),

@@ -2,10 +2,11 @@
 
 import pghistory
 
-from config import installation, paths, policy
+from config import installation
+from config.audit_log import logging_config
+from config.back_office.navigation import UNFOLD as UNFOLD
 from config.environment import Environment, host_names, origin
-from config.logs import logging_config
-from config.unfold import UNFOLD as UNFOLD
+from config.web import csp, paths
 
 env = Environment()
 
@@ -15,7 +16,7 @@ VAR_DIR = installation.var_dir()
 # --- The installation -------------------------------------------------------------------------------------------
 #: Detailed error pages; not for production.
 DEBUG = env.bool("DEBUG", default=False)
-DEFAULT_EXCEPTION_REPORTER_FILTER = "config.error_pages.RedactingFilter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.web.debug_pages.RedactingFilter"
 SECRET_KEY = installation.secret_key()
 #: Former secrets, which still verify and decrypt (comma list), for rotation of `SECRET_KEY`.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
@@ -72,7 +73,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 #: Uploaded files have a limit of their own, and are written to disk.
 MAX_UPLOAD_BYTES = 5 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = [
-    "spreadsheets.uploads.SizeLimit",
+    "config.spreadsheets.reading.uploads.SizeLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
@@ -82,7 +83,7 @@ MIGRATION_WAIT_SECONDS = env.int("MIGRATION_WAIT_SECONDS", default=600)
 #: Server-side prepared statements. Off for a connection pooler that does not support them (pgbouncer before 1.21 in
 #: transaction mode).
 PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
-#: PostgreSQL's timeouts in requests, in seconds (`config.timeouts`).
+#: PostgreSQL's timeouts in requests, in seconds (`config.database.timeouts`).
 STATEMENT_TIMEOUT_SECONDS = env.timeout("STATEMENT_TIMEOUT_SECONDS", default=10)
 LOCK_TIMEOUT_SECONDS = env.timeout("LOCK_TIMEOUT_SECONDS", default=1)
 IDLE_TRANSACTION_TIMEOUT_SECONDS = env.timeout("IDLE_TRANSACTION_TIMEOUT_SECONDS", default=30)
@@ -99,14 +100,14 @@ PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 INSTALLED_APPS = [
     "config",
-    "spreadsheets",
+    "config.spreadsheets",
     "warehouses",
     "users",
     "assignments",
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "config.apps.BackOfficeConfig",
+    "config.back_office.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -126,23 +127,23 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "config.origin.RequestContextMiddleware",
-    "config.middleware.ConnectionMiddleware",
-    "config.headers.HeadersMiddleware",
-    "config.policy.ContentSecurityPolicyMiddleware",
-    "config.cors.CorsMiddleware",
+    "config.web.request_context.RequestContextMiddleware",
+    "config.web.middleware.ConnectionMiddleware",
+    "config.web.headers.HeadersMiddleware",
+    "config.web.csp.ContentSecurityPolicyMiddleware",
+    "config.web.cors.CorsMiddleware",
     "config.web.length_required.LengthRequiredMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "config.middleware.StaticFilesMiddleware",
-    "config.middleware.SessionMiddleware",
-    "config.middleware.CommonMiddleware",
+    "config.web.middleware.StaticFilesMiddleware",
+    "config.web.middleware.SessionMiddleware",
+    "config.web.middleware.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "config.middleware.AuthenticationMiddleware",
-    "config.history.HistoryMiddleware",
-    "config.middleware.MessageMiddleware",
+    "config.web.middleware.AuthenticationMiddleware",
+    "config.history.tracking.HistoryMiddleware",
+    "config.web.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "config.middleware.OTPMiddleware",
-    "config.middleware.LanguageMiddleware",
+    "config.web.middleware.OTPMiddleware",
+    "config.web.middleware.LanguageMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -166,7 +167,7 @@ TEMPLATES = [
     }
 ]
 
-#: The API's language; the Back Office uses its user's (`config.middleware`).
+#: The API's language; the Back Office uses its user's (`config.web.middleware`).
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 #: The Back Office's time zone; the database, the API and the logs use UTC.
@@ -179,7 +180,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # --- People -----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "users.User"
-#: Event tables have indexes of their own for foreign keys (`config.history`).
+#: Event tables have indexes of their own for foreign keys (`config.history.tracking`).
 PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(db_index=False)
 #: E003 and W004 do not see that a constraint makes the e-mail address unique without regard to case. W019: the contract
 #: (section 2.0) asks for SAMEORIGIN.
@@ -193,7 +194,7 @@ SIGN_IN_BLOCK_SECONDS = 360
 AXES_HANDLER = "users.sign_in.throttling.SlidingWindowHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "users.sign_in.throttling.account_of"
-AXES_CLIENT_IP_CALLABLE = "config.origin.client_address"
+AXES_CLIENT_IP_CALLABLE = "config.web.request_context.client_address"
 AXES_LOCKOUT_CALLABLE = "users.sign_in.throttling.answer"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = False
@@ -278,7 +279,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_ENGINE = "config.browser_sessions"
+SESSION_ENGINE = "config.web.back_office_sessions"
 #: Lifetime of a Back Office session in seconds, without extension (OWASP ASVS 3.3.2).
 SESSION_COOKIE_AGE = 43_200
 SESSION_COOKIE_SECURE = HTTPS
@@ -291,8 +292,8 @@ DEVICE_COOKIE_NAME = "__Host-device" if HTTPS else "device"
 DEVICE_COOKIE_AGE = 15_552_000
 CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "SAMEORIGIN"
-CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy.DIRECTIVES}
-#: CORS for the origins of clients, on every path, so that scripts can read 404 and 405 too (`config.cors`).
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.DIRECTIVES}
+#: CORS for the origins of clients, on every path, so that scripts can read 404 and 405 too (`config.web.cors`).
 CORS_ALLOW_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST")
 CORS_ALLOW_HEADERS = ("accept", "content-type", "content-language", "accept-language", "authorization")
 CORS_EXPOSE_HEADERS = ("Location", "Retry-After")

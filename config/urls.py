@@ -8,9 +8,9 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config.api.health import LiveView, ReadyView, database_takes_changes, migrations_are_applied
 from config.api.schema_view import SchemaView
+from config.api.urlpatterns import route
 from config.api.views import NotFoundView
-from config.paths import BACK_OFFICE
-from config.urlpatterns import route
+from config.web.paths import BACK_OFFICE
 from users.oauth.key_ring import key_ring
 
 #: What must hold before the site can serve, in this order.

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
-from config import timeouts
+from config.database import timeouts
 from config.web.wsgi_border import Application, Border
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

@@ -11,13 +11,13 @@ import pytest
 from django.conf import settings
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from tests.back_office import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
-from tests.client import PASSWORD, Api, sign_in
-from tests.code_flow import app, partner  # noqa: F401 (fixtures)
-from tests.issued import issued  # noqa: F401 (a fixture)
-from tests.leaks import no_secret_is_written  # noqa: F401 (a fixture)
-from tests.live import live_url  # noqa: F401 (a fixture)
 from tests.support import hashing, initial_data
+from tests.support.api.client import PASSWORD, Api, sign_in
+from tests.support.back_office.staff import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
+from tests.support.leaks import no_secret_is_written  # noqa: F401 (a fixture)
+from tests.support.oauth.code_flow import app, partner  # noqa: F401 (fixtures)
+from tests.support.oauth.held_tokens import issued  # noqa: F401 (a fixture)
+from tests.support.servers.live import live_url  # noqa: F401 (a fixture)
 from users.models import Session, SigningKey, User
 from users.models.authorization_code import AuthorizationCode
 from users.models.client import Client

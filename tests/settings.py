@@ -22,9 +22,9 @@ embedded.start()
 
 from config.settings import *  # noqa: E402, F403
 
-MIDDLEWARE = ["tests.leaks.Overhearing", *MIDDLEWARE]  # noqa: F405
+MIDDLEWARE = ["tests.support.leaks.Overhearing", *MIDDLEWARE]  # noqa: F405
 if "RECORD_WIRE" in os.environ:
-    MIDDLEWARE = ["tests.wire.Recording", *MIDDLEWARE]
+    MIDDLEWARE = ["tests.support.api.wire.Recording", *MIDDLEWARE]
 
 INSTALLED_APPS = ["tests.support", *INSTALLED_APPS]  # noqa: F405
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from config.logs import audit
+from config.audit_log import audit
 from users.account_actions import why_signed_out
 from users.models import Session, User
 from users.roles import make_administrators

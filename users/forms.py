@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
 
 from assignments.models import WarehouseUserAssignment
-from config.history_admin import ReasonFormMixin
-from config.meanwhile import EditConflictFormMixin
+from config.history.edit_conflicts import EditConflictFormMixin
+from config.history.pages import ReasonFormMixin
 from users.account_actions import LastAdministratorError, keep_an_administrator
 from users.models import User
 from users.roles import grantable_by, make_administrators

@@ -14,7 +14,7 @@ An import begins with an advisory lock of its own (one at a time), before all of
 
 Two locks are taken last, out of order, by who must not hold them for long: an import's of the administrators, and
 everybody's of their own row (`User.confirm_authority`). They are given up when they are not free soon (`briefly`):
-somebody may hold them who waits for us. `tests/test_lock_order.py` runs every pair of writes against each other.
+somebody may hold them who waits for us. `tests/rule/test_lock_order.py` runs every pair of writes against each other.
 """
 
 from __future__ import annotations

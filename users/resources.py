@@ -16,9 +16,9 @@ from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
 from import_export.widgets import Widget
 
-from spreadsheets.cells import ChoiceWidget, YesNoWidget, in_every_language
-from spreadsheets.columns import Column
-from spreadsheets.resources import SheetResource
+from config.spreadsheets.cells import ChoiceWidget, YesNoWidget, in_every_language
+from config.spreadsheets.columns import Column
+from config.spreadsheets.resources import SheetResource
 from users.account_actions import LeftOut, refuse_no_administrator
 from users.bulk_save import save_many, takes_rights
 from users.locks import NotFreeError, briefly

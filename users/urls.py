@@ -1,4 +1,4 @@
-from config.urlpatterns import collection, item, route
+from config.api.urlpatterns import collection, item, route
 from users import views
 
 urlpatterns = [

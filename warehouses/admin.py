@@ -17,11 +17,11 @@ from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action, display
 
 from assignments.models import WarehouseUserAssignment
-from config.history_admin import SUBJECTS, HistoryAdminMixin, HistorySubject, ReasonFormMixin
+from config.back_office.model_admin import ModelAdmin
+from config.back_office.rights import may_see_people
+from config.history.edit_conflicts import EditConflictAdminMixin
+from config.history.pages import SUBJECTS, HistoryAdminMixin, HistorySubject, ReasonFormMixin
 from config.identifiers import parse_key
-from config.meanwhile import EditConflictAdminMixin
-from config.model_admin import ModelAdmin
-from config.rights import may_see_people
 from warehouses.forms import DeleteForm, WarehouseForm, named
 from warehouses.models import Warehouse
 

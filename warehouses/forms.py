@@ -10,8 +10,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
-from config.history_admin import ReasonFormMixin
-from config.meanwhile import EditConflictFormMixin
+from config.history.edit_conflicts import EditConflictFormMixin
+from config.history.pages import ReasonFormMixin
 from warehouses.models import Warehouse
 
 #: How many of the people concerned are named before the rest is only counted.

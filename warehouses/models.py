@@ -11,8 +11,8 @@ from django.db.models import ProtectedError
 from django.db.models.functions import Now, Trim
 from django.utils.translation import gettext_lazy as _
 
-from config.history import tracked
-from config.lost_updates import SavesChangedColumns
+from config.database.lost_updates import SavesChangedColumns
+from config.history.tracking import tracked
 
 
 class WarehouseQuerySet(models.QuerySet["Warehouse"]):

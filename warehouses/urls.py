@@ -1,4 +1,4 @@
-from config.urlpatterns import collection, item
+from config.api.urlpatterns import collection, item
 from warehouses.views import WarehouseViewSet
 
 urlpatterns = [

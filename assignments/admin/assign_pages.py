@@ -28,8 +28,8 @@ from assignments.admin.warehouse_picker import (
     WarehousePicker,
 )
 from assignments.forms import SelectionForm
+from config.back_office.rights import may_see_people
 from config.identifiers import parse_key, parse_uuid
-from config.rights import may_see_people
 from config.rule_errors import RuleError
 from users.models import User
 from warehouses.models import Warehouse

@@ -9,7 +9,7 @@ from django.db.models import F, Max, QuerySet
 from django.utils.translation import gettext as _
 
 from assignments.models import WarehouseUserAssignment
-from config.names import Names
+from config.history.names import Names
 from users.models import User
 from warehouses.models import Warehouse
 

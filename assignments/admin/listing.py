@@ -20,11 +20,11 @@ from unfold.decorators import action, display
 from assignments.admin import assign_pages
 from assignments.models import WarehouseUserAssignment
 from assignments.resources import AssignmentResource
-from config.history_admin import HistoryAdminMixin
-from config.model_admin import ModelAdmin
-from config.rights import may_see_people
+from config.back_office.model_admin import ModelAdmin
+from config.back_office.rights import may_see_people
+from config.history.pages import HistoryAdminMixin
 from config.rule_errors import RuleError
-from spreadsheets.admin import SheetAdminMixin
+from config.spreadsheets.admin import SheetAdminMixin
 
 #: As many assignments may be switched at once.
 MAX_SWITCHED = 1_000

@@ -21,10 +21,10 @@ from django.utils.translation import gettext_lazy as _
 from assignments import bulk_sql, errors
 from assignments.bulk_sql import Pair
 from assignments.querysets import FindingAssignments
-from config.history import tracked
+from config.database.compiled_queries import Parameter, Select, Update
+from config.history.tracking import tracked
 from config.identifiers import parse_uuid
 from config.rule_errors import RuleError, RuleViolation
-from config.statements import Parameter, Select, Update
 from users.models import User
 from warehouses.models import Warehouse
 

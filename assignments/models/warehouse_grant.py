@@ -11,8 +11,8 @@ from django.db import models
 from django.utils import timezone
 
 from assignments.models.assignment import WarehouseUserAssignment
-from config.logs import audit
-from config.statements import Insert
+from config.audit_log import audit
+from config.database.compiled_queries import Insert
 from users.models import Session, SigningKey, User
 from users.models.refresh_token import RotatingCredential
 

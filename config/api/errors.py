@@ -33,8 +33,8 @@ from rest_framework import exceptions as drf
 from rest_framework.settings import api_settings
 from rest_framework_json_api.utils import format_field_name
 
-from config.paths import is_back_office
 from config.rule_errors import RuleError, RuleViolation
+from config.web.paths import is_back_office
 
 logger = logging.getLogger(__name__)
 

@@ -59,7 +59,7 @@ def _described(id: str, summary: str, description: str, status: str, *faults: Fa
 
 
 class HealthViewSet(ApiViewSet):
-    """For anyone, whatever host they name and without TLS: probes come from inside, by address (`config.paths`)."""
+    """For anyone, whatever host they name and without TLS: probes come from inside, by address (`config.web.paths`)."""
 
     error_shape = "plain"
     authentication_classes = ()

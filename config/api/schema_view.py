@@ -34,7 +34,7 @@ class SchemaView(SpectacularAPIView):
     """As YAML or JSON. Who has it already is answered with 304."""
 
     content_negotiation_class = DefaultContentNegotiation
-    http_method_names = ("get", "head")  # no `OPTIONS` of its own: see `config.cors`
+    http_method_names = ("get", "head")  # no `OPTIONS` of its own: see `config.web.cors`
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:

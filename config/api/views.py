@@ -20,7 +20,7 @@ from config.api.serializers import ModelSerializer
 from config.identifiers import parse_uuid
 from config.rule_errors import RuleViolation
 
-#: `OPTIONS` is answered by `config.cors`.
+#: `OPTIONS` is answered by `config.web.cors`.
 _METHODS = ("get", "head", "post", "put", "patch", "delete")
 
 

@@ -27,8 +27,8 @@ import httpx
 import pytest
 from django.contrib.auth.hashers import make_password
 
-from tests import live
 from tests.benchmarks.sign_in_times import UNKNOWN, slower
+from tests.support.servers import live
 from users.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("real_hashing")]

@@ -21,8 +21,8 @@ import httpx
 import pytest
 from django.contrib.auth.hashers import make_password
 
-from tests.client import PASSWORD
-from tests.code_flow import PARTNER, login_form, register
+from tests.support.api.client import PASSWORD
+from tests.support.oauth.code_flow import PARTNER, login_form, register
 from users.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("real_hashing")]

@@ -24,9 +24,9 @@ from django.test import RequestFactory
 
 from assignments import tokens
 from assignments.models import WarehouseUserAssignment
-from tests.client import ASSIGNMENTS, JSON_API
-from tests.issued import service
-from tests.live import live_server, production_environment
+from tests.support.api.client import ASSIGNMENTS, JSON_API
+from tests.support.oauth.held_tokens import service
+from tests.support.servers.live import live_server, production_environment
 from users.models import User
 from users.oauth.sessions import start_session
 from users.oauth.tokens import AccessToken, scopes_for

@@ -10,8 +10,8 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 from playwright.sync_api import Dialog, Page, expect
 
-from tests.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, refusal, sign_in
-from tests.pages import PAGES
+from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, refusal, sign_in
+from tests.support.back_office.pages import PAGES
 from users.models import Session, User
 from users.roles import ADMINISTRATOR
 from warehouses.models import Warehouse

@@ -12,11 +12,11 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from playwright.sync_api import Page, expect
 
-from tests.back_office import signed_in
-from tests.client import PASSWORD
-from tests.pages import PAGES
-from tests.sheets import USERS, upload
-from tests.support.accessibility import faults
+from tests.support.api.client import PASSWORD
+from tests.support.back_office.accessibility import faults
+from tests.support.back_office.pages import PAGES
+from tests.support.back_office.sheets import USERS, upload
+from tests.support.back_office.staff import signed_in
 from users.models import Session, User
 from users.oauth.sessions import start_session
 from users.sign_in import two_factor
@@ -25,7 +25,7 @@ from users.sign_in import two_factor
 def test_the_colours_preferred_when_a_page_is_loaded_are_those_that_are_checked(
     open_page: Callable[..., Page], olive: User
 ) -> None:
-    """`tests.support.accessibility` sets the same class, so as not to load a page twice."""
+    """`tests.support.back_office.accessibility` sets the same class, so as not to load a page twice."""
     for user, path in ((olive, "/admin/"), (None, "/admin/login/")):
         page = open_page(user, color_scheme="dark")
         page.goto(path)

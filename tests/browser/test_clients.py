@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from tests.support.accessibility import faults
+from tests.support.back_office.accessibility import faults
 from users.models import User
 from users.models.client import Client
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 from pytest_django.live_server_helper import LiveServer
 
 from assignments.models import WarehouseUserAssignment
-from tests.client import JSON_API, PASSWORD
+from tests.support.api.client import JSON_API, PASSWORD
 from users.models import Session, User
 
 APP = Path(__file__).parent / "fulfillment_app"

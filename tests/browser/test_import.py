@@ -11,7 +11,7 @@ import pytest
 from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 
-from tests.support.accessibility import faults
+from tests.support.back_office.accessibility import faults
 from users.models import User
 from warehouses.models import Warehouse
 

@@ -13,7 +13,16 @@ from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from assignments.models import WarehouseUserAssignment
-from tests.client import ASSIGNMENTS, INVALID_TOKEN, JSON_API, NOT_FOUND, PASSWORD, UNAUTHORIZED, error, sign_in
+from tests.support.api.client import (
+    ASSIGNMENTS,
+    INVALID_TOKEN,
+    JSON_API,
+    NOT_FOUND,
+    PASSWORD,
+    UNAUTHORIZED,
+    error,
+    sign_in,
+)
 from users.models import User
 from users.oauth import allowed_origins
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from playwright.sync_api import Page
 
 from assignments.models import WarehouseUserAssignment
-from tests.client import sign_in
+from tests.support.api.client import sign_in
 from users.models import Session, User
 from warehouses.models import Warehouse
 

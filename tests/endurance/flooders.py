@@ -19,12 +19,12 @@ from typing import NamedTuple
 
 import psutil  # type: ignore[import-untyped]
 
-from tests import slow
 from tests.benchmarks.client import Request, ask
 from tests.benchmarks.report import figure
 from tests.benchmarks.sites import Site
-from tests.burst import burst
-from tests.support.nginx import READER_SECONDS, SEND_BYTES, Proxy
+from tests.support.servers import slow
+from tests.support.servers.burst import burst
+from tests.support.servers.nginx import READER_SECONDS, SEND_BYTES, Proxy
 
 MANY = 1_000
 FLOOD_SECONDS = 8

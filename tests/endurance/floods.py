@@ -25,7 +25,6 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
-from tests import slow
 from tests.benchmarks import sites, works
 from tests.benchmarks.client import Request, ask
 from tests.benchmarks.folder import SMALL, Folder
@@ -46,8 +45,8 @@ from tests.endurance.flooders import (
     waiting,
 )
 from tests.endurance.report import FLOODS, write
-from tests.support import nginx
-from tests.support.nginx import READER_SECONDS
+from tests.support.servers import nginx, slow
+from tests.support.servers.nginx import READER_SECONDS
 
 PATIENCE_SECONDS = 5
 _TIMEOUTS = {

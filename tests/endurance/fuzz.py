@@ -32,12 +32,12 @@ from hypothesis.stateful import run_state_machine_as_test  # noqa: E402
 
 from assignments.models import WarehouseUserAssignment  # noqa: E402
 from tests.benchmarks.report import table  # noqa: E402
-from tests.client import PASSWORD  # noqa: E402
 from tests.endurance.report import FUZZ, write  # noqa: E402
-from tests.fuzzing import Caller, Known, Tally, fuzz, unanswered  # noqa: E402
-from tests.issued import service  # noqa: E402
-from tests.live import database_url, live_server, production_environment  # noqa: E402
-from tests.state_machine import MUST_BE_SEEN, World  # noqa: E402
+from tests.support.api.client import PASSWORD  # noqa: E402
+from tests.support.fuzzing.api import Caller, Known, Tally, fuzz, unanswered  # noqa: E402
+from tests.support.oauth.held_tokens import service  # noqa: E402
+from tests.support.servers.live import database_url, live_server, production_environment  # noqa: E402
+from tests.support.state_machine.machine import MUST_BE_SEEN, World  # noqa: E402
 from users.models import User  # noqa: E402
 from warehouses.models import Warehouse  # noqa: E402
 

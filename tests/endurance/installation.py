@@ -19,9 +19,9 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 
 from config.installation import BASE_DIR
-from tests import live
-from tests.leaks import leaks
-from tests.postgres import Cluster, cluster
+from tests.support.leaks import leaks
+from tests.support.servers import live
+from tests.support.servers.postgres import Cluster, cluster
 
 #: How the server's connections call themselves.
 NAME = "serve"

@@ -25,11 +25,11 @@ django.setup()
 import httpx  # noqa: E402 (the models need the settings above)
 from django.test.utils import setup_databases, teardown_databases  # noqa: E402
 
-from tests import fuzzing_rows  # noqa: E402
 from tests.benchmarks.report import table  # noqa: E402
 from tests.endurance.report import PAGES, write  # noqa: E402
-from tests.fuzzing_pages import Answer, Request, Tally, fuzz  # noqa: E402
-from tests.live import live_server, production_environment  # noqa: E402
+from tests.support.fuzzing import callers  # noqa: E402
+from tests.support.fuzzing.pages import Answer, Request, Tally, fuzz  # noqa: E402
+from tests.support.servers.live import live_server, production_environment  # noqa: E402
 
 #: Hostile values for each parameter and field.
 CASES = 3
@@ -41,7 +41,7 @@ def run() -> None:
     print(f"FUZZ_SEED={seed}", flush=True)
     started = time.monotonic()
     with _server() as url:
-        tallies = {kind: _fuzz(url, kind, seed) for kind in fuzzing_rows.CALLERS}
+        tallies = {kind: _fuzz(url, kind, seed) for kind in callers.CALLERS}
     write(PAGES, f"`FUZZ_SEED={seed}`", *_told(tallies, time.monotonic() - started))
     problems = [f"{kind}: {problem}" for kind, tally in tallies.items() for problem in tally.problems]
     assert not problems, f"{len(problems)} problems, of which the first:\n" + "\n".join(problems[:20])
@@ -67,9 +67,9 @@ def _fuzz(url: str, kind: str, seed: int) -> Tally:
 
     def rows() -> dict[str, Any]:
         """Signs in again, too: an earlier request may have signed out, or changed the password."""
-        person = fuzzing_rows.caller(kind)
-        cookies.update(fuzzing_rows.cookies_of(person))
-        return fuzzing_rows.rows(person)
+        person = callers.caller(kind)
+        cookies.update(callers.cookies_of(person))
+        return callers.rows(person)
 
     with httpx.Client(base_url=url, timeout=60) as browser:
         tally = fuzz(_sender(browser, cookies), rows, seed=seed, cases=CASES)

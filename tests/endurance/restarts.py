@@ -17,7 +17,7 @@ from tests.endurance.faults import writing
 from tests.endurance.installation import Installation, installation
 from tests.endurance.report import RESTARTS, write
 from tests.endurance.writers import ACKNOWLEDGED, Journal
-from tests.support import nginx
+from tests.support.servers import nginx
 
 CLIENTS = 8
 MIN_REQUESTS = 3_000

@@ -33,9 +33,9 @@ from django.test.utils import setup_databases, teardown_databases  # noqa: E402
 from assignments.models import WarehouseUserAssignment  # noqa: E402
 from tests.benchmarks.report import table  # noqa: E402
 from tests.benchmarks.sign_in_times import slower  # noqa: E402
-from tests.client import ASSIGNMENTS, JSON_API, sign_in  # noqa: E402
 from tests.endurance.report import RIGHTS, write  # noqa: E402
-from tests.live import live_server, production_environment  # noqa: E402
+from tests.support.api.client import ASSIGNMENTS, JSON_API, sign_in  # noqa: E402
+from tests.support.servers.live import live_server, production_environment  # noqa: E402
 from users.models import User  # noqa: E402
 from warehouses.models import Warehouse  # noqa: E402
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from tests.client import ASSIGNMENTS, JSON_API, PASSWORD, error
+from tests.support.api.client import ASSIGNMENTS, JSON_API, PASSWORD, error
 
 ACKNOWLEDGED, REFUSED, LOST = "acknowledged", "refused with 503", "lost"
 #: Longer is a hang.

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from config.installation import BASE_DIR
-from tests.live import free_port
+from tests.support.servers.live import free_port
 
 pytestmark = pytest.mark.live
 
@@ -19,7 +19,8 @@ _GRANIAN = """
 import sys
 from granian import Granian
 from granian.constants import Interfaces
-Granian("tests.support.echo:application", port=int(sys.argv[1]), interface=Interfaces.WSGI, blocking_threads=1).serve()
+ECHO = "tests.support.servers.echo:application"
+Granian(ECHO, port=int(sys.argv[1]), interface=Interfaces.WSGI, blocking_threads=1).serve()
 """
 SECRETS = {name: f"hidden {name}" for name in ("SECRET_KEY", "OTHER", "HTTP_X_SECRET", "CONTENT_TYPE")}
 #: Variables that must not stand in the way of what the server says.

@@ -21,8 +21,8 @@ from unfold.contrib.filters.admin import DropdownFilter, RadioFilter
 from unfold.decorators import display
 from unfold.widgets import INPUT_CLASSES
 
+from config.back_office.model_admin import ModelAdmin
 from config.identifiers import NIL, parse_uuid
-from config.model_admin import ModelAdmin
 from users.admin.paging import CappedPaginator, IndexedChangeList, narrowed
 from users.models import User
 from users.models.audit_event import AuditEvent

@@ -19,9 +19,9 @@ from django.utils.translation import ngettext
 from unfold.decorators import display
 
 from assignments.models import WarehouseGrant
-from config.history_admin import HistoryAdminMixin
-from config.meanwhile import EditConflictAdminMixin
-from config.model_admin import ModelAdmin
+from config.back_office.model_admin import ModelAdmin
+from config.history.edit_conflicts import EditConflictAdminMixin
+from config.history.pages import HistoryAdminMixin
 from users.admin.client_form import ClientForm
 from users.forms import ReasonForm
 from users.models.client import Client

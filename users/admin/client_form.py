@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
-from config.history_admin import ReasonFormMixin
-from config.meanwhile import EditConflictFormMixin
+from config.history.edit_conflicts import EditConflictFormMixin
+from config.history.pages import ReasonFormMixin
 from users.models.client import Client
 
 

@@ -14,7 +14,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from config.model_admin import ModelAdmin
+from config.back_office.model_admin import ModelAdmin
 from users.account_actions import ACTIVATE, DEACTIVATE
 from users.admin.buttons import button, link
 from users.admin.filters import AssignedFilter, GapFilter, KindFilter, LockoutFilter, StandingFilter, StatusFilter

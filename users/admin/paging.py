@@ -9,8 +9,7 @@ from django.db.models.expressions import OrderBy
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from config import lookups as lookups  # pk__any_of
-from config.model_admin import ChangeList
+from config.back_office.model_admin import ChangeList
 
 
 class CappedPaginator(Paginator):

@@ -21,9 +21,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from config.history_admin import HistoryAdminMixin, ReasonFormMixin
-from config.model_admin import ModelAdmin
-from config.rights import in_words
+from config.back_office.model_admin import ModelAdmin
+from config.back_office.rights import in_words
+from config.history.pages import HistoryAdminMixin, ReasonFormMixin
 from users.account_actions import LastAdministratorError, an_administrator_stays, hold_administrators
 from users.models import User
 from users.roles import offered_to
@@ -170,5 +170,5 @@ def _held(role: Group, user: Any, action: str) -> Iterator[None]:
 
 
 def _read_rights_again(request: HttpRequest) -> None:
-    """What somebody takes from their own role is no right lost meanwhile (`config.authority`)."""
+    """What somebody takes from their own role is no right lost meanwhile (`config.back_office.authority`)."""
     request.user = User.objects.get(pk=request.user.pk)

@@ -21,8 +21,8 @@ from unfold.decorators import display
 from unfold.utils import display_for_label
 
 from assignments.models import WarehouseGrant
-from config.history_admin import HistoryAdminMixin
-from config.model_admin import ModelAdmin
+from config.back_office.model_admin import ModelAdmin
+from config.history.pages import HistoryAdminMixin
 from users.account_actions import ENDED_BY_STAFF, LeftOut
 from users.admin.bulk_actions import actor
 from users.admin.buttons import button

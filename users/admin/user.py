@@ -16,12 +16,12 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from assignments.models import WarehouseGrant
-from config.history_admin import SUBJECTS, HistoryAdminMixin, HistorySubject
+from config.back_office.model_admin import ModelAdmin
+from config.back_office.rights import may_see_people
+from config.history.edit_conflicts import EditConflictAdminMixin
+from config.history.pages import SUBJECTS, HistoryAdminMixin, HistorySubject
 from config.identifiers import parse_key
-from config.meanwhile import EditConflictAdminMixin
-from config.model_admin import ModelAdmin
-from config.rights import may_see_people
-from spreadsheets.admin import SheetAdminMixin
+from config.spreadsheets.admin import SheetAdminMixin
 from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, LeftOut, Switch, why_signed_out
 from users.admin.bulk_actions import BulkMixin, actor
 from users.admin.listing import PeopleList, assign_url

@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from config.lost_updates import SavesChangedColumns
+from config.database.lost_updates import SavesChangedColumns
 
 #: What a person is told whose account was changed while they changed it themselves.
 CHANGED = _("Somebody has changed your account meanwhile, so nothing was saved.")

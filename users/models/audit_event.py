@@ -1,6 +1,6 @@
 """Security events as rows: who signed in, who was refused, what was withdrawn (contract section 4.5).
 
-Each call of `config.logs.audit` is a log line and, through `config.logs.RowHandler`, one of these.
+Each call of `config.audit_log.audit` is a log line and, through `config.audit_log.RowHandler`, one of these.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from django.db import connection, models, transaction
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
-from config import origin
-from config.keeping import retention_cutoff
-from config.paths import is_back_office
-from config.statements import execute
+from config.database.compiled_queries import execute
+from config.retention import retention_cutoff
+from config.web import request_context
+from config.web.paths import is_back_office
 from users.models.audit_event_titles import title_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         Inside a transaction a savepoint stands before it: a row that cannot be written must not spoil what else the
         transaction does. Raises what the database raises.
         """
-        row = _row(record, origin.current_request())
+        row = _row(record, request_context.current_request())
         with transaction.atomic() if connection.in_atomic_block else nullcontext():
             execute(_INSERT, [row[name] for name in _COLUMNS])
 

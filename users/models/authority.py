@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from config.authority import AuthorityLostError
+from config.back_office.authority import AuthorityLostError
 from users.locks import NotFreeError, briefly
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from config.digests import digest
-from config.keeping import retention_cutoff
+from config.retention import retention_cutoff
 from users.models.session import Session
 from users.models.user import User
 

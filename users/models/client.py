@@ -18,10 +18,10 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
+from config.audit_log import audit
+from config.database.lost_updates import SavesChangedColumns
 from config.digests import digest
-from config.history import tracked
-from config.logs import audit
-from config.lost_updates import SavesChangedColumns
+from config.history.tracking import tracked
 from users.models.authorization_code import AuthorizationCode
 from users.models.session import Session
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import Group
 from django.utils.translation import gettext_lazy as _
 
-from config.history import tracked
+from config.history.tracking import tracked
 from users.models.user import User
 
 _OfRoles: Any = Group.permissions.through

@@ -12,10 +12,10 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from config.history import tracked
-from config.keeping import retention_cutoff
-from config.logs import audit
-from config.statements import Parameter, Select
+from config.audit_log import audit
+from config.database.compiled_queries import Parameter, Select
+from config.history.tracking import tracked
+from config.retention import retention_cutoff
 from users.models.refresh_token import RotatingCredential
 from users.models.signing_key import SigningKey
 from users.models.user import User

@@ -25,8 +25,8 @@ from jwt.algorithms import RSAAlgorithm
 from jwt.utils import base64url_encode
 
 from config import encryption
-from config.logs import audit
-from config.statements import Parameter
+from config.audit_log import audit
+from config.database.compiled_queries import Parameter
 
 logger = structlog.stdlib.get_logger(__name__)
 

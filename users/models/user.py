@@ -19,8 +19,8 @@ from django.utils.crypto import salted_hmac
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from config.history import tracked
-from config.logs import audit
+from config.audit_log import audit
+from config.history.tracking import tracked
 from users.models.account import Account
 from users.models.audit_event import AuditEvent as AuditEvent
 from users.models.authority import Authority

@@ -1,4 +1,4 @@
-"""Whose pages may read our answers: the origins of clients, as `config.cors` asks for them."""
+"""Whose pages may read our answers: the origins of clients, as `config.web.cors` asks for them."""
 
 import logging
 from time import monotonic

@@ -9,7 +9,7 @@ from authlib.oauth2.rfc6749.errors import InvalidRequestError
 from authlib.oauth2.rfc7009 import RevocationEndpoint as Revocation
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint as Introspection
 
-from config.logs import audit
+from config.audit_log import audit
 from users.models.client import Client
 from users.oauth.grants import CLIENT_METHODS
 from users.oauth.requests import Request

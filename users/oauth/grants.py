@@ -17,7 +17,7 @@ from authlib.oauth2.rfc7636.challenge import compare_s256_code_challenge
 from django.conf import settings
 from django.contrib.auth import authenticate
 
-from config.logs import audit
+from config.audit_log import audit
 from users.models import Session, User
 from users.models.authorization_code import AuthorizationCode, CodeRefusedError, CodeReplayedError
 from users.models.client import Client

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from config.logs import audit
+from config.audit_log import audit
 from users.models.client import Client
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
 from users.oauth.errors import BadClientError, BlockedError, words_of

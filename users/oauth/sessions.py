@@ -9,7 +9,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from config.origin import client_address
+from config.web.request_context import client_address
 from users.models import AuthorizationCode, Client, Session, User
 from users.models.authorization_code import CodeRefusedError, CodeReplayedError
 

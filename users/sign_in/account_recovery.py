@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from config.logs import audit
+from config.audit_log import audit
 from users.models import User
 from users.sign_in import lockouts, throttling, two_factor
 from users.sign_in.lockouts import Lockout

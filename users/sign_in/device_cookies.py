@@ -16,7 +16,7 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from config.paths import is_back_office
+from config.web.paths import is_back_office
 from users.models import User
 from users.sign_in.lockouts import key_of
 

@@ -21,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from unfold.forms import AuthenticationForm
 
-from config.logs import audit
+from config.audit_log import audit
 from users.models import User
 from users.sign_in import device_cookies, throttling, two_factor
 

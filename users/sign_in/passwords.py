@@ -26,8 +26,8 @@ from django.views.decorators.csrf import csrf_protect
 from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.widgets import INPUT_CLASSES
 
-from config.logs import audit
-from config.lost_updates import RowChangedError
+from config.audit_log import audit
+from config.database.lost_updates import RowChangedError
 from users.models import User
 from users.models.account import CHANGED
 from users.sign_in import device_cookies, throttling

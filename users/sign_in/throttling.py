@@ -27,9 +27,9 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from config.logs import audit
-from config.origin import client_address
-from config.paths import is_back_office
+from config.audit_log import audit
+from config.web.paths import is_back_office
+from config.web.request_context import client_address
 from users.models import DeviceFailure
 from users.sign_in.device_cookies import known_device
 from users.sign_in.lockouts import key_of, reset_path

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from config import keeping
+from config import retention
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     FAILURE_DAYS = 90
 
     def handle(self, **options: Any) -> None:
-        for rows in keeping.past_retention():
-            self.stdout.write(f"{keeping.delete(rows):>9,} {rows.model._meta.verbose_name_plural}")
+        for rows in retention.past_retention():
+            self.stdout.write(f"{retention.delete(rows):>9,} {rows.model._meta.verbose_name_plural}")
         call_command("clearsessions")
         call_command("axes_reset_failure_logs", age=self.FAILURE_DAYS, stdout=self.stdout)

@@ -10,7 +10,7 @@ from django.core.management import CommandError
 from django.core.management.base import BaseCommand
 from django.utils.text import capfirst
 
-from config import browser_sessions
+from config.web import back_office_sessions
 
 
 class Command(BaseCommand):
@@ -37,4 +37,4 @@ def _encrypted() -> Iterator[tuple[str, Callable[[], tuple[int, int]]]]:
     for model in apps.get_models():
         if hasattr(model._default_manager, "reencrypt"):
             yield str(capfirst(model._meta.verbose_name_plural)), model._default_manager.reencrypt
-    yield "Back Office sessions", browser_sessions.reencrypt
+    yield "Back Office sessions", back_office_sessions.reencrypt

@@ -14,9 +14,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from config import encryption
+from config.audit_log import audit
 from config.database import backup
 from config.database.preparation import wait_for_preparation_lock
-from config.logs import audit
 
 _REASON = gettext_noop("restored from a backup")
 #: Every release has these tables and columns. The first statement is `SessionQuerySet.end_all`, the second signs out of

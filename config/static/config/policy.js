@@ -1,4 +1,4 @@
-// Makes Unfold comply with the Content-Security-Policy, which forbids inline styles (config/policy.py).
+// Makes Unfold comply with the Content-Security-Policy, which forbids inline styles (config/web/csp.py).
 "use strict";
 
 // htmx would add a style element for its loading indicator, which no page uses.

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from spreadsheets import migrations as ours
+from config.spreadsheets import migrations as ours
 from tests.later_release import newest
 
 

@@ -1,5 +1,5 @@
 """The migrations of this release, and what comes after them."""
 
-from spreadsheets import migrations
+from config.spreadsheets import migrations
 
 __path__ += migrations.__path__

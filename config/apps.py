@@ -1,8 +1,0 @@
-from django.contrib.admin import apps
-
-
-class BackOfficeConfig(apps.AdminConfig):
-    """Django's admin, as our Back Office."""
-
-    default = False  # it configures django.contrib.admin, not this package
-    default_site = "config.admin.BackOffice"

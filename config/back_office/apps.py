@@ -1,0 +1,8 @@
+from django.contrib.admin import apps
+
+
+class BackOfficeConfig(apps.AdminConfig):
+    """Django's admin, as our Back Office."""
+
+    default = False  # it configures django.contrib.admin, not this package
+    default_site = "config.back_office.site.BackOffice"

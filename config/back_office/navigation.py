@@ -1,0 +1,110 @@
+"""The Back Office's appearance and navigation (the setting `UNFOLD`). Entries are shown by permission."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+def _is_active(url: Any) -> Callable[[HttpRequest], bool]:
+    """Whether the current page belongs to an entry. Imports have entries of their own, though URLs below the lists."""
+
+    def is_active(request: HttpRequest) -> bool:
+        entry, page = str(url), request.path
+        if entry.endswith(("/admin/", "/import/")) or "/import/" in page:
+            return page.startswith(entry) if entry.endswith("/import/") else page == entry
+        return page.startswith(entry)
+
+    return is_active
+
+
+def _entry(title: Any, icon: str, link: str, *permissions: str) -> dict[str, Any]:
+    """An entry for everyone, or for people with any of the permissions."""
+    url = reverse_lazy(link)
+    entry = {"title": title, "icon": icon, "link": url, "active": _is_active(url)}
+    if permissions:
+        entry["permission"] = lambda request: any(map(request.user.has_perm, permissions))
+    return entry
+
+
+def _list_entry(title: Any, icon: str, model: str) -> dict[str, Any]:
+    """The list of a model, such as `users_user`, for people who may view it."""
+    app, name = model.split("_")
+    return _entry(title, icon, f"admin:{model}_changelist", f"{app}.view_{name}")
+
+
+def _import_entry(title: Any, model: str, *also: str) -> dict[str, Any]:
+    """The import of a model, which needs the permissions to add and to change, and those in `also`."""
+    app, name = model.split("_")
+    required = (f"{app}.add_{name}", f"{app}.change_{name}", *also)
+    return _entry(title, "upload_file", f"admin:{model}_import_sheet") | {
+        "permission": lambda request: request.user.has_perms(required)
+    }
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": _("Back Office"),
+    "SITE_HEADER": _("Back Office"),
+    "SITE_SUBHEADER": _("Warehouse users"),
+    "SITE_SYMBOL": "warehouse",
+    "SITE_URL": None,
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": False,
+    "SHOW_BACK_BUTTON": False,
+    "DASHBOARD_CALLBACK": "assignments.dashboard.dashboard",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+            {"title": _("Two-factor sign-in"), "link": reverse_lazy("admin_two_factor")},
+        ]
+    },
+    # The palette is a file, since the Content-Security-Policy forbids inline styles (`config.web.csp`).
+    "STYLES": [lambda request: static("config/palette.css"), lambda request: static("config/frame.css")],
+    "SCRIPTS": [lambda request: static("config/policy.js")],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("config/icon.svg")}],
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {"title": None, "items": [_entry(_("Dashboard"), "dashboard", "admin:index")]},
+            {
+                "title": _("People"),
+                "items": [
+                    _list_entry(_("Users"), "group", "users_user"),
+                    _list_entry(_("Sessions"), "devices", "users_session"),
+                    _list_entry(_("Clients"), "apps", "users_client"),
+                    _list_entry(_("Roles"), "shield_person", "auth_group"),
+                ],
+            },
+            {
+                "title": _("Work"),
+                "items": [
+                    _list_entry(_("Warehouses"), "warehouse", "warehouses_warehouse"),
+                    _list_entry(_("Assignments"), "assignment_ind", "assignments_warehouseuserassignment"),
+                ],
+            },
+            {
+                "title": _("Records"),
+                "items": [
+                    _entry(
+                        _("History"),
+                        "history",
+                        "admin:history",
+                        "users.view_user",
+                        "warehouses.view_warehouse",
+                        "assignments.view_warehouseuserassignment",
+                    ),
+                    _list_entry(_("Security events"), "policy", "users_auditevent"),
+                    _import_entry(_("Import users"), "users_user"),
+                    _import_entry(_("Import assignments"), "assignments_warehouseuserassignment", "users.view_user"),
+                ],
+            },
+        ],
+    },
+}

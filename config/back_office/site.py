@@ -1,0 +1,65 @@
+"""The Back Office's admin site: Django's admin with Unfold."""
+
+from collections.abc import Callable, Iterable
+from functools import partial, wraps
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import BadRequest
+from django.db import DataError
+from django.http import HttpRequest
+from django.urls import path
+from django.utils.translation import gettext_lazy as _
+from unfold.sites import UnfoldAdminSite
+
+from config.back_office.authority import confirmed
+from config.history.pages import history_view
+
+_HIDDEN_APPS = {"otp_totp", "otp_static"}
+
+
+class BackOffice(UnfoldAdminSite):
+    """The only admin site, for people with `is_staff`."""
+
+    site_title = "Back Office"
+    site_header = "Back Office"
+    index_title = _("Dashboard")
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Checked on every request, so that a session loses access together with its user."""
+        user: Any = request.user
+        return user.is_staff and (not settings.REQUIRE_TWO_FACTOR or user.is_verified())
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Without the palette, which Unfold would add as an inline style."""
+        return super().each_context(request) | {"colors": None}
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """Every page checks the author's permissions before a commit (`config.back_office.authority`).
+
+        Raises BadRequest for a value that PostgreSQL cannot store, such as text with NUL.
+        """
+
+        @wraps(view)
+        def refusing(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return view(request, *args, **kwargs)
+            except DataError as refusal:
+                raise BadRequest("The database cannot read a value.") from refusal
+
+        return super().admin_view(confirmed(refusing), cacheable)
+
+    def register(self, models: Any, admin_class: Any = None, **options: Any) -> None:
+        """Skips the admin pages of django-otp, which show the secrets of all users."""
+        listed = models if isinstance(models, Iterable) else [models]
+        super().register(
+            [model for model in listed if model._meta.app_label not in _HIDDEN_APPS], admin_class, **options
+        )
+
+    def get_urls(self) -> list[Any]:
+        """Without Django's "view on site" redirect: no object has a public page."""
+        return [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
+
+    def extra_urls(self) -> list[Any]:
+        """Pages that belong to no model."""
+        return [path("history/", self.admin_view(partial(history_view, site=self)), name="history")]

@@ -1,0 +1,289 @@
+"""Reads history back: what changed, in plain words, newest first, each page by an index however much there is.
+
+It knows no app: every model that is `tracked` takes part, with the fields, labels and foreign keys it has. A model may
+choose words of its own by the kind of change (`insert`, `update`, `delete`): `history_labels` for what happened, and
+`history_subjects` for whom it concerns, with `%(holder)s` and `%(right)s` for what its two foreign keys point at.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db.models import CharField, Model, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, JSONObject
+from django.utils import formats, timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from config.history.names import Names, for_reader
+from config.history.tracking import DATABASE
+from config.history.tracking import tracked_models as tracked_models
+
+#: Kept in history, but said in other words or of no use to people.
+_HIDDEN = {"id", "uuid", "activation"}
+
+
+class Position(NamedTuple):
+    """Where in the list a page ends. The model's name tells apart what happened at the same moment."""
+
+    moment: datetime
+    event: int
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.moment.isoformat()}~{self.event}~{self.kind}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position | None:
+        """None for what is no position."""
+        try:
+            moment, event, kind = text.split("~")
+            position = cls(datetime.fromisoformat(moment), int(event), kind)
+        except ValueError:
+            return None
+        return position if timezone.is_aware(position.moment) and 0 <= position.event < 2**31 else None
+
+
+@dataclass(frozen=True)
+class HistoryQuery:
+    """Which changes to show. Every answer given narrows; none widens."""
+
+    kinds: list[type[Model]]
+    about: list[Model] = field(default_factory=list)
+    #: Primary key of the person behind the change, or `DATABASE`.
+    actor: int | str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    after: Position | None = None
+    #: Whether people are called by their e-mails, or by their names alone for who may not see people.
+    with_emails: bool = True
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field, before and after."""
+
+    label: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class RecordedChange:
+    """One recorded change, in words for people."""
+
+    position: Position
+    label: str
+    what: str
+    kind: str
+    subject: str
+    #: Name of the URL of the object's page; empty once it is gone.
+    link: str
+    object_id: str
+    who: str
+    through: str
+    reason: str
+    request_id: str
+    differences: list[Difference]
+
+
+def find(query: HistoryQuery, limit: int) -> tuple[list[RecordedChange], Position | None]:
+    """The newest changes asked for, and where the next page begins if there is one.
+
+    One query over all kinds, then one for each model whose names are shown.
+    """
+    branches = [rows[: limit + 1] for kind in query.kinds if (rows := _events(kind, query)) is not None]
+    if not branches:
+        return [], None
+    rows = branches[0].union(*branches[1:], all=True) if len(branches) > 1 else branches[0]
+    found = list(rows.order_by(*_NEWEST_FIRST)[: limit + 1] if len(branches) > 1 else rows)
+    changes = [_Reader(row) for row in found[:limit]]
+    names = Names(_pointed_at(changes), with_emails=query.with_emails)
+    more = changes[-1].position if len(found) > limit else None
+    return [change.read(names) for change in changes], more
+
+
+_NEWEST_FIRST = ("-pgh_created_at", "-pgh_id", "kind")
+
+
+# --- Asking -----------------------------------------------------------------------------------------------------
+def _events(model: Any, query: HistoryQuery) -> QuerySet[Any, dict[str, Any]] | None:
+    """The events of one model, or None if this event table has no foreign key to what is asked about."""
+    events = model.pgh_event_model
+    narrowed = [_about(events, one) for one in query.about]
+    if None in narrowed:
+        return None
+    conditions = [*narrowed, *_when_and_who(query), *_beyond(model, query.after)]
+    before = events.objects.filter(pgh_obj=OuterRef("pgh_obj"), pgh_id__lt=OuterRef("pgh_id")).order_by("-pgh_id")
+    state = JSONObject(**{one.name: one.attname for one in recorded_fields(events)})
+    return (
+        events.objects.filter(*conditions)
+        .annotate(
+            kind=Value(model._meta.label_lower, output_field=CharField()),
+            object=Cast("pgh_obj_id", CharField()),
+            state=state,
+            before=Subquery(before.values(before=state)[:1]),
+        )
+        .order_by("-pgh_created_at", "-pgh_id")
+        .values("pgh_created_at", "pgh_id", "kind", "object", "pgh_label", "pgh_context", "state", "before")
+    )
+
+
+def _about(events: Any, one: Model) -> Q | None:
+    """Its own changes, or those of what points at it."""
+    if events.pgh_tracked_model._meta.concrete_model is type(one)._meta.concrete_model:
+        return Q(pgh_obj=one.pk)
+    for column in recorded_fields(events):
+        if column.related_model is type(one):
+            return Q(**{column.attname: one.pk})
+    return None
+
+
+def _when_and_who(query: HistoryQuery) -> Iterator[Q]:
+    if query.since:
+        yield Q(pgh_created_at__gte=query.since)
+    if query.until:
+        yield Q(pgh_created_at__lt=query.until)
+    if query.actor == DATABASE:
+        yield Q(pgh_context__isnull=True)
+    elif query.actor:
+        yield Q(pgh_context__user=query.actor)
+
+
+def _beyond(model: type[Model], position: Position | None) -> list[Q]:
+    """What comes later in the list. The first bound lets the index be entered at the right place."""
+    if position is None:
+        return []
+    same_moment = "pgh_id__lte" if model._meta.label_lower > position.kind else "pgh_id__lt"
+    earlier = Q(pgh_created_at__lt=position.moment) | Q(**{same_moment: position.event})
+    return [Q(pgh_created_at__lte=position.moment), earlier]
+
+
+def recorded_fields(events: Any) -> list[Any]:
+    """The fields of an event that say something of the object."""
+    return [one for one in events._meta.fields if not one.name.startswith("pgh_") and one.name not in _HIDDEN]
+
+
+def _pointed_at(changes: Iterable[_Reader]) -> dict[type[Model], set[Any]]:
+    """The keys of all that some changes point at."""
+    found: dict[type[Model], set[Any]] = defaultdict(set)
+    for change in changes:
+        for model, pk in change.points_at():
+            found[model].add(pk)
+    return found
+
+
+# --- Reading ----------------------------------------------------------------------------------------------------
+class _Reader:
+    """One row of the union, before the names of what it points at are known."""
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        self.model = apps.get_model(row["kind"])
+        self.columns = recorded_fields(self.model.pgh_event_model)
+        self.position = Position(row["pgh_created_at"], row["pgh_id"], row["kind"])
+        self.object_id: str = row["object"]
+        self.label: str = row["pgh_label"]
+        self.context: dict[str, Any] = row["pgh_context"] or {}
+        self.state: dict[str, Any] = row["state"]
+        self.before: dict[str, Any] = row["before"] or {}
+        self.is_known_before = row["before"] is not None
+
+    def points_at(self) -> Iterator[tuple[type[Model], Any]]:
+        """Whose names are needed."""
+        if self.context.get("user") is not None:
+            yield get_user_model(), self.context["user"]
+        for column in self.columns:
+            if column.related_model:
+                yield from ((column.related_model, state.get(column.name)) for state in (self.state, self.before))
+
+    def read(self, names: Names) -> RecordedChange:
+        page = self.model._meta.concrete_model._meta  # of groups, whose history is a stand-in's
+        return RecordedChange(
+            position=self.position,
+            label=self.label,
+            what=self._what(),
+            kind=str(capfirst(self.model._meta.verbose_name)),
+            subject=self._subject(names),
+            link="" if self.label == "delete" else f"admin:{page.app_label}_{page.model_name}_change",
+            object_id=self.object_id,
+            who=self._who(names),
+            through=self._through(),
+            reason=self.context.get("reason", ""),
+            request_id=self.context.get("request_id", ""),
+            differences=list(self._differences(names)),
+        )
+
+    def _what(self) -> str:
+        usual = {"insert": _("Created"), "update": _("Changed"), "delete": _("Deleted")}
+        return str(self._told_by_model("history_labels") or usual.get(self.label, self.label))
+
+    def _subject(self, names: Names) -> str:
+        ends = [names[one.related_model, self.state[one.name]] for one in self.columns if one.related_model]
+        if of_right := self._words_of_right():
+            holder, right = ends
+            return of_right % {"right": right, "holder": holder}
+        own = self.state.get("email") or self.state.get("name") or self.state.get("client_id") or ""
+        if own:
+            own = for_reader(self.model._meta.concrete_model, own)
+        return f"{' → '.join(ends)} ({own})" if ends and own else own or " → ".join(ends)
+
+    def _words_of_right(self) -> str:
+        return str(self._told_by_model("history_subjects"))
+
+    def _told_by_model(self, attribute: str) -> Any:
+        """What the model says in place of the usual words, by the kind of change; "" if nothing."""
+        return getattr(self.model, attribute, {}).get(self.label, "")
+
+    def _who(self, names: Names) -> str:
+        if not self.context:
+            return _("Database")
+        if self.context.get("user") is None:
+            return self.state.get("client_id") or _("Not signed in")
+        return names[get_user_model(), self.context["user"]]
+
+    def _through(self) -> str:
+        if not self.context:
+            return _("directly in the database, past this site")
+        return {"api": _("API"), "back-office": _("Back Office")}.get(self.context.get("client", ""), "")
+
+    def _differences(self, names: Names) -> Iterator[Difference]:
+        """What an update changed; of what was created or deleted, all that it held, if the subject does not say it."""
+        if self._words_of_right():
+            return
+        for column in self.columns:
+            old, new = self.before.get(column.name), self.state.get(column.name)
+            if self.label == "insert":
+                old = None
+            elif self.label == "delete":
+                old, new = new, None
+            if old != new and not (_is_empty(old) and _is_empty(new)):
+                hidden = self.label == "update" and not self.is_known_before
+                before = _("not recorded") if hidden else _words(column, old, names)
+                label = capfirst(_(column.verbose_name))  # that of a table between two others is not translated yet
+                yield Difference(str(label), before, _words(column, new, names))
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value in ("", [])
+
+
+def _words(column: Any, value: Any, names: Names) -> str:
+    """A stored value as people say it."""
+    if _is_empty(value):
+        return ""
+    if column.related_model:
+        return names[column.related_model, value]
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return ", ".join(_(one) if one else "" for one in value)  # of roles, those we ship have translations
+    if column.get_internal_type() == "DateTimeField":
+        return formats.date_format(timezone.localtime(column.to_python(value)), "SHORT_DATETIME_FORMAT")
+    model = column.model.pgh_tracked_model._meta.concrete_model
+    return for_reader(model, str(dict(column.flatchoices).get(value, value)))

@@ -1,0 +1,194 @@
+"""History in the Back Office: a tab of each page, and one searchable page of everything. Read only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from config.back_office.rights import may_see_people
+from config.history import changes
+from config.history.tracking import DATABASE
+
+PAGE_ROWS = 50
+#: As many characters as the longest e-mail or name has.
+MAX_ANSWER = 255
+
+
+class ReasonFormMixin(forms.Form):
+    """A form in which staff may say why; the history keeps it. Put "change_reason" into the fieldsets."""
+
+    change_reason = forms.CharField(  # named by `config.history.tracking.REASON`
+        label=_("Reason (optional, kept in the history)"),
+        required=False,
+        max_length=255,
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+
+class HistoryAdminMixin:
+    """Makes an admin's History page the database's own record instead of Django's log. Name it before ModelAdmin."""
+
+    def history_view(
+        self: Any, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Every change that concerns one object, newest first."""
+        if not self.has_view_permission(request):  # first: who may not see any learns of none
+            raise PermissionDenied
+        found = self.get_object(request, object_id)
+        if found is None:
+            return self.missing(request, object_id)
+        context = {"title": gettext("History: %(object)s") % {"object": found}, "opts": self.opts, "original": found}
+        return _page(request, self.admin_site, context | (extra_context or {}), about=found)
+
+
+def history_view(request: HttpRequest, *, site: Any) -> HttpResponse:
+    """Every change of everything that this person may view."""
+    if not kinds_for(request):
+        raise PermissionDenied
+    return _page(request, site, {"title": gettext("History")})
+
+
+def _page(request: HttpRequest, site: Any, context: dict[str, Any], *, about: Model | None = None) -> HttpResponse:
+    kinds = kinds_for(request)
+    form = HistoryForm(request.GET, kinds=kinds, about=about, viewer=request.user)
+    rows: list[changes.RecordedChange] = []
+    more = None
+    if form.is_valid():
+        rows, more = changes.find(form.question(request.GET.get("after", "")), PAGE_ROWS)
+    request.current_app = site.name
+    page = {"form": form, "changes": rows, "is_later": "after" in request.GET}
+    links = {"newest": _same_questions(request), "older": more and _same_questions(request, after=str(more))}
+    return TemplateResponse(request, "admin/history/page.html", site.each_context(request) | page | links | context)
+
+
+def _same_questions(request: HttpRequest, **also: str) -> str:
+    query = request.GET.copy()
+    query.pop("after", None)
+    query.update(also)
+    return f"?{query.urlencode()}"
+
+
+def kinds_for(request: HttpRequest) -> list[Any]:
+    """The models whose history this person may read: those they may view."""
+    return [model for model in changes.tracked_models() if request.user.has_perm(_view_permission(model))]
+
+
+def _view_permission(model: Any) -> str:
+    """Its own, or the one that a stand-in for another app's table names."""
+    own = f"{model._meta.app_label}.view_{model._meta.model_name}"
+    return str(getattr(model, "history_seen_with", own))
+
+
+# --- The questions ----------------------------------------------------------------------------------------------
+class _DateInput(forms.DateInput):
+    """The browser's own calendar, which speaks the person's language and works with a keyboard."""
+
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"class": " ".join(INPUT_CLASSES)}, format="%Y-%m-%d")
+
+
+_IN_CALENDAR = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
+
+
+@dataclass(frozen=True)
+class HistorySubject:
+    """What the history page can be narrowed to: an input of its form, which finds one object."""
+
+    label: Any
+    help_text: Any
+    #: What is answered where nothing is found; `%(text)s` is what was typed.
+    missing: Any
+    #: The object that a text and the viewer lead to, or None.
+    find: Callable[[str, Any], Model | None]
+
+    def found(self, text: str, viewer: Any) -> Any:
+        """The object meant. Raises ValidationError if there is none."""
+        if (one := self.find(text, viewer)) is None:
+            raise ValidationError(self.missing, params={"text": text})
+        return one
+
+
+#: Name of the input → what it finds. The apps add theirs beside their admin classes.
+SUBJECTS: dict[str, HistorySubject] = {}
+
+
+class SubjectField(forms.CharField):
+    def __init__(self, subject: HistorySubject, viewer: Any) -> None:
+        super().__init__(
+            label=subject.label,
+            help_text=subject.help_text,
+            required=False,
+            max_length=MAX_ANSWER,
+            widget=UnfoldAdminTextInputWidget(),
+        )
+        self._subject, self._viewer = subject, viewer
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        return text and self._subject.found(text, self._viewer)
+
+
+class HistoryForm(forms.Form):
+    """What to look for. An input that names nothing is an error, not an empty page."""
+
+    actor = forms.CharField(
+        label=_("Changed by"),
+        help_text=_("E-mail or ID of a person, or the word “database”"),
+        required=False,
+        max_length=MAX_ANSWER,
+        widget=UnfoldAdminTextInputWidget,
+    )
+    kind = forms.ChoiceField(label=_("Kind"), required=False, widget=UnfoldAdminSelectWidget)
+    since = forms.DateField(label=_("From"), required=False, widget=_DateInput, validators=_IN_CALENDAR)
+    until = forms.DateField(label=_("Up to and including"), required=False, widget=_DateInput, validators=_IN_CALENDAR)
+
+    def __init__(self, data: Any, *, kinds: list[Any], about: Model | None, viewer: Any) -> None:
+        super().__init__(data)
+        self._viewer = viewer
+        self._kinds = {model._meta.label_lower: model for model in kinds}
+        self._about = about
+        names = [(label, capfirst(model._meta.verbose_name_plural)) for label, model in self._kinds.items()]
+        self.fields["kind"].choices = [("", _("All")), *names]  # type: ignore[attr-defined]
+        if about is None:
+            subjects = {name: SubjectField(SUBJECTS[name], viewer) for name in sorted(SUBJECTS)}
+            self.fields = {**subjects, **self.fields}
+
+    def clean_actor(self) -> Any:
+        text = self.cleaned_data["actor"]
+        if not text or text.lower() in {DATABASE, gettext("Database").lower()}:
+            return text and DATABASE
+        return SUBJECTS["person"].found(text, self._viewer).pk
+
+    def question(self, after: str) -> changes.HistoryQuery:
+        """What the answers given ask for."""
+        answers = self.cleaned_data
+        kind = self._kinds.get(answers["kind"])
+        return changes.HistoryQuery(
+            kinds=[kind] if kind else list(self._kinds.values()),
+            about=[one for one in (self._about, *(answers.get(name) for name in SUBJECTS)) if one],
+            actor=answers["actor"],
+            since=_midnight(answers["since"]),
+            until=_midnight(answers["until"] and answers["until"] + timedelta(days=1)),
+            after=changes.Position.parse(after),
+            with_emails=may_see_people(self._viewer),
+        )
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return timezone.make_aware(datetime.combine(day, time.min)) if day else None

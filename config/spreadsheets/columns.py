@@ -1,0 +1,55 @@
+"""A column of a sheet: its headings, its explanation, and how its cells are compared and shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Model
+from import_export.fields import Field
+from import_export.widgets import CharWidget
+
+from config.spreadsheets.cells import after_round_trip, in_every_language
+from config.spreadsheets.reading.files import normalized_heading
+
+
+class Column(Field):
+    """A field of django-import-export with what a person needs to know to fill it in. Its name is the `column_name`."""
+
+    def __init__(
+        self,
+        attribute: str,
+        heading: Any,
+        *,
+        explanation: Any,
+        example: Any = "",
+        aliases: tuple[str, ...] = (),
+        is_required: bool = False,
+        is_secret: bool = False,
+        ignores_case: bool = False,
+        widget: Any = None,
+    ) -> None:
+        super().__init__(attribute=attribute, widget=widget or CharWidget())
+        #: Written in the language of the reader; read in every language of the site.
+        self.heading = heading
+        self.explanation = explanation
+        self.example = example
+        #: Further accepted headings.
+        self.aliases = aliases
+        self.is_required = is_required
+        #: Imported, but never displayed and never exported.
+        self.is_secret = is_secret
+        self.ignores_case = ignores_case
+
+    def headings(self) -> set[str]:
+        """Every accepted heading, normalized."""
+        return {
+            normalized_heading(text) for text in (self.column_name, *in_every_language(self.heading), *self.aliases)
+        }
+
+    def display(self, value: Any) -> str:
+        return ("•••" if value else "") if self.is_secret else self.widget.render(value)
+
+    def holds(self, instance: Model, text: str) -> bool:
+        """True if an export would write this text for the instance's current value."""
+        current = self.get_value(instance)
+        return isinstance(current, str) and not self.is_secret and after_round_trip(current) == after_round_trip(text)

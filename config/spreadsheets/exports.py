@@ -1,0 +1,153 @@
+"""Writes CSV and XLSX: exports, templates and lists of faults."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import chain
+from typing import Any, TextIO
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from config.spreadsheets.cells import writable
+from config.spreadsheets.resources import SheetResource
+
+#: Most rows of an export, by format: openpyxl is slow, and Excel opens no CSV of more than a million rows.
+MAX_ROWS = {"csv": 1_000_000, "xlsx": 100_000}
+FORMATS = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+_BATCH_ROWS = 2_000
+
+
+class TooManyRowsError(Exception):
+    """More than `MAX_ROWS` of the format."""
+
+
+def build(resource: SheetResource, rows: Any, name: str, asked_at: datetime, progress: Callable[[int], None]) -> bytes:
+    """The file as it is stored: CSV is compressed with gzip. `progress` is called with the number of rows done.
+
+    Raises TooManyRowsError, and AuthorityLostError as soon as the resource's person may no longer see the rows.
+    """
+    found = resource.exported(rows).order_by("pk").iterator(chunk_size=_BATCH_ROWS)
+    kind = kind_of(name)
+    lines = _monitored(resource.lines(found, asked_at), MAX_ROWS[kind], progress)
+    table = _safe([str(column.heading) for column in resource.exported_columns()], lines)
+    return _xlsx(table, name, ()) if kind == "xlsx" else _compressed_csv(table)
+
+
+def download(request: HttpRequest, content: bytes, name: str) -> HttpResponse:
+    """A file that `build` made."""
+    kind = kind_of(name)
+    if kind == "xlsx":
+        return _attached(HttpResponse(content), name)
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        answer = HttpResponse(content, headers={"Content-Encoding": "gzip"})
+    else:
+        answer = HttpResponse(gzip.decompress(content))
+    patch_vary_headers(answer, ["Accept-Encoding"])
+    return _attached(answer, name)
+
+
+def kind_of(name: str) -> str:
+    """The key of `FORMATS`: the extension of the file name."""
+    return name.rpartition(".")[2]
+
+
+def dated(name: str) -> str:
+    return f"{name}-{timezone.localdate():%Y-%m-%d}"
+
+
+def counted(resource: type[SheetResource], rows: Any) -> int:
+    """The number of rows to export. The count stops above the maximum of every format."""
+    return int(resource.exported(rows).order_by().values("pk")[: max(MAX_ROWS.values()) + 1].count())
+
+
+def template(resource: type[SheetResource], name: str, kind: str) -> HttpResponse:
+    """The headings, one example row and an explanation of each column."""
+    columns = resource.columns()
+    lines = [[str(column.example) for column in columns]]
+    remarks = [
+        [str(column.heading), _("required") if column.is_required else _("optional"), str(column.explanation)]
+        for column in columns
+    ]
+    table = _safe([str(column.heading) for column in columns], iter(lines))
+    content = _xlsx(table, name, remarks) if kind == "xlsx" else _csv(table, remarks).encode()
+    return _attached(HttpResponse(content), f"{name}-template.{kind}")
+
+
+def table(headings: Sequence[str], lines: Iterable[Sequence[Any]], name: str) -> HttpResponse:
+    """A CSV file of these lines."""
+    return _attached(HttpResponse(_csv(_safe(headings, iter(lines)), ())), f"{name}.csv")
+
+
+def _monitored(lines: Iterator[list[str]], most: int, progress: Callable[[int], None]) -> Iterator[list[str]]:
+    """Calls `progress` once per batch. Raises TooManyRowsError at the first line above `most`."""
+    for done, line in enumerate(lines):
+        if done == most:
+            raise TooManyRowsError
+        if done % _BATCH_ROWS == 0:
+            progress(done)
+        yield line
+
+
+def _attached(answer: HttpResponse, name: str) -> HttpResponse:
+    answer["Content-Type"] = FORMATS[kind_of(name)]
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def _safe(head: Sequence[str], lines: Iterator[Sequence[Any]]) -> Iterator[list[str]]:
+    yield list(head)
+    yield from ([writable(str(cell)) for cell in line] for line in lines)
+
+
+def _csv(rows: Iterator[list[str]], remarks: Sequence[Sequence[str]]) -> str:
+    explained = ([f"# {': '.join(remark)}"] for remark in remarks)
+    text = io.StringIO(newline="")
+    _write_csv(text, chain(rows, explained))
+    return text.getvalue()
+
+
+def _compressed_csv(rows: Iterator[list[str]]) -> bytes:
+    """A million rows are about 100 MB of text, and 20 MB in memory when compressed."""
+    file = io.BytesIO()
+    with gzip.open(file, "wt", encoding="utf-8", newline="") as text:
+        _write_csv(text, rows)
+    return file.getvalue()
+
+
+def _write_csv(text: TextIO, rows: Iterator[list[str]]) -> None:
+    """With the BOM that Excel needs for UTF-8, and the delimiter that Excel expects in the person's language.
+
+    Every cell is quoted, so that a program with another delimiter does not split it.
+    """
+    delimiter = ";" if (get_language() or "").startswith("de") else ","
+    text.write("\ufeff")
+    csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(rows)
+
+
+def _xlsx(rows: Iterator[list[str]], name: str, remarks: Sequence[Sequence[str]]) -> bytes:
+    # Imported here because it takes 0.1 s, which no other page needs.
+    from openpyxl import Workbook
+
+    book, file = Workbook(write_only=True), io.BytesIO()
+    page = book.create_sheet(name[:31])
+    try:
+        for row in rows:
+            page.append(row)
+        if remarks:
+            explained = book.create_sheet(_("Explanation"))
+            for remark in remarks:
+                explained.append(remark)
+    finally:  # openpyxl deletes its temporary files on saving
+        book.save(file)
+    return file.getvalue()

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from config.spreadsheets.reading.files import too_large
+
+
+class UploadForm(forms.Form):
+    """The file to import, and the reason for the history."""
+
+    file = forms.FileField(
+        label=_("CSV or Excel file"),
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx", "class": "import-file"}),
+        error_messages={
+            "required": _("Choose a file first."),
+            "empty": _("The file is empty. Start from the template."),
+        },
+    )
+    change_reason = forms.CharField(
+        label=_("Reason (optional, kept in the history)"),
+        required=False,
+        max_length=255,
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+    def __init__(self, *args: Any, has_too_large_file: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if has_too_large_file:
+            self.fields["file"].error_messages["required"] = too_large()

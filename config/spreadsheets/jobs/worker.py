@@ -1,0 +1,188 @@
+"""Runs jobs in worker threads of the server process: checks and applies imports, and builds exports.
+
+Each server process runs up to `MAX_RUNNING` jobs. The others wait in the queue (`config.spreadsheets.jobs.queue`).
+
+Applying is one transaction. A second connection reports progress during it and holds an advisory lock, which
+PostgreSQL releases if the process crashes; the transaction is then rolled back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pghistory
+from django.apps import apps
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.http import QueryDict
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from config.audit_log import audit
+from config.back_office.authority import AuthorityLostError
+from config.spreadsheets import exports
+from config.spreadsheets.jobs.queue import Job, take_next
+from config.spreadsheets.jobs.threads import Runner
+from config.spreadsheets.models import Export, Import
+from config.spreadsheets.reading import files
+from config.spreadsheets.reading.files import Sheet
+from config.spreadsheets.reports import Report
+from config.spreadsheets.resources import SheetResource
+
+_log = logging.getLogger(__name__)
+#: Advisory lock of the import that is applied: one at a time, so that two imports cannot deadlock.
+_ONE_AT_A_TIME = 4_711_000
+#: Most jobs that one server process runs at a time.
+MAX_RUNNING = 2
+
+
+def start() -> None:
+    """Wakes the worker threads once the transaction that made the job is committed."""
+    transaction.on_commit(_runner.wake)
+
+
+def _run_next() -> bool:
+    job = take_next()
+    if job:
+        run(job)
+    return job is not None
+
+
+_runner = Runner(_run_next, MAX_RUNNING)
+
+
+def run(job: Job) -> None:
+    """Runs the step of the job's state. After any error the job is `STOPPED`, and the person can start it again."""
+    with translation.override(job.language), _heartbeat(job) as beat:
+        job.refresh_from_db(fields=["state"])
+        try:
+            if step := _STEPS.get(job.state):  # none if the job was stopped before it began
+                step(job, beat)
+        except AuthorityLostError:
+            _refuse(job)
+        except Exception:
+            _log.exception("A job stopped")
+            _stop(job)
+
+
+def _refuse(job: Job) -> None:
+    details = {"user_uuid": str(job.person.uuid), "kind": job.kind}
+    if isinstance(job, Export):
+        audit.warning("Export Refused", **details)
+    else:
+        audit.warning("Import Refused", **details)
+    _stop(job)
+
+
+def _stop(job: Job) -> None:
+    job.refresh_from_db(fields=["state"])
+    if job.is_running:
+        job.move(job.state, to=job.STOPPED)
+
+
+def _check(job: Import, beat: Any, *notes: str) -> None:
+    report = Report(notes=[*notes])
+    job.fault_pages.all().delete()
+    resource = resource_of(job.kind)(job.person)
+    for _batch in _go_through(job, report, beat, lambda sheet: resource.run(sheet, report)):
+        job.keep_faults(report.take_pages())
+    job.keep_faults(report.take_pages(is_last=True))
+    job.move(Import.State.CHECKING, to=Import.State.CHECKED, report=report.to_json(), rows_total=report.rows)
+
+
+def _apply(job: Import, beat: Any) -> None:
+    """Applies exactly the changes of the check. If the data was changed since, checks again and applies nothing.
+
+    Raises AuthorityLostError if the person loses the permission before the commit.
+    """
+    report, resource = Report(), resource_of(job.kind)(job.person, is_applied=True)
+    deque(_go_through(job, report, beat, resource.make_ready), maxlen=0)  # hashes passwords for minutes, without a lock
+    with pghistory.context(**job.context), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
+        for _batch in _go_through(job, report, beat, lambda sheet: resource.run(sheet, report)):
+            if not report.is_sound:
+                break
+        applied = report.is_sound and report.plan == job.report.get("plan")
+        if applied:
+            job.move(Import.State.APPLYING, to=Import.State.APPLIED, report=report.to_json())
+            connection.check_constraints()  # before the person is locked, not at the commit
+            job.person.confirm_authority(job.asked_at or job.started_at)
+        else:
+            transaction.set_rollback(True)
+    if applied:
+        counts = {"created": report.created_rows, "changed": report.changed_rows}
+        audit.info("Import Applied", user_uuid=str(job.person.uuid), kind=job.kind, **counts)
+    elif job.move(Import.State.APPLYING, to=Import.State.CHECKING):
+        _check(job, beat, _("Someone has changed the data since you looked. Nothing was applied: look again."))
+
+
+def _go_through(job: Import, report: Report, beat: Any, work: Callable[[Sheet], Iterator[int]]) -> Iterator[None]:
+    """Calls `work` with the sheet, batch by batch, and adds faults of the file as a whole to the report.
+
+    Raises AuthorityLostError as soon as the person loses the permission.
+    """
+    _stay_allowed(job)
+    try:
+        sheet = files.read(job.read(), resource_of(job.kind).known_headings())
+        for done in work(sheet):
+            beat(done, sheet.size or job.rows_total)
+            _stay_allowed(job)
+            yield
+    except ValidationError as error:
+        report.problems += error.messages
+
+
+def _stay_allowed(job: Import) -> None:
+    if not job.may_go_on:
+        raise AuthorityLostError
+
+
+def _build(job: Export, beat: Any) -> None:
+    """Makes the file of the rows that the job's query selects now.
+
+    Raises AuthorityLostError as soon as the person loses the permission, TooManyRowsError if rows were added since they
+    were counted.
+    """
+    page, name = _page_of(job.kind), job.file_name
+    resource, rows = page.sheet(job.person), page.rows_for(job.person, QueryDict(job.query))
+    content = exports.build(resource, rows, name, job.created_at, lambda done: beat(done, job.rows_total))
+    job.move(Export.State.BUILDING, to=Export.State.READY, content=job.sealed(content))
+
+
+#: State → step.
+_STEPS: dict[str, Callable[[Any, Any], None]] = {
+    Import.State.CHECKING: _check,
+    Import.State.APPLYING: _apply,
+    Export.State.BUILDING: _build,
+}
+
+
+def resource_of(kind: str) -> type[SheetResource]:
+    """The resource of a model's admin. `kind` is the model's label."""
+    return _page_of(kind).sheet
+
+
+def _page_of(kind: str) -> Any:
+    """The admin of a model. `kind` is its label."""
+    return admin.site.get_model_admin(apps.get_model(kind))
+
+
+@contextmanager
+def _heartbeat(job: Job) -> Iterator[Any]:
+    """Holds the job's lock. Yields a function that stores the progress outside the open transaction."""
+    beside = connection.copy()
+    with closing(beside), beside.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [job.lock])
+
+        def beat(done: int, total: int) -> None:
+            table = job._meta.db_table
+            sql = f"UPDATE {table} SET rows_done = %s, rows_total = %s WHERE id = %s"  # noqa: S608 (our own name)
+            cursor.execute(sql, [done, total and max(total, done), job.pk])
+
+        yield beat

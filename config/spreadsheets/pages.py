@@ -1,0 +1,93 @@
+"""The common part of the pages of imports, exports and templates."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.formats import number_format
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from config.spreadsheets.jobs import worker
+from config.spreadsheets.jobs.queue import MAX_WAITING, Job
+from config.spreadsheets.reading import files
+from config.spreadsheets.resources import SheetResource
+
+_Job = TypeVar("_Job", bound=Job)
+
+
+class SheetPages:
+    """A mixin for the admin of one model."""
+
+    sheet: type[SheetResource]
+
+    @property
+    def _url_name(self: Any) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}"
+
+    def _url(self: Any, name: str, *args: Any) -> str:
+        return reverse(f"{self.admin_site.name}:{self._url_name}_{name}", args=args)
+
+    def _job_urls(self: Any, what: str, views: dict[str, Any]) -> list[URLPattern]:
+        """The pages of one job; `views` has the view of each, by the last part of its path."""
+        return [
+            path(
+                f"{what}/<uuid:pk>/{end}",
+                self.admin_site.admin_view(view),
+                name=f"{self._url_name}_{what}{'_' * bool(end)}{end.rstrip('/')}",
+            )
+            for end, view in views.items()
+        ]
+
+    def _own(self: Any, request: HttpRequest, model: type[_Job], pk: Any, *, is_allowed: bool) -> _Job:
+        """A job of the person who asks. Raises Http404 for any other, PermissionDenied without the permission."""
+        if not is_allowed:
+            raise PermissionDenied
+        job: Any = get_object_or_404(model.objects.of(request.user, self.opts.label_lower), pk=pk)
+        job.detect_crash()
+        if job.is_waiting:  # the process that was asked to run it may have ended
+            worker.start()
+        return job
+
+    def _begin(self: Any, request: HttpRequest, model: type[_Job], **fields: Any) -> _Job:
+        """A new job for this model and person. Raises TooManyWaitingError."""
+        shared = {"kind": self.opts.label_lower, "person": request.user, "language": get_language() or "en"}
+        job: Any = model.objects.begin(**shared, **fields)
+        worker.start()
+        return job
+
+    def _page(self: Any, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:
+        request.current_app = self.admin_site.name
+        shared = {
+            "opts": self.opts,
+            "title": title,
+            "columns_explained": self.sheet.columns(),
+            "template_url": self._url("template_sheet"),
+            "list_url": self._url("changelist"),
+            "most_rows": grouped(files.MAX_ROWS),
+            "most_megabytes": files.MAX_BYTES // 1024**2,
+        }
+        everything = self.admin_site.each_context(request) | shared | context
+        return TemplateResponse(request, f"admin/spreadsheets/{name}.html", everything)
+
+
+def progress_of(job: Job) -> HttpResponseBase:
+    """For the script of the page. `ahead` is the number of jobs before this one, or null if it has begun."""
+    ahead = job.ahead if job.is_waiting else None
+    return JsonResponse({"running": job.is_running, "ahead": ahead, "done": job.rows_done, "total": job.rows_total})
+
+
+def too_many_waiting() -> str:
+    words = _(
+        "%(number)s of your imports and exports are waiting already. Wait until one of them is done, then try again."
+    )
+    return words % {"number": MAX_WAITING}
+
+
+def grouped(number: int) -> str:
+    return str(number_format(number, force_grouping=True))

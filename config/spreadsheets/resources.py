@@ -1,0 +1,187 @@
+"""A resource of django-import-export that imports and exports sheets in batches.
+
+A batch costs a fixed number of queries. When a file is applied, a batch is written by the write methods of the models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import chain, islice, repeat
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.utils.translation import get_language, override
+from django.utils.translation import gettext as _
+from import_export.results import RowResult
+
+from config.back_office.authority import AuthorityLostError
+from config.spreadsheets.columns import Column
+from config.spreadsheets.reading.files import Row, Sheet, normalized_heading
+from config.spreadsheets.reports import Report
+from config.spreadsheets.row_import import RowResource
+
+#: Rows of a batch: a larger one needs more memory, a smaller one more queries.
+BATCH_ROWS = 250
+
+
+class SheetResource(RowResource):
+    """Subclasses declare the columns, read what a batch needs and write it. One instance imports or exports once."""
+
+    def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
+        super().__init__()
+        self.importer = importer
+        self.is_applied = is_applied
+        #: All rows of a file that is applied: read before the first lock.
+        self._rows_to_apply: list[Row] = []
+        #: Column names in the order of the file.
+        self._file_columns: list[str] = []
+        self._language = get_language()
+
+    # --- For subclasses ---
+    @classmethod
+    def exported(cls, rows: Any) -> Any:
+        """The queryset of the rows to export, with every column that is needed."""
+        raise NotImplementedError
+
+    def prefetch(self, rows: list[dict[str, str]]) -> None:
+        """Reads what the import of these rows needs."""
+        raise NotImplementedError
+
+    def get_instance(self, instance_loader: Any, row: dict[str, str]) -> Any:
+        """The row's instance among those that `prefetch` read, or None."""
+        raise NotImplementedError
+
+    def precompute(self, number: int, row: dict[str, str]) -> None:
+        """Slow work for the row with this number that needs no lock."""
+
+    def changeable(self, people: Any) -> Any:
+        """Those of these people whom the importer may change by a sheet, except the importer.
+
+        Their own row is not locked, so that a colleague can block them at any time.
+        """
+        return people.exclude(pk=self.importer.pk)
+
+    def write(self) -> None:
+        """Writes the `pending` instances of a batch, or keeps them for `finish`."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Called once, after the last batch of a file that is applied and has no faults."""
+
+    # --- Columns ---
+    @classmethod
+    def columns(cls) -> list[Column]:
+        """In the order of `Meta.fields`."""
+        return [cls.fields[name] for name in cls._meta.fields]
+
+    @classmethod
+    def exported_columns(cls) -> list[Column]:
+        return [column for column in cls.columns() if not column.is_secret]
+
+    @classmethod
+    def known_headings(cls) -> dict[str, str]:
+        """Accepted heading → name of its column."""
+        return {heading: column.column_name for column in cls.columns() for heading in column.headings()}
+
+    # --- Export ---
+    def lines(self, rows: Iterable[Any], asked_at: datetime) -> Iterator[list[str]]:
+        """The cells of each row, in the language in which this resource was made.
+
+        Raises AuthorityLostError as soon as the person may no longer see the rows.
+        """
+        remaining = iter(rows)
+        while batch := list(islice(remaining, BATCH_ROWS)):
+            if not self.importer.has_authority(asked_at):
+                raise AuthorityLostError
+            with override(self._language):
+                lines = [self._line(row) for row in batch]
+            yield from lines
+
+    def _line(self, row: Any) -> list[str]:
+        self.prepare(row)
+        return [field.export(row) for field in self._fields if not field.is_secret]
+
+    # --- Import ---
+    def make_ready(self, sheet: Sheet) -> Iterator[int]:
+        """Reads and precomputes a file to be applied, before the first lock. Yields the number of rows done."""
+        self._file_columns = self._columns_of(sheet.headings)
+        for row in sheet.rows:
+            self._rows_to_apply.append(row)
+            self.precompute(row.number, self._cells_by_column(row))
+            if len(self._rows_to_apply) % BATCH_ROWS == 0:
+                yield len(self._rows_to_apply)
+
+    def run(self, sheet: Sheet, report: Report) -> Iterator[int]:
+        """Checks or applies every row of the sheet. Yields the number of rows done; the results go into the report."""
+        self._file_columns = self._columns_of(sheet.headings)
+        report.notes += sheet.notes
+        rows, done = sheet.rows, 0
+        if self.is_applied:
+            rows = iter(self._rows_to_apply)
+            self._lock_people()
+        while batch := list(islice(rows, BATCH_ROWS)):
+            self._import_batch(batch, report)
+            done += len(batch)
+            yield done
+        if not done:
+            raise ValidationError(_("The file has a heading but no rows."))
+        if self.is_applied and report.is_sound:
+            self.finish()
+
+    def _lock_people(self) -> None:
+        """Locks every person of the file in the order of their keys.
+
+        Locks taken batch by batch could deadlock with another writer of many people.
+        """
+        emails = {self._cells_by_column(row)["email"] for row in self._rows_to_apply}
+        people = self.changeable(get_user_model().objects.by_emails(emails))
+        len(people.order_by("pk").only("pk").locked())
+
+    def _columns_of(self, headings: list[str]) -> list[str]:
+        """The column of each heading. Raises ValidationError with every fault of the headings."""
+        known = self.known_headings()
+        names = [known.get(normalized_heading(heading), "") for heading in headings]
+        unknown = [heading or _("(no name)") for heading, name in zip(headings, names, strict=True) if not name]
+        repeated = sorted({name for name in names if name and names.count(name) > 1})
+        missing = [field.column_name for field in self._fields if field.is_required and field.column_name not in names]
+        if not (missing or unknown or repeated):
+            return names
+        problems = [
+            (_("These columns are missing: %(names)s."), [self._headings[name] for name in missing]),
+            (_("These columns are unknown: %(names)s. Check their spelling, or remove them."), unknown),
+            (_("These columns are there more than once: %(names)s."), [self._headings[name] for name in repeated]),
+            (_("Known columns: %(names)s."), list(self._headings.values())),
+        ]
+        raise ValidationError([words % {"names": ", ".join(listed)} for words, listed in problems if listed])
+
+    def _cells_by_column(self, row: Row) -> dict[str, str]:
+        """Empty text for each cell that the end of the row lacks."""
+        return dict(zip(self._file_columns, chain(row.cells, repeat("")), strict=False))
+
+    def _import_batch(self, batch: list[Row], report: Report) -> None:
+        self.pending = []
+        rows = {row.number: self._cells_by_column(row) for row in batch if len(row.cells) <= len(self._file_columns)}
+        for row in batch:
+            if row.number not in rows:
+                report.add_faults(row.number, [("", _("There are more cells than columns."), "")])
+        self.prefetch([*rows.values()])
+        for number, cells in rows.items():
+            self._report(number, self.import_row(cells, None, row_number=number), report)
+        if self.is_applied and report.is_sound:
+            self.write()
+
+    def _report(self, number: int, result: RowResult, report: Report) -> None:
+        """Adds the row that was imported last."""
+        match result.import_type:
+            case RowResult.IMPORT_TYPE_ERROR:
+                raise result.errors[0].error
+            case RowResult.IMPORT_TYPE_INVALID:
+                report.add_faults(number, [*self.faults()])
+            case RowResult.IMPORT_TYPE_SKIP:
+                report.unchanged_rows += 1
+            case _:
+                instance, is_new = self.pending[-1]
+                add = report.add_created if is_new else report.add_changed
+                add(number, self.label(instance), self.changes(instance))

@@ -1,0 +1,150 @@
+"""The import of one row: the steps of django-import-export, with every fault by column and every change by field."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from import_export.resources import ModelResource
+
+from config.spreadsheets.columns import Column
+
+#: Some reasons quote the cell: longer ones are truncated.
+MAX_REASON_CHARACTERS = 500
+#: Characters of a faulty cell that a report quotes.
+_MAX_VALUE_CHARACTERS = 100
+
+
+class RowResource(ModelResource):
+    """Imports a row into an instance without a query and without saving it. Subclasses add the columns and the rules.
+
+    The hooks of django-import-export run in the order of this file.
+    """
+
+    #: Names of the columns that identify a row. Two rows of one file must not have the same values in all of them.
+    key: ClassVar[tuple[str, ...]]
+
+    class Meta:
+        skip_diff = True
+        clean_model_instances = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fields: list[Column] = self.get_import_fields()
+        self._headings = {field.column_name: str(field.heading) for field in self._fields}
+        #: Fields of the model that no column writes: they need no validation.
+        self._unwritten = {field.name for field in self._meta.model._meta.fields} - {
+            field.attribute for field in self._fields
+        }
+        #: Read once: translating is slow compared with the rest of a row.
+        self._required_message = _("This must not be empty.")
+        #: Values of the key → number of the first row that has them.
+        self._first_rows: dict[tuple[str, ...], int] = {}
+        #: The instances to write, each with whether it is new.
+        self.pending: list[tuple[Any, bool]] = []
+
+    # --- For subclasses ---
+    def prepare(self, instance: Any) -> None:
+        """Sets the attributes of columns that are not fields of the model."""
+
+    def rules(self, instance: Any, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
+        """Column and reason of each fault beyond the single cells."""
+        yield from ()
+
+    def label(self, instance: Any) -> str:
+        return str(instance)
+
+    def side_effects(self, instance: Any) -> list[tuple[str, str, str]]:
+        """Further changes that the row causes: column, before, after."""
+        return []
+
+    # --- Steps of django-import-export ---
+    def before_import_row(self, row: dict[str, Any], row_number: int = 0, **kwargs: Any) -> None:
+        self._row, self._number = row, row_number
+        #: Column → reasons, as text: one exception for each would dominate the time of a faulty file.
+        self._faults: dict[str, list[str]] = defaultdict(list)
+
+    def after_init_instance(self, instance: Any, new: bool, row: Any, **kwargs: Any) -> None:
+        self.prepare(instance)
+        self._values = {} if new else self._values_of(instance)
+
+    def import_field(self, field: Column, instance: Any, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
+        """An empty cell leaves the current value unchanged."""
+        text = row.get(field.column_name, "")
+        if not text and field.is_required:
+            self._faults[field.column_name].append(self._required_message)
+        if text and not field.holds(instance, text):
+            try:
+                setattr(instance, field.attribute, field.widget.clean(text, row))
+            except ValueError as error:
+                self._faults[field.column_name].append(str(error))
+
+    def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
+        self._duplicates = self._duplicates_of(row)
+        self._changed = {
+            name for name, value in self._values_of(instance).items() if not self._values or value != self._values[name]
+        }
+        return bool(self._values) and not (self._faults or self._duplicates or self._changed)
+
+    def validate_instance(
+        self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True
+    ) -> None:
+        """Collects the faults of the cells, of the model's fields and of the rules. Raises ValidationError if any."""
+        if self._meta.clean_model_instances:
+            self._validate_fields(instance)
+        for name, reason in (*self._duplicates, *self.rules(instance, self._row, self._changed)):
+            self._faults[name].append(reason)
+        if self._faults:
+            raise ValidationError("")
+
+    def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
+        """Saved later, with its batch."""
+        self.pending.append((instance, is_create))
+
+    # --- For reports ---
+    def faults(self) -> Iterator[tuple[str, str, str]]:
+        """Heading, reason and value of each fault of the current row, in the order of the columns."""
+        for field in self._fields:
+            for reason in self._faults.get(field.column_name, ()):
+                value = "" if field.is_secret else self._row.get(field.column_name, "")[:_MAX_VALUE_CHARACTERS]
+                yield self._headings[field.column_name], _truncated(reason), value
+        yield from (("", _truncated(reason), "") for reason in self._faults.get("", ()))
+
+    def changes(self, instance: Any) -> list[tuple[str, str, str]]:
+        """Heading, value before and value after of each change by the current row."""
+        return [
+            (
+                self._headings[field.column_name],
+                field.display(self._values[field.column_name]) if self._values else "",
+                field.display(field.get_value(instance)),
+            )
+            for field in self._fields
+            if field.column_name in self._changed
+        ] + self.side_effects(instance)
+
+    def _values_of(self, instance: Any) -> dict[str, Any]:
+        return {field.column_name: field.get_value(instance) for field in self._fields}
+
+    def _duplicates_of(self, row: dict[str, str]) -> list[tuple[str, str]]:
+        """Column and reason if an earlier row has the same key."""
+        texts = ((self.fields[name], row.get(name, "")) for name in self.key)
+        key = tuple(text.casefold() if field.ignores_case else text for field, text in texts)
+        if not all(key) or (first := self._first_rows.setdefault(key, self._number)) == self._number:
+            return []
+        return [(self.key[-1], _("The same as in row %(row)s: keep only one of them.") % {"row": first})]
+
+    def _validate_fields(self, instance: Any) -> None:
+        faulty = {field.attribute for field in self._fields if field.column_name in self._faults}
+        try:
+            instance.full_clean(exclude=faulty | self._unwritten, validate_unique=False, validate_constraints=False)
+        except ValidationError as error:
+            names = {field.attribute: field.column_name for field in self._fields}
+            for attribute, reasons in error.message_dict.items():
+                self._faults[names.get(attribute, "")] += reasons
+
+
+def _truncated(reason: str) -> str:
+    return reason if len(reason) <= MAX_REASON_CHARACTERS else f"{reason[:MAX_REASON_CHARACTERS]} …"

@@ -1,0 +1,110 @@
+"""Variants of Django's middleware: the API and health probes skip some; the language depends on the user."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
+from django.db import connection
+from django.http import HttpRequest, HttpResponseBase, HttpResponsePermanentRedirect
+from django.middleware import common
+from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
+from django_otp import middleware as otp
+from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
+
+from config.web.paths import is_api, is_back_office, is_probe
+
+
+class SkippedByAPI:
+    """Mixin: requests to the API skip this middleware. The API uses no cookies, messages or second factor."""
+
+    get_response: Any
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request) if is_api(request) else super().__call__(request)  # type: ignore[misc]
+
+
+class SessionMiddleware(SkippedByAPI, sessions.SessionMiddleware):
+    pass
+
+
+class AuthenticationMiddleware(SkippedByAPI, auth.AuthenticationMiddleware):
+    pass
+
+
+class MessageMiddleware(SkippedByAPI, messages.MessageMiddleware):
+    pass
+
+
+class OTPMiddleware(SkippedByAPI, otp.OTPMiddleware):
+    pass
+
+
+class StaticFilesMiddleware(WhiteNoiseMiddleware):
+    """WhiteNoise, always with the whole file: `Range` is ignored, as RFC 9110 section 14.2 allows.
+
+    A proxy caches whole files and serves ranges of them (`deploy/nginx.conf`).
+    """
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.META.pop("HTTP_RANGE", None)
+        response: HttpResponseBase = super().__call__(request)
+        return response
+
+
+class ConnectionMiddleware:
+    """Closes a connection that PostgreSQL has ended since the last request, so that this request opens a new one.
+
+    Unlike `CONN_HEALTH_CHECKS`, it costs no query: data on an idle connection means that the server is closing it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if connection.connection is not None and not connection.in_atomic_block and _is_readable(connection.connection):
+            connection.close()
+        return self.get_response(request)
+
+
+def _is_readable(psycopg_connection: Any) -> bool:
+    """Whether data or an end of file has arrived on the socket; True as well if the connection is closed."""
+    if psycopg_connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(psycopg_connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+class CommonMiddleware(common.CommonMiddleware):
+    """Refuses unknown hosts, except for health probes: load balancers probe by IP address."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        return None if is_probe(request) else super().process_request(request)
+
+
+class LanguageMiddleware(LocaleMiddleware):
+    """The Back Office uses its user's language, or the browser's before sign-in; the API always `LANGUAGE_CODE`.
+
+    The language is activated for every request, since a thread keeps that of its previous request.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        language = _language_of(request) if is_back_office(request) else settings.LANGUAGE_CODE
+        translation.activate(language)
+        request.LANGUAGE_CODE = translation.get_language()
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        return super().process_response(request, response) if is_back_office(request) else response
+
+
+def _language_of(request: HttpRequest) -> str:
+    if request.user.is_authenticated:
+        return request.user.language_code
+    return translation.get_language_from_request(request)

@@ -1,0 +1,63 @@
+"""Request context: the current request, its id and its client's address, for log lines, audit rows and the history."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+from ipaddress import ip_address
+from typing import Any
+
+from django.core.signals import request_finished
+from django.http import HttpRequest, HttpResponseBase
+
+from config.web.paths import redact_reset_link
+
+MAX_REQUEST_ID_CHARACTERS = 64
+_current: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)
+
+
+class RequestContextMiddleware:
+    """Sets the current request until its response is sent. Outermost, so that every log line can name the request."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        _current.set(request)
+        return self.get_response(request)
+
+
+def _clear(**_: Any) -> None:
+    _current.set(None)
+
+
+request_finished.connect(_clear)
+
+
+def current_request() -> HttpRequest | None:
+    """The request that this thread answers; None in a command and in a background thread."""
+    return _current.get()
+
+
+def request_id(request: HttpRequest) -> str:
+    """The client's `X-Request-Id`, or a generated one; the same at every call for one request."""
+    known: str | None = request.META.get("warehouse.request_id")
+    if known is None:
+        known = request.headers.get("X-Request-Id", "")[:MAX_REQUEST_ID_CHARACTERS] or uuid.uuid4().hex
+        request.META["warehouse.request_id"] = known
+    return known
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """The client's IP address; None if a proxy forwards an invalid one. An IPv4-mapped address is returned as IPv4."""
+    try:
+        address = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def loggable_path(request: HttpRequest) -> str:
+    """The path with secrets redacted. Works without URL resolution, so for refused requests too."""
+    return redact_reset_link(request.path)

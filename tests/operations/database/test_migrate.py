@@ -1,0 +1,228 @@
+"""`manage.py migrate` on a site that is at work: who waits for a lock lets others pass, and what stopped goes on.
+
+The migrations are those of a release that comes after this one (`tests.later_release`).
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import psycopg
+import pytest
+
+import assignments.migrations
+from tests import later_release
+from tests.support.servers import first_release, live
+from tests.support.servers.databases import (
+    command,
+    installation,
+    later_installation,
+    manage,
+    new_database,
+    rows,
+    schema,
+)
+
+pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+
+#: As long a request may wait behind a migration: two seconds, more where there is much to do, and less than what makes
+#: it fail (`LOCK_TIMEOUT_SECONDS`).
+BOUND_SECONDS, LOCK_TIMEOUT = 4, "-c lock_timeout=5s"
+
+
+@contextmanager
+def transaction(url: str, statement: str) -> Iterator[None]:
+    """One that does nothing more after that, and stays open, as those of backups, exports and imports do."""
+    with psycopg.connect(url) as connection:
+        connection.execute(statement)
+        yield
+        connection.rollback()
+
+
+class Migrating:
+    """`manage.py migrate`, while something else is going on."""
+
+    def __init__(self, url: str, log: Path) -> None:
+        self.log = log
+        with log.open("w") as errors:
+            self.process = subprocess.Popen(command("migrate", "-v0"), env=later_installation(url), stderr=errors)
+
+    def told(self) -> str:
+        return self.log.read_text()
+
+    def end(self) -> None:
+        assert self.process.wait(timeout=120) == 0, self.told()
+
+
+@pytest.fixture
+def migrating(tmp_path: Path) -> Iterator[Callable[[str], Migrating]]:
+    begun = []
+
+    def begin(url: str) -> Migrating:
+        begun.append(Migrating(url, tmp_path / "migrate.log"))
+        return begun[-1]
+
+    yield begin
+    for one in begun:
+        one.process.kill()
+        one.process.wait()
+
+
+@pytest.fixture(scope="module")
+def first(django_db_setup: None) -> Iterator[str]:
+    """A database of this release, which the first test brings up to the later one."""
+    with new_database("first_held_up") as url:
+        first_release.make(url)
+        manage(installation(url), "migrate", "-v0")
+        yield url
+
+
+@pytest.fixture(scope="module")
+def as_new(django_db_setup: None, django_db_blocker: Any) -> str:
+    """The schema of a new site of the later release."""
+    with new_database("later_release") as url, django_db_blocker.unblock():
+        manage(later_installation(url), "migrate", "-v0")
+        return schema(url)
+
+
+def longest_wait(url: str, done: Callable[[], Any]) -> float:
+    """In seconds, of those who write and read one person again and again."""
+    longest, end = 0.0, monotonic() + 60
+    with psycopg.connect(url, autocommit=True, options=LOCK_TIMEOUT) as connection:
+        while not done():
+            assert monotonic() < end, "waited in vain"
+            begun = monotonic()
+            connection.execute("UPDATE users_user SET last_login = now() WHERE id = 1 RETURNING email")
+            longest = max(longest, monotonic() - begun)
+            sleep(0.01)
+    return longest
+
+
+def test_a_migration_that_waits_for_a_long_reader_lets_others_pass(
+    first: str, as_new: str, migrating: Callable[[str], Migrating]
+) -> None:
+    with transaction(first, "SELECT count(*) FROM users_user"):
+        migrate = migrating(first)
+        waited = longest_wait(first, migrate.told)
+        assert 1 < waited < BOUND_SECONDS, "nobody waited behind it, or for too long"
+
+    migrate.end()
+    assert migrate.told() == (
+        "users.9000_column waits for another transaction, such as a backup, an export or an import. "
+        "The site goes on; the next try is in 10 seconds.\n"
+    )
+    assert schema(first) == as_new
+
+
+def test_who_waits_in_vain_gives_up_and_says_what_to_do() -> None:
+    with new_database("waits_in_vain") as url:
+        first_release.make(url)
+        manage(installation(url), "migrate", "-v0")
+        with transaction(url, "LOCK TABLE users_user IN ACCESS SHARE MODE"):
+            done = subprocess.run(
+                command("migrate", "-v0"),
+                env=later_installation(url) | {"MIGRATION_WAIT_SECONDS": "1"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+    *waits, end = done.stderr.splitlines()
+    held_up = "users.9000_column waits for another transaction"
+    assert set(waits) == {
+        f"{held_up}, such as a backup, an export or an import. The site goes on; the next try is in 1 seconds."
+    }
+    assert end == (
+        f"CommandError: {held_up}, in vain for more than 1 seconds. The migrations before it are applied. End that "
+        "transaction (pg_stat_activity shows it) or wait until it is done, and start again; MIGRATION_WAIT_SECONDS "
+        "sets how long to wait."
+    )
+    assert done.returncode == 1
+
+
+def test_who_waits_for_another_process_says_so_and_gives_up() -> None:
+    with new_database("another_prepares") as url, psycopg.connect(url) as other:
+        other.execute("SELECT pg_advisory_lock(hashtext('manage.py serve'))")
+        done = subprocess.run(
+            command("serve"),
+            env=installation(url) | {"MIGRATION_WAIT_SECONDS": "6", "PORT": str(live.free_port())},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        tables = rows(url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+    assert done.stderr.splitlines() == [
+        "Waiting for another process that prepares the database, for 5 seconds so far ...",
+        "CommandError: Another process has been preparing the database for more than 6 seconds (manage.py serve or "
+        "restore, on any server): see what it says, or end it. Nothing was changed. MIGRATION_WAIT_SECONDS sets how "
+        "long this one waits.",
+    ]
+    assert (done.returncode, tables) == (1, [(0,)])
+
+
+# --- Indexes that are made while others write ---------------------------------------------------------------------
+@pytest.fixture
+def before(first: str) -> str:
+    """The migration that makes indexes in no transaction is still to come."""
+    manage(later_installation(first), "migrate", "-v0")
+    manage(later_installation(first), "migrate", "assignments", later_release.newest(assignments.migrations), "-v0")
+    return first
+
+
+WRITE = "UPDATE assignments_warehouseuserassignment SET updated_at = now() WHERE id = 1"
+
+
+def making(url: str) -> int:
+    """The backend that makes an index, and waits for those who write until it does."""
+    query = (
+        "SELECT pid FROM pg_stat_activity WHERE starts_with(query, 'CREATE INDEX CONCURRENTLY') "
+        "AND wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    end = monotonic() + 60
+    while not (found := rows(url, query)):
+        assert monotonic() < end, "waited in vain"
+        sleep(0.05)
+    return int(found[0][0])
+
+
+def invalid(url: str) -> list[str]:
+    return [name for (name,) in rows(url, "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")]
+
+
+def test_an_index_waits_for_long_writers_and_holds_nobody_up(
+    before: str, as_new: str, migrating: Callable[[str], Migrating]
+) -> None:
+    with transaction(before, WRITE):
+        migrate = migrating(before)
+        making(before)
+        sleep(BOUND_SECONDS)
+        with psycopg.connect(before, options="-c lock_timeout=100ms") as connection:
+            connection.execute(WRITE.replace("id = 1", "id = 2"))
+        making(before)
+    migrate.end()
+
+    assert migrate.told() == ""
+    assert schema(before) == as_new
+
+
+def test_indexes_that_were_left_half_made_are_made_again(
+    before: str, as_new: str, migrating: Callable[[str], Migrating]
+) -> None:
+    """Also one that had been made: the migration as a whole had not been applied."""
+    with transaction(before, WRITE):
+        migrate = migrating(before)
+        pid = making(before)
+        migrate.process.kill()
+        rows(before, "SELECT pg_terminate_backend(%s)", pid)
+    with psycopg.connect(before) as connection:
+        connection.execute("CREATE INDEX assignment_later_by_created_at ON assignments_warehouseuserassignment (id)")
+    assert invalid(before) == ["assignment_later_by_is_active"]
+
+    manage(later_installation(before), "migrate", "-v0")
+
+    assert invalid(before) == []
+    assert schema(before) == as_new

@@ -1,0 +1,208 @@
+"""Settings that would be ignored or misread stop the start, and say how to write them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from config import installation
+from config.environment import Environment, host_names, origin
+from tests.support.servers.live import production_environment
+
+Setting = Callable[..., Any]
+
+
+@pytest.fixture
+def env(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Environment]:
+    """An environment in which `X` has this value."""
+
+    def env(value: str) -> Environment:
+        monkeypatch.setenv("X", value)
+        return Environment()
+
+    return env
+
+
+# --- TRUSTED_PROXIES ----------------------------------------------------------------------------------------------
+HOW_TO_WRITE_NETWORKS = "Write the addresses and networks of your proxies, such as 10.0.0.5,192.168.1.0/24,fd00::/8."
+NO_NETWORKS = {
+    "*": "'*' does not appear to be an IPv4 or IPv6 network",
+    "10.0.0.5,*": "'*' does not appear to be an IPv4 or IPv6 network",
+    "127.0.0.1/8": "127.0.0.1/8 has host bits set",
+    "10.0.0.0/8,fd00::1/8": "fd00::1/8 has host bits set",
+    "10.0.0.5;10.0.0.6": "'10.0.0.5;10.0.0.6' does not appear to be an IPv4 or IPv6 network",
+    "10.0.0.5 10.0.0.6": "'10.0.0.5 10.0.0.6' does not appear to be an IPv4 or IPv6 network",
+    "10.0.0.5:443": "'10.0.0.5:443' does not appear to be an IPv4 or IPv6 network",
+    "10.0.0.*": "'10.0.0.*' does not appear to be an IPv4 or IPv6 network",
+    "10.0.0": "'10.0.0' does not appear to be an IPv4 or IPv6 network",
+    "10.0.0.0/33": "'10.0.0.0/33' does not appear to be an IPv4 or IPv6 network",
+    "proxy.example.test": "'proxy.example.test' does not appear to be an IPv4 or IPv6 network",
+    "localhost": "'localhost' does not appear to be an IPv4 or IPv6 network",
+    "0.0.0.0/0": "0.0.0.0/0 is everybody",
+    "::/0": "::/0 is everybody",
+    "10.0.0.5,0.0.0.0/0": "10.0.0.5,0.0.0.0/0 is everybody",
+    "0.0.0.0/1,128.0.0.0/1": "0.0.0.0/1,128.0.0.0/1 is everybody",
+    "::/1,8000::/1": "::/1,8000::/1 is everybody",
+    "2000::/3": "2000::/3 is everybody",
+    "::ffff:0:0/96": "::ffff:0:0/96 is everybody",
+}
+
+
+@pytest.mark.parametrize(("value", "problem"), NO_NETWORKS.items(), ids=NO_NETWORKS.keys())
+def test_proxies_that_are_nobody_or_everybody_stop_the_start(
+    env: Callable[[str], Environment], value: str, problem: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env(value).networks("X", default=[])
+    assert str(refused.value) == f"X: {problem}. {HOW_TO_WRITE_NETWORKS}"
+
+
+@pytest.mark.parametrize(
+    ("value", "networks"),
+    [
+        ("", []),
+        ("127.0.0.1", ["127.0.0.1/32", "::ffff:7f00:1/128"]),
+        (" 10.0.0.5 , 192.168.1.0/24,", ["10.0.0.5/32", "::ffff:a00:5/128", "192.168.1.0/24", "::ffff:c0a8:100/120"]),
+        ("::1,fd00::/8", ["::1/128", "fd00::/8"]),
+        ("10.0.0.0/255.0.0.0", ["10.0.0.0/8", "::ffff:a00:0/104"]),
+    ],
+)
+def test_proxies_are_addresses_and_networks(env: Callable[[str], Environment], value: str, networks: list[str]) -> None:
+    assert env(value).networks("X", default=[]) == networks
+
+
+# --- The others ---------------------------------------------------------------------------------------------------
+#: Name of a setting, a value that cannot be meant, and what is said of it.
+REFUSED = [
+    ("TRUSTED_PROXIES", "*", f"TRUSTED_PROXIES: {NO_NETWORKS['*']}. {HOW_TO_WRITE_NETWORKS}"),
+    ("HTTPS", "ture", "HTTPS must be true or false, not 'ture'."),
+    ("REQUIRE_TWO_FACTOR", "enabled", "REQUIRE_TWO_FACTOR must be true or false, not 'enabled'."),
+    ("DEBUG", "", "DEBUG must be true or false, not ''."),
+    ("PREPARED_STATEMENTS", "2", "PREPARED_STATEMENTS must be true or false, not '2'."),
+    ("ACCESS_TOKEN_SECONDS", "0", "ACCESS_TOKEN_SECONDS must be between 1 and 2147483647, not 0."),
+    ("REFRESH_TOKEN_SECONDS", "-1", "REFRESH_TOKEN_SECONDS must be between 1 and 2147483647, not -1."),
+    ("WAREHOUSE_TOKEN_SECONDS", "7d", "WAREHOUSE_TOKEN_SECONDS must be a whole number, not '7d'."),
+    ("AUDIT_DAYS", "0", "AUDIT_DAYS must be between 1 and 2147483647, not 0."),
+    ("CLOCK_SKEW_SECONDS", "-5", "CLOCK_SKEW_SECONDS must be between 0 and 2147483647, not -5."),
+    ("LOCK_TIMEOUT_SECONDS", "9999999", "LOCK_TIMEOUT_SECONDS must be between 0 and 2147483, not 9999999."),
+    ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'LOUD'."),
+    ("DEFAULT_CLIENT_ID", " ", "DEFAULT_CLIENT_ID must not be empty: leave it out, or write it such as frontend."),
+    (
+        "EMAIL_FROM",
+        "the office",
+        "EMAIL_FROM must be an e-mail address such as back-office@localhost, not 'the office'.",
+    ),
+    (
+        "ALLOWED_HOSTS",
+        "https://a.example.test",
+        "ALLOWED_HOSTS: 'https://a.example.test' is no host name. Write names without scheme, port and path, such as "
+        "warehouse.example.com,10.0.0.5,[fd00::5]; .example.com is a name with all below it.",
+    ),
+    (
+        "ISSUER",
+        "https://a.example.test/",
+        "ISSUER: 'https://a.example.test/' is no address of a site. Write scheme and host, and no slash or path after "
+        "them, such as https://warehouse.example.com.",
+    ),
+    (
+        "EMAIL_URL",
+        "smpt://a:b@mail.example.test",
+        "EMAIL_URL is not the address of a mail server: write it as smtp+tls://user:password@host:587 or "
+        "smtp+ssl://user:password@host:465, special characters percent-encoded.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "line"), REFUSED, ids=[f"{name}={value}" for name, value, _ in REFUSED])
+def test_a_setting_that_cannot_be_meant_stops_every_command(db: None, name: str, value: str, line: str) -> None:
+    environment = production_environment() | {name: value}
+    command = [sys.executable, "manage.py", "check"]
+    stopped = subprocess.run(command, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True)
+    assert (stopped.returncode, stopped.stdout, stopped.stderr) == (1, "", f"{line}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("True", True), (" on ", True), ("YES", True), ("1", True), ("no", False), ("0", False)]
+)
+def test_booleans_have_many_spellings(env: Callable[[str], Environment], text: str, value: bool) -> None:
+    assert env(text).bool("X", default=not value) is value
+
+
+def test_a_level_may_be_in_small_letters(env: Callable[[str], Environment]) -> None:
+    assert env("debug").log_level("X", default="INFO") == "DEBUG"
+
+
+@pytest.mark.parametrize("address", ["office@example.test", "The office <office@example.test>"])
+def test_a_sender_may_have_a_name(env: Callable[[str], Environment], address: str) -> None:
+    assert env(address).email_address("X", default="back-office@localhost") == address
+
+
+HOSTS = "warehouse.example.test, .example.test,localhost,10.0.0.5,[fd00::5],WAREHOUSE"
+NO_HOSTS = (
+    "*",
+    "https://a.test",
+    "a.test:8000",
+    "a.test/x",
+    "a test",
+    "a;b",
+    "*.a.test",
+    "::1",
+    "[::1",
+    "a_b.test",
+    ",",
+)
+
+
+def test_hosts_are_names_and_addresses() -> None:
+    assert host_names("X", HOSTS) == HOSTS.replace(" ", "").split(",")
+
+
+@pytest.mark.parametrize("text", NO_HOSTS)
+def test_a_host_that_no_request_can_name_and_all_at_once_are_refused(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=re.escape(f"X: {text!r} is no host name.")):
+        host_names("X", text)
+
+
+@pytest.mark.parametrize("address", ["https://a.test", "http://127.0.0.1:8000", "http://[::1]:8000"])
+def test_an_issuer_is_scheme_and_host(address: str) -> None:
+    assert origin("X", address) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("a.test", "//a.test", "https://a.test/", "https://a.test/sso", "https://a.test?x", "https://a.test#x"),
+        *("ftp://a.test", "https://", "https://u:p@a.test", "https://a.test:x", "https://a.test:0", "https://[::1"),
+        *("https://a.test\n", " https://a.test", "https://a b.test", "https://.a.test", "https://a..test"),
+    ],
+)
+def test_an_issuer_with_anything_else_is_refused(address: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="is no address of a site"):
+        origin("X", address)
+
+
+@pytest.mark.parametrize(
+    "url", ["smtps://", "smtp://:25", "smtp+ssl://user:secret@mail.example.test:port", "mail.example.test", "x://h"]
+)
+def test_a_mail_server_that_is_none_is_refused_and_not_repeated(env: Callable[[str], Environment], url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="is not the address of a mail server") as refused:
+        env(url).mail_server("X", default="dummymail://")
+    assert url not in str(refused.value)
+
+
+def test_a_mail_server_is_taken_apart(env: Callable[[str], Environment]) -> None:
+    server = env("smtp+tls://me:my%20word@mail.example.test:587").mail_server("X", default="dummymail://")
+    assert (server["EMAIL_HOST"], server["EMAIL_PORT"], server["EMAIL_USE_TLS"]) == ("mail.example.test", 587, True)
+    assert (server["EMAIL_HOST_USER"], server["EMAIL_HOST_PASSWORD"]) == ("me", "my word")
+
+
+def test_an_empty_folder_of_the_installation_is_as_if_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAR_DIR", "")
+    assert installation.var_dir() == settings.BASE_DIR / "var"

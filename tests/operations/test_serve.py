@@ -1,0 +1,252 @@
+"""`manage.py serve`, as a process: how it starts, whom it serves, how it refuses to start, how it ends."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import psutil  # type: ignore[import-untyped]
+import psycopg
+import pytest
+from django.conf import settings
+
+from tests.support.api.client import PASSWORD
+from tests.support.servers import live
+from users.models import User
+
+pytestmark = pytest.mark.live
+
+#: Whatever else an installation has set, the embedded trial knows nothing of it.
+OF_AN_INSTALLATION = {"DATABASE_URL", "EMBEDDED_DATABASE_URL", "SECRET_KEY", "ALLOWED_HOSTS", "ISSUER"}
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> dict[str, str]:
+    """The environment of someone who has set nothing at all, with a `var` of their own."""
+    environment = {name: value for name, value in os.environ.items() if name not in OF_AN_INSTALLATION | {"HTTPS"}}
+    return environment | {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "VAR_DIR": str(tmp_path / "var"),
+        "WORKERS": "1",
+    }
+
+
+@pytest.fixture
+def production(transactional_db: None) -> dict[str, str]:
+    return live.production_environment()
+
+
+def sign_in(url: str, username: str) -> httpx.Response:
+    return httpx.post(
+        f"{url}/token", data={"grant_type": "password", "username": username, "password": PASSWORD}, timeout=30
+    )
+
+
+def postgres_of(var: str) -> list[int]:
+    """The embedded server's processes, by the data folder they were started with."""
+    data = f"{Path(var).resolve()}/postgres"
+    return [process.pid for process in psutil.process_iter(["cmdline"]) if data in (process.info["cmdline"] or [])]
+
+
+# --- Serving ----------------------------------------------------------------------------------------------------
+def test_signs_people_in_over_real_http(live_url: str, transactional_db: None, pat: User) -> None:
+    answer = sign_in(live_url, pat.email)
+
+    assert (answer.status_code, answer.json()["token_type"]) == (200, "Bearer")
+
+
+def test_a_database_of_your_own_gets_no_demo_data_and_starts_no_other(
+    production: dict[str, str], tmp_path: Path
+) -> None:
+    environment = production | {"VAR_DIR": str(tmp_path / "var")}
+
+    with live.live_server(environment, tmp_path / "serve.log"):
+        assert postgres_of(environment["VAR_DIR"]) == []
+
+    assert User.objects.count() == 0
+    assert [path.name for path in (tmp_path / "var").iterdir()] == ["static"]
+
+
+@pytest.mark.parametrize("folder", ["a path with spaces, 'quotes' and ümlauts/var", f"{'long/' * 30}var"])
+def test_a_trial_needs_no_setting_at_all(trial: dict[str, str], tmp_path: Path, folder: str) -> None:
+    environment = trial | {"VAR_DIR": str(tmp_path / folder)}
+    port = live.free_port()
+    url, log = f"http://127.0.0.1:{port}", tmp_path / "serve.log"
+    server = live.start(environment | {"PORT": str(port)}, log)
+    try:
+        banner = live.wait_until_ready(server, url, log)
+        assert all(f"{url}/{page}" in banner for page in ("admin/", "docs", "token"))
+        assert (settings.BASE_DIR / re.findall(r"Connect the app +(\S+)", banner)[0]).exists()
+        logins = re.findall(r"login +(\S+@example\.test) +password (\S+)", banner)
+        assert logins == [("olive.office@example.test", PASSWORD), ("pat.picker@example.test", PASSWORD)]
+        assert [sign_in(url, username).status_code for username, _ in logins] == [200, 200]
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=30)
+    assert (server.returncode, postgres_of(environment["VAR_DIR"])) == (0, [])
+
+
+def test_servers_that_share_a_database_start_and_end_without_hurting_each_other(
+    trial: dict[str, str], tmp_path: Path
+) -> None:
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    ports = [live.free_port(), live.free_port()]
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
+    first, second = (
+        live.start(trial | {"PORT": str(port)}, log) for port, log in zip(ports, logs, strict=True)
+    )  # at once, on nothing: one of them makes everything
+    try:
+        for server, url, log in zip((first, second), urls, logs, strict=True):
+            live.wait_until_ready(server, url, log)
+        first.terminate()
+        assert first.wait(timeout=30) == 0
+
+        assert sign_in(urls[1], "pat.picker@example.test").status_code == 200
+    finally:
+        for server in (first, second):
+            server.terminate()
+            server.communicate(timeout=30)
+    assert (second.returncode, postgres_of(trial["VAR_DIR"])) == (0, [])
+
+
+# --- Workers that come and go -------------------------------------------------------------------------------------
+@pytest.fixture
+def lone(production: dict[str, str], tmp_path: Path) -> Iterator[tuple[psutil.Process, str]]:
+    """The main process of a server with one worker, and its address."""
+    patience = {"WORKERS": "1", "LOCK_TIMEOUT_SECONDS": "25", "STATEMENT_TIMEOUT_SECONDS": "25"}
+    with live.running(production | patience, tmp_path / "serve.log") as server:
+        yield server
+
+
+def worker_of(main: psutil.Process) -> psutil.Process:
+    return live.workers_of(main)[0]
+
+
+def live_status(url: str) -> int:
+    return httpx.get(f"{url}/health/live", timeout=30).status_code
+
+
+def test_a_worker_that_is_killed_is_replaced(lone: tuple[psutil.Process, str]) -> None:
+    """Those whom it served are lost on the bare port; nginx asks another server (`make endurance PARTS=faults`)."""
+    main, url = lone
+    worker = worker_of(main)
+    worker.kill()
+    with httpx.Client(transport=httpx.HTTPTransport(retries=7), timeout=30) as client:
+        assert client.get(f"{url}/health/live").status_code == 200
+    assert worker_of(main).pid != worker.pid
+
+
+def test_a_reload_replaces_the_worker_by_one_that_loads_the_code_anew(lone: tuple[psutil.Process, str]) -> None:
+    """That it fails nobody behind nginx is shown by `make endurance PARTS=restarts`."""
+    main, url = lone
+    worker = worker_of(main)
+    main.send_signal(signal.SIGHUP)
+    assert psutil.wait_procs([worker], timeout=60)[1] == []
+    with httpx.Client(transport=httpx.HTTPTransport(retries=7), timeout=30) as client:
+        assert client.get(f"{url}/health/live").status_code == 200
+    assert "spawn_main" in " ".join(worker_of(main).cmdline())  # no copy of the main process, with its old code
+
+
+@contextmanager
+def waiting(url: str, person: User) -> Iterator[Future[httpx.Response]]:
+    """A request that is at work, and waits until the end of this for a lock that somebody else holds."""
+    with ThreadPoolExecutor() as threads, psycopg.connect(live.database_url()) as other:
+        other.execute("SELECT FROM users_user WHERE id = %s FOR UPDATE", [person.pk])
+        answer = threads.submit(sign_in, url, person.email)
+        time.sleep(1)
+        yield answer
+        other.rollback()
+
+
+def test_a_reload_lets_a_request_end_that_takes_long(lone: tuple[psutil.Process, str], pat: User) -> None:
+    main, url = lone
+    worker = worker_of(main)
+    with waiting(url, pat) as answer:
+        main.send_signal(signal.SIGHUP)
+        time.sleep(10)  # it is told to end as soon as its successor has had four seconds
+        assert (answer.done(), worker.is_running()) == (False, True)
+        assert live_status(url) == 200
+    assert answer.result().status_code == 200
+    assert psutil.wait_procs([worker], timeout=30)[1] == []
+
+
+def test_it_ends_in_time_also_while_a_worker_that_is_replaced_still_works(
+    lone: tuple[psutil.Process, str], pat: User
+) -> None:
+    """Containers are killed ten seconds after they were told to end."""
+    main, url = lone
+    with waiting(url, pat) as answer:
+        main.send_signal(signal.SIGHUP)
+        time.sleep(6)
+        workers = live.workers_of(main)
+        assert len(workers) == 2
+        main.terminate()
+        began = time.monotonic()
+        while main.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() - began < 9
+            time.sleep(0.05)
+        assert isinstance(answer.exception(), httpx.RemoteProtocolError)
+    assert psutil.wait_procs(workers, timeout=1)[1] == []
+
+
+# --- Ending -----------------------------------------------------------------------------------------------------
+def test_a_killed_server_frees_its_port_and_the_next_one_stops_the_database(
+    trial: dict[str, str], tmp_path: Path
+) -> None:
+    port = live.free_port()
+    url, log = f"http://127.0.0.1:{port}", tmp_path / "serve.log"
+    killed = live.start(trial | {"PORT": str(port)}, log)
+    live.wait_until_ready(killed, url, log)
+    workers = psutil.Process(killed.pid).children()
+    killed.kill()
+    killed.communicate()
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
+
+    following = live.start(trial | {"PORT": str(port)}, log)
+    live.wait_until_ready(following, url, log)
+    following.terminate()
+    following.communicate(timeout=30)
+
+    assert (following.returncode, postgres_of(trial["VAR_DIR"])) == (0, [])
+
+
+def test_ctrl_c_reaches_every_process_and_none_is_left(production: dict[str, str], tmp_path: Path) -> None:
+    port = live.free_port()
+    log = tmp_path / "serve.log"
+    server = live.start(production | {"PORT": str(port)}, log)
+    live.wait_until_ready(server, f"http://127.0.0.1:{port}", log)
+    processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children()]
+
+    for process in processes:  # as a terminal does it
+        with suppress(psutil.NoSuchProcess):  # the first may have ended the others already
+            process.send_signal(signal.SIGINT)
+    told, _ = server.communicate(timeout=30)
+
+    assert "Killing" not in told  # granian's word where a worker does not end by itself
+    assert (server.returncode, psutil.wait_procs(processes, timeout=0)[1], live.operator_lines(log)) == (0, [], [])
+
+
+def test_it_ends_when_its_terminal_is_closed(production: dict[str, str], tmp_path: Path) -> None:
+    """SIGHUP says either; left running, it would keep the port."""
+    port = live.free_port()
+    log = tmp_path / "serve.log"
+    screen, terminal = pty.openpty()
+    server = live.start(production | {"PORT": str(port)}, log, terminal=terminal)
+    os.close(terminal)
+    try:
+        live.wait_until_ready(server, f"http://127.0.0.1:{port}", log)
+        processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children()]
+        os.close(screen)
+        server.communicate(timeout=30)
+    finally:
+        server.kill()
+
+    assert (server.returncode, psutil.wait_procs(processes, timeout=0)[1], live.operator_lines(log)) == (0, [], [])

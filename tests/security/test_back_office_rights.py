@@ -1,0 +1,164 @@
+"""Who may open and do what in the Back Office: every route, every role, against one table."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import URLResolver, get_resolver
+
+from assignments.models import WarehouseUserAssignment
+from tests.conftest import make_client, snapshot
+from tests.support.api.client import sign_in
+from tests.support.api.permissions import undone
+from tests.support.back_office.roles import ALL, ROLE_OF, TABLE
+from users import roles
+from users.models import Session, User
+from users.models.audit_event import AuditEvent
+from warehouses.models import Warehouse
+
+#: The door itself, which is open to everyone.
+OPEN = {"login/", "login/code/", "password_reset/", "reset/", "reset/<uidb64>/<token>/"}
+
+
+def routes() -> dict[str, str]:
+    """Every route of the Back Office, without `admin/`."""
+    found: dict[str, str] = {}
+    for pattern in get_resolver().url_patterns:
+        if isinstance(pattern, URLResolver) and str(pattern.pattern) == "admin/":
+            found |= dict(_walk(pattern.url_patterns, ""))
+    return found
+
+
+def _walk(patterns: list[Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for pattern in patterns:
+        route = prefix + re.sub(r"\^?\(\?P<(\w+)>[^)]*\)", r"<\1>", str(pattern.pattern)).rstrip("$")
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern.url_patterns, route)
+        else:
+            yield route, pattern.name
+
+
+@pytest.fixture
+def rows(pat: User, north: Warehouse, river: Warehouse, pat_north: WarehouseUserAssignment) -> dict[str, Any]:
+    sign_in(pat.email)
+    return {
+        "users/user": pat,
+        "users/session": Session.objects.get(),
+        "users/auditevent": AuditEvent.objects.get(),
+        "users/client": make_client(client_id="label-printer", is_confidential=True),
+        "warehouses/warehouse": north,
+        "elsewhere": river,
+        "assignments/warehouseuserassignment": pat_north,
+        "auth/group": Group.objects.get(name=roles.AUDITOR),
+    }
+
+
+@pytest.fixture
+def sign_in_as(make_user: Callable[..., User]) -> Callable[[str], Client]:
+    """A client of somebody with the role of this letter."""
+
+    def sign_in_as(letter: str) -> Client:
+        person = make_user(f"{letter.lower()}.person@example.test")
+        if role := ROLE_OF[letter]:
+            person.groups.add(Group.objects.get(name=role))
+        client = Client(raise_request_exception=False)
+        client.force_login(person)
+        return client
+
+    return sign_in_as
+
+
+def path_of(route: str, rows: dict[str, Any]) -> str:
+    model = "/".join(route.split("/")[:2])
+    row = rows.get(model)
+    values = {"object_id": getattr(row, "pk", 1), "pk": getattr(row, "pk", 1), "app_label": "users", "url": "nowhere"}
+    if "warehouseuserassignment/user/" in route:
+        values["uuid"] = rows["users/user"].uuid
+    if "warehouseuserassignment/warehouse/" in route:
+        values["uuid"] = rows["warehouses/warehouse"].uuid
+    if "<uuid:pk>" in route and model != "users/session":
+        values["pk"] = "00000000-0000-4000-8000-000000000000"
+    values |= {"name": "deactivate", "uidb64": "x", "token": "x"}
+    return "/admin/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(values[found[1]]), route)
+
+
+#: What to send so that a route would act, where nothing at all is not enough.
+BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "assignments/warehouseuserassignment/user/<str:uuid>/": lambda rows: {"assign": str(rows["elsewhere"].pk)},
+    "assignments/warehouseuserassignment/warehouse/<str:uuid>/": lambda rows: {"deassign": str(rows["users/user"].pk)},
+    "users/session/end/": lambda rows: {"sessions": str(rows["users/session"].pk)},
+}
+
+
+def ask(method: str, route: str, client: Client, rows: dict[str, Any]) -> int:
+    """The status of one request, by a copy of this client: signing out, for one, must not last."""
+    copied = Client(raise_request_exception=False)
+    copied.cookies = copy.deepcopy(client.cookies)
+    body = BODIES.get(route, lambda rows: {"post": "yes"})(rows) if method == "post" else {}
+    answer = getattr(copied, method)(path_of(route, rows), body)
+    return answer.status_code
+
+
+def test_every_route_of_the_back_office_is_in_the_table() -> None:
+    assert sorted(routes()) == sorted(TABLE)
+
+
+@pytest.mark.parametrize("letter", ALL)
+def test_each_role_may_do_what_the_table_says_and_no_more(
+    letter: str, sign_in_as: Callable[[str], Client], rows: dict[str, Any]
+) -> None:
+    client, before = sign_in_as(letter), snapshot()
+    for route, (get, post) in TABLE.items():
+        for method, allowed in (("get", get), ("post", post)):
+            with undone():
+                status = ask(method, route, client, rows)
+                assert status in ({200, 302, 404, 405} if letter in allowed else {403, 405}), (method, route, status)
+                assert letter in allowed or snapshot() == before, (method, route)
+
+
+@pytest.mark.parametrize("letter", "RN")
+def test_who_may_only_read_changes_nothing_anywhere(
+    letter: str, sign_in_as: Callable[[str], Client], rows: dict[str, Any]
+) -> None:
+    client, before = sign_in_as(letter), snapshot()
+    for route in TABLE:
+        with undone():
+            ask("post", route, client, rows)
+            assert snapshot() == before, route
+
+
+def test_nobody_gets_anywhere_without_signing_in(rows: dict[str, Any]) -> None:
+    before = snapshot()
+    for route in TABLE.keys() - OPEN:
+        for method in ("get", "post"):
+            with undone():
+                assert ask(method, route, Client(), rows) in {302, 405}, (method, route)
+                assert snapshot() == before
+
+
+# --- The groups -------------------------------------------------------------------------------------------------
+def test_the_four_groups_are_there_with_the_permissions_of_the_table(db: None) -> None:
+    found = {
+        group.name: set(group.permissions.values_list("content_type__app_label", "codename"))
+        for group in Group.objects.all()
+    }
+    assert found == {role: set(roles.codenames(role)) for role in roles.ROLES}
+
+
+def test_nobody_puts_others_into_a_group_that_may_do_more_than_they(make_user: Callable[..., User]) -> None:
+    def grantable(role: str) -> set[str]:
+        person = make_user(f"{role.split()[0].lower()}.person@example.test")
+        person.groups.add(Group.objects.get(name=role))
+        return set(roles.grantable_by(person).values_list("name", flat=True))
+
+    assert grantable(roles.ADMINISTRATOR) == set(roles.ROLES)
+    assert grantable(roles.STAFF_MANAGER) == {roles.STAFF_MANAGER}
+    assert grantable(roles.AUDITOR) == {roles.AUDITOR}
+    superuser = make_user("sue.super@example.test", is_superuser=True)
+    assert roles.grantable_by(superuser).count() == 4

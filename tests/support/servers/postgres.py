@@ -1,0 +1,160 @@
+"""A PostgreSQL of one's own, made from the embedded package's programs, that may be stopped, killed and started.
+
+It listens on a port of 127.0.0.1, as an installation's does, and the site connects as a role without privileges.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+import psycopg
+
+from config.database import embedded
+from tests.support.servers.live import free_port
+
+#: Few, so that a test can take them all.
+MOST_CONNECTIONS = 20
+_START_SECONDS = 30
+_OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": str(MOST_CONNECTIONS),
+    "shared_buffers": "32MB",
+}
+
+
+class Cluster:
+    """One server and its data folder."""
+
+    def __init__(self, folder: Path, *, copied_from: Cluster | None = None, **options: str) -> None:
+        library, _ = embedded._library()
+        self.port: int = copied_from.port if copied_from else free_port()
+        self.data = folder / "data"
+        self.data.mkdir(mode=0o700)
+        self._log = folder / "log"
+        self._made = library.PostgresServer(self.data)
+        if copied_from:
+            self._copy(copied_from)
+        else:
+            self._made.ensure_pgdata_inited()
+        self._options = [f"--{name}={value}" for name, value in (_OPTIONS | options).items()]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """As the site connects."""
+        return f"postgres://site@127.0.0.1:{self.port}/site"
+
+    @contextmanager
+    def operator(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection that may do everything, and finds a place where nobody else does."""
+        url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+            yield connection
+
+    def start(self) -> float:
+        """Starts it, and waits until it answers. Returns when it did, as `time.monotonic` counts."""
+        command = [self._made.bin_path / "postgres", "-D", self.data, "-p", str(self.port), *self._options]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, user=self._made.system_user, stdout=log, stderr=log)
+        until = time.monotonic() + _START_SECONDS
+        while not self._answers():
+            assert self._process.poll() is None, self._log.read_text()
+            assert time.monotonic() < until, self._log.read_text()
+            time.sleep(0.02)
+        return time.monotonic()
+
+    def _copy(self, primary: Cluster) -> None:
+        """All that it has, as a standby of it."""
+        shutil.chown(self.data, self._made.system_user or self.data.owner())  # whom it runs as
+        command = [self._made.bin_path / "pg_basebackup", "-D", self.data, "--write-recovery-conf", "--checkpoint=fast"]
+        address = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
+        subprocess.run([*command, *address], user=self._made.system_user, check=True, capture_output=True)
+
+    def prepare(self) -> None:
+        """Makes the site's role and database."""
+        with self.operator() as connection:
+            connection.execute("CREATE ROLE site LOGIN")
+            connection.execute("CREATE DATABASE site OWNER site")
+
+    def stop(self) -> None:
+        """Ends every connection, and then itself ("fast shutdown")."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(timeout=30)
+
+    def kill(self) -> None:
+        """With every process of its own, at once: as when the machine loses its power."""
+        assert self._process is not None
+        children = psutil.Process(self._process.pid).children(recursive=True)
+        for process in [self._process, *children]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._process.wait(timeout=30)
+        psutil.wait_procs(children, timeout=30)  # they hold memory that the next one wants
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It takes what is said to it and does nothing, as when its disk hangs or its machine is paused."""
+        assert self._process is not None
+        main = psutil.Process(self._process.pid)
+        processes = [main, *main.children(recursive=True)]
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
+
+    def _answers(self) -> bool:
+        try:
+            with self.operator():
+                return True
+        except psycopg.OperationalError:
+            return False
+
+
+@contextmanager
+def cluster(**options: str) -> Iterator[Cluster]:
+    """A running one with an empty database for the site, in a folder that goes when it is over.
+
+    `fsync="off"` is faster, and safe from everything but the end of the machine.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="warehouse-postgres-"))
+    try:
+        own = Cluster(folder, copied_from=None, **options)
+        own.start()
+        try:
+            own.prepare()
+            yield own
+        finally:
+            own.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def standby(primary: Cluster) -> Iterator[Cluster]:
+    """A copy in the place of a primary that is gone: read-only until it is promoted."""
+    folder = Path(tempfile.mkdtemp(prefix="warehouse-standby-"))
+    folder.chmod(0o755)
+    try:
+        copy = Cluster(folder, copied_from=primary, fsync="off")
+        primary.stop()
+        copy.start()
+        try:
+            yield copy
+        finally:
+            copy.stop()
+    finally:
+        shutil.rmtree(folder)

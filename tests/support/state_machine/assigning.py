@@ -1,0 +1,160 @@
+"""Who works where in the state machine: who is assigned, switched and deassigned, and whom and what there is for it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.support.api.client import ASSIGNMENTS
+from tests.support.state_machine.contract_model import CREATED, Person, Place, Row, SignIn
+from tests.support.state_machine.world import ANY, Machine, act, filters, mostly, one_of
+
+_KEYS: dict[str, Callable[[Row], Any] | None] = {
+    "": None,
+    "isActive": lambda row: row.is_active,
+    "warehouse.name": lambda row: row.place.name,
+}
+_LIMITS = st.integers(1, 4)
+
+
+class Assigning(Machine):
+    """What is done with assignments, people and warehouses."""
+
+    # --- Who works where ------------------------------------------------------------------------------------------
+    @act(caller=ANY, person=ANY, place=ANY, active=st.sampled_from([True, False, "TRUE", None]))
+    def assign(self, caller: int, person: int, place: int, active: Any) -> None:
+        workers = [one for one in self.model.people if one.is_warehouse_user]
+        who = one_of([*mostly(workers), *self.model.people, None], person)
+        where = one_of([*self.model.places, None], place)
+        self.assign_to(self.caller(caller, _is_office), who, where, active=active)
+
+    def assign_to(self, sign_in: SignIn, who: Person | None, where: Place | None, *, active: Any) -> None:
+        attributes = {
+            "userUuid": who.uuid if who else str(uuid.uuid4()),
+            "warehouse": {"uuid": where.uuid if where else str(uuid.uuid4())},
+        } | ({} if active is None else {"isActive": active})
+        new = Row(who or _nobody(), where or _nowhere(), is_active=bool(active))  # kept only if both are there
+        expected = self.model.assigns(sign_in, who, where, new)
+        body = {"data": {"type": "warehouse-user-assignments", "attributes": attributes}}
+        document = self.check(expected, self.ask("POST", ASSIGNMENTS, sign_in.access_token, body))
+        if expected == CREATED:
+            new.uuid = document["data"]["id"]
+            assert document["data"]["attributes"] == _shown(new)
+
+    @act(caller=ANY, row=ANY, active=st.booleans())
+    def switch(self, caller: int, row: int, active: bool) -> None:
+        self.switch_row(self.caller(caller), self._row(row), active=active)
+
+    def switch_row(self, sign_in: SignIn, row: Row, *, active: bool) -> None:
+        expected = self.model.switches(sign_in, row, active=active)
+        body = {"data": {"attributes": {"isActive": active}}}
+        answer = self.ask("PATCH", f"{ASSIGNMENTS}/{row.uuid}", sign_in.access_token, body)
+        self.check_one(expected, answer, _shown(row))
+
+    @act(often=2, caller=ANY, row=ANY)
+    def deassign(self, caller: int, row: int) -> None:
+        sign_in, chosen = self.caller(caller, _is_office), self._row(row)
+        expected = self.model.deassigns(sign_in, chosen)
+        self.check(expected, self.ask("DELETE", f"{ASSIGNMENTS}/{chosen.uuid}", sign_in.access_token))
+
+    @act(caller=ANY, row=ANY)
+    def read(self, caller: int, row: int) -> None:
+        sign_in, chosen = self.caller(caller), self._row(row)
+        answer = self.ask("GET", f"{ASSIGNMENTS}/{chosen.uuid}", sign_in.access_token)
+        self.check_one(self.model.reads(sign_in, chosen), answer, _shown(chosen))
+
+    @act(
+        often=2,
+        caller=ANY,
+        person=st.none() | ANY,
+        place=st.none() | ANY,
+        active=st.none() | st.booleans(),
+        sort=st.sampled_from(["", "isActive", "-isActive", "warehouse.name", "-warehouse.name"]),
+        limit=_LIMITS,
+    )
+    def list_some(self, caller: int, sort: str, limit: int, **asked: Any) -> None:
+        """With filters, sorted, page by page."""
+        sign_in = self.caller(caller)
+        query, wanted = self._filters(**asked)
+        rows = self.model.listed(sign_in, wanted, _KEYS[sort.lstrip("-")], is_reversed=sort.startswith("-"))
+        query += [f"sort={sort}"] if sort else []
+        self.check_list(sign_in, ASSIGNMENTS, [*query, f"page[limit]={limit}"], documents(rows))
+
+    def _filters(
+        self, person: int | None, place: int | None, active: bool | None
+    ) -> tuple[list[str], Callable[[Row], bool]]:
+        who = None if person is None else one_of(self.model.people, person)
+        where = None if place is None else one_of(self.model.places, place)
+        uuids = {"userUuid": who and who.uuid, "warehouseUuid": where and where.uuid}
+        return (
+            filters("warehouse-user-assignments", **uuids, isActive=active),
+            lambda row: who in (None, row.person) and where in (None, row.place) and active in (None, row.is_active),
+        )
+
+    def _row(self, number: int) -> Row:
+        """Mostly one that is there; else one that is gone, or one that never was."""
+        never = Row(self.model.people[0], self.model.places[0], uuid=str(uuid.uuid4()))
+        return one_of([*mostly(self.model.rows), *self.model.gone[-2:], never], number)
+
+    # --- Whom and what there is to assign -------------------------------------------------------------------------
+    @act(often=2, caller=ANY, person=ANY)
+    def read_a_person(self, caller: int, person: int) -> None:
+        sign_in, who = self.caller(caller), one_of([*self.model.people, _nobody()], person)
+        answer = self.ask("GET", f"/users/{who.uuid}", sign_in.access_token)
+        self.check_one(self.model.reads_person(sign_in, who), answer, _person_shown(who))
+
+    @act(caller=ANY, place=ANY)
+    def read_a_place(self, caller: int, place: int) -> None:
+        sign_in, where = self.caller(caller), one_of([*self.model.places, _nowhere()], place)
+        answer = self.ask("GET", f"/warehouses/{where.uuid}", sign_in.access_token)
+        self.check_one(self.model.reads_place(sign_in, where), answer, _place_shown(where))
+
+    @act(often=2, caller=ANY, kind=st.none() | st.booleans(), named=st.booleans(), limit=_LIMITS)
+    def list_people(self, caller: int, kind: bool | None, named: bool, limit: int) -> None:
+        """Whoever sees everyone asks for those of this world by name: there may be others."""
+        sign_in = self.caller(caller)
+        uuids = [person.uuid for person in self.model.people] if named or _is_office(sign_in) else None
+        query = [*filters("users", uuid=uuids, isWarehouseUser=kind), f"page[limit]={limit}"]
+        seen = [one for one in self.model.people_seen(sign_in) if kind in (None, one.is_warehouse_user)]
+        self.check_list(sign_in, "/users", query, [(one.uuid, _person_shown(one)) for one in seen])
+
+    @act(often=2, caller=ANY, active=st.none() | st.booleans(), named=st.booleans(), limit=_LIMITS)
+    def list_places(self, caller: int, active: bool | None, named: bool, limit: int) -> None:
+        sign_in = self.caller(caller)
+        names = [place.name for place in self.model.places] if named or _is_office(sign_in) else None
+        query = [*filters("warehouses", name=names, isActive=active), f"page[limit]={limit}"]
+        seen = [one for one in self.model.places_seen(sign_in) if active in (None, one.is_active)]
+        self.check_list(sign_in, "/warehouses", query, [(one.uuid, _place_shown(one)) for one in seen])
+
+
+def _nobody() -> Person:
+    """Somebody who is not there."""
+    return Person(str(uuid.uuid4()), "", is_warehouse_user=False)
+
+
+def _nowhere() -> Place:
+    return Place(str(uuid.uuid4()), "")
+
+
+def _is_office(sign_in: SignIn) -> bool:
+    return not sign_in.person.is_warehouse_user
+
+
+# --- What is shown ----------------------------------------------------------------------------------------------
+def _person_shown(person: Person) -> dict[str, Any]:
+    return {"username": person.email, "firstName": person.name, "lastName": "Test"}
+
+
+def _place_shown(place: Place) -> dict[str, Any]:
+    return {"name": place.name, "uuid": place.uuid, "isActive": place.is_active}
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    return {"userUuid": row.person.uuid, "isActive": row.is_active, "warehouse": _place_shown(row.place)}
+
+
+def documents(rows: list[Row]) -> list[Any]:
+    return [(row.uuid, _shown(row)) for row in rows]
