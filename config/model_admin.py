@@ -9,8 +9,12 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from unfold import admin, views
+from unfold.templatetags.unfold_list import result_headers
+
+from config.result_rows import result_rows
 
 
 class ChangeList(views.ChangeList):
@@ -27,6 +31,19 @@ class ChangeList(views.ChangeList):
         if undeclared:
             raise IncorrectLookupParameters
         return filters
+
+    @cached_property
+    def headers(self) -> list[dict[str, Any]]:
+        """What the template of the table needs for each column's heading."""
+        return list(result_headers(self))
+
+    @property
+    def sorted_headers(self) -> list[dict[str, Any]]:
+        return [header for header in self.headers if header["sortable"] and header["sorted"]]
+
+    @property
+    def rows(self) -> list[Any]:
+        return list(result_rows(self, self.headers))
 
 
 class ModelAdmin(admin.ModelAdmin):
