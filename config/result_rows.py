@@ -64,7 +64,7 @@ class Column:
         classes = " ".join([f"field-{getattr(name, '__name__', name)}", *ROW_CLASSES])
         start = '<{} class="{}{}" data-label="{}">'
         self.start = format_html(start, self.tag, mark_safe(classes), "", heading)  # noqa: S308 (Unfold's own)
-        self.start_nowrap = format_html(start, self.tag, mark_safe(classes), " nowrap", heading)  # noqa: S308
+        self.start_nowrap = format_html(start, self.tag, mark_safe(classes), " nowrap", heading)  # noqa: S308 (Unfold's own)
 
     def _method_of_admin(self) -> Callable[[Any], Any] | None:
         """None if the model has a column or a method of that name, which comes first."""
