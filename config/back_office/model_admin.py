@@ -1,4 +1,4 @@
-"""Base classes of every model's Back Office pages: list filters, keys and selections are validated."""
+"""What every model's pages in the Back Office share: lists that are asked only what they offer."""
 
 from __future__ import annotations
 
@@ -7,48 +7,57 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from unfold import admin, views
+from unfold.templatetags.unfold_list import result_headers
+
+from config.back_office.result_rows import result_rows
 
 
 class ChangeList(views.ChangeList):
-    """Allows only the filters that the admin declares.
+    """Unfold's, which can be narrowed by the filters that its admin declares, and by nothing else.
 
-    Django allows any lookup on the model's own columns too. Its value may be one that PostgreSQL cannot read, and the
-    number of rows found reveals columns that no page shows.
+    Django also takes any lookup on the model's own columns: its values need not be any that PostgreSQL can read, and
+    the number of rows found tells about columns that no page shows.
     """
 
     def get_filters(self, request: HttpRequest) -> Any:
-        """Raises IncorrectLookupParameters for a parameter that no declared filter uses."""
+        """Raises IncorrectLookupParameters for what no declared filter has taken."""
         filters = super().get_filters(request)
-        if filters[2]:  # the remaining parameters
+        undeclared = filters[2]
+        if undeclared:
             raise IncorrectLookupParameters
         return filters
 
+    @cached_property
+    def headers(self) -> list[dict[str, Any]]:
+        """What the template of the table needs for each column's heading."""
+        return list(result_headers(self))
+
+    @property
+    def sorted_headers(self) -> list[dict[str, Any]]:
+        return [header for header in self.headers if header["sortable"] and header["sorted"]]
+
+    @property
+    def rows(self) -> list[Any]:
+        return list(result_rows(self, self.headers))
+
 
 class ModelAdmin(admin.ModelAdmin):
-    """Unfold's ModelAdmin, which refuses malformed URLs and form data instead of failing."""
+    """Unfold's, for addresses and forms with anything in them."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """An empty `_to_field=` in the URL is ignored; Django would look for a column named ""."""
+        """Django's, which looks for the column "" where an address ends in `_to_field=`."""
         return super().get_object(request, object_id, from_field or None)
 
-    def missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The response for an object that does not exist: Django's message, and a redirect to the dashboard."""
-        values = {"name": self.opts.verbose_name, "key": unquote(object_id)}
-        text = _("%(name)s with ID “%(key)s” doesn’t exist. Perhaps it was deleted?")  # noqa: RUF001 (Django's)
-        self.message_user(request, text % values, messages.WARNING)
-        return redirect("admin:index")
-
     def response_action(self, request: HttpRequest, queryset: Any) -> Any:
-        """Refuses a selection with a malformed primary key, which Django would pass to the database."""
+        """Django's, which would ask the database for whatever was chosen. What is no key chooses nothing."""
         try:
             for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
                 self.opts.pk.to_python(key)
