@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from multiprocessing import resource_tracker
 from typing import Any
 
 from granian import Granian
@@ -85,6 +86,8 @@ def _has_terminal() -> bool:
 def _start_workers_from_nothing() -> None:
     """A fork of the main process would go on with the code that this one has loaded."""
     multiprocessing.set_start_method("spawn", force=True)
+    resource_tracker.ensure_running()  # as spawning does, which unblocks signals
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
 # --- A worker ---------------------------------------------------------------------------------------------------
