@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from multiprocessing import resource_tracker
 from typing import Any
 
 from granian import Granian
@@ -18,7 +19,7 @@ from granian.log import LogLevels
 #: Largest head of a request, in bytes. The proxy's `large_client_header_buffers` must not be larger.
 MAX_HEAD_BYTES = 65_536
 #: How long requests and jobs may go on once the server is told to end. Containers are killed after ten seconds.
-MAX_STOP_SECONDS = 6
+MAX_STOP_SECONDS = 4
 #: The same for jobs of a worker that is replaced.
 MAX_LEAVE_SECONDS = 30
 #: A worker without requests keeps its thread, and with it the database connection, for so long: granian's maximum.
@@ -85,6 +86,8 @@ def _has_terminal() -> bool:
 def _start_workers_from_nothing() -> None:
     """A fork of the main process would go on with the code that this one has loaded."""
     multiprocessing.set_start_method("spawn", force=True)
+    resource_tracker.ensure_running()  # as spawning does, which unblocks signals
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
 # --- A worker ---------------------------------------------------------------------------------------------------
