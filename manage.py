@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from config import database
+from config.database import embedded
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     for ending in (signal.SIGTERM, signal.SIGHUP):  # so that the embedded server is stopped on the way out
         signal.signal(ending, lambda number, frame: sys.exit(128 + number))
     try:
-        database.start_embedded()
+        embedded.start()
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as problem:
         sys.exit(str(problem))

@@ -12,12 +12,13 @@ from typing import Any
 
 from axes.models import AccessFailureLog
 from django.core.cache import cache
-from django.db.models import CharField, Count, DateField, QuerySet, Sum, Value, Window
+from django.db.models import CharField, Count, DateField, OuterRef, QuerySet, Sum, Value, Window
 from django.db.models.functions import Cast, TruncDate
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from assignments.models import WarehouseUserAssignment
 from config import changes
 from config.history_admin import kinds_for
 from config.rights import may_see_people
@@ -57,7 +58,9 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if may("warehouses.view_warehouse") and may("assignments.view_warehouseuserassignment"):
         parts |= _kept("places", _places)
     if kinds := kinds_for(request):
-        parts["latest"], _more = changes.find(changes.Question(kinds, with_emails=may_see_people(request.user)), LATEST)
+        parts["latest"], _more = changes.find(
+            changes.HistoryQuery(kinds, with_emails=may_see_people(request.user)), LATEST
+        )
     return context | parts
 
 
@@ -73,8 +76,9 @@ def _kept(name: str, count: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 # --- Where everyone is ------------------------------------------------------------------------------------------
 def _places() -> dict[str, Any]:
     """Each warehouse's people are counted once: their sum comes along in every row."""
-    everywhere = Window(Sum("standing"))
-    rows: Any = list(Warehouse.objects.by_people_standing().annotate(everywhere=everywhere)[:TOP])
+    standing = WarehouseUserAssignment.objects.filter(is_active=True).number_in(OuterRef("pk"))
+    by_people = Warehouse.objects.annotate(standing=standing).order_by("-standing", "id")
+    rows: Any = list(by_people.annotate(everywhere=Window(Sum("standing")))[:TOP])
     top = [one for one in rows if one.standing]
     most = top[0].standing if top else 0
     return {

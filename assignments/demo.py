@@ -1,6 +1,6 @@
 """Demo data: a handful of named people to try the product with, and, on request, millions of rows to measure it.
 
-The millions go in by COPY, batch by batch, past the doors of the models; the database holds the rule all the same.
+The millions go in by COPY, batch by batch, past the write methods of the models; the database still holds the rule.
 Everything is idempotent: what is there already stays as it is.
 """
 
@@ -15,8 +15,8 @@ from django.db import connection
 from tqdm import tqdm
 
 from assignments.models import WarehouseUserAssignment
-from users.clients import Client
 from users.models import User
+from users.models.client import Client
 from warehouses.models import Warehouse
 
 #: Of everybody here: printed at every start, so never load this where real people work.
@@ -49,9 +49,9 @@ def load_named() -> None:
     _person(OFFICE, "Olive", "Office", is_superuser=True)
     pat = _person(PICKER, "Pat", "Picker", is_warehouse_user=True)
     sam = _person("sam.stacker@example.test", "Sam", "Stacker", is_warehouse_user=True)
-    doors = WarehouseUserAssignment.objects
-    doors.set_warehouses(pat, add=[warehouses["North Dock"], warehouses["River Annex"]], remove=[])
-    doors.set_warehouses(sam, add=[warehouses["North Dock"]], remove=[])
+    assignments = WarehouseUserAssignment.objects
+    assignments.set_warehouses(pat, add=[warehouses["North Dock"], warehouses["River Annex"]], remove=[])
+    assignments.set_warehouses(sam, add=[warehouses["North Dock"]], remove=[])
     _service(SERVICE)
 
 

@@ -1,13 +1,11 @@
-"""Code and words of each domain error (contract section 3.2), said once."""
+"""What the rule of assignments refuses: words and code of contract section 3.2."""
 
-from config.api.errors import Fault
+from config.rule_errors import RuleViolation
 
-FORBIDDEN = Fault(403, "Operation is forbidden.", "5101")
-NOT_FOUND = Fault(404, "Warehouse user assignment not found.", "5201")
-USER_NOT_FOUND = Fault(400, "User not found.", "5202", pointer="/data/attributes/userUuid")
-WAREHOUSE_NOT_FOUND = Fault(400, "Warehouse not found.", "5203", pointer="/data/attributes/warehouse/uuid")
-TOO_MANY_ACTIVE = Fault(
-    400, "User has too many active warehouse assignments.", "5205", pointer="/data/attributes/isActive"
-)
-CANNOT_CHANGE = Fault(400, "This cannot be changed.", pointer="/data/attributes/userUuid")
-ALREADY_EXISTS = Fault(400, "Warehouse user assignment already exists.", "5206", pointer="/data")
+FORBIDDEN = RuleViolation("Operation is forbidden.", "5101")
+NOT_FOUND = RuleViolation("Warehouse user assignment not found.", "5201")
+USER_NOT_FOUND = RuleViolation("User not found.", "5202", field="user")
+WAREHOUSE_NOT_FOUND = RuleViolation("Warehouse not found.", "5203", field="warehouse")
+TOO_MANY_ACTIVE = RuleViolation("User has too many active warehouse assignments.", "5205", field="is_active")
+CANNOT_CHANGE = RuleViolation("This cannot be changed.", field="user")
+ALREADY_EXISTS = RuleViolation("Warehouse user assignment already exists.", "5206", field="__all__")

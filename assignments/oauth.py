@@ -9,13 +9,14 @@ from django.conf import settings
 from django.utils.translation import gettext_noop
 from rest_framework_simplejwt.exceptions import TokenError
 
-from assignments.models import WarehouseGrant, WarehouseGrantQuerySet
+from assignments.models import WarehouseGrant
+from assignments.models.warehouse_grant import WarehouseGrantQuerySet
 from assignments.tokens import WarehouseToken
 from users.models import User
 from users.oauth.errors import BAD_REFRESH_TOKEN
 from users.oauth.grants import RotatingGrant, token_answer
-from users.oauth.issued import IssuedToken, shared_claims
-from users.tokens import Scope
+from users.oauth.token_lookup import IssuedToken, shared_claims
+from users.oauth.tokens import Scope
 
 
 class GrantToken(IssuedToken):
@@ -39,7 +40,7 @@ class GrantToken(IssuedToken):
             token = WarehouseToken(text)
         except TokenError:
             return None
-        grant = among.for_token(token).select_related("session").first()
+        grant = among.for_claims(**token.identity).select_related("session").first()
         return cls(grant, token) if grant else None
 
     @classmethod

@@ -8,7 +8,7 @@ from rest_framework_json_api.relations import SerializerMethodResourceRelatedFie
 
 from assignments import errors
 from assignments.models import WarehouseUserAssignment
-from config.api.errors import ApiError, Fault, faults_in
+from config.api.errors import ApiError, Fault, fault_of, faults_in
 from config.api.serializers import ModelSerializer, StrictBoolean, UUIDText
 from users.models import User
 from users.serializers import UserSerializer
@@ -81,7 +81,9 @@ def _text(data: dict[str, Any], *path: str) -> str | None:
 def _missing_rows(data: dict[str, Any]) -> list[Fault]:
     """What is wrong with person and warehouse, as far as they are named."""
     named = {"user_uuid": _text(data, "user_uuid"), "warehouse_uuid": _text(data, "warehouse", "uuid")}
-    return WarehouseUserAssignment.objects.faults_of(**named) if any(named.values()) else []
+    if not any(named.values()):
+        return []
+    return [fault_of(violation) for violation in WarehouseUserAssignment.objects.violations_of(**named)]
 
 
 def _changes_refused(data: dict[str, Any], assignment: WarehouseUserAssignment) -> list[Fault]:
@@ -91,7 +93,7 @@ def _changes_refused(data: dict[str, Any], assignment: WarehouseUserAssignment) 
         "warehouse/uuid": (_text(data, "warehouse", "uuid"), assignment.warehouse.uuid),
     }
     return [
-        replace(errors.CANNOT_CHANGE, pointer=f"/data/attributes/{pointer}")
+        replace(fault_of(errors.CANNOT_CHANGE), pointer=f"/data/attributes/{pointer}")
         for pointer, (text, value) in sent.items()
         if text is not None and text.lower() != str(value)
     ]

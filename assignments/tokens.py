@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -13,11 +14,11 @@ from rest_framework_simplejwt.exceptions import TokenError
 
 from assignments import errors
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from config.api.errors import ApiError
 from config.identifiers import parse_uuid
 from config.logs import audit
+from config.rule_errors import RuleError
 from users.models import Session
-from users.tokens import Scope, SignedToken
+from users.oauth.tokens import Scope, SignedToken
 
 
 class WarehouseToken(SignedToken):
@@ -51,11 +52,22 @@ class WarehouseToken(SignedToken):
         digits = str(self.payload["jti"])[:32]
         return parse_uuid(f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}")
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The claims that lead to its grant (`WarehouseGrant.objects.for_claims`)."""
+        return {
+            "grant": self.grant_id,
+            "session": self.session_id,
+            "assignment": parse_uuid(self.get("assignment")),
+            "warehouse": parse_uuid(self.get("warehouse")),
+            "kid": self.kid,
+        }
+
 
 def issue(session: Session) -> tuple[WarehouseToken, str]:
     """A warehouse token, and its refresh token, for where the session's person stands now.
 
-    Raises ApiError 403 `5101` unless they stand in an active warehouse with the flag on. Logged either way.
+    Raises RuleError `5101` unless they stand in an active warehouse with the flag on. Logged either way.
     """
     person = session.user
     assignment = WarehouseUserAssignment.objects.active_for(person)
@@ -70,7 +82,7 @@ def issue(session: Session) -> tuple[WarehouseToken, str]:
     return WarehouseToken.for_grant(grant), refresh_token
 
 
-def _refused(session: Session) -> ApiError:
+def _refused(session: Session) -> RuleError:
     person = str(session.user.uuid)
     audit.warning("Failed Login (Warehouse User)", tag="warehouse_user_failed_login", user_uuid=person)
-    return ApiError(errors.FORBIDDEN)
+    return RuleError(errors.FORBIDDEN)

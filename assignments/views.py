@@ -14,7 +14,7 @@ from config.api.errors import ApiError
 from config.api.renderers import PlainJSONRenderer
 from config.api.views import ApiViewSet, ModelViewSet
 from config.identifiers import parse_uuid
-from users.tokens import AccessToken, Scope
+from users.oauth.tokens import AccessToken, Scope
 
 
 @schema.ASSIGNMENTS

@@ -5,14 +5,14 @@ A row is found by the digest of its cookie, and what it holds is encrypted with 
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from cryptography.fernet import InvalidToken
 from django.contrib.sessions.backends import db
 from django.utils import timezone
 
-from config import secrets
+from config import encryption
+from config.digests import digest
 
 #: As long as the column is: 160 of SHA-256's bits, more than the cookie itself has.
 _DIGITS = 40
@@ -39,10 +39,10 @@ class SessionStore(db.SessionStore):
         return self._content(await self._row().afirst())
 
     def exists(self, session_key: str) -> bool:
-        return super().exists(_digest(session_key))
+        return super().exists(_key_of(session_key))
 
     async def aexists(self, session_key: str) -> bool:
-        return await super().aexists(_digest(session_key))
+        return await super().aexists(_key_of(session_key))
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
         return _with_digest(super().create_model_instance(data))
@@ -52,15 +52,15 @@ class SessionStore(db.SessionStore):
 
     def delete(self, session_key: str | None = None) -> None:
         if key := session_key or self.session_key:
-            super().delete(_digest(key))
+            super().delete(_key_of(key))
 
     async def adelete(self, session_key: str | None = None) -> None:
         if key := session_key or self.session_key:
-            await super().adelete(_digest(key))
+            await super().adelete(_key_of(key))
 
     def _row(self) -> Any:
         """The unexpired session of this cookie: one or none."""
-        return self.model.objects.filter(session_key=_digest(self.session_key or ""), expire_date__gt=timezone.now())
+        return self.model.objects.filter(session_key=_key_of(self.session_key or ""), expire_date__gt=timezone.now())
 
     def _content(self, row: Any) -> dict[str, Any]:
         """What the row holds. Without a row, the next save makes a session with a key of its own."""
@@ -71,19 +71,19 @@ class SessionStore(db.SessionStore):
 
 
 def reencrypt() -> tuple[int, int]:
-    """See `config.secrets.reencrypt`."""
+    """See `config.encryption.reencrypt`."""
     rows = SessionStore.get_model_class().objects.all()
-    return secrets.reencrypt(rows, "session_data", lambda row: _safe().rotate(row.session_data).decode())
+    return encryption.reencrypt(rows, "session_data", lambda row: _safe().rotate(row.session_data).decode())
 
 
 def _safe() -> Any:
-    return secrets.safe("browser sessions")
+    return encryption.fernet("browser sessions")
 
 
 def _with_digest(row: Any) -> Any:
-    row.session_key = _digest(row.session_key)
+    row.session_key = _key_of(row.session_key)
     return row
 
 
-def _digest(cookie: str) -> str:
-    return hashlib.sha256(cookie.encode()).hexdigest()[:_DIGITS]
+def _key_of(cookie: str) -> str:
+    return digest(cookie)[:_DIGITS]

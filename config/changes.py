@@ -1,6 +1,8 @@
 """Reads history back: what changed, in plain words, newest first, each page by an index however much there is.
 
-It knows no app: every model that is `tracked` takes part, with the fields, labels and foreign keys it has.
+It knows no app: every model that is `tracked` takes part, with the fields, labels and foreign keys it has. A model may
+choose words of its own by the kind of change (`insert`, `update`, `delete`): `history_labels` for what happened, and
+`history_subjects` for whom it concerns, with `%(holder)s` and `%(right)s` for what its two foreign keys point at.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ class Position(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Question:
+class HistoryQuery:
     """Which changes to show. Every answer given narrows; none widens."""
 
     kinds: list[type[Model]]
@@ -73,7 +75,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Change:
+class RecordedChange:
     """One recorded change, in words for people."""
 
     position: Position
@@ -91,18 +93,18 @@ class Change:
     differences: list[Difference]
 
 
-def find(question: Question, limit: int) -> tuple[list[Change], Position | None]:
+def find(query: HistoryQuery, limit: int) -> tuple[list[RecordedChange], Position | None]:
     """The newest changes asked for, and where the next page begins if there is one.
 
     One query over all kinds, then one for each model whose names are shown.
     """
-    branches = [rows[: limit + 1] for kind in question.kinds if (rows := _events(kind, question)) is not None]
+    branches = [rows[: limit + 1] for kind in query.kinds if (rows := _events(kind, query)) is not None]
     if not branches:
         return [], None
     rows = branches[0].union(*branches[1:], all=True) if len(branches) > 1 else branches[0]
     found = list(rows.order_by(*_NEWEST_FIRST)[: limit + 1] if len(branches) > 1 else rows)
     changes = [_Reader(row) for row in found[:limit]]
-    names = Names(_pointed_at(changes), with_emails=question.with_emails)
+    names = Names(_pointed_at(changes), with_emails=query.with_emails)
     more = changes[-1].position if len(found) > limit else None
     return [change.read(names) for change in changes], more
 
@@ -111,13 +113,13 @@ _NEWEST_FIRST = ("-pgh_created_at", "-pgh_id", "kind")
 
 
 # --- Asking -----------------------------------------------------------------------------------------------------
-def _events(model: Any, question: Question) -> QuerySet[Any, dict[str, Any]] | None:
-    """The events of one model, or None where none can be asked for: a person stands in no history of a place."""
+def _events(model: Any, query: HistoryQuery) -> QuerySet[Any, dict[str, Any]] | None:
+    """The events of one model, or None if this event table has no foreign key to what is asked about."""
     events = model.pgh_event_model
-    narrowed = [_about(events, one) for one in question.about]
+    narrowed = [_about(events, one) for one in query.about]
     if None in narrowed:
         return None
-    conditions = [*narrowed, *_when_and_who(question), *_beyond(model, question.after)]
+    conditions = [*narrowed, *_when_and_who(query), *_beyond(model, query.after)]
     before = events.objects.filter(pgh_obj=OuterRef("pgh_obj"), pgh_id__lt=OuterRef("pgh_id")).order_by("-pgh_id")
     state = JSONObject(**{one.name: one.attname for one in recorded_fields(events)})
     return (
@@ -143,15 +145,15 @@ def _about(events: Any, one: Model) -> Q | None:
     return None
 
 
-def _when_and_who(question: Question) -> Iterator[Q]:
-    if question.since:
-        yield Q(pgh_created_at__gte=question.since)
-    if question.until:
-        yield Q(pgh_created_at__lt=question.until)
-    if question.actor == DATABASE:
+def _when_and_who(query: HistoryQuery) -> Iterator[Q]:
+    if query.since:
+        yield Q(pgh_created_at__gte=query.since)
+    if query.until:
+        yield Q(pgh_created_at__lt=query.until)
+    if query.actor == DATABASE:
         yield Q(pgh_context__isnull=True)
-    elif question.actor:
-        yield Q(pgh_context__user=question.actor)
+    elif query.actor:
+        yield Q(pgh_context__user=query.actor)
 
 
 def _beyond(model: type[Model], position: Position | None) -> list[Q]:
@@ -200,9 +202,9 @@ class _Reader:
             if column.related_model:
                 yield from ((column.related_model, state.get(column.name)) for state in (self.state, self.before))
 
-    def read(self, names: Names) -> Change:
+    def read(self, names: Names) -> RecordedChange:
         page = self.model._meta.concrete_model._meta  # of groups, whose history is a stand-in's
-        return Change(
+        return RecordedChange(
             position=self.position,
             label=self.label,
             what=self._what(),
@@ -218,17 +220,8 @@ class _Reader:
         )
 
     def _what(self) -> str:
-        special = {
-            ("session", "insert"): _("Signed in"),
-            ("warehouseuserassignment", "insert"): _("Assigned"),
-            ("warehouseuserassignment", "delete"): _("Deassigned"),
-            ("roleright", "insert"): _("Right given"),
-            ("roleright", "delete"): _("Right taken"),
-            ("personright", "insert"): _("Right given"),
-            ("personright", "delete"): _("Right taken"),
-        }
         usual = {"insert": _("Created"), "update": _("Changed"), "delete": _("Deleted")}
-        return special.get((self.model._meta.model_name or "", self.label)) or usual.get(self.label, self.label)
+        return str(self._told_by_model("history_labels") or usual.get(self.label, self.label))
 
     def _subject(self, names: Names) -> str:
         ends = [names[one.related_model, self.state[one.name]] for one in self.columns if one.related_model]
@@ -241,13 +234,11 @@ class _Reader:
         return f"{' → '.join(ends)} ({own})" if ends and own else own or " → ".join(ends)
 
     def _words_of_right(self) -> str:
-        words = {
-            ("roleright", "insert"): _("“%(right)s” to the role “%(holder)s”"),
-            ("roleright", "delete"): _("“%(right)s” from the role “%(holder)s”"),
-            ("personright", "insert"): _("“%(right)s” to %(holder)s"),
-            ("personright", "delete"): _("“%(right)s” from %(holder)s"),
-        }
-        return words.get((self.model._meta.model_name or "", self.label), "")
+        return str(self._told_by_model("history_subjects"))
+
+    def _told_by_model(self, attribute: str) -> Any:
+        """What the model says in place of the usual words, by the kind of change; "" if nothing."""
+        return getattr(self.model, attribute, {}).get(self.label, "")
 
     def _who(self, names: Names) -> str:
         if not self.context:

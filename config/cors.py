@@ -7,13 +7,21 @@ Every answer of the API, refusals too, names the caller's origin if an app allow
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from corsheaders import middleware
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from config.api.errors import NOT_ALLOWED, ORIGIN_MISSING, Fault, respond
 from config.api.views import NotFoundView
 from config.paths import is_api
+
+logger = structlog.stdlib.get_logger(__name__)
+
+_WHAT_TO_DO = (
+    "If it is the origin of your app, add it to DEFAULT_CLIENT_ORIGINS and restart, or to the allowed origins of the "
+    "app's client in the Back Office under Clients."
+)
 
 
 class CorsMiddleware(middleware.CorsMiddleware):
@@ -38,6 +46,18 @@ class CorsMiddleware(middleware.CorsMiddleware):
         del granted["Content-Type"]
         return granted
 
+    def add_response_headers(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Logs an origin that gets none: the request may succeed, and yet the page cannot read the answer."""
+        response = super().add_response_headers(request, response)
+        origin = request.headers.get("Origin")
+        if (
+            origin
+            and is_api(request)
+            and not (middleware.ACCESS_CONTROL_ALLOW_ORIGIN in response or _is_our_own(origin, request))
+        ):
+            logger.warning("Origin not registered", origin=origin, what_to_do=_WHAT_TO_DO)
+        return response
+
     def _fault(self, request: HttpRequest) -> Fault | None:
         """What is wrong with a preflight: no page asks, or one of a foreign origin, or for more than we allow."""
         if "Origin" not in request.headers:
@@ -46,6 +66,11 @@ class CorsMiddleware(middleware.CorsMiddleware):
         headers = _names(request, "Access-Control-Request-Headers", spelling=str.lower)
         is_within = methods <= set(settings.CORS_ALLOW_METHODS) and headers <= set(settings.CORS_ALLOW_HEADERS)
         return None if is_within and self.check_signal(request) else NOT_ALLOWED
+
+
+def _is_our_own(origin: str, request: HttpRequest) -> bool:
+    """Whether the page is of this site, such as `/docs`. Browsers name its origin when it sends a form."""
+    return origin.partition("://")[2] == request.headers.get("Host")
 
 
 def _names(request: HttpRequest, header: str, spelling: Callable[[str], str] = str) -> set[str]:

@@ -22,7 +22,7 @@ Network = IPv4Network | IPv6Network
 #: PostgreSQL's greatest `integer`. Its timeouts are such a number of milliseconds.
 MAX_INTEGER = 2_147_483_647
 
-_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+_KINDS = {"int": "a whole number", "bool": "true or false"}
 _BOOLEANS = {
     **dict.fromkeys(("true", "on", "ok", "yes", "y", "1"), True),
     **dict.fromkeys(("false", "off", "no", "n", "0"), False),
@@ -43,11 +43,9 @@ class Environment(environ.Env):
 
     @classmethod
     def parse_value(cls, value: str, cast: Any) -> Any:
-        """Raises ValueError. The library takes a misspelt boolean for false, and 1e3 for 13."""
+        """Raises ValueError. The library takes a misspelt boolean for false."""
         if cast is bool:
             return _boolean(value)
-        if cast is float:
-            return float(value)
         if cast is list:
             return _entries(value)
         return super().parse_value(value, cast)
@@ -64,13 +62,6 @@ class Environment(environ.Env):
     def timeout(self, var: str, default: builtins.int) -> builtins.int:
         """Seconds that PostgreSQL is given for something; 0 is for ever."""
         return self.int(var, default=default, minimum=0, maximum=MAX_INTEGER // 1_000)
-
-    def positive_number(self, var: str, default: float) -> float:
-        """A number greater than zero, which need not be whole."""
-        value: float = self.float(var, default=default)
-        if not 0 < value <= MAX_INTEGER:
-            raise ImproperlyConfigured(f"{var} must be a number greater than 0, not {value}.")
-        return value
 
     def name(self, var: str, default: str) -> str:
         """A text that is not blank."""
@@ -169,7 +160,7 @@ def _is_everything(networks: list[Network]) -> bool:
     )
 
 
-# --- Settings that must be there (`config.secrets.required`) ----------------------------------------------------
+# --- Settings that must be there (`config.installation.required`) ----------------------------------------------------
 #: A name, or an IPv6 address in brackets, as Django takes it from the `Host` header.
 _HOST = r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])"
 _HOST_NAME = re.compile(rf"\.?{_HOST}", re.IGNORECASE)

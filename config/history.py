@@ -16,6 +16,7 @@ from django.http import HttpRequest
 from pghistory.middleware import HistoryMiddleware as PgHistoryMiddleware
 
 from config import origin
+from config.paths import is_back_office
 
 #: Form field in which Back Office staff may say why.
 REASON = "change_reason"
@@ -31,10 +32,10 @@ class HistoryMiddleware(PgHistoryMiddleware):
     """
 
     def get_context(self, request: HttpRequest) -> dict[str, Any]:
-        reason = request.POST.get(REASON, "") if request.path_info.startswith("/admin/") else ""
+        reason = request.POST.get(REASON, "") if is_back_office(request) else ""
         return super().get_context(request) | {
             "request_id": origin.id_of(request),
-            "client": "back-office" if request.path_info.startswith("/admin/") else "api",
+            "client": "back-office" if is_back_office(request) else "api",
             **({"reason": reason[:255]} if reason else {}),
         }
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.apps import apps
-from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Model
@@ -21,7 +21,6 @@ from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTe
 
 from config import changes
 from config.history import DATABASE
-from config.identifiers import parse_key
 from config.rights import may_see_people
 
 PAGE_ROWS = 50
@@ -51,7 +50,7 @@ class HistoryAdminMixin:
             raise PermissionDenied
         found = self.get_object(request, object_id)
         if found is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing(request, object_id)
         context = {"title": gettext("History: %(object)s") % {"object": found}, "opts": self.opts, "original": found}
         return _page(request, self.admin_site, context | (extra_context or {}), about=found)
 
@@ -66,7 +65,7 @@ def history_view(request: HttpRequest, *, site: Any) -> HttpResponse:
 def _page(request: HttpRequest, site: Any, context: dict[str, Any], *, about: Model | None = None) -> HttpResponse:
     kinds = kinds_for(request)
     form = HistoryForm(request.GET, kinds=kinds, about=about, viewer=request.user)
-    rows: list[changes.Change] = []
+    rows: list[changes.RecordedChange] = []
     more = None
     if form.is_valid():
         rows, more = changes.find(form.question(request.GET.get("after", "")), PAGE_ROWS)
@@ -107,23 +106,47 @@ class _DateInput(forms.DateInput):
 _IN_CALENDAR = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
 
 
+@dataclass(frozen=True)
+class HistorySubject:
+    """What the history page can be narrowed to: an input of its form, which finds one object."""
+
+    label: Any
+    help_text: Any
+    #: What is answered where nothing is found; `%(text)s` is what was typed.
+    missing: Any
+    #: The object that a text and the viewer lead to, or None.
+    find: Callable[[str, Any], Model | None]
+
+    def found(self, text: str, viewer: Any) -> Any:
+        """The object meant. Raises ValidationError if there is none."""
+        if (one := self.find(text, viewer)) is None:
+            raise ValidationError(self.missing, params={"text": text})
+        return one
+
+
+#: Name of the input → what it finds. The apps add theirs beside their admin classes.
+SUBJECTS: dict[str, HistorySubject] = {}
+
+
+class SubjectField(forms.CharField):
+    def __init__(self, subject: HistorySubject, viewer: Any) -> None:
+        super().__init__(
+            label=subject.label,
+            help_text=subject.help_text,
+            required=False,
+            max_length=MAX_ANSWER,
+            widget=UnfoldAdminTextInputWidget(),
+        )
+        self._subject, self._viewer = subject, viewer
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        return text and self._subject.found(text, self._viewer)
+
+
 class HistoryForm(forms.Form):
     """What to look for. An input that names nothing is an error, not an empty page."""
 
-    person = forms.CharField(
-        label=_("Person concerned"),
-        help_text=_("E-mail or ID"),
-        required=False,
-        max_length=MAX_ANSWER,
-        widget=UnfoldAdminTextInputWidget,
-    )
-    warehouse = forms.CharField(
-        label=_("Warehouse concerned"),
-        help_text=_("Name or ID"),
-        required=False,
-        max_length=MAX_ANSWER,
-        widget=UnfoldAdminTextInputWidget,
-    )
     actor = forms.CharField(
         label=_("Changed by"),
         help_text=_("E-mail or ID of a person, or the word “database”"),
@@ -137,71 +160,34 @@ class HistoryForm(forms.Form):
 
     def __init__(self, data: Any, *, kinds: list[Any], about: Model | None, viewer: Any) -> None:
         super().__init__(data)
-        self._sees_people = may_see_people(viewer)
+        self._viewer = viewer
         self._kinds = {model._meta.label_lower: model for model in kinds}
         self._about = about
         names = [(label, capfirst(model._meta.verbose_name_plural)) for label, model in self._kinds.items()]
         self.fields["kind"].choices = [("", _("All")), *names]  # type: ignore[attr-defined]
-        if about is not None:
-            del self.fields["person"], self.fields["warehouse"]
-
-    def clean_person(self) -> Model | None:
-        text = self.cleaned_data["person"]
-        return text and self._person(text)
-
-    def clean_warehouse(self) -> Model | None:
-        text = self.cleaned_data["warehouse"]
-        return text and _found(_warehouse(text), _("No warehouse has the name or ID “%(text)s”."), text)
+        if about is None:
+            subjects = {name: SubjectField(SUBJECTS[name], viewer) for name in sorted(SUBJECTS)}
+            self.fields = {**subjects, **self.fields}
 
     def clean_actor(self) -> Any:
         text = self.cleaned_data["actor"]
         if not text or text.lower() in {DATABASE, gettext("Database").lower()}:
             return text and DATABASE
-        return self._person(text).pk
+        return SUBJECTS["person"].found(text, self._viewer).pk
 
-    def _person(self, text: str) -> Any:
-        """For who may not see people there is nobody: the answer tells nothing of who there is."""
-        found = _person(text) if self._sees_people else None
-        return _found(found, _("No person has the e-mail or ID “%(text)s”."), text)
-
-    def question(self, after: str) -> changes.Question:
+    def question(self, after: str) -> changes.HistoryQuery:
         """What the answers given ask for."""
         answers = self.cleaned_data
         kind = self._kinds.get(answers["kind"])
-        return changes.Question(
+        return changes.HistoryQuery(
             kinds=[kind] if kind else list(self._kinds.values()),
-            about=[one for one in (self._about, answers.get("person"), answers.get("warehouse")) if one],
+            about=[one for one in (self._about, *(answers.get(name) for name in SUBJECTS)) if one],
             actor=answers["actor"],
             since=_midnight(answers["since"]),
             until=_midnight(answers["until"] and answers["until"] + timedelta(days=1)),
             after=changes.Position.parse(after),
-            with_emails=self._sees_people,
+            with_emails=may_see_people(self._viewer),
         )
-
-
-def _found(one: Any, message: Any, text: str) -> Any:
-    if one is None:
-        raise ValidationError(message, params={"text": text})
-    return one
-
-
-def _person(text: str) -> Any:
-    people, key = get_user_model().objects, parse_key(text)
-    return people.by_email(text).first() if key is None else people.filter(pk=key).first()
-
-
-def _warehouse(text: str) -> Any:
-    """Also one that is deleted by now: its history stays."""
-    warehouses = apps.get_model("warehouses", "Warehouse")
-    by_name, key = warehouses.objects.filter(name=text).first(), parse_key(text)
-    if by_name or key is None:
-        return by_name or _deleted(warehouses, name=text)
-    return warehouses.objects.filter(pk=key).first() or _deleted(warehouses, pgh_obj=key)
-
-
-def _deleted(model: Any, **condition: Any) -> Any:
-    last = model.pgh_event_model.objects.filter(pgh_label="delete", **condition).order_by("pgh_id").last()
-    return last and model(pk=last.pgh_obj_id)
 
 
 def _midnight(day: date | None) -> datetime | None:

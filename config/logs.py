@@ -117,8 +117,8 @@ structlog.configure(
 )
 
 #: Who signed in, who was refused, what was withdrawn. Never a password, token, code or key. Each event is a line and
-#: a row that the Back Office lists (`users.audit`). A refusal is told after its transaction, which would take the row
-#: back; what has been done is told inside, so that what is taken back has no row.
+#: a row that the Back Office lists. A refusal is told after its transaction, which would take the row back; what has
+#: been done is told inside, so that what is taken back has no row.
 audit = structlog.stdlib.get_logger("security")
 
 

@@ -45,10 +45,10 @@ class MeanwhileFormMixin(forms.Form):
     def _newest(self) -> int:
         return self.instance.events.aggregate(newest=Max("pgh_id"))["newest"] or 0
 
-    def _post_clean(self) -> None:
+    def full_clean(self) -> None:
         """Last of all, so that whatever else must be locked before this row is locked by now."""
-        super()._post_clean()  # type: ignore[misc]
-        if self.instance.pk is not None and "seen" in self.fields:
+        super().full_clean()
+        if self.is_bound and self.instance.pk is not None and "seen" in self.fields:
             self._compare(self.cleaned_data.get("seen"))
 
     def _compare(self, seen: int | None) -> None:
@@ -83,7 +83,9 @@ class MeanwhileFormMixin(forms.Form):
         self.add_error(None, ValidationError([lead, *(() if seen is None else self._told(seen))]))
 
     def _told(self, seen: int) -> Iterator[str]:
-        question = changes.Question(kinds=[type(self.instance)], about=[self.instance], with_emails=self.with_emails)
+        question = changes.HistoryQuery(
+            kinds=[type(self.instance)], about=[self.instance], with_emails=self.with_emails
+        )
         found, _more = changes.find(question, _TOLD)
         for change in found:
             if change.position.event > seen:

@@ -49,8 +49,7 @@ class OTPMiddleware(ForPeople, otp.OTPMiddleware):
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
     """WhiteNoise's, which answers with whole files only: a `Range` is ignored, as RFC 9110 section 14.2 allows.
 
-    Of a whole file the server is told the path, and sends it by itself. A part would be read here, piece by piece, and
-    take one of the few places of exports (`config.streams`), without sign-in.
+    A proxy caches whole answers (`deploy/nginx.conf`), and gives parts of them by itself.
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:

@@ -4,6 +4,8 @@ import re
 
 from django.http import HttpRequest
 
+#: Where the Back Office is, and nothing else.
+BACK_OFFICE = "/admin/"
 #: The Back Office with the two short ways into it, and static files.
 _PAGES_AND_FILES = re.compile(r"/(?:$|admin$|admin/|static/)")
 #: The link to a new password: whoever has it may set one.
@@ -18,7 +20,7 @@ LIVE = "/health/live"
 
 def is_back_office(request: HttpRequest) -> bool:
     """Whether a person looks at the answer."""
-    return request.path_info.startswith("/admin/")
+    return request.path_info.startswith(BACK_OFFICE)
 
 
 def is_api(request: HttpRequest) -> bool:

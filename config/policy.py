@@ -3,7 +3,7 @@ takes nothing at all.
 """
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL
-from csp.middleware import CSPMiddleware
+from csp.middleware import CSPMiddleware, PolicyParts
 from csp.utils import build_policy
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -35,9 +35,15 @@ class PolicyMiddleware(CSPMiddleware):
     """Sends the policy; in the Back Office, scripts may also evaluate expressions, as Unfold's Alpine must."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        if is_back_office(request):
-            response._csp_update = {"script-src": [UNSAFE_EVAL]}  # type: ignore[attr-defined]
-        elif is_api(request) and not response.headers.get("Content-Type", "").startswith("text/html"):
+        if is_api(request) and not response.headers.get("Content-Type", "").startswith("text/html"):
             response.headers["Content-Security-Policy"] = DATA_POLICY
             return response
         return super().process_response(request, response)
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        parts = super().get_policy_parts(request, response, report_only)
+        if is_back_office(request):
+            parts.update = {"script-src": [UNSAFE_EVAL]}
+        return parts

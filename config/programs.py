@@ -16,7 +16,7 @@ from django.db import OperationalError, connection
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
-from config import database
+from config import installation
 
 _NAMES = ("pg_dump", "pg_restore", "psql")
 #: Kept from the command line, where every user of the machine could read it; and the limits that requests have.
@@ -82,7 +82,7 @@ def of_version(wanted: int) -> Programs:
 
 
 def _found() -> Iterator[Programs]:
-    for folder in [*([] if database.is_embedded() else _on_path()), *_packaged()]:
+    for folder in [*([] if installation.is_embedded() else _on_path()), *_packaged()]:
         if all(shutil.which(name, path=str(folder)) for name in _NAMES):
             told = subprocess.run([str(folder / "pg_dump"), "--version"], capture_output=True, text=True, check=False)  # noqa: S603 (a program of ours, no shell)
             if version := re.search(r"\(PostgreSQL\) (\d+)", told.stdout):

@@ -1,36 +1,34 @@
-"""Every setting of the site. Each environment variable is read once, here; the README's table lists them."""
+"""Every setting of the site. Each environment variable is read once, here; `docs/settings.md` lists them."""
 
 import pghistory
 
-from config import database, paths, policy, secrets
+from config import installation, paths, policy
 from config.environment import Environment, host_names, origin
 from config.unfold import UNFOLD as UNFOLD  # the Back Office's looks and menu
 
 env = Environment()
 
-BASE_DIR = database.BASE_DIR
-VAR_DIR = database.var_dir()
+BASE_DIR = installation.BASE_DIR
+VAR_DIR = installation.var_dir()
 
 # --- The installation -------------------------------------------------------------------------------------------
 #: Shows error pages with details. Never in production.
 DEBUG = env.bool("DEBUG", default=False)
 DEFAULT_EXCEPTION_REPORTER_FILTER = "config.error_pages.DiscreetFilter"
-SECRET_KEY = secrets.secret_key()
+SECRET_KEY = installation.secret_key()
 #: Secrets of before, which still verify and decrypt (comma list): for changing `SECRET_KEY` without signing anyone out.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 #: Host names this site answers to (comma list).
-ALLOWED_HOSTS = host_names("ALLOWED_HOSTS", secrets.required("ALLOWED_HOSTS", lambda: "localhost,127.0.0.1,[::1]"))
+ALLOWED_HOSTS = host_names("ALLOWED_HOSTS", installation.required("ALLOWED_HOSTS", lambda: "localhost,127.0.0.1,[::1]"))
 #: TCP port of `manage.py serve`, which listens on `HOST`.
 PORT = env.int("PORT", default=8000, maximum=65_535)
 HOST = env.str("HOST", default="127.0.0.1")
 #: Server processes; each serves one request at a time.
 WORKERS = env.int("WORKERS", default=2, maximum=1_000)
-#: Most connections that each of them holds open.
-MAX_CONNECTIONS = env.int("MAX_CONNECTIONS", default=2_048)
 #: Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (comma list).
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
 #: True where clients arrive over TLS: secure cookies, redirect to https, HSTS. Off only for the embedded trial.
-HTTPS = env.bool("HTTPS", default=not database.is_embedded())
+HTTPS = env.bool("HTTPS", default=not installation.is_embedded())
 #: Level of the log lines on standard error.
 LOG_LEVEL = env.log_level("LOG_LEVEL", default="INFO")
 #: How many days security events, and sessions that are over, are kept before `manage.py purge` deletes them.
@@ -40,7 +38,9 @@ AUDIT_DAYS = env.int("AUDIT_DAYS", default=400)
 #: How many seconds services may keep our public keys; a new one is published that long before it signs.
 KEY_PUBLISHED_SECONDS = env.int("KEY_PUBLISHED_SECONDS", default=300, minimum=0)
 #: The `iss` claim: this site's public address, without a slash at the end.
-ISSUER = origin("ISSUER", secrets.required("ISSUER", lambda: f"http://{f'[{HOST}]' if ':' in HOST else HOST}:{PORT}"))
+ISSUER = origin(
+    "ISSUER", installation.required("ISSUER", lambda: f"http://{f'[{HOST}]' if ':' in HOST else HOST}:{PORT}")
+)
 #: Client that a sign-in without `client_id` belongs to.
 DEFAULT_CLIENT_ID = env.name("DEFAULT_CLIENT_ID", default="frontend")
 #: Where that client, the Fulfillment App, takes its authorization codes (comma list, matched character by character).
@@ -61,11 +61,6 @@ CLOCK_SKEW_SECONDS = env.int("CLOCK_SKEW_SECONDS", default=5, minimum=0)
 # --- Limits of a request ----------------------------------------------------------------------------------------
 #: Largest request body in bytes; a larger one is refused with 413 before it is read.
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1_048_576)
-#: How many seconds a client may take over the head of a request or say nothing, and how many over its body; each 64 kB
-#: of that buy one more.
-PATIENCE_SECONDS = env.int("PATIENCE_SECONDS", default=10)
-#: How many seconds requests may wait for a worker; once they always wait longer, those who ask most get 503.
-MAX_WAIT_SECONDS = env.positive_number("MAX_WAIT_SECONDS", default=1.0)
 #: Default and greatest `page[limit]`.
 PAGE_LIMIT = env.int("PAGE_LIMIT", default=1_000)
 #: Most values in the comma list of one filter.
@@ -89,9 +84,9 @@ PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
 STATEMENT_TIMEOUT_SECONDS = env.timeout("STATEMENT_TIMEOUT_SECONDS", default=10)
 LOCK_TIMEOUT_SECONDS = env.timeout("LOCK_TIMEOUT_SECONDS", default=1)
 IDLE_TRANSACTION_TIMEOUT_SECONDS = env.timeout("IDLE_TRANSACTION_TIMEOUT_SECONDS", default=30)
-#: The same for imports and for exports that are on their way; commands of `manage.py` have no limit.
+#: The same for imports and exports; commands of `manage.py` have no limit.
 JOB_TIMEOUT_SECONDS = env.timeout("JOB_TIMEOUT_SECONDS", default=1_800)
-DATABASES = {"default": env.db_url_config(database.url()) | {"CONN_MAX_AGE": 600}}
+DATABASES = {"default": env.db_url_config(installation.database_url()) | {"CONN_MAX_AGE": 600}}
 #: A database whose machine or network is gone without a word is given up after 15 seconds, not after a quarter of an
 #: hour. `DATABASE_URL` may say otherwise: they are libpq's parameters, in seconds but for the last, in milliseconds.
 _SILENCE = {
@@ -143,6 +138,7 @@ MIDDLEWARE = [
     "config.headers.HeadersMiddleware",
     "config.policy.PolicyMiddleware",
     "config.cors.CorsMiddleware",
+    "config.web.length_required.LengthRequiredMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.StaticFilesMiddleware",
     "config.middleware.SessionMiddleware",
@@ -196,17 +192,17 @@ PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(db_index=False)
 #: The e-mail is unique whatever the case of its letters, by a constraint that E003 and W004 do not look at; the
 #: frame options are the contract's (section 2.0).
 SILENCED_SYSTEM_CHECKS = ["auth.E003", "auth.W004", "security.W019"]
-PASSWORD_HASHERS = ["users.hashers.OwaspArgon2Hasher"]
+PASSWORD_HASHERS = ["users.sign_in.hashers.OwaspArgon2Hasher"]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 #: So many failed sign-ins within the window close an account to an address for a while (contract 0.4, "Throttling").
 SIGN_IN_FAILURES = 9
 SIGN_IN_WINDOW_SECONDS = 900
 SIGN_IN_BLOCK_SECONDS = 360
-AXES_HANDLER = "users.throttling.SlidingWindowHandler"
+AXES_HANDLER = "users.sign_in.throttling.SlidingWindowHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_CALLABLE = "users.throttling.account_of"
+AXES_USERNAME_CALLABLE = "users.sign_in.throttling.account_of"
 AXES_CLIENT_IP_CALLABLE = "config.origin.address_of"
-AXES_LOCKOUT_CALLABLE = "users.throttling.answer"
+AXES_LOCKOUT_CALLABLE = "users.sign_in.throttling.answer"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # a sign-in is an audit line
@@ -218,8 +214,8 @@ LOGIN_URL = "admin:login"
 #: How long, in seconds, the link in a password e-mail works.
 PASSWORD_RESET_TIMEOUT = 3_600
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "users.password_rules.LeastLength", "OPTIONS": {"min_length": 12}},
-    {"NAME": "users.password_rules.LengthLimit"},
+    {"NAME": "users.sign_in.password_rules.LeastLength", "OPTIONS": {"min_length": 12}},
+    {"NAME": "users.sign_in.password_rules.LengthLimit"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
@@ -230,7 +226,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- E-mail -----------------------------------------------------------------------------------------------------
 #: Where e-mail goes: `smtp+tls://user:password@host:587` or `smtp+ssl://…`. By default it is printed in the embedded
 #: trial; elsewhere none is sent, since links to new passwords are no business of who reads the log.
-EMAIL_URL = env.mail_server("EMAIL_URL", default="consolemail://" if database.is_embedded() else "dummymail://")
+EMAIL_URL = env.mail_server("EMAIL_URL", default="consolemail://" if installation.is_embedded() else "dummymail://")
 EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
     EMAIL_URL.get(name)
     for name in ("EMAIL_BACKEND", "EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")
@@ -238,18 +234,18 @@ EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
 EMAIL_USE_TLS = EMAIL_URL.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = EMAIL_URL.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10
-#: An e-mail to who forgot their password leaves within so many seconds, nobody knows when (`users.passwords`).
+#: An e-mail to who forgot their password leaves within so many seconds, nobody knows when (`users.sign_in.passwords`).
 EMAIL_DELAY_SECONDS = 2
 SENDS_EMAIL = not EMAIL_URL["EMAIL_BACKEND"].endswith(".dummy.EmailBackend")
 DEFAULT_FROM_EMAIL = env.email_address("EMAIL_FROM", default="back-office@localhost")
 
 # --- The API ----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.BearerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["users.permissions.HasRight"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["users.oauth.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["users.oauth.permissions.HasRight"],
     "DEFAULT_RENDERER_CLASSES": ["config.api.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.api.parsers.JSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.negotiation.OneFormat",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.renderers.OneFormat",
     "DEFAULT_SCHEMA_CLASS": "config.api.openapi.Schema",
     "EXCEPTION_HANDLER": "config.api.errors.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -304,7 +300,7 @@ CSRF_COOKIE_SECURE = HTTPS
 #: Over TLS no other site of the same domain can put one of these in our place (RFC 6265bis section 4.1.3.2).
 SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
-#: Of browsers that people have signed in with (`users.devices`): for so many seconds, half a year, from the last time.
+#: The device cookie (`users.sign_in.device_cookies`), good for so many seconds (half a year) after the last sign-in.
 DEVICE_COOKIE_NAME = "__Host-device" if HTTPS else "device"
 DEVICE_COOKIE_AGE = 15_552_000
 CSRF_COOKIE_HTTPONLY = True  # no script of ours reads it

@@ -10,6 +10,8 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from config.paths import BACK_OFFICE
+
 
 def _may(*permissions: str) -> Callable[[HttpRequest], bool]:
     """Whether the person has any of these permissions."""
@@ -21,7 +23,7 @@ def _is_in(address: Any) -> Callable[[HttpRequest], bool]:
 
     def is_in(request: HttpRequest) -> bool:
         entry, page = str(address), request.path
-        if entry.endswith(("/admin/", "/import/")) or "/import/" in page:
+        if entry.endswith((BACK_OFFICE, "/import/")) or "/import/" in page:
             return page.startswith(entry) if entry.endswith("/import/") else page == entry
         return page.startswith(entry)
 

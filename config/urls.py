@@ -9,17 +9,18 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from config.api.health import LiveView, ReadyView, database_takes_changes, migrations_are_applied
 from config.api.schema_view import SchemaView
 from config.api.views import NotFoundView
+from config.paths import BACK_OFFICE
 from config.urlpatterns import route
-from users.key_ring import key_ring
+from users.oauth.key_ring import key_ring
 
 #: What must hold before the site can serve, in this order.
 READY = {"checks": (database_takes_changes, migrations_are_applied, key_ring.read)}
 
 urlpatterns = [
     path("", include("assignments.urls")),  # asked for most, so looked at first
-    path("", csrf_exempt(RedirectView.as_view(url="/admin/")), name="home"),
-    path("admin", RedirectView.as_view(url="/admin/"), name="home"),
-    path("admin/", include("users.back_office")),
+    path("", csrf_exempt(RedirectView.as_view(url=BACK_OFFICE)), name="home"),
+    path("admin", RedirectView.as_view(url=BACK_OFFICE), name="home"),
+    path("admin/", include("users.sign_in.urls")),
     path("admin/", admin.site.urls),
     route("schema", SchemaView.as_view()),
     route("docs", SpectacularSwaggerSplitView.as_view(template_name="docs.html", http_method_names=["get", "head"])),

@@ -21,7 +21,7 @@ from spreadsheets.pages import SheetPages, grouped, progress_of, too_many_waitin
 
 
 class ExportPages(SheetPages):
-    """CSV goes out at once, row by row. A workbook is built beside the requests, and its page tells how far it is."""
+    """A file is built beside the requests, and its page tells how far it is."""
 
     def has_export_permission(self: Any, request: HttpRequest, *args: Any) -> bool:
         return self.has_view_permission(request)
@@ -50,11 +50,8 @@ class ExportPages(SheetPages):
             rows = self.get_changelist_instance(request).get_queryset(request)
         except IncorrectLookupParameters:  # the list says so
             return HttpResponseRedirect(f"{self._url('changelist')}?{ERROR_FLAG}=1")
-        if kind == "csv":
-            self._audit_export(request)
-            return exports.export(self.sheet(request.user), rows, str(self.opts.model_name))
         found = exports.counted(self.sheet, rows)
-        if kind == "xlsx" and request.method == "POST" and (job := self._begin_export(request, found)):
+        if kind in FORMATS and request.method == "POST" and (job := self._begin_export(request, kind, found)):
             return HttpResponseRedirect(self._url("export", job.pk))
         return self._page(
             request,
@@ -62,24 +59,23 @@ class ExportPages(SheetPages):
             self._export_title(),
             links={name: f"?{_with_format(query, name)}" for name in FORMATS},
             is_narrowed=bool(query),
-            rows=grouped(found),
+            rows=grouped(min(found, exports.MAX_ROWS["csv"])),
             number=found,
-            fits_excel=found <= exports.MOST_XLSX_ROWS,
-            most_rows_of_excel=grouped(exports.MOST_XLSX_ROWS),
+            fits={name: found <= most for name, most in exports.MAX_ROWS.items()},
+            most_rows_of_excel=grouped(exports.MAX_ROWS["xlsx"]),
         )
 
-    def _begin_export(self: Any, request: Any, found: int) -> Export | None:
-        """The job that will build the workbook; none, and a message that says why, if that may not begin."""
-        if found > exports.MOST_XLSX_ROWS:
-            words = _("Excel takes at most %(rows)s rows from here. Choose CSV.")
-            messages.error(request, words % {"rows": grouped(exports.MOST_XLSX_ROWS)})
+    def _begin_export(self: Any, request: Any, kind: str, found: int) -> Export | None:
+        """The job that will build the file; none, and a message that says why, if that may not begin."""
+        if found > exports.MAX_ROWS[kind]:
+            messages.error(request, _too_many_rows(kind))
             return None
         try:
             job: Export = Export.objects.begin(
                 kind=self.opts.label_lower,
                 person=request.user,
                 language=get_language() or "en",
-                file_name=exports.dated(str(self.opts.model_name)),
+                file_name=f"{exports.dated(str(self.opts.model_name))}.{kind}",
                 query=request.GET.urlencode(),
                 rows_total=found,
             )
@@ -98,15 +94,16 @@ class ExportPages(SheetPages):
         return self.get_changelist_instance(request).get_queryset(request)
 
     def export_page(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
-        """How far the workbook is; then the file, or what to do without."""
+        """How far the file is; then the file, or what to do without."""
         job = self._export(request, pk)
+        again = _with_format(QueryDict(job.query), exports.kind_of(job.file_name))
         return self._page(
             request,
             "building",
             self._export_title(),
             job=job,
             urls={name: self._url(f"export_{name}", job.pk) for name in ("progress", "file")},
-            again_url=f"{self._url('export_sheet')}?{_with_format(QueryDict(job.query), 'xlsx')}",
+            again_url=f"{self._url('export_sheet')}?{again}",
         )
 
     def export_progress(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
@@ -117,7 +114,7 @@ class ExportPages(SheetPages):
         if job.state != Export.State.READY:
             raise Http404
         self._audit_export(request)
-        return exports.download(job.read(), job.file_name)
+        return exports.download(request, job.read(), job.file_name)
 
     def _export(self: Any, request: HttpRequest, pk: Any) -> Export:
         return self._own(request, Export, pk, is_allowed=self.has_export_permission(request))
@@ -127,6 +124,14 @@ class ExportPages(SheetPages):
 
     def _audit_export(self: Any, request: Any) -> None:
         audit.info("Rows Exported", user_uuid=str(request.user.uuid), kind=self.opts.label_lower)
+
+
+def _too_many_rows(kind: str) -> str:
+    words = {
+        "xlsx": _("Excel takes at most %(rows)s rows from here. Choose CSV."),
+        "csv": _("A file takes at most %(rows)s rows. Search or filter the list for what you need."),
+    }
+    return words[kind] % {"rows": grouped(exports.MAX_ROWS[kind])}
 
 
 def _with_format(query: Any, name: str) -> str:

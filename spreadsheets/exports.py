@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import chain, islice
-from typing import Any
+from itertools import chain
+from typing import Any, TextIO
 
-from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from spreadsheets.cells import writable
 from spreadsheets.resources import SheetResource
 
-#: XLSX is made as a whole, beside the requests; CSV goes out row by row, however many there are.
-MOST_XLSX_ROWS = 100_000
+#: Most rows of an export, by its format: openpyxl takes time, and Excel opens no CSV of more rows than a million.
+MAX_ROWS = {"csv": 1_000_000, "xlsx": 100_000}
 FORMATS = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -27,26 +29,38 @@ _BATCH_ROWS = 2_000
 
 
 class TooManyRowsError(Exception):
-    """More than an XLSX file takes."""
+    """More than a file of this format takes (`MAX_ROWS`)."""
 
 
-def export(resource: SheetResource, rows: Any, name: str) -> HttpResponseBase:
-    """Everything of these rows that may be exported, as CSV."""
-    return _file(_head(resource), _lines(resource, rows, timezone.now()), dated(name), "csv")
+def build(
+    resource: SheetResource, rows: Any, name: str, kind: str, asked_at: datetime, tell: Callable[[int], None]
+) -> bytes:
+    """Everything of these rows that may be exported, as it is kept: CSV is compressed (gzip).
 
-
-def workbook(resource: SheetResource, rows: Any, name: str, asked_at: datetime, tell: Callable[[int], None]) -> bytes:
-    """The same as XLSX, for who asked then; `tell` is called with how many rows are done, now and then.
-
-    Raises TooManyRowsError, and AuthorityLostError as soon as the resource's person may not see the rows any more.
+    `tell` is called with how many rows are done, now and then. Raises TooManyRowsError, and AuthorityLostError as soon
+    as the resource's person may not see the rows any more.
     """
-    lines = _told(_lines(resource, rows, asked_at), tell)
-    return _xlsx(_safe(_head(resource), lines), name, ())
+    lines = _limited(_told(_lines(resource, rows, asked_at), tell), MAX_ROWS[kind])
+    table = _safe(_head(resource), lines)
+    return _xlsx(table, name, ()) if kind == "xlsx" else _compressed_csv(table)
 
 
-def download(content: bytes, name: str) -> HttpResponseBase:
-    """A workbook that was made before, to be saved under this name."""
-    return _attached(FileResponse(io.BytesIO(content)), name, "xlsx")
+def download(request: HttpRequest, content: bytes, name: str) -> HttpResponse:
+    """A file that was built before, to be saved under this name."""
+    kind = kind_of(name)
+    if kind == "xlsx":
+        return _attached(HttpResponse(content), name)
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        answer = HttpResponse(content, headers={"Content-Encoding": "gzip"})
+    else:
+        answer = HttpResponse(gzip.decompress(content))
+    patch_vary_headers(answer, ["Accept-Encoding"])
+    return _attached(answer, name)
+
+
+def kind_of(name: str) -> str:
+    """A key of `FORMATS`, by the end of a file's name."""
+    return name.rpartition(".")[2]
 
 
 def dated(name: str) -> str:
@@ -54,11 +68,11 @@ def dated(name: str) -> str:
 
 
 def counted(resource: type[SheetResource], rows: Any) -> int:
-    """How many rows would be exported; of more than an XLSX file takes, only that it is more."""
-    return int(resource.exported(rows).order_by().values("pk")[: MOST_XLSX_ROWS + 1].count())
+    """How many rows would be exported; of more than any file takes, only that it is more."""
+    return int(resource.exported(rows).order_by().values("pk")[: max(MAX_ROWS.values()) + 1].count())
 
 
-def template(resource: type[SheetResource], name: str, kind: str) -> HttpResponseBase:
+def template(resource: type[SheetResource], name: str, kind: str) -> HttpResponse:
     """Headings, one example, and what each column is for."""
     columns = resource.columns()
     lines = [[str(column.example) for column in columns]]
@@ -66,11 +80,14 @@ def template(resource: type[SheetResource], name: str, kind: str) -> HttpRespons
         [str(column.heading), _("required") if column.is_required else _("optional"), str(column.explanation)]
         for column in columns
     ]
-    return _file([str(column.heading) for column in columns], iter(lines), f"{name}-template", kind, remarks)
+    table = _safe([str(column.heading) for column in columns], iter(lines))
+    content = _xlsx(table, name, remarks) if kind == "xlsx" else _csv(table, remarks).encode()
+    return _attached(HttpResponse(content), f"{name}-template.{kind}")
 
 
-def table(headings: Sequence[str], lines: Iterable[Sequence[Any]], name: str) -> HttpResponseBase:
-    return _file(headings, iter(lines), name, "csv")
+def table(headings: Sequence[str], lines: Iterable[Sequence[Any]], name: str) -> HttpResponse:
+    """A list that is no export, as CSV."""
+    return _attached(HttpResponse(_csv(_safe(headings, iter(lines)), ())), f"{name}.csv")
 
 
 def _head(resource: SheetResource) -> list[str]:
@@ -89,16 +106,16 @@ def _told(lines: Iterator[list[str]], tell: Callable[[int], None]) -> Iterator[l
         yield line
 
 
-def _file(
-    head: Sequence[str], lines: Iterator[Sequence[Any]], name: str, kind: str, remarks: Sequence[Sequence[str]] = ()
-) -> HttpResponseBase:
-    rows = _safe(head, lines)
-    return _attached(_csv(rows, remarks), name, kind) if kind == "csv" else download(_xlsx(rows, name, remarks), name)
+def _limited(lines: Iterator[list[str]], most: int) -> Iterator[list[str]]:
+    for number, line in enumerate(lines):
+        if number == most:
+            raise TooManyRowsError
+        yield line
 
 
-def _attached(answer: HttpResponseBase, name: str, kind: str) -> HttpResponseBase:
-    answer["Content-Type"] = FORMATS[kind]
-    answer["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
+def _attached(answer: HttpResponse, name: str) -> HttpResponse:
+    answer["Content-Type"] = FORMATS[kind_of(name)]
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
 
@@ -107,23 +124,29 @@ def _safe(head: Sequence[str], lines: Iterator[Sequence[Any]]) -> Iterator[list[
     yield from ([writable(str(cell)) for cell in line] for line in lines)
 
 
-def _csv(rows: Iterator[list[str]], remarks: Sequence[Sequence[str]]) -> StreamingHttpResponse:
-    """With the mark by which Excel knows UTF-8, and with the separator that the reader's Excel expects."""
-    delimiter = ";" if (get_language() or "").startswith("de") else ","
+def _csv(rows: Iterator[list[str]], remarks: Sequence[Sequence[str]]) -> str:
     explained = ([f"# {': '.join(remark)}"] for remark in remarks)
-    return StreamingHttpResponse(_pieces(chain(rows, explained), delimiter))
+    text = io.StringIO(newline="")
+    _write_csv(text, chain(rows, explained))
+    return text.getvalue()
 
 
-def _pieces(rows: Iterator[list[str]], delimiter: str) -> Iterator[str]:
-    """The text of many rows at once: a server pays for each piece that it sends.
+def _compressed_csv(rows: Iterator[list[str]]) -> bytes:
+    """A million rows are some 100 MB, of which the process holds a fifth."""
+    file = io.BytesIO()
+    with gzip.open(file, "wt", encoding="utf-8", newline="") as text:
+        _write_csv(text, rows)
+    return file.getvalue()
+
+
+def _write_csv(text: TextIO, rows: Iterator[list[str]]) -> None:
+    """With the mark by which Excel knows UTF-8, and with the separator that the reader's Excel expects.
 
     Every cell is quoted, so that one with another program's separator in it stays whole where quotes are heeded.
     """
-    yield "\ufeff"
-    while batch := list(islice(rows, _BATCH_ROWS)):
-        text = io.StringIO(newline="")
-        csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(batch)
-        yield text.getvalue()
+    delimiter = ";" if (get_language() or "").startswith("de") else ","
+    text.write("\ufeff")
+    csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(rows)
 
 
 def _xlsx(rows: Iterator[list[str]], name: str, remarks: Sequence[Sequence[str]]) -> bytes:
@@ -133,9 +156,7 @@ def _xlsx(rows: Iterator[list[str]], name: str, remarks: Sequence[Sequence[str]]
     book, file = Workbook(write_only=True), io.BytesIO()
     page = book.create_sheet(name[:31])
     try:
-        for number, row in enumerate(rows):
-            if number > MOST_XLSX_ROWS:
-                raise TooManyRowsError
+        for row in rows:
             page.append(row)
         if remarks:
             explained = book.create_sheet(_("Explanation"))

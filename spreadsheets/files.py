@@ -27,8 +27,8 @@ from spreadsheets.cells import text_of
 from spreadsheets.workbook_reader import MAX_COLUMNS, MAX_ROW_NUMBER, Refusal
 
 #: Largest upload in bytes, and most rows of a sheet.
-MOST_BYTES = settings.MAX_UPLOAD_BYTES
-MOST_ROWS = 20_000
+MAX_BYTES = settings.MAX_UPLOAD_BYTES
+MAX_ROWS = 20_000
 #: Most characters of one row: as many as Excel takes in one cell.
 MAX_ROW_CHARACTERS = 32_767
 #: A reader that gets too little of a busy processor is given up after so many seconds; what it may use of the processor
@@ -64,7 +64,7 @@ def read(content: bytes, known: Iterable[str]) -> Sheet:
 
     Raises ValidationError in words for the person who chose the file.
     """
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         raise ValidationError(_too_large())
     if content.startswith(b"PK"):
         return _read_xlsx(content)
@@ -76,7 +76,7 @@ def read(content: bytes, known: Iterable[str]) -> Sheet:
 
 
 def _too_large() -> str:
-    size = {"size": MOST_BYTES // 1024**2}
+    size = {"size": MAX_BYTES // 1024**2}
     return _("The file is too large: at most %(size)s MB. Split it into several files.") % size
 
 
@@ -106,15 +106,15 @@ def _limited(rows: Iterator[Row]) -> Iterator[Row]:
     characters = 0
     for count, row in enumerate(rows):
         characters += sum(len(cell) for cell in row.cells)
-        if count == MOST_ROWS:
+        if count == MAX_ROWS:
             raise ValidationError(_too_many_rows())
-        if characters > MOST_BYTES:
+        if characters > MAX_BYTES:
             raise ValidationError(_too_large())
         yield row
 
 
 def _too_many_rows() -> str:
-    rows = {"rows": number_format(MOST_ROWS, force_grouping=True)}
+    rows = {"rows": number_format(MAX_ROWS, force_grouping=True)}
     return _("The file has more than %(rows)s rows. Split it into several files.") % rows
 
 

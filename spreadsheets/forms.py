@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from spreadsheets.files import MOST_BYTES
+from spreadsheets.files import MAX_BYTES
 
 
 class UploadForm(forms.Form):
@@ -30,7 +30,7 @@ class UploadForm(forms.Form):
     def __init__(self, *args: Any, has_too_large_file: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if has_too_large_file:
-            size = {"size": MOST_BYTES // 1024**2}
+            size = {"size": MAX_BYTES // 1024**2}
             self.fields["file"].error_messages["required"] = (
                 _("The file is too large: at most %(size)s MB. Split it into several files.") % size
             )

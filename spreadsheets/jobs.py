@@ -1,4 +1,4 @@
-"""Checks and applies imports, and builds workbooks, in threads beside the requests: the server goes on serving.
+"""Checks and applies imports, and builds exports, in threads beside the requests: the server goes on serving.
 
 One job of a person runs at a time, and two in each process that serves. The next waits as a row of its table, and
 whichever process is free takes it.
@@ -144,14 +144,16 @@ def _stay_allowed(job: Import) -> None:
 
 
 def _build(job: Export, beat: Any) -> None:
-    """Makes the workbook of the rows that the list shows its person now, by the query string of when they asked.
+    """Makes the file of the rows that the list shows its person now, by the query string of when they asked.
 
     Raises AuthorityLostError once they may not export any more, and TooManyRowsError if rows were added since they were
     counted.
     """
-    page = _page_of(job.kind)
+    page, name = _page_of(job.kind), job.file_name
     resource, rows = page.sheet(job.person), page.rows_for(job.person, QueryDict(job.query))
-    content = exports.workbook(resource, rows, job.file_name, job.created_at, lambda done: beat(done, job.rows_total))
+    content = exports.build(
+        resource, rows, name, exports.kind_of(name), job.created_at, lambda done: beat(done, job.rows_total)
+    )
     job.move(Export.State.BUILDING, to=Export.State.READY, content=job.sealed(content))
 
 

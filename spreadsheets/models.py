@@ -73,7 +73,7 @@ class FaultPage(models.Model):
 
 
 class Export(Job):
-    """The rows that a list showed a person, as a workbook. To have it anew, one asks anew."""
+    """The rows that a list showed a person, as a file of the format that its name ends with."""
 
     class State(models.TextChoices):
         BUILDING = "building", _("Building")

@@ -61,8 +61,8 @@ class SheetPages:
             "columns_explained": self.sheet.columns(),
             "template_url": self._url("template_sheet"),
             "list_url": self._url("changelist"),
-            "most_rows": grouped(files.MOST_ROWS),
-            "most_megabytes": files.MOST_BYTES // 1024**2,
+            "most_rows": grouped(files.MAX_ROWS),
+            "most_megabytes": files.MAX_BYTES // 1024**2,
         }
         everything = self.admin_site.each_context(request) | shared | context
         return TemplateResponse(request, f"admin/spreadsheets/{name}.html", everything)

@@ -17,7 +17,7 @@ from django.db import connection, models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from config import secrets
+from config import encryption
 
 #: A job and its file stay this long after it was last asked for or begun. Nothing runs so long.
 _KEPT = timedelta(days=1)
@@ -45,9 +45,9 @@ class JobQuerySet(models.QuerySet[_Job]):
         return self.filter(started_at__lt=timezone.now() - _KEPT)
 
     def reencrypt(self) -> tuple[int, int]:
-        """See `config.secrets.reencrypt`. Some files are gone already, or not made yet."""
-        safe = secrets.safe(self.model.PURPOSE)
-        return secrets.reencrypt(self.exclude(content=b""), "content", lambda job: safe.rotate(bytes(job.content)))
+        """See `config.encryption.reencrypt`. Some files are gone already, or not made yet."""
+        safe = encryption.fernet(self.model.PURPOSE)
+        return encryption.reencrypt(self.exclude(content=b""), "content", lambda job: safe.rotate(bytes(job.content)))
 
     def begin(self, *, content: bytes = b"", **fields: Any) -> _Job:
         """A new job that waits: someone must call `jobs.start` after that. Raises TooManyWaitingError."""
@@ -73,7 +73,7 @@ class Job(models.Model):
     RUNNING: ClassVar[tuple[str, ...]]
     #: When it was last asked for: whoever has been signed out everywhere since has nothing done. Known to who runs it.
     asked_at: datetime | None = None
-    #: What the file is encrypted for; see `config.secrets.safe`.
+    #: What the file is encrypted for; see `config.encryption.fernet`.
     PURPOSE: ClassVar[str]
     #: Fields that are not read with each look: a page asks for progress again and again.
     LARGE: ClassVar[tuple[str, ...]] = ("content",)
@@ -107,12 +107,12 @@ class Job(models.Model):
     @classmethod
     def sealed(cls, content: bytes) -> bytes:
         """As a file is kept."""
-        return content and secrets.safe(cls.PURPOSE).encrypt(content)
+        return content and encryption.fernet(cls.PURPOSE).encrypt(content)
 
     def read(self) -> bytes:
         """The file in clear. It is not kept here: a job runs for minutes."""
         (content,) = type(self).objects.filter(pk=self.pk).values_list("content", flat=True)
-        return secrets.safe(self.PURPOSE).decrypt(bytes(content)) if content else b""
+        return encryption.fernet(self.PURPOSE).decrypt(bytes(content)) if content else b""
 
     @property
     def is_running(self) -> bool:

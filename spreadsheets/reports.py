@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
+
+from config.digests import digest
 
 #: How many created and how many changed rows are kept to be shown. Counts are always whole, and so is the list of
 #: faults.
@@ -75,7 +76,7 @@ class Report:
             self.changed.append((row, label, changes))
 
     def _plan(self, *parts: Any) -> None:
-        self.plan = hashlib.sha256((self.plan + json.dumps(parts)).encode()).hexdigest()
+        self.plan = digest(self.plan + json.dumps(parts))
 
     def to_json(self) -> dict[str, Any]:
         """All but the faults, which are on pages of their own."""

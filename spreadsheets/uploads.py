@@ -6,14 +6,14 @@ from typing import Any
 
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 
-from spreadsheets.files import MOST_BYTES
+from spreadsheets.files import MAX_BYTES
 
 
 class SizeLimit(FileUploadHandler):
     """First of the upload handlers. The form finds `request.has_too_large_file` and says so."""
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
-        if start + len(raw_data) > MOST_BYTES:
+        if start + len(raw_data) > MAX_BYTES:
             self.request.has_too_large_file = True  # type: ignore[union-attr]
             raise SkipFile
         return raw_data

@@ -11,8 +11,8 @@ import pytest
 from django.test import Client as Browser
 
 from tests.client import FORM, PASSWORD
-from users.clients import Client
 from users.models import User
+from users.models.client import Client
 
 APP = "https://app.example.test/oauth/cb/spryker"
 PARTNER = "https://partner.example.test/callback"
@@ -131,6 +131,12 @@ def security_lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """The lines of the channel `security`, oldest first, each with its `level`."""
     lines = [(cast(Any, record.msg), record.levelname) for record in caplog.records if record.name == "security"]
     return [{**line, "level": level} for line, level in lines]
+
+
+def lines_of(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
+    """The structured lines of this event, oldest first."""
+    lines = [cast(Any, record.msg) for record in caplog.records]
+    return [line for line in lines if isinstance(line, dict) and line["event"] == event]
 
 
 # --- What is answered -------------------------------------------------------------------------------------------

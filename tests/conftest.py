@@ -8,46 +8,33 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.contrib.auth.hashers import make_password
-from django.db import connection
-from django.db.models.signals import post_migrate
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from tests.back_office import ada, as_ada, as_manager, make_role, manager  # noqa: F401 (fixtures)
+from tests.back_office import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
 from tests.client import PASSWORD, Api, sign_in
 from tests.code_flow import app, partner  # noqa: F401 (fixtures)
 from tests.issued import issued  # noqa: F401 (a fixture)
 from tests.leaks import no_secret_is_written  # noqa: F401 (a fixture)
 from tests.live import live_url  # noqa: F401 (a fixture)
-from users import roles
-from users.clients import Client
-from users.codes import AuthorizationCode
-from users.key_ring import key_ring
+from tests.support import hashing, initial_data
 from users.models import Session, SigningKey, User
+from users.models.authorization_code import AuthorizationCode
+from users.models.client import Client
+from users.oauth.key_ring import key_ring
 from warehouses.models import Warehouse
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """One signing key and the four roles, there before the first test and again whenever one has emptied the tables.
+    """The roles of the migrations and one signing key, there before each test (`tests.support.initial_data`).
 
     Servers that tests share know the key by then, and no test meets the moment when keys are read again.
     """
     with django_db_blocker.unblock():
         key_ring.read()
-    key = key_ring.current
-
-    def put_back(**_: Any) -> None:
-        SigningKey.objects.bulk_create([key], ignore_conflicts=True)
-        for role in roles.ROLES:
-            make_role(role)
-        with connection.cursor() as cursor:  # as after the migrations, which make the roles before there is a history
-            cursor.execute("TRUNCATE users_rolerightevent")
-
-    post_migrate.connect(put_back, sender=apps.get_app_config("auth"))  # after our apps: all permissions are there
+        initial_data.remember()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("users.key_ring.REREAD_SECONDS", math.inf)
+        patch.setattr("users.oauth.key_ring.REREAD_SECONDS", math.inf)
         yield
 
 
@@ -62,10 +49,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("live" if shares else item.path.stem))
 
 
-@pytest.fixture(scope="session")
-def password_hash() -> str:
-    """Hashed once for everybody: Argon2 is slow on purpose."""
-    return make_password(PASSWORD)
+@pytest.fixture
+def real_hashing(settings: Any) -> None:
+    """Passwords are hashed as the site does it, which takes 30 ms: for tests of passwords and of times."""
+    settings.PASSWORD_HASHERS = hashing.REAL
+
+
+@pytest.fixture(autouse=True)
+def _hash_as_servers_do(request: pytest.FixtureRequest) -> None:
+    """A server in a process of its own would hash a password of a live test anew that was hashed for less."""
+    if request.node.get_closest_marker("live"):
+        request.getfixturevalue("real_hashing")
+
+
+@pytest.fixture
+def password_hash(_hash_as_servers_do: None) -> str:
+    """The hash of `PASSWORD`, made once for everybody."""
+    return hashing.hashed(PASSWORD)
 
 
 @pytest.fixture

@@ -14,19 +14,20 @@ import psycopg
 from django.conf import settings
 from psycopg import sql
 
-from config import database, programs
+from config import programs
+from config.installation import database_url
 from tests import later_release
 from tests.live import production_environment
 
 
 def url_of(name: str) -> str:
-    return urlsplit(database.url())._replace(path=f"/{name}").geturl()
+    return urlsplit(database_url())._replace(path=f"/{name}").geturl()
 
 
 @contextmanager
 def new_database(name: str, *, like: str = "template0") -> Iterator[str]:
     """The URL of a database on the server of the tests: an empty one, or a copy of one that nobody uses."""
-    with psycopg.connect(database.url(), autocommit=True) as server:
+    with psycopg.connect(database_url(), autocommit=True) as server:
         drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
         server.execute(drop)
         server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(like)))

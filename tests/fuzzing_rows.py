@@ -17,9 +17,9 @@ from django.utils import timezone
 from assignments.models import WarehouseUserAssignment
 from spreadsheets.models import Import
 from users import roles
-from users.audit import AuditEvent
-from users.clients import Client
 from users.models import Session, User
+from users.models.audit_event import AuditEvent
+from users.models.client import Client
 from warehouses.models import Warehouse
 
 #: Every kind of caller: who may do everything first, who is not signed in last.

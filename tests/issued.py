@@ -13,8 +13,8 @@ from assignments.models import WarehouseUserAssignment
 from assignments.oauth import GrantToken
 from tests.back_office import signed_in
 from tests.client import FORM, Api, sign_in
-from users.clients import Client
 from users.models import Session, User
+from users.models.client import Client
 
 INACTIVE = {"active": False}
 

@@ -27,7 +27,7 @@ _CHARACTERS = 8
 _BEGINNING = 80
 #: Longer bodies are lists of rows, with no secrets among them.
 _MOST_BYTES = 10_000
-#: What gives a secret away wherever it was made: a key, a JWT, a refresh token (`users.rotation`).
+#: What gives a secret away wherever it was made: a key, a JWT, a refresh token (`users.models.refresh_token`).
 _SHAPES = {
     "private key": re.compile(r"PRIVATE KEY"),
     "signed token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"),
@@ -170,6 +170,6 @@ def leaks(texts: list[str]) -> Iterator[str]:
 
 def rows() -> list[str]:
     """The audit rows there are, each as text."""
-    from users.audit import AuditEvent
+    from users.models.audit_event import AuditEvent
 
     return [json.dumps(row, default=str, ensure_ascii=False) for row in AuditEvent.objects.values()]

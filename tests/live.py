@@ -19,7 +19,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from config import database
+from config import installation
 from tests.leaks import leaks
 
 #: The last line of what `manage.py serve` prints when it starts.
@@ -35,7 +35,7 @@ def free_port() -> int:
 
 def database_url() -> str:
     """The URL of the database that this run of the tests uses."""
-    return urlsplit(database.url())._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    return urlsplit(installation.database_url())._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
 
 
 def production_environment() -> dict[str, str]:
@@ -60,7 +60,7 @@ def start(environment: dict[str, str], log: Path, terminal: int | None = None) -
     with log.open("w") as errors:
         return subprocess.Popen(
             [sys.executable, "manage.py", "serve"],
-            cwd=database.BASE_DIR,
+            cwd=installation.BASE_DIR,
             env=environment,
             stdin=terminal,
             stdout=subprocess.PIPE,

@@ -19,8 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from assignments.models import WarehouseUserAssignment
 from tests.client import PASSWORD
 from tests.contract_model import INVALID_TOKEN, Expected, Grant, Model, Person, Place, SignIn
-from users.clients import Client
 from users.models import User
+from users.models.client import Client
 from warehouses.models import Warehouse
 
 _HASH = make_password(PASSWORD)

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
-from users.audit import AuditEvent
 from users.models import Client, User
+from users.models.audit_event import AuditEvent
+from users.sign_in.account_recovery import unlock_sign_in
 
 
 def _some_event(pat: User) -> AuditEvent:
-    pat.unlock_sign_in()
+    unlock_sign_in(pat)
     return AuditEvent.objects.latest("id")
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import psycopg
 
-from config import database
+from config.database import embedded
 from tests.live import free_port
 
 #: Few, so that a test can take them all.
@@ -36,7 +36,7 @@ class Cluster:
     """One server and its data folder."""
 
     def __init__(self, folder: Path, *, copied_from: Cluster | None = None, **options: str) -> None:
-        library, _ = database._library()
+        library, _ = embedded._library()
         self.port: int = copied_from.port if copied_from else free_port()
         self.data = folder / "data"
         self.data.mkdir(mode=0o700)

@@ -9,15 +9,15 @@ from typing import Any, ClassVar, TypeVar
 from django.db import connection, transaction
 from django.test import override_settings
 
-from users.hashers import OwaspArgon2Hasher
+from tests.support.hashing import CheapArgon2Hasher
 
 T = TypeVar("T")
 #: How often it is looked whether the request waits, 20 ms apart.
 _MOST_LOOKS = 3_000
 
 
-class InterruptedHasher(OwaspArgon2Hasher):
-    """The site's own. While it hashes, once, another connection commits a change."""
+class InterruptedHasher(CheapArgon2Hasher):
+    """The tests' own. While it hashes, once, another connection commits a change."""
 
     rival: ClassVar[Callable[[], Any] | None] = None
 

@@ -16,15 +16,19 @@ os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 os.environ.setdefault("ISSUER", "https://bapi.example.test")
 os.environ.setdefault("HTTPS", "false")
 
-from config import database  # noqa: E402 (reads the environment set above)
+from config.database import embedded  # noqa: E402 (reads the environment set above)
 
-database.start_embedded()
+embedded.start()
 
 from config.settings import *  # noqa: E402, F403
 
 MIDDLEWARE = ["tests.leaks.Overhearing", *MIDDLEWARE]  # noqa: F405
 if "RECORD_WIRE" in os.environ:
     MIDDLEWARE = ["tests.wire.Recording", *MIDDLEWARE]
+
+INSTALLED_APPS = ["tests.support", *INSTALLED_APPS]  # noqa: F405
+
+PASSWORD_HASHERS = ["tests.support.hashing.CheapArgon2Hasher"]
 
 EMAIL_DELAY_SECONDS = 0
 SENDS_EMAIL = True  # Django's test runner keeps it all, whatever the environment says

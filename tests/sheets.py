@@ -57,30 +57,32 @@ def xlsx(*rows: list[Any]) -> bytes:
 
 
 def exported(client: Client, page: str, kind: str = "csv", query: str = "") -> bytes:
-    if kind == "xlsx":
-        job = build(ask_for_workbook(client, page, query))
-        answer = client.get(f"{page}export/{job.pk}/file/")
-    else:
-        answer = client.get(f"{page}export/?{query}&format={kind}")
+    return content_of(download(client, page, kind, query))
+
+
+def download(client: Client, page: str, kind: str = "csv", query: str = "") -> Any:
+    """The answer with an export's file."""
+    job = build(ask_for_export(client, page, query, kind))
+    answer = client.get(f"{page}export/{job.pk}/file/")
     assert answer.status_code == 200
-    return content_of(answer)
+    return answer
 
 
-def ask_for_workbook(client: Client, page: str, query: str = "") -> Export:
-    answer = client.post(f"{page}export/?{query}&format=xlsx")
+def ask_for_export(client: Client, page: str, query: str = "", kind: str = "xlsx") -> Export:
+    answer = client.post(f"{page}export/?{query}&format={kind}")
     assert answer.status_code == 302
     return Export.objects.get(pk=answer["Location"].split("/")[-2])
 
 
 def build(job: Export) -> Export:
-    """Lets a workbook be built, as the thread would."""
+    """Lets a file be built, as the thread would."""
     jobs.run(job)
     job.refresh_from_db()
     return job
 
 
 def content_of(answer: Any) -> bytes:
-    return b"".join(answer.streaming_content)
+    return bytes(answer.content)
 
 
 _STRINGS = (

@@ -10,8 +10,9 @@ from tests.client import ASSIGNMENTS
 from tests.contract_model import CREATED, FORBIDDEN, Grant, Person, SignIn
 from tests.machine import ANY, act, mostly, one_of
 from tests.signing_in import SigningIn
-from users import switches
+from users import account_actions
 from users.models import User
+from users.sign_in.account_recovery import unlock_sign_in
 from warehouses.models import Warehouse
 
 
@@ -85,15 +86,17 @@ class World(Assigning, SigningIn):
     def block(self, person: int, blocked: bool) -> None:
         who = one_of(self.model.people, person)
         self.model.blocks(who, blocked=blocked)
-        self._change(switches.DEACTIVATE if blocked else switches.ACTIVATE, who)
+        self._change(account_actions.DEACTIVATE if blocked else account_actions.ACTIVATE, who)
 
     @act(person=ANY, is_warehouse_user=st.booleans())
     def flag(self, person: int, is_warehouse_user: bool) -> None:
         who = one_of(self.model.people, person)
         self.model.flags(who, is_warehouse_user=is_warehouse_user)
-        self._change(switches.MAKE_WAREHOUSE_USER if is_warehouse_user else switches.UNMAKE_WAREHOUSE_USER, who)
+        self._change(
+            account_actions.MAKE_WAREHOUSE_USER if is_warehouse_user else account_actions.UNMAKE_WAREHOUSE_USER, who
+        )
 
-    def _change(self, change: switches.Change, who: Person) -> None:
+    def _change(self, change: account_actions.AccountAction, who: Person) -> None:
         change.apply([User.objects.get(uuid=who.uuid).pk], self.admin)
 
     @act(person=ANY)
@@ -102,7 +105,7 @@ class World(Assigning, SigningIn):
         failed = [one for one in self.model.people if one.failures]
         who = one_of([*mostly(failed), *self.model.people], person)
         self.model.may_try_again(who)
-        User.objects.get(uuid=who.uuid).unlock_sign_in()
+        unlock_sign_in(User.objects.get(uuid=who.uuid))
 
     @act(often=2, place=ANY)
     def switch_a_warehouse(self, place: int) -> None:

@@ -30,6 +30,7 @@ from tests.code_flow import (
     send,
 )
 from users.models import User
+from users.sign_in.account_recovery import unlock_sign_in
 
 Watch = Callable[[], Any]
 pytestmark = pytest.mark.usefixtures("app")
@@ -289,7 +290,7 @@ def test_nobody_learns_who_exists_from_being_throttled(pat: User) -> None:
         for name in (f"nobody{path[1:]}@example.test", pat.email):
             counted = [_try(path, name, "wrong-Horse-7!").status_code for _ in range(10)]
             assert counted == [400] * 9 + [429]
-        pat.unlock_sign_in()
+        unlock_sign_in(pat)
 
 
 def _try(path: str, username: str, password: str) -> HttpResponse:

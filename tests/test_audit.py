@@ -20,9 +20,10 @@ from django.test import Client
 from config.logs import audit, json_formatter
 from tests.back_office import NEW_PASSWORD
 from tests.client import FORM, PASSWORD, Api, sign_in
-from users.audit import AuditEvent
-from users.events import TITLES
 from users.models import Session, User
+from users.models.audit_event import AuditEvent
+from users.models.audit_event_titles import TITLES
+from users.sign_in.account_recovery import unlock_sign_in
 
 pytestmark = pytest.mark.django_db
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"
@@ -113,7 +114,7 @@ def watch_mail() -> Callable[[], list[Any]]:
     def delivered() -> list[Any]:
         import threading
 
-        from users.passwords import POSTMAN
+        from users.sign_in.passwords import POSTMAN
 
         for thread in threading.enumerate():
             if thread.name == POSTMAN:
@@ -125,7 +126,7 @@ def watch_mail() -> Callable[[], list[Any]]:
 
 # --- What a row adds --------------------------------------------------------------------------------------------
 def test_an_event_without_a_tag_gets_one(pat: User) -> None:
-    pat.unlock_sign_in()
+    unlock_sign_in(pat)
     assert told(the_row()) == {
         "event": "Sign-in Unlocked",
         "tag": "sign_in_unlocked",
@@ -169,7 +170,7 @@ def written() -> Iterator[io.StringIO]:
 
 def test_what_no_request_does_names_none(pat: User) -> None:
     Client().get("/schema")
-    pat.unlock_sign_in()
+    unlock_sign_in(pat)
     assert (the_row().request_id, the_row().path, the_row().address) == ("", "", None)
 
 
@@ -252,7 +253,7 @@ def test_tries_while_an_account_is_closed_fill_no_table(olive: User, caplog: pyt
 
     assert (answers, door.status_code) == ([400] * 9 + [429] * 5, 429)
     assert AuditEvent.objects.filter(username=olive.email).count() == AuditEvent.objects.count() == 9
-    closed: list[Any] = [record.msg for record in caplog.records if record.name == "users.throttling"]
+    closed: list[Any] = [record.msg for record in caplog.records if record.name == "users.sign_in.throttling"]
     assert {line["event"] for line in closed} == {"Sign-in Refused While Closed"}
     assert [line["username"] for line in closed] == [olive.email] * 6
 
@@ -268,7 +269,7 @@ def replay(refresh_token: str) -> None:
 def test_events_are_kept_whatever_log_level_the_operator_chooses(pat: User) -> None:
     logging.getLogger().setLevel(logging.ERROR)
     try:
-        pat.unlock_sign_in()
+        unlock_sign_in(pat)
     finally:
         logging.getLogger().setLevel(settings.LOG_LEVEL)
     assert the_row().tag == "sign_in_unlocked"
@@ -276,8 +277,8 @@ def test_events_are_kept_whatever_log_level_the_operator_chooses(pat: User) -> N
 
 # --- Names ------------------------------------------------------------------------------------------------------
 def test_every_event_has_its_title() -> None:
-    """The list in `users.events` is what the Back Office offers to filter by, and translates."""
-    from users.audit import tag_of
+    """The list in `users.models.audit_event_titles` is what the Back Office offers to filter by, and translates."""
+    from users.models.audit_event import tag_of
 
     called = {tag or tag_of(event): event for event, tag in calls()}
     assert {tag: event for tag, event in called.items() if TITLES.get(tag) != event} == {}

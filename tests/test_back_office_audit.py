@@ -12,9 +12,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.back_office import member, signed_in
-from users.admin.pages import CappedPaginator
-from users.audit import AuditEvent
+from users.admin.paging import CappedPaginator
 from users.models import User
+from users.models.audit_event import AuditEvent
 
 LIST = "/admin/users/auditevent/"
 
@@ -117,4 +117,4 @@ def test_no_page_counts_further_than_anybody_would_page(as_auditor: Client, happ
             found(as_auditor, **asked)
         counts = [query["sql"] for query in queries if "COUNT(*)" in query["sql"] and "auditevent" in query["sql"]]
         assert counts
-        assert [sql for sql in counts if f"LIMIT {CappedPaginator.MOST + 1}" not in sql] == []
+        assert [sql for sql in counts if f"LIMIT {CappedPaginator.MAX_ROWS + 1}" not in sql] == []

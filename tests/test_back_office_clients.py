@@ -17,9 +17,10 @@ from django.test import RequestFactory
 from tests.back_office import errors, member, signed_in, told
 from tests.client import FORM, INVALID_TOKEN, PASSWORD, Api, refusal, sign_in
 from tests.conftest import make_client
-from users.clients import Client
-from users.codes import AuthorizationCode, CodeRefusedError
 from users.models import Session, User
+from users.models.authorization_code import AuthorizationCode, CodeRefusedError
+from users.models.client import Client
+from users.oauth.sessions import redeem, start_session
 
 LIST = "/admin/users/client/"
 ADD = f"{LIST}add/"
@@ -317,9 +318,9 @@ def test_nobody_signs_in_with_a_client_removed_since_it_was_asked(scanner: Clien
     code = code_for(pat, "pat-scanner")
     Client.objects.all().delete()
     request = RequestFactory().get("/")
-    assert Session.objects.start(pat, client_id="pat-scanner", requested_scope="", request=request) is None
+    assert start_session(pat, client_id="pat-scanner", requested_scope="", request=request) is None
     with pytest.raises(CodeRefusedError):
-        code.redeem(request)
+        redeem(code, request)
     assert Session.objects.count() == 0
 
 
@@ -334,7 +335,7 @@ def test_removal_waits_for_a_sign_in_under_way_and_ends_it_too(scanner: Client, 
     with ThreadPoolExecutor() as threads:
         with transaction.atomic():
             request = RequestFactory().get("/")
-            assert Session.objects.start(pat, client_id="pat-scanner", requested_scope="", request=request)
+            assert start_session(pat, client_id="pat-scanner", requested_scope="", request=request)
             removal = threads.submit(remove)
             wait_until_somebody_waits()
         assert removal.result(timeout=30) == 1

@@ -15,7 +15,7 @@ from django.utils.timezone import localtime, now
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from assignments.models import WarehouseUserAssignment
-from config.changes import Change
+from config.changes import RecordedChange
 from tests.back_office import NEW_PASSWORD, change, group
 from tests.client import ASSIGNMENTS, Api
 from users.models import Session, User
@@ -48,13 +48,13 @@ def clerk(make_user: Callable[..., User]) -> Callable[..., Client]:
     return browser
 
 
-def ask(browser: Client, path: str = HISTORY, **questions: Any) -> list[Change]:
+def ask(browser: Client, path: str = HISTORY, **questions: Any) -> list[RecordedChange]:
     response = browser.get(path, questions)
     assert response.status_code == 200
     return response.context["changes"]
 
 
-def said(change: Change) -> tuple[Any, ...]:
+def said(change: RecordedChange) -> tuple[Any, ...]:
     return change.what, change.subject, [(one.label, one.before, one.after) for one in change.differences]
 
 

@@ -14,8 +14,8 @@ from django.utils import timezone
 from assignments.models import WarehouseUserAssignment
 from tests.back_office import member, signed_in, told
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, Api, refusal, sign_in
-from users.browsers import in_plain_words
 from users.models import Session, User
+from users.sign_in.user_agent import in_plain_words
 
 LIST = "/admin/users/session/"
 PHONE = (

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, JSON_API, MISSING_TOKEN, Api, error, refusal, sign_in
 from tests.test_bad_input import Watch
-from users.key_ring import key_ring
 from users.models import Session, User
+from users.oauth.key_ring import key_ring
 
 NOBODY = error(400, "Invalid access token.", "001")
 

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 
 from tests import live
 from users.checks import default_client_is_sound
-from users.clients import check_origin, check_redirect_uri
+from users.models.client import check_origin, check_redirect_uri
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,9 @@ from tests.code_flow import (
     send,
     signed_in,
 )
-from users.clients import Client
-from users.codes import AuthorizationCode
 from users.models import Session, User
+from users.models.authorization_code import AuthorizationCode
+from users.models.client import Client
 
 Watch = Callable[[], Any]
 pytestmark = pytest.mark.usefixtures("app")

@@ -13,8 +13,8 @@ import pytest
 
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, Api, refusal, sign_in
 from tests.code_flow import BAD_REFRESH_TOKEN, MALFORMED, PARTNER, code_for, redemption, register
-from users.audit import AuditEvent
 from users.models import Session, User
+from users.models.audit_event import AuditEvent
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 

@@ -17,6 +17,7 @@ from tests.openapi import api_routes
 from tests.pages import PAGES
 from tests.test_proxies import FORWARDED, tls_server
 from users.models import Session, User
+from users.oauth.sessions import start_session
 
 #: As in production. The name of the last is Django's, which knows no setting for it.
 NAMES = {"__Host-sessionid", "__Host-csrftoken", "__Host-device", "messages"}
@@ -71,7 +72,7 @@ def _together(answer: httpx.Response) -> str:
 def test_no_page_sets_any_other_cookie(ada: User, pat: User, pat_north: Any) -> None:
     """Such as one for the language, which would need attributes of its own."""
     client, names = signed_in(ada), set()
-    Session.objects.start(pat, client_id="frontend", requested_scope="", request=client.get("/admin/").wsgi_request)
+    start_session(pat, client_id="frontend", requested_scope="", request=client.get("/admin/").wsgi_request)
     for path in PAGES.values():
         answer = client.get(path(pat=pat, north=pat_north.warehouse, session=Session.objects.get()))
         assert answer.status_code == 200

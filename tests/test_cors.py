@@ -15,9 +15,9 @@ from assignments.models import WarehouseUserAssignment
 from config.api.errors import NOT_ALLOWED, ORIGIN_MISSING
 from tests.client import ASSIGNMENTS, FORM, JSON_API, PASSWORD, Api, error, refusal, sign_in
 from tests.openapi import api_routes
-from users import allowed_origins
-from users.clients import Client
 from users.models import User
+from users.models.client import Client
+from users.oauth import allowed_origins
 
 APP = "https://app.example.test"
 PARTNER = "https://picking.example.test:8443"

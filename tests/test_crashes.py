@@ -24,7 +24,7 @@ from tests.test_two_factor import PAGE
 from users.models import User
 
 DEFECT = "as nobody foresaw"
-VERIFY = "users.hashers.OwaspArgon2Hasher.verify"
+VERIFY = "users.sign_in.hashers.OwaspArgon2Hasher.verify"
 #: Makes what a request needs, and returns the request.
 Prepared = Callable[[User, Issued], Callable[[], Any]]
 
@@ -93,16 +93,16 @@ def _new_client_secret(ada: User, issued: Issued) -> Callable[[], Any]:
 BREAKS: dict[str, tuple[str, Prepared]] = {
     "sign-in": (VERIFY, _password_grant),
     "sign-in for a code": (VERIFY, lambda ada, issued: partial(send, "/authorize", login_form(ada))),
-    "refresh": ("users.rotation.RotatingCredential.rotate", _refresh),
-    "introspection": ("users.clients.Client.check_client_secret", _introspection),
+    "refresh": ("users.models.refresh_token.RotatingCredential.rotate", _refresh),
+    "introspection": ("users.models.client.Client.check_client_secret", _introspection),
     "access token": ("users.models.SessionQuerySet.behind", _access_token),
     "Back Office sign-in": (VERIFY, _back_office_sign_in),
     "own password": ("users.models.User.save", _own_password),
     "password of another": ("users.models.User.save", _password_of_another),
-    "link to a new password": ("users.passwords.NewPasswordView.get_user", _link_to_a_new_password),
+    "link to a new password": ("users.sign_in.passwords.NewPasswordView.get_user", _link_to_a_new_password),
     "new password": ("users.models.User.save", _new_password),
-    "second factor": ("users.authenticators.Authenticator.of_key", _second_factor),
-    "new client secret": ("users.clients.Client.keep_secret", _new_client_secret),
+    "second factor": ("users.models.totp_device.Authenticator.of_key", _second_factor),
+    "new client secret": ("users.models.client.Client.keep_secret", _new_client_secret),
 }  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def test_an_error_page_of_debug_still_says_where_it_broke(ada: User, settings: A
     settings.DEBUG = True
     monkeypatch.setattr(VERIFY, _breaks)
     page = _browser().post(LOGIN, {"username": ada.email, "password": PASSWORD}).content.decode()
-    for words in (DEFECT, "users/login.py", "form_valid", "Local vars", "username"):
+    for words in (DEFECT, "users/sign_in/login.py", "form_valid", "Local vars", "username"):
         assert words in page
     for words in (PASSWORD, ada.email, settings.SECRET_KEY):
         assert words not in page

@@ -10,12 +10,12 @@ from django.db.models import Count, Q
 
 from assignments import demo
 from assignments.models import WarehouseUserAssignment
-from config import database
+from config import installation
 from tests.client import sign_in
 from tests.conftest import snapshot
-from users.clients import Client
 from users.models import User
-from users.tokens import AccessToken
+from users.models.client import Client
+from users.oauth.tokens import AccessToken
 from warehouses.models import Warehouse
 
 pytestmark = pytest.mark.django_db
@@ -130,7 +130,7 @@ def test_impossible_numbers_are_refused(nothing_changes: Any, arguments: tuple[s
 def test_a_real_database_is_left_alone_unless_told_otherwise(
     nothing_changes: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", database.url())
+    monkeypatch.setenv("DATABASE_URL", installation.database_url())
 
     with nothing_changes(), pytest.raises(CommandError) as refusal:
         load()
@@ -142,7 +142,7 @@ def test_a_real_database_is_left_alone_unless_told_otherwise(
 
 
 def test_a_real_database_gets_it_with_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", database.url())
+    monkeypatch.setenv("DATABASE_URL", installation.database_url())
 
     load("--force")
 

@@ -22,8 +22,9 @@ from tests.client import FORM, PASSWORD
 from tests.test_door import NEW_PASSWORD, choose, is_in, link_for, log_in, text
 from tests.test_throttling import WRONG, asking_for_a_password, at_the_api, at_the_back_office, pass_time
 from tests.test_two_factor import SECOND_STEP, app_of, calm, code_of, enrol
-from users import devices
 from users.models import User
+from users.sign_in import device_cookies
+from users.sign_in.account_recovery import reset_two_factor
 
 OFFICE = "192.0.2.7"
 COOKIE = site.DEVICE_COOKIE_NAME
@@ -129,7 +130,7 @@ def test_a_browser_stays_known_when_its_person_sets_the_password_on_their_own_pa
 
 
 def test_people_who_share_a_browser_are_each_known_there(make_user: Callable[..., User]) -> None:
-    people = [make_user(f"kim.number{number}@example.test") for number in range(devices.MAX_PEOPLE + 1)]
+    people = [make_user(f"kim.number{number}@example.test") for number in range(device_cookies.MAX_PEOPLE + 1)]
     shared = browser()
     for person in people:
         log_in(person.email, client=signed_out(shared))
@@ -211,7 +212,7 @@ def _set_the_same_password(olive: User) -> None:
 _ENDED: dict[str, Callable[[User], Any]] = {
     "a new password": _set_the_same_password,
     "signed out everywhere": lambda olive: olive.end_sessions("lost laptop"),
-    "second factor reset": lambda olive: olive.reset_two_factor(),
+    "second factor reset": lambda olive: reset_two_factor(olive),
 }
 
 
@@ -228,13 +229,13 @@ def test_it_is_worth_nothing_after_half_a_year(olive: User, monkeypatch: pytest.
     lock_out(olive.email)
     later = time.time() + site.DEVICE_COOKIE_AGE + 1
     with monkeypatch.context() as patch:
-        patch.setattr("users.devices.time.time", lambda: later)
+        patch.setattr("users.sign_in.device_cookies.time.time", lambda: later)
         assert is_refused(mine, olive.email)
     assert not is_refused(mine, olive.email)
 
 
 def _of_another_purpose(cookie: str) -> str:
-    return signing.dumps(signing.loads(cookie, salt=devices.SALT), salt="another purpose")
+    return signing.dumps(signing.loads(cookie, salt=device_cookies.SALT), salt="another purpose")
 
 
 _FORGED: dict[str, Callable[[str], str]] = {
@@ -244,7 +245,7 @@ _FORGED: dict[str, Callable[[str], str]] = {
     "no cookie of ours": lambda cookie: "é:" * 3_000,
     "signed for something else": _of_another_purpose,
     "signed with another key": lambda cookie: signing.dumps(
-        signing.loads(cookie, salt=devices.SALT), key="x" * 50, salt=devices.SALT
+        signing.loads(cookie, salt=device_cookies.SALT), key="x" * 50, salt=device_cookies.SALT
     ),
 }
 

@@ -11,7 +11,7 @@ from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, FORM, JSON_API, Api
 from tests.openapi import Document
 from users.models import User
-from users.tokens import AccessToken
+from users.oauth.tokens import AccessToken
 from warehouses.models import Warehouse
 
 ITEM = f"{ASSIGNMENTS}/{{uuid}}"

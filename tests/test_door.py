@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from tests.client import ASSIGNMENTS, PASSWORD, Api, sign_in
 from users.models import Session, User
-from users.passwords import POSTMAN
+from users.sign_in.passwords import POSTMAN
 
 LOGIN = "/admin/login/"
 RESET = "/admin/password_reset/"
@@ -94,7 +94,7 @@ def test_everyone_else_gets_the_very_page_of_a_wrong_password(
 def test_everyone_else_costs_the_work_of_a_wrong_password(
     olive: User, pat: User, make_user: Callable[..., User], monkeypatch: Any, django_assert_num_queries: Any
 ) -> None:
-    from users.hashers import OwaspArgon2Hasher
+    from users.sign_in.hashers import OwaspArgon2Hasher
 
     blocked = make_user("bo.blocked@example.test", status="blocked")
     hashed: list[str] = []

@@ -17,8 +17,8 @@ from django.conf import settings
 from assignments.models import WarehouseUserAssignment
 from tests import a_day, live
 from tests.code_flow import APP
-from users.key_ring import key_ring
 from users.models import User
+from users.oauth.key_ring import key_ring
 from warehouses.models import Warehouse
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]

@@ -8,7 +8,8 @@ import pytest
 from django.db import InterfaceError, OperationalError
 from django.test import Client
 
-from assignments.models import AssignmentQuerySet, WarehouseUserAssignment
+from assignments.models import WarehouseUserAssignment
+from assignments.models.assignment import AssignmentQuerySet
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, Api, error, refusal
 from users.models import User
 
@@ -59,7 +60,7 @@ def test_a_silent_database_is_a_503_that_says_when_to_come_back(as_pat: Api, bro
 
 def test_a_constraint_that_speaks_for_itself_is_heard(as_olive: Api, pat: User, north: Any, monkeypatch: Any) -> None:
     """Should a writer ever get past a door, the index answers in the words of the contract."""
-    monkeypatch.setattr(AssignmentQuerySet, "_faults", lambda *args: [])
+    monkeypatch.setattr(AssignmentQuerySet, "_violations", lambda *args: [])
     wanted = {"userUuid": str(pat.uuid), "warehouse": {"uuid": str(north.uuid)}}
     assert as_olive.post(ASSIGNMENTS, wanted).status_code == 201
     assert refusal(as_olive.post(ASSIGNMENTS, wanted)) == [

@@ -18,8 +18,8 @@ from tests.client import Api
 from tests.live import live_server, production_environment
 from tests.openapi import Document
 from tests.postgres import Cluster, cluster, standby
-from users.key_ring import key_ring
-from users.keys import SigningKey
+from users.models.signing_key import SigningKey
+from users.oauth.key_ring import key_ring
 
 PROBES = ["/health/live", "/health/live/", "/health/ready", "/health/ready/"]
 LIVE, READY = {"status": "live"}, {"status": "ready"}

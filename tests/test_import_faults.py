@@ -20,7 +20,7 @@ from spreadsheets.reports import FAULTS_PER_PAGE
 from tests import live
 from tests.client import PASSWORD
 from tests.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, apply, content_of, faults, upload
-from users.hashers import OwaspArgon2Hasher
+from tests.support.hashing import CheapArgon2Hasher
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -107,7 +107,7 @@ def test_everybody_in_a_file_is_locked_at_once_and_in_one_order(
     assert WarehouseUserAssignment.objects.filter(warehouse=north, is_active=True).count() == ROWS
 
 
-class Witness(OwaspArgon2Hasher):
+class Witness(CheapArgon2Hasher):
     """Looks, whenever a password is hashed, whether somebody else could lock everybody."""
 
     seen: ClassVar[list[int]] = []

@@ -159,7 +159,7 @@ def test_formulas_are_neutralised_in_exports(admin: Client, make_user: Any) -> N
 
 
 def test_an_export_follows_the_search_of_the_list(admin: Client, pat: User, sam: User) -> None:
-    text = content_of(admin.get(f"{USERS}export/?q=pat&format=csv")).decode()
+    text = exported(admin, USERS, "csv", "q=pat").decode()
     assert "pat.picker" in text
     assert "sam.stacker" not in text
     assert "export/?q=pat" in admin.get(f"{USERS}?q=pat").content.decode()
@@ -167,8 +167,7 @@ def test_an_export_follows_the_search_of_the_list(admin: Client, pat: User, sam:
 
 def test_in_german_csv_has_the_separator_that_german_excel_expects(admin: Client, olive: User, pat: User) -> None:
     User.objects.filter(pk=olive.pk).update(language="de_DE")
-    answer = admin.get(f"{USERS}export/?format=csv")
-    first = content_of(answer).decode("utf-8-sig").splitlines()[0]
+    first = exported(admin, USERS).decode("utf-8-sig").splitlines()[0]
     assert first == '"E-Mail";"Vorname";"Nachname";"Lagerbenutzer";"Sprache";"Status";"Gruppen"'
 
 
@@ -189,11 +188,15 @@ def test_the_export_page_says_how_many_rows_come_and_offers_excel_only_for_what_
     text = admin.get(f"{page}export/").content.decode()
     assert ("2 rows." if page == USERS else "1 row.") in text
     assert "format=xlsx" in text
-    monkeypatch.setattr(exports, "MOST_XLSX_ROWS", 0)
+    monkeypatch.setitem(exports.MAX_ROWS, "xlsx", 0)
     text = admin.get(f"{page}export/").content.decode()
     assert "too many for Excel" in text
     assert "format=xlsx" not in text
     assert "format=csv" in text
+    monkeypatch.setitem(exports.MAX_ROWS, "csv", 0)
+    text = admin.get(f"{page}export/").content.decode()
+    assert "too many for a file" in text
+    assert "format=csv" not in text
 
 
 @pytest.mark.parametrize("query", ["is_warehouse_user=maybe", "format=csv&is_warehouse_user=maybe"])

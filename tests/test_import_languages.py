@@ -12,7 +12,7 @@ from django.test import Client
 
 from assignments.models import WarehouseUserAssignment
 from spreadsheets.models import Import
-from tests.sheets import ASSIGNMENTS, USERS, apply, content_of, counts, exported, faults, upload
+from tests.sheets import ASSIGNMENTS, USERS, apply, ask_for_export, build, content_of, counts, exported, faults, upload
 from users.models import User
 from users.roles import AUDITOR, STAFF_MANAGER
 from warehouses.models import Warehouse
@@ -80,11 +80,11 @@ def upload_as(client: Client, speak: Any, language: str, page: str, content: byt
     return upload(client, page, content, name)
 
 
-def test_a_stream_keeps_the_language_in_which_it_was_asked_for(admin: Client, speak: Any, pat: User) -> None:
+def test_an_export_keeps_the_language_in_which_it_was_asked_for(admin: Client, speak: Any, pat: User) -> None:
     speak("de_DE")
-    answer = admin.get(f"{USERS}export/?format=csv")
+    job = ask_for_export(admin, USERS, kind="csv")
     speak("en_US")
-    admin.get(USERS)
+    answer = admin.get(f"{USERS}export/{build(job).pk}/file/")
     assert rows_of(content_of(answer))[2][3:6] == ["ja", "en", "aktiv"]
 
 

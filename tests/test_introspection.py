@@ -13,10 +13,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.client import FORM, Api, sign_in
 from tests.issued import INACTIVE, Issued, post
-from users.audit import AuditEvent
-from users.clients import Client
-from users.key_ring import key_ring
 from users.models import User
+from users.models.audit_event import AuditEvent
+from users.models.client import Client
+from users.oauth.key_ring import key_ring
 
 BAD_CLIENT = {"error": "invalid_client", "error_description": "Client authentication failed"}
 CHALLENGE = 'Basic realm="clients", charset="UTF-8"'

@@ -18,8 +18,8 @@ from jwt import PyJWKClient
 
 from tests import live
 from tests.client import ASSIGNMENTS, PASSWORD
-from users.keys import SigningKey
 from users.models import User
+from users.models.signing_key import SigningKey
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 

@@ -1,81 +1,110 @@
-"""The house (design section 1): which way imports go, who writes what, how long a page may be."""
+"""The layout (design section 2): which way imports go, who writes what, how large files and folders may be."""
 
 from __future__ import annotations
 
 import ast
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 
-HOUSE = Path(settings.BASE_DIR)
-ROOMS = ("config", "warehouses", "users", "assignments")
+ROOT = Path(settings.BASE_DIR)
+APPS = ("config", "warehouses", "users", "assignments", "spreadsheets")
+#: Pages show the whole domain: these may import the models of any app.
+PRESENTATION = re.compile(r"\w+/(admin(/.*|\.py)|forms\.py|resources\.py|dashboard\.py)")
 
 
 def sources(*folders: str) -> list[Path]:
-    return [path for folder in folders for path in sorted((HOUSE / folder).rglob("*.py"))]
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def written() -> list[Path]:
+    """The product's files, without those that Django wrote."""
+    return [path for path in sources(*APPS) if "migrations" not in path.parts]
 
 
 def name_of(path: Path) -> str:
-    return path.relative_to(HOUSE).as_posix()
+    return path.relative_to(ROOT).as_posix()
 
 
-def imports(path: Path) -> Iterator[str]:
-    """The modules that a file imports, also inside functions and for types only."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{name_of(path)} imports relatively"
-            yield node.module or ""
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def imported_modules(path: Path) -> set[str]:
-    """The modules of `imports`, and each name taken from one, which may be a module itself."""
-    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
-    return {*imports(path), *(f"{node.module}.{alias.name}" for node in nodes for alias in node.names)}
+    """The modules that a file imports, also inside functions and for types only, and each name taken from one."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)} imports relatively"
+            found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
 
 
-def imported_rooms(paths: list[Path]) -> set[tuple[str, str]]:
-    """Which file reaches into which other room."""
+def imported_apps(paths: list[Path]) -> set[tuple[str, str]]:
+    """Which file imports which other app."""
     return {
-        (name_of(path), room)
+        (name_of(path), app)
         for path in paths
-        for module in imports(path)
-        if (room := module.partition(".")[0]) in ROOMS and room != path.relative_to(HOUSE).parts[0]
+        for module in imported_modules(path)
+        if (app := module.partition(".")[0]) in APPS and app != path.relative_to(ROOT).parts[0]
     }
 
 
+# --- Which way imports go ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("room", "allowed"),
+    ("app", "allowed"),
     [
-        ("warehouses", {"config", "users"}),
+        ("warehouses", {"config"}),
         ("users", {"config"}),
         ("assignments", {"config", "users", "warehouses"}),
+        ("spreadsheets", {"config"}),
     ],
 )
-def test_imports_go_one_way(room: str, allowed: set[str]) -> None:
-    """`warehouses` may name `users` for scopes and callers only: see the next test."""
-    assert [(path, other) for path, other in imported_rooms(sources(room)) if other not in allowed] == []
+def test_imports_go_one_way(app: str, allowed: set[str]) -> None:
+    domain = [path for path in sources(app) if not PRESENTATION.fullmatch(name_of(path))]
+
+    assert {place for place in imported_apps(domain) if place[1] not in allowed} <= _CALLERS_OF_THE_API
 
 
-def test_a_warehouse_knows_people_only_as_callers_of_the_api() -> None:
-    """Who may do what is said in words of `users`; nothing that is stored about a warehouse knows a person."""
-    known = {path for path, room in imported_rooms(sources("warehouses")) if room == "users"}
-
-    assert known <= {"warehouses/views.py", "warehouses/models.py"}
+#: Who may call what is said in words of `users`; nothing that is stored about a warehouse knows a person.
+_CALLERS_OF_THE_API = {("warehouses/views.py", "users")}
 
 
 def test_what_apps_share_knows_none_of_them() -> None:
-    """Only the site map names the apps, and `serve`, which asks for demo data."""
+    """Only the URLconf names the apps, and `serve`, which asks for demo data."""
     entrances = {"config/urls.py", "config/management/commands/serve.py"}
 
-    assert {path for path, _ in imported_rooms(sources("config"))} <= entrances
+    assert {path for path, _ in imported_apps(sources("config"))} <= entrances
 
 
+def test_no_imports_go_in_a_circle() -> None:
+    """Imports inside functions and for types count too. A package's `__init__` that hands on its modules does not."""
+    files = {module_of(path): path for path in written()}
+    imports = {
+        name: {one for one in imported_modules(path) & files.keys() if not name.startswith(f"{one}.")} - {name}
+        for name, path in files.items()
+    }
+    while first := {name for name, modules in imports.items() if not modules & imports.keys()}:
+        imports = {name: modules for name, modules in imports.items() if name not in first}
+
+    assert imports == {}, "these import each other, or what does"
+
+
+def test_no_app_is_reached_by_reflection() -> None:
+    """A model is imported, or it is unknown: a string for a model hides a circle."""
+    reflection = re.compile(
+        r"get_model\(\s*f?[\"']|_meta\.get_field\([^)]*\)\.(related_model|remote_field)|\.rel\.related_model"
+    )
+
+    assert [name_of(path) for path in written() if reflection.search(path.read_text())] == []
+
+
+# --- Who writes what --------------------------------------------------------------------------------------------
 #: SQL that writes `is_active`, or whole rows of assignments; a table's name may be a `{placeholder}` of an f-string.
 _SQL_WRITES = re.compile(
     r"\bUPDATE\b.+\bSET\b.*\bis_active\b|\bINSERT INTO\s+\S+\s*\([^)]*\bis_active\b"
@@ -119,17 +148,16 @@ def writes_is_active(node: ast.AST) -> bool:
 
 def test_only_the_write_methods_switch_an_assignment() -> None:
     """Bulk SQL is called by the model alone; demo data goes past it, but under the index; an example is never saved."""
-    writers = {
-        name_of(path)
-        for path in sources("assignments", "users", "config", "spreadsheets")
-        if "migrations" not in path.parts and any(map(writes_is_active, ast.walk(ast.parse(path.read_text()))))
-    }
-    callers = {
-        name_of(path) for path in sources(*ROOMS, "spreadsheets") if "assignments.pairs" in imported_modules(path)
-    }
+    writers = {name_of(path) for path in written() if any(map(writes_is_active, ast.walk(ast.parse(path.read_text()))))}
+    callers = {name_of(path) for path in written() if "assignments.bulk_sql" in imported_modules(path)}
 
-    assert writers == {"assignments/models.py", "assignments/pairs.py", "assignments/demo.py", "assignments/schema.py"}
-    assert callers == {"assignments/models.py"}
+    assert writers == {
+        "assignments/models/assignment.py",
+        "assignments/bulk_sql.py",
+        "assignments/demo.py",
+        "assignments/schema.py",
+    }
+    assert callers == {"assignments/models/assignment.py"}
 
 
 @pytest.mark.parametrize(
@@ -150,22 +178,25 @@ def test_every_way_to_switch_an_assignment_is_noticed(line: str) -> None:
     assert any(map(writes_is_active, ast.walk(ast.parse(line))))
 
 
-def test_no_room_is_named_for_everything_and_nothing() -> None:
+# --- Names ------------------------------------------------------------------------------------------------------
+def test_no_file_or_folder_is_named_for_everything_and_nothing() -> None:
     vague = {"utils", "helpers", "common", "services", "core"}
 
-    assert [name_of(path) for path in sources(*ROOMS, "tests") if vague & {*path.parent.parts, path.stem}] == []
+    assert [name_of(path) for path in sources(*APPS, "tests") if vague & {*path.parent.parts, path.stem}] == []
 
 
+# --- How large ----------------------------------------------------------------------------------------------------
 def test_no_file_is_too_long_to_read_at_a_sitting() -> None:
-    written = [path for path in sources(*ROOMS, "tests") if "migrations" not in path.parts]
+    files = [*written(), *sources("tests")]
 
-    assert [name_of(path) for path in written if len(path.read_text().splitlines()) > 400] == []
+    assert [name_of(path) for path in files if len(path.read_text().splitlines()) > 400] == []
 
 
+# --- Silenced rules, and servers --------------------------------------------------------------------------------
 def test_every_silenced_rule_of_security_says_why() -> None:
     """In words, beside the line (ruff's `S`, which is bandit's)."""
-    written = [*sources(*ROOMS, "spreadsheets"), HOUSE / "bootstrap.py", HOUSE / "manage.py"]
-    lines = [(name_of(path), line) for path in written for line in path.read_text().splitlines()]
+    files = [*sources(*APPS), ROOT / "bootstrap.py", ROOT / "manage.py"]
+    lines = [(name_of(path), line) for path in files for line in path.read_text().splitlines()]
     silenced = [place for place in lines if re.search(r"noqa: S\d", place[1])]
 
     assert len(silenced) > 10

@@ -12,9 +12,9 @@ from tests.issued import INACTIVE, Issued, holds, post
 from tests.test_bad_input import Watch
 from tests.test_bad_tokens import refused_everywhere
 from tests.test_signing_keys import published, refresh, rotate, signer_of
-from users.key_ring import key_ring
-from users.keys import SigningKey
 from users.models import Session
+from users.models.signing_key import SigningKey
+from users.oauth.key_ring import key_ring
 
 pytestmark = pytest.mark.django_db
 

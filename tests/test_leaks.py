@@ -14,9 +14,9 @@ from config.logs import audit
 from tests.back_office import signed_in
 from tests.client import PASSWORD, Api, sign_in
 from tests.leaks import Lines, leaks, rows
-from users.audit import AuditEvent
-from users.keys import SigningKey
 from users.models import User
+from users.models.audit_event import AuditEvent
+from users.models.signing_key import SigningKey
 
 
 @pytest.fixture

@@ -27,11 +27,13 @@ from tests.client import PASSWORD
 from tests.concurrency import beside, colleague, wait_until
 from tests.conftest import make_client
 from tests.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, to_be_applied
-from users.clients import Client
-from users.codes import AuthorizationCode
+from users.account_actions import DEACTIVATE
 from users.models import Session, User
-from users.switches import DEACTIVATE
-from users.two_factor import Authenticator
+from users.models.authorization_code import AuthorizationCode
+from users.models.client import Client
+from users.oauth.sessions import redeem
+from users.sign_in.account_recovery import reset_two_factor
+from users.sign_in.two_factor import Authenticator
 from warehouses.models import Warehouse
 
 World = SimpleNamespace
@@ -95,7 +97,7 @@ def _post(path: str, form: Callable[[World], dict[str, Any]]) -> Callable[[World
 
 
 def _redeem(world: World) -> None:
-    AuthorizationCode.objects.get(pk=world.code.pk).redeem(RequestFactory().get("/"))
+    redeem(AuthorizationCode.objects.get(pk=world.code.pk), RequestFactory().get("/"))
 
 
 WRITES: dict[str, Callable[[World], Any]] = {
@@ -107,7 +109,7 @@ WRITES: dict[str, Callable[[World], Any]] = {
     ),
     "give a role": _post("users/user/{bob.pk}/change/", lambda w: person(w.bob, groups=[w.crew.pk])),
     "rename a role": _post("auth/group/{crew.pk}/change/", lambda w: {"name": "Team"}),
-    "reset a second factor": lambda w: w.pat.reset_two_factor(),
+    "reset a second factor": lambda w: reset_two_factor(w.pat),
     "redeem a code": _redeem,
     "end many sessions": _post(
         "users/session/end/", lambda w: {"keys": ",".join(one.pk.hex for one in Session.objects.order_by("-pk"))}

@@ -22,8 +22,8 @@ from tests.test_devices import OFFICE, browser, known_to, lock_out
 from tests.test_door import NEW_PASSWORD, choose, link_for, log_in, text
 from tests.test_throttling import WRONG, asking_for_a_password, at_the_api, at_the_back_office, pass_time
 from tests.test_two_factor import NOT_RIGHT, SECOND_STEP, app_of, calm, code_of, enrol
-from users.authenticators import Authenticator, RecoveryCodes
 from users.models import AuditEvent, User
+from users.models.totp_device import Authenticator, RecoveryCodes
 
 LOCKED = f"{LIST}?sign-in=locked"
 

@@ -16,7 +16,7 @@ import structlog
 
 from config.logs import MAX_CHARACTERS, MAX_TRACE_CHARACTERS, audit, json_formatter
 from tests.live import live_server, production_environment
-from users.audit import AuditEvent
+from users.models.audit_event import AuditEvent
 
 #: Characters that the server just takes in the head of a request, and many more than that.
 LONG, LONGER = 50_000, 500_000
@@ -37,6 +37,7 @@ def sign_in(**members: str) -> bytes:
     )
 
 
+CODE_REQUEST = {"client_id": "frontend", "response_type": "code", "username": "x", "password": "x"}
 REFUSED = {
     "a long path": (request(f"GET /{'a' * LONG}"), 404),
     "a long path of the Back Office": (request(f"GET /admin/{'a' * LONG}/"), 400),
@@ -52,6 +53,14 @@ REFUSED = {
     "a long id of the request": (request("GET /users", f"X-Request-Id: {'a' * LONG}"), 401),
     "a long origin of a preflight": (request("OPTIONS /users", f"Origin: {'a' * LONG}"), 400),
     "a long origin of a form": (request("POST /admin/login/", f"Origin: http://{'a' * LONG}", body="x=y"), 403),
+    "a long redirect address": (
+        request("POST /authorize", body=json.dumps(CODE_REQUEST | {"redirect_uri": f"https://{'a' * LONGER}"})),
+        400,
+    ),
+    "a redirect address of many lines": (
+        request("POST /authorize", body=json.dumps(CODE_REQUEST | {"redirect_uri": f"https://{chr(10) * LONG}"})),
+        400,
+    ),
     "a long name of who signs in": (sign_in(username="a" * LONGER), 400),
     "a long name of a client": (sign_in(client_id="a" * LONGER, client_secret="x"), 400),
     "a long client in the header": (

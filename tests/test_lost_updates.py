@@ -14,6 +14,7 @@ import pytest
 from django.contrib.auth.hashers import check_password
 from django.core.management import call_command
 from django.test import Client as Browser
+from django.test import override_settings
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from config.lost_updates import RowChangedError
@@ -22,13 +23,14 @@ from tests.client import FORM, PASSWORD
 from tests.conftest import make_client
 from tests.rivals import while_hashing, while_waiting
 from tests.sheets import USERS, apply, upload
+from tests.support import hashing
 from tests.test_door import change_password, choose, is_in, link_for, log_in, text
 from tests.test_two_factor import PAGE, app_of, calm, code_of, digests_of, enrol
-from users import two_factor
-from users.clients import Client
-from users.hashers import OwaspArgon2Hasher
+from users.account_actions import DEACTIVATE, END_SESSIONS
 from users.models import User
-from users.switches import DEACTIVATE, END_SESSIONS
+from users.models.client import Client
+from users.sign_in import two_factor
+from users.sign_in.hashers import OwaspArgon2Hasher
 from warehouses.models import Warehouse
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -207,11 +209,8 @@ def test_whoever_saves_their_own_page_does_not_revive_the_session_that_was_ended
 
 # --- Signing in -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("sign_in", ["page", "token"])
-def test_a_renewed_digest_does_not_bring_an_old_password_back(
-    ada: User, olive: User, monkeypatch: pytest.MonkeyPatch, sign_in: str
-) -> None:
-    with monkeypatch.context() as years_ago:
-        years_ago.setattr(OwaspArgon2Hasher, "time_cost", 1)
+def test_a_renewed_digest_does_not_bring_an_old_password_back(ada: User, olive: User, sign_in: str) -> None:
+    with override_settings(PASSWORD_HASHERS=hashing.REAL):  # other parameters than those of the tests
         olive.set_password(PASSWORD)
         olive.save()
     then, browser = Then(_set_password_of_digest(NEW_PASSWORD), olive), Browser()
@@ -239,6 +238,7 @@ def _set_password_of_digest(password: str) -> Rival:
     return change
 
 
+@pytest.mark.usefixtures("real_hashing")
 def test_a_digest_of_old_parameters_is_renewed_and_ends_nothing(olive: User, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as years_ago:
         years_ago.setattr(OwaspArgon2Hasher, "time_cost", 1)

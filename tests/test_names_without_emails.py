@@ -178,16 +178,14 @@ def test_nothing_tells_a_person_who_is_there_from_one_who_is_not(as_clerk: Clien
 
 
 # --- Sheets, and what completes what is typed ---------------------------------------------------------------------
-@pytest.mark.parametrize("page", ["export/", "export/?format=csv", "import/", "import-template/"])
+@pytest.mark.parametrize("page", ["export/", "import/", "import-template/"])
 def test_sheets_of_assignments_which_go_by_email_are_for_who_may_see_people(
     page: str, as_clerk: Client, clerk: User, row: WarehouseUserAssignment
 ) -> None:
     assert as_clerk.get(f"{ROWS}{page}").status_code == 403
     assert "export/" not in as_clerk.get(ROWS).content.decode()
     clerk.groups.get().permissions.add(Permission.objects.get(codename="view_user"))
-    answer: Any = as_clerk.get(f"{ROWS}{page}")
-    assert answer.status_code == 200
-    list(answer.streaming_content if answer.streaming else ())  # which closes the file behind an export
+    assert as_clerk.get(f"{ROWS}{page}").status_code == 200
 
 
 @pytest.mark.parametrize("query", ["app_label=assignments&model_name=warehouseuserassignment&field_name=user"])

@@ -16,6 +16,8 @@ from tests.test_door import OWN_PASSWORD, change_password, choose, link_for, log
 from tests.test_throttling import at_the_api
 from users.models import User
 
+pytestmark = pytest.mark.usefixtures("real_hashing")
+
 GOOD = {
     "small letters only": "quietharbourlanterns",
     "digits only": "582039174620",
@@ -44,6 +46,13 @@ def _inside(user: User) -> Client:
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
+
+
+def test_a_password_is_hashed_as_owasp_advises(olive: User) -> None:
+    """Argon2id with 19 MiB of memory, two passes and one lane (OWASP Password Storage Cheat Sheet)."""
+    change_password(_inside(olive), new=GOOD["emoji"], again=GOOD["emoji"])
+    olive.refresh_from_db()
+    assert olive.password.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 @pytest.mark.parametrize("password", GOOD.values(), ids=GOOD.keys())

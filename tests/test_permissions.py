@@ -26,9 +26,9 @@ from tests.client import (
 )
 from tests.code_flow import PARTNER, basic, login_form
 from tests.test_introspection import BAD_CLIENT, CHALLENGE
-from users.key_ring import key_ring
 from users.models import Session, User
-from users.tokens import AccessToken
+from users.oauth.key_ring import key_ring
+from users.oauth.tokens import AccessToken
 from warehouses.models import Warehouse
 
 #: Bad: a broken or expired token, one of an ended session, one of a blocked user. Office: a Back Office user.

@@ -19,8 +19,8 @@ from config import keeping
 from tests.back_office import signed_in
 from tests.client import Api, sign_in
 from tests.conftest import snapshot
-from users.audit import AuditEvent
 from users.models import Session, User
+from users.models.audit_event import AuditEvent
 
 
 @pytest.fixture

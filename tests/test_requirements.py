@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.test_readme import ROOT, table
+from tests.support.docs import ROOT, table
 
 FILES = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt")
 #: A line of a requirements file, with the lines that continue it: nothing else may stand in one but comments.
@@ -107,14 +107,14 @@ def test_these_tests_run_on_what_is_pinned() -> None:
     assert {name: installed.get(name) for name in wanted} == wanted
 
 
-def test_the_readme_says_of_each_why_it_is_there() -> None:
-    told = [
-        name for row in table("Dependencies, and what each saves us from writing") for name in names(row["Package"])
-    ]
+def test_the_docs_say_of_each_what_it_saves_us_from_writing() -> None:
+    rows = table("dependencies.md", "What each package saves us from writing")
+    told = [name for row in rows for name in names(row["Package"])]
     asked = {wanted.name for wanted in direct()}
 
     assert [name for name in sorted(asked) if not any(fnmatch(name, pattern) for pattern in told)] == []
     assert [pattern for pattern in told if not any(fnmatch(name, pattern) for name in asked)] == []
+    assert [row for row in rows if not row["What it saves us from writing"]] == []
 
 
 def names(cell: str) -> list[str]:

@@ -31,9 +31,9 @@ from tests.databases import (
     schema,
 )
 from tests.issued import Issued
-from users.key_ring import key_ring
-from users.keys import SigningKey
 from users.models import User
+from users.models.signing_key import SigningKey
+from users.oauth.key_ring import key_ring
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 

@@ -13,7 +13,7 @@ from django.test import Client
 from tests.back_office import group, signed_in
 from tests.test_back_office_history import HISTORY, ask, said, tab
 from users.models import User
-from users.rights import PersonRight, Role, RoleRight
+from users.models.role import PersonRight, Role, RoleRight
 from users.roles import AUDITOR, STAFF_MANAGER
 
 ROLES = "/admin/auth/group/"

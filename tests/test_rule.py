@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from assignments import errors
-from assignments.models import Change, WarehouseUserAssignment
-from config.api.errors import ApiError
+from assignments.models import WarehouseUserAssignment
+from assignments.models.assignment import AssignedCounts
+from config.rule_errors import RuleError
 from tests.client import ASSIGNMENTS, Api, sign_in
 from users.models import User
 from warehouses.models import Warehouse
@@ -87,8 +88,8 @@ def test_set_warehouses_assigns_and_deassigns_in_one_go(
     pat: User, north: Warehouse, river: Warehouse, mill: Warehouse, pat_north: WarehouseUserAssignment
 ) -> None:
     pat_north.activate()
-    assert doors.set_warehouses(pat, add=[north, river, mill], remove=[]) == Change(assigned=2, deassigned=0)
-    assert doors.set_warehouses(pat, add=[river], remove=[north, mill]) == Change(assigned=0, deassigned=2)
+    assert doors.set_warehouses(pat, add=[north, river, mill], remove=[]) == AssignedCounts(assigned=2, deassigned=0)
+    assert doors.set_warehouses(pat, add=[river], remove=[north, mill]) == AssignedCounts(assigned=0, deassigned=2)
     assert [(row.warehouse, row.is_active) for row in doors.filter(user=pat)] == [(river, False)]
 
 
@@ -102,18 +103,18 @@ def test_set_warehouses_touches_nobody_else(
 
 
 def test_set_warehouses_is_for_warehouse_users(olive: User, north: Warehouse) -> None:
-    with pytest.raises(ApiError) as refused:
+    with pytest.raises(RuleError) as refused:
         doors.set_warehouses(olive, add=[north], remove=[])
-    assert refused.value.faults == (errors.USER_NOT_FOUND,)
+    assert refused.value.violations == (errors.USER_NOT_FOUND,)
     assert not doors.exists()
 
 
 def test_one_who_is_no_warehouse_user_spoils_it_for_all(
     pat: User, olive: User, north: Warehouse, sam_north: WarehouseUserAssignment, nothing_changes: Any
 ) -> None:
-    with nothing_changes(), pytest.raises(ApiError) as refused:
+    with nothing_changes(), pytest.raises(RuleError) as refused:
         doors.set_people(north, add=[pat, olive], remove=[sam_north.user])
-    assert refused.value.faults == (errors.USER_NOT_FOUND,)
+    assert refused.value.violations == (errors.USER_NOT_FOUND,)
 
 
 def test_many_are_written_with_as_many_statements_as_one(
@@ -123,8 +124,8 @@ def test_many_are_written_with_as_many_statements_as_one(
     gone = people[:2]
     doors.set_people(river, add=people, remove=[])
     with CaptureQueriesContext(connection) as queries:
-        assert doors.set_people(north, add=people, remove=[]) == Change(assigned=20, deassigned=0)
-        assert doors.set_people(river, add=[], remove=gone) == Change(assigned=0, deassigned=2)
+        assert doors.set_people(north, add=people, remove=[]) == AssignedCounts(assigned=20, deassigned=0)
+        assert doors.set_people(river, add=[], remove=gone) == AssignedCounts(assigned=0, deassigned=2)
         doors.set_many([(person.pk, north.pk, True) for person in people])
         doors.set_many([(person.pk, north.pk, False) for person in gone])
     statements = [query["sql"].split()[0] for query in queries if "SAVEPOINT" not in query["sql"]]
@@ -151,9 +152,9 @@ def test_many_doors_tell_history_each_row_with_the_reason(pat: User, north: Ware
 def test_a_row_deleted_meanwhile_cannot_be_activated(pat_north: WarehouseUserAssignment) -> None:
     doors.filter(pk=pat_north.pk).delete()
     for door in (pat_north.activate, pat_north.deactivate):
-        with pytest.raises(ApiError) as refused:
+        with pytest.raises(RuleError) as refused:
             door()
-        assert refused.value.faults == (errors.NOT_FOUND,)
+        assert refused.value.violations == (errors.NOT_FOUND,)
 
 
 # --- Any sequence of anything -----------------------------------------------------------------------------------

@@ -14,8 +14,8 @@ from django.db import models
 from django.utils import timezone
 
 from config.lost_updates import SavesChangedColumns
-from users.clients import Client
 from users.models import User
+from users.models.client import Client
 from warehouses.models import Warehouse
 
 OURS = ("config", "users", "warehouses", "assignments", "spreadsheets")
@@ -95,9 +95,9 @@ def test_no_line_of_the_product_saves_a_whole_row_that_was_there_before() -> Non
         "assignments/demo.py: client.save()",
         "config/lost_updates.py: super().save(**options)",
         "spreadsheets/exports.py: book.save(file)",
-        "users/accounts.py: super().save(**options)",
+        "users/models/account.py: super().save(**options)",
         "users/admin/client.py: client.save()",
         "users/forms.py: return super().save(commit)",
         "users/models.py: user.save(using=self._db)",
-        "users/two_factor.py: device.save()",
+        "users/sign_in/two_factor.py: device.save()",
     }

@@ -15,9 +15,9 @@ from tests.client import ASSIGNMENTS, Api, sign_in
 from tests.test_door import is_in, log_in
 from tests.test_sign_in import refresh
 from tests.test_two_factor import SECOND_STEP, app_of, calm, code_of, enrol
-from users.key_ring import key_ring
-from users.keys import SigningKey
 from users.models import Authenticator, User
+from users.models.signing_key import SigningKey
+from users.oauth.key_ring import key_ring
 
 NEW = "another " * 10
 

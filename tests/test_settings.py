@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 
-from config import database, secrets
+from config import encryption, installation
 from config.environment import Environment
 from tests import live
 
@@ -40,7 +40,7 @@ def production(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # --- Django's own opinion ---------------------------------------------------------------------------------------
 def test_the_deployment_check_is_clean_with_production_settings(db: None) -> None:
-    environment = live.production_environment() | {"SECRET_KEY": secrets.get_random_secret_key()}
+    environment = live.production_environment() | {"SECRET_KEY": installation.get_random_secret_key()}
     del environment["HTTPS"]
 
     check = subprocess.run(
@@ -66,7 +66,7 @@ def test_every_change_of_a_model_has_its_migration(db: None, capsys: pytest.Capt
 @pytest.mark.usefixtures("production")
 def test_a_missing_required_setting_names_itself(name: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refusal:
-        secrets.required(name, lambda: pytest.fail("there is no default"))
+        installation.required(name, lambda: pytest.fail("there is no default"))
 
     assert str(refusal.value) == f"Set {name} in the environment: it is required when DATABASE_URL is set."
 
@@ -76,7 +76,7 @@ def test_no_secret_is_made_up_for_a_production_database(monkeypatch: pytest.Monk
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
 
     with pytest.raises(ImproperlyConfigured):
-        secrets.secret_key()
+        installation.secret_key()
 
     assert not (tmp_path / "var").exists()
 
@@ -85,54 +85,54 @@ def test_an_empty_required_setting_is_a_missing_one(production: None, monkeypatc
     monkeypatch.setenv("SECRET_KEY", "")
 
     with pytest.raises(ImproperlyConfigured, match="Set SECRET_KEY in the environment"):
-        secrets.secret_key()
+        installation.secret_key()
 
 
 # --- Secrets of the embedded trial --------------------------------------------------------------------------------
 def test_a_secret_is_made_once_and_stays(embedded: Path) -> None:
-    first = secrets.secret_key()
+    first = installation.secret_key()
 
-    assert secrets.secret_key() == first
+    assert installation.secret_key() == first
     assert [path.name for path in embedded.iterdir()] == ["secret_key"]
 
 
 def test_a_secret_belongs_to_its_maker_alone(embedded: Path) -> None:
-    secrets.secret_key()
+    installation.secret_key()
 
     assert {stat.filemode(path.stat().st_mode) for path in embedded.iterdir()} == {"-rw-------"}
 
 
 def test_no_two_installations_share_a_secret(embedded: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    first = secrets.secret_key()
+    first = installation.secret_key()
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "other"))
 
-    assert secrets.secret_key() != first
+    assert installation.secret_key() != first
 
 
 def test_the_environment_outranks_the_files(embedded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "from the environment")
 
-    assert secrets.secret_key() == "from the environment"
+    assert installation.secret_key() == "from the environment"
     assert not embedded.exists()
 
 
 # --- What is kept encrypted ---------------------------------------------------------------------------------------
 def test_what_is_kept_for_one_purpose_does_not_open_for_another() -> None:
-    kept = secrets.safe("imports").encrypt(b"a file")
+    kept = encryption.fernet("imports").encrypt(b"a file")
 
-    assert secrets.safe("imports").decrypt(kept) == b"a file"
+    assert encryption.fernet("imports").decrypt(kept) == b"a file"
     with pytest.raises(InvalidToken):
-        secrets.safe("signing keys").decrypt(kept)
+        encryption.fernet("signing keys").decrypt(kept)
 
 
 def test_a_new_secret_key_opens_what_the_one_before_it_kept(settings: Any) -> None:
-    kept = secrets.safe("imports").encrypt(b"a file")
+    kept = encryption.fernet("imports").encrypt(b"a file")
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another " * 10
 
-    assert secrets.safe("imports").decrypt(kept) == b"a file"
+    assert encryption.fernet("imports").decrypt(kept) == b"a file"
     settings.SECRET_KEY_FALLBACKS = []
     with pytest.raises(InvalidToken):
-        secrets.safe("imports").decrypt(kept)
+        encryption.fernet("imports").decrypt(kept)
 
 
 # --- Values that cannot be used -----------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_a_database_url_that_is_none_is_refused_and_not_repeated(url: str, monke
     monkeypatch.setenv("DATABASE_URL", url)
 
     with pytest.raises(ImproperlyConfigured) as refusal:
-        database.url()
+        installation.database_url()
 
     assert str(refusal.value) == (
         "DATABASE_URL is not the address of a PostgreSQL database: write it as "

@@ -133,24 +133,6 @@ def test_a_reload_lets_an_import_end_that_needs_a_few_seconds_more(
     assert User.objects.filter(first_name="Renamed").count() == 2
 
 
-def test_a_reload_lets_an_export_go_on_whose_reader_is_slow(
-    server: tuple[psutil.Process, str], back_office: httpx.Client
-) -> None:
-    main, _url = server
-    people = [
-        User(email=f"hand.{n}@example.test", first_name="Hand" * 10, last_name="No" * 100, password="!")
-        for n in range(20_000)
-    ]
-    User.objects.bulk_create(people, batch_size=5_000)
-    with back_office.stream("GET", f"{USERS}export/?format=csv") as answer:
-        pieces = answer.iter_bytes(65_536)
-        text = next(pieces)
-        main.send_signal(signal.SIGHUP)
-        time.sleep(10)
-        text += b"".join(pieces)
-    assert len(text.splitlines()) == len(people) + 2
-
-
 def test_imports_that_wait_hold_no_connection_to_the_database_and_begin_by_themselves(
     server: tuple[psutil.Process, str], back_office: httpx.Client, make_user: Callable[..., User]
 ) -> None:

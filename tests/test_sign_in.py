@@ -134,7 +134,7 @@ def test_all_who_cannot_sign_in_get_the_same_answer(
 
 
 def test_an_unknown_user_costs_as_much_work_as_a_wrong_password(pat: User, monkeypatch: Any) -> None:
-    from users.hashers import OwaspArgon2Hasher
+    from users.sign_in.hashers import OwaspArgon2Hasher
 
     hashed: list[str] = []
     params = OwaspArgon2Hasher.params

@@ -24,9 +24,9 @@ from tests.client import ASSIGNMENTS, FORM, INVALID_TOKEN, Api, sign_in
 from tests.issued import holds
 from tests.test_bad_input import Watch
 from tests.test_bad_tokens import refused_everywhere
-from users.key_ring import KeyRing, key_ring
-from users.keys import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey
 from users.models import User
+from users.models.signing_key import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey
+from users.oauth.key_ring import KeyRing, key_ring
 
 pytestmark = pytest.mark.django_db
 
@@ -272,8 +272,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("users.key_ring.monotonic", clock)
-    monkeypatch.setattr("users.key_ring.REREAD_SECONDS", REREAD_SECONDS)
+    monkeypatch.setattr("users.oauth.key_ring.monotonic", clock)
+    monkeypatch.setattr("users.oauth.key_ring.REREAD_SECONDS", REREAD_SECONDS)
     return clock
 
 

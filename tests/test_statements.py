@@ -17,7 +17,7 @@ from config.identifiers import NIL
 from config.statements import Given, Select, Update
 from tests.client import ASSIGNMENTS, Api
 from users.models import Session, User
-from users.tokens import AccessToken
+from users.oauth.tokens import AccessToken
 
 rows = WarehouseUserAssignment.objects
 
@@ -67,13 +67,13 @@ def test_where_somebody_may_be_given_a_token_is_that_of_the_queryset(three: Any,
 
 def test_the_session_behind_a_token_is_that_of_the_queryset(as_pat: Api, pat: User) -> None:
     token = AccessToken(as_pat.token)
-    found = Session.objects.behind(token)
+    found = token.live_session()
     assert found is not None
     given = {"now": timezone.now(), "session": token.session_id, "client": "frontend", "person": pat.uuid}
     given["kid"] = token.kid
     assert states([found]) == states(Session.objects.of_caller(**given))
     Session.objects.all().end_all("lost phone")
-    assert Session.objects.behind(token) is None
+    assert token.live_session() is None
 
 
 # --- What statements do -----------------------------------------------------------------------------------------

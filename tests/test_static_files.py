@@ -37,7 +37,7 @@ def test_nothing_of_the_installation_is_served(live_url: str) -> None:
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_whoever_asks_for_a_part_of_a_file_gets_all_of_it(live_url: str, method: str, part: str) -> None:
-    """The server may ignore `Range` (RFC 9110 section 14.2). Parts would take the places of exports."""
+    """The server may ignore `Range` (RFC 9110 section 14.2)."""
     url = f"{live_url}/static/config/docs.css"
     whole, answer = httpx.request(method, url), httpx.request(method, url, headers={"Range": part})
     assert (answer.status_code, answer.content) == (200, whole.content)

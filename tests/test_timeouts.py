@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -76,27 +75,6 @@ def test_what_is_stuck_in_the_database_is_given_up_and_holds_no_one_else(
         assert answer.json() == {"errors": [error(503, UNAVAILABLE.detail)]}
 
         assert client.patch(row, json=ACTIVATE).json()["data"]["attributes"]["isActive"] is True
-
-
-def test_a_body_that_came_in_time_is_not_late_because_the_worker_was(
-    tmp_path: Path, olive: User, pat_north: WarehouseUserAssignment
-) -> None:
-    """It waits behind a request that is stuck for longer than the patience with those who send bodies."""
-    row = f"{ASSIGNMENTS}/{pat_north.uuid}"
-    limits = {"LOCK_TIMEOUT_SECONDS": "5", "PATIENCE_SECONDS": "2"}
-
-    def in_two_pieces() -> Iterator[bytes]:
-        yield json.dumps(ACTIVATE).encode()[:10]
-        time.sleep(1)  # its second piece comes while another request is at work
-        yield json.dumps(ACTIVATE).encode()[10:]
-
-    with client_of(limits, tmp_path, olive) as client, ThreadPoolExecutor() as threads:
-        with locked(f"SELECT FROM users_user WHERE id = {pat_north.user_id} FOR UPDATE"):
-            honest = threads.submit(client.patch, row, content=in_two_pieces())
-            time.sleep(0.3)
-            stuck = threads.submit(client.patch, row, json=ACTIVATE)
-            assert stuck.result().status_code == 503
-        assert honest.result().status_code == 200
 
 
 SHOW = """

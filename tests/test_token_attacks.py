@@ -30,7 +30,8 @@ from tests.code_flow import (
 )
 from tests.test_bad_tokens import FORGERIES, WRONG_CLAIMS
 from users.models import Session, User
-from users.tokens import key_ring
+from users.oauth.sessions import start_session
+from users.oauth.tokens import key_ring
 
 Watch = Callable[[], Any]
 pytestmark = pytest.mark.usefixtures("app")
@@ -271,7 +272,7 @@ def test_being_signed_out_everywhere_waits_for_a_session_that_is_just_beginning(
     transactional_db: None, pat: User
 ) -> None:
     with transaction.atomic():
-        Session.objects.start(pat, client_id="frontend", requested_scope="", request=RequestFactory().post("/token"))
+        start_session(pat, client_id="frontend", requested_scope="", request=RequestFactory().post("/token"))
         ending = Thread(target=_sign_out, args=[pat.pk])
         ending.start()
         _wait_until_somebody_waits_for_a_lock()

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from tests.client import Api
 from tests.issued import Issued
-from users.tokens import key_ring
+from users.oauth.tokens import key_ring
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
@@ -67,7 +67,7 @@ def gate() -> Iterator[Callable[..., Any]]:
 @pytest.fixture
 def gates(printed: dict[str, Any], gate: Callable[..., Any], issued: Issued) -> list[Callable[[str], int]]:
     """One that looks at signatures, one that asks us."""
-    return [gate(printed[check], str(issued.row.warehouse.uuid)) for check in ("says", "holds")]
+    return [gate(printed[check], str(issued.row.warehouse.uuid)) for check in ("claims_of", "valid_claims_of")]
 
 
 def test_both_gates_open_for_who_stands_there(gates: list[Callable[[str], int]], issued: Issued) -> None:
@@ -99,4 +99,4 @@ def test_no_other_token_opens_a_gate(gates: list[Callable[[str], int]], issued: 
 def test_the_page_raises_when_we_do_not_answer(printed: dict[str, Any]) -> None:
     printed["SITE"] = "http://127.0.0.1:9"
     with pytest.raises(OSError, match="refused"):
-        printed["holds"]("token")
+        printed["valid_claims_of"]("token")

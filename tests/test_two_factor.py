@@ -17,9 +17,10 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.client import PASSWORD
 from tests.test_door import LOGIN, NEW_PASSWORD, choose, is_in, link_for, log_in, text
-from users import roles, two_factor
-from users.authenticators import recovery_digest
+from users import roles
 from users.models import Authenticator, User
+from users.models.totp_device import recovery_digest
+from users.sign_in import two_factor
 
 PAGE = "/admin/two-factor/"
 SECOND_STEP = "/admin/login/code/"

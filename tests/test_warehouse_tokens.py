@@ -20,8 +20,8 @@ from assignments.models import WarehouseGrant, WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, FORBIDDEN, JSON_API, Api, refusal, sign_in
 from tests.issued import holds
 from tests.test_sign_in import BAD_REFRESH_TOKEN, refresh
-from users.key_ring import key_ring
 from users.models import Session, User
+from users.oauth.key_ring import key_ring
 from warehouses.models import Warehouse
 
 OPERATION_FORBIDDEN = [{"message": "Operation is forbidden.", "status": 403, "code": "5101"}]

@@ -1,4 +1,4 @@
-"""The README's tables of who may do what say what the matrices hold; the OpenAPI document tells of the same refusals.
+"""The tables of `docs/permissions.md` say what the matrices hold; the OpenAPI document tells of the same refusals.
 
 The matrices themselves are held against the site by `tests.test_permissions` and `tests.test_roles`.
 """
@@ -15,13 +15,14 @@ from assignments.models import WarehouseUserAssignment
 from tests import test_permissions, test_roles
 from tests.client import Api
 from tests.openapi import Document
-from tests.test_readme import table
+from tests.support.docs import table
 from users import roles
 from warehouses.models import Warehouse
 
+PAGE = "permissions.md"
 API, BACK_OFFICE = "Who may do what", "Who may do what in the Back Office"
 
-#: Column of the README → column of the matrix.
+#: Column of the page → column of the matrix.
 CALLERS = {
     "No token": "nobody",
     "Bad token": "broken",
@@ -71,7 +72,7 @@ def test_the_table_of_the_api_says_what_the_matrix_holds() -> None:
 
 
 def test_the_table_of_endpoints_names_who_may_call() -> None:
-    told = {(row["Method"], row["Path"]): row["Who"] for row in table("Endpoints")}
+    told = {(row["Method"], row["Path"]): row["Who"] for row in table("api.md", "Endpoints")}
     assert told == {place: _who(row) for place, row in statuses().items()}
 
 
@@ -217,10 +218,10 @@ def test_the_table_of_the_back_office_tells_of_everything_that_is_not_for_all_or
 # --- Comparing --------------------------------------------------------------------------------------------------
 def _check(heading: str, rows: list[dict[str, str]]) -> None:
     try:
-        told: list[dict[str, str]] | None = table(heading)
+        told: list[dict[str, str]] | None = table(PAGE, heading)
     except ValueError:
         told = None
-    assert told == rows, f"Put this table under `## {heading}` of README.md:\n\n{as_markdown(rows)}\n"
+    assert told == rows, f"Put this table under `## {heading}` of docs/{PAGE}:\n\n{as_markdown(rows)}\n"
 
 
 def as_markdown(rows: list[dict[str, str]]) -> str:
@@ -233,10 +234,10 @@ def as_markdown(rows: list[dict[str, str]]) -> str:
 
 
 def test_the_table_to_paste_is_read_back_as_it_was(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = tmp_path / "README.md"
-    monkeypatch.setattr("tests.test_readme.README", readme)
+    page = tmp_path / PAGE
+    monkeypatch.setattr("tests.support.docs.DOCS", tmp_path)
     for rows in (rows_of_the_api(), rows_of_the_back_office()):
-        readme.write_text(f"# Title\n\n## {API}\n\nWords.\n\n{as_markdown(rows)}\n\n## More\n")
-        assert table(API) == rows
+        page.write_text(f"# Title\n\n## {API}\n\nWords.\n\n{as_markdown(rows)}\n\n## More\n")
+        assert table(PAGE, API) == rows
         with pytest.raises(AssertionError, match="Put this table under"):
             _check(API, rows[1:])

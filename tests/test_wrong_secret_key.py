@@ -16,9 +16,9 @@ from config.api.errors import NO_SIGNING_KEY, ApiError
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, error, refusal, sign_in
 from tests.test_bad_input import Watch
 from tests.test_signing_keys import published, signer_of
-from users.key_ring import KeyRing, key_ring
-from users.keys import SigningKey, _alone
 from users.models import User
+from users.models.signing_key import SigningKey, _alone
+from users.oauth.key_ring import KeyRing, key_ring
 
 pytestmark = pytest.mark.django_db
 

@@ -9,6 +9,6 @@ class UsersConfig(AppConfig):
 
     def ready(self) -> None:
         from users import checks  # noqa: F401 (registers them)
-        from users.allowed_origins import is_allowed
+        from users.oauth.allowed_origins import is_allowed
 
         check_request_enabled.connect(is_allowed)

@@ -1,4 +1,4 @@
-from config.api.errors import Fault
+from config.rule_errors import RuleViolation
 
-#: Answer for a person who is not there or not visible: the words of contract section 3.2, as a missing page.
-NOT_FOUND = Fault(404, "User not found.", "5202")
+#: A person who is not there or not visible (contract section 3.2).
+NOT_FOUND = RuleViolation("User not found.", "5202")

@@ -15,11 +15,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
 
+from assignments.models import WarehouseUserAssignment
 from config.history_admin import ReasonFormMixin
 from config.meanwhile import MeanwhileFormMixin
+from users.account_actions import LastAdministratorError, keep_an_administrator
 from users.models import User
 from users.roles import grantable_by, make_administrators
-from users.switches import LastAdministratorError, assignments_model, keep_an_administrator
+from warehouses.models import Warehouse
 
 _OWN = _("You cannot change this for yourself. Ask a colleague.")
 
@@ -122,10 +124,10 @@ class UserForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
         if self.cleaned_data.get("password1"):
             self.add_error("password1", _("Enter the password again."))
 
-    def _post_clean(self) -> None:
+    def full_clean(self) -> None:
         """The password is judged last: it must not be too much like the names just entered."""
-        super()._post_clean()
-        password = self.cleaned_data.get("password1")
+        super().full_clean()
+        password = self.cleaned_data.get("password1") if self.is_bound else ""
         if password and "password2" not in self.errors:
             try:
                 validate_password(password, self.instance)
@@ -149,10 +151,9 @@ class WarehousesForm(ReasonFormMixin):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        warehouse = assignments_model()._meta.get_field("warehouse")
         field = forms.ModelMultipleChoiceField(
             label=_("Warehouses"),
-            queryset=warehouse.related_model._default_manager.all(),
-            widget=AutocompleteSelectMultiple(warehouse, admin.site),
+            queryset=Warehouse.objects.all(),
+            widget=AutocompleteSelectMultiple(WarehouseUserAssignment._meta.get_field("warehouse"), admin.site),
         )
         self.fields = {"warehouses": field, **self.fields}

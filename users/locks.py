@@ -1,7 +1,7 @@
 """In which order every write takes its locks, so that no two ever wait for each other.
 
-1. **Administrators**: one advisory lock for whoever takes rights (`users.switches.hold_administrators`). It is no
-   row, so that the administrators themselves stay free to be changed, and to be blocked.
+1. **Administrators**: one advisory lock for whoever takes rights (`lock_administrators`). It is no row, so that the
+   administrators themselves stay free to be changed, and to be blocked.
 2. **Authorization codes**, then **people** in the order of their ids, `FOR NO KEY UPDATE`: all whom a write is about,
    in one statement. Whose assignments, roles, sessions or second factor change is among them; who edits or deletes a
    role locks its members.
@@ -13,8 +13,8 @@
 An import begins with an advisory lock of its own (one at a time), before all of these.
 
 Two locks are taken last, out of order, by who must not hold them for long: an import's of the administrators, and
-everybody's of their own row (`users.authority`). They are given up when they are not free soon (`briefly`): somebody
-may hold them who waits for us. `tests/test_lock_order.py` runs every pair of writes against each other.
+everybody's of their own row (`User.confirm_authority`). They are given up when they are not free soon (`briefly`):
+somebody may hold them who waits for us. `tests/test_lock_order.py` runs every pair of writes against each other.
 """
 
 from __future__ import annotations

@@ -18,10 +18,10 @@ from import_export.widgets import Widget
 
 from spreadsheets.cells import Word, YesNo, in_every_language
 from spreadsheets.resources import Column, SheetMeta, SheetResource
-from users.bulk import save_many, takes_rights
+from users.account_actions import LeftOut, refuse_no_administrator
+from users.bulk_save import save_many, takes_rights
 from users.locks import NotFreeError, briefly
 from users.models import User
-from users.switches import LeftOut, refuse_no_administrator
 
 EXAMPLE = "jo.miller@example.com"
 

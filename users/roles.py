@@ -6,16 +6,10 @@ Operators may change the groups afterwards, or add their own: what counts at run
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
-from django.db.models import Case, Q, Value, When
+from django.contrib.auth.models import Group, Permission, PermissionsMixin
+from django.db.models import Case, Q, QuerySet, Value, When
 from django.utils.translation import gettext_noop
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import Group, Permission
-    from django.db.models import QuerySet
-
-    from users.models import User
 
 ADMINISTRATOR = gettext_noop("Administrator")
 STAFF_MANAGER = gettext_noop("Staff manager")
@@ -73,35 +67,29 @@ def named(rights: Iterable[str]) -> Q:
     return found
 
 
-def make_administrators(groups: Iterable[Group], user: User) -> bool:
+def make_administrators(groups: Iterable[Group], user: PermissionsMixin) -> bool:
     """Whether these groups, with what this person may do by themselves, give all rights of an administrator."""
-    from django.contrib.auth.models import Permission
-
     given = Permission.objects.filter(Q(group__in=groups) | Q(user=user)).filter(named(ADMINISTRATION))
     return given.distinct().count() == len(ADMINISTRATION)
 
 
-def offered_to(user: User) -> QuerySet[Permission]:
+def offered_to(user: PermissionsMixin) -> QuerySet[Permission]:
     """The rights this person may give a role: those the Back Office has pages for, and they have themselves."""
-    from django.contrib.auth.models import Permission
-
     known = {f"{app}.{codename}" for role in ROLES for app, codename in codenames(role)}
     offered = Permission.objects.filter(named(known)).select_related("content_type")
     if not user.is_superuser:
-        offered = offered.filter(Q(group__user=user) | Q(user=user)).distinct()
+        offered = offered.filter(Q(group__user=user.pk) | Q(user=user.pk)).distinct()
     kinds = [When(codename__startswith=f"{action}_", then=Value(n)) for n, action in enumerate(_EVERYTHING)]
     return offered.order_by("content_type__app_label", "content_type__model", Case(*kinds))
 
 
-def grantable_by(user: User) -> QuerySet[Group]:
+def grantable_by(user: PermissionsMixin) -> QuerySet[Group]:
     """The groups this person may put others into: none that could do more than they themselves may.
 
     Without this a Staff manager could make an Administrator of anybody, and so of themselves.
     """
-    from django.contrib.auth.models import Group, Permission
-
     if user.is_superuser:
         return Group.objects.all()
-    own = Permission.objects.filter(group__user=user) | Permission.objects.filter(user=user)
+    own = Permission.objects.filter(group__user=user.pk) | Permission.objects.filter(user=user.pk)
     beyond = Permission.objects.exclude(pk__in=own.values("pk"))
     return Group.objects.exclude(permissions__in=beyond)

@@ -44,7 +44,7 @@ USERS = extend_schema_view(
 class UserToken(OpenApiAuthenticationExtension):
     """How to prove who is calling."""
 
-    target_class = "users.authentication.BearerAuthentication"
+    target_class = "users.oauth.authentication.BearerAuthentication"
     name = "userToken"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:

@@ -11,13 +11,13 @@ from config.api.renderers import PlainJSONRenderer
 from config.api.views import ApiViewSet, ReadOnlyModelViewSet
 from users import errors, schema
 from users.filters import UserFilterSet
-from users.key_ring import key_ring
 from users.models import User
 from users.oauth import schema as oauth_schema
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
+from users.oauth.key_ring import key_ring
 from users.oauth.server import metadata, server
+from users.oauth.tokens import Scope
 from users.serializers import UserSerializer
-from users.tokens import Scope
 
 
 @schema.USERS

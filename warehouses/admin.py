@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import ProtectedError
+from django.db.models import OuterRef, ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -15,7 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action, display
 
-from config.history_admin import HistoryAdminMixin, ReasonFormMixin
+from assignments.models import WarehouseUserAssignment
+from config.history_admin import SUBJECTS, HistoryAdminMixin, HistorySubject, ReasonFormMixin
+from config.identifiers import parse_key
 from config.meanwhile import MeanwhileAdminMixin
 from config.model_admin import ModelAdmin
 from config.rights import may_see_people
@@ -25,7 +28,7 @@ from warehouses.models import Warehouse
 _IS_ACTIVE = _("Status")
 
 
-class StatusFilter(RadioFilter):
+class AvailabilityFilter(RadioFilter):
     """Active or not, in the words of the list."""
 
     title = _IS_ACTIVE
@@ -38,6 +41,28 @@ class StatusFilter(RadioFilter):
         return warehouses.filter(is_active=self.value() == "1") if self.value() in {"0", "1"} else warehouses
 
 
+def _warehouse_for_history(text: str, viewer: Any) -> Warehouse | None:
+    """By name or id; also one that is deleted by now, as its history stays."""
+    by_name, key = Warehouse.objects.filter(name=text).first(), parse_key(text)
+    if by_name or key is None:
+        return by_name or _deleted(name=text)
+    return Warehouse.objects.filter(pk=key).first() or _deleted(pgh_obj=key)
+
+
+def _deleted(**condition: Any) -> Warehouse | None:
+    tracked: Any = Warehouse
+    last = tracked.pgh_event_model.objects.filter(pgh_label="delete", **condition).order_by("pgh_id").last()
+    return last and Warehouse(pk=last.pgh_obj_id)
+
+
+SUBJECTS["warehouse"] = HistorySubject(
+    _("Warehouse concerned"),
+    _("Name or ID"),
+    _("No warehouse has the name or ID “%(text)s”."),
+    _warehouse_for_history,
+)
+
+
 @admin.register(Warehouse)
 class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
     """List, create, edit, view and delete. One with assignments is never deleted by accident."""
@@ -45,7 +70,7 @@ class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
     form = WarehouseForm
     list_display = ("number", "name", "status", "assigned", "standing")
     list_display_links = ("number", "name")
-    list_filter = (StatusFilter,)
+    list_filter = (AvailabilityFilter,)
     list_per_page = 50
     show_full_result_count = False
     search_fields = ("name", "=id")
@@ -64,7 +89,7 @@ class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Counts people for the rows of this page alone, in one query."""
         page = super().get_changelist_instance(request)
-        people = Warehouse.objects.with_people().in_bulk([warehouse.pk for warehouse in page.result_list])
+        people = _with_people().in_bulk([warehouse.pk for warehouse in page.result_list])
         page.result_list = [people.get(warehouse.pk, warehouse) for warehouse in page.result_list]
         return page
 
@@ -86,7 +111,7 @@ class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
 
     def _with_people(self, request: HttpRequest, object_id: str) -> Any:
         found = self.get_object(request, object_id)
-        return found and Warehouse.objects.with_people().filter(pk=found.pk).first()
+        return found and _with_people().filter(pk=found.pk).first()
 
     # --- Ways to other pages ------------------------------------------------------------------------------------
     @action(description=_("Create Warehouse"), url_path="create", icon="add", permissions=["add"])
@@ -98,7 +123,7 @@ class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
         """The page `View Warehouse`: what there is to know, and nothing to change by mistake."""
         warehouse = self._with_people(request, object_id)
         if warehouse is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing(request, object_id)
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("View Warehouse: %(name)s") % {"name": warehouse.name},
@@ -126,7 +151,7 @@ class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
         """The mirror of "Assign warehouses": who is assigned here."""
         warehouse = self.get_object(request, object_id)
         if warehouse is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing(request, object_id)
         return HttpResponseRedirect(_people_url(warehouse))
 
     def has_people_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -170,7 +195,12 @@ class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
         self.message_user(request, gettext("Warehouse has been successfully updated"), messages.SUCCESS)
         return self.response_post_save_change(request, obj)
 
-    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        if self.has_view_or_change_permission(request) and self.get_object(request, unquote(object_id)) is None:
+            return self.missing(request, object_id)
+        return super().change_view(request, object_id, *args, **kwargs)
+
+    def missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
         self.message_user(
             request, gettext("There is no warehouse with the ID “%(id)s”.") % {"id": object_id}, messages.ERROR
         )
@@ -181,7 +211,7 @@ class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
         """With nobody assigned, one click. Else the page explains, and deletes all only for the typed name."""
         warehouse = self._with_people(request, object_id)
         if warehouse is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing(request, object_id)
         if not self.has_delete_permission(request, warehouse):
             raise PermissionDenied
         form = _delete_form(request, warehouse)
@@ -208,7 +238,7 @@ class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
             self.message_user(request, message, messages.ERROR)
             return HttpResponseRedirect(request.path)
         except Warehouse.DoesNotExist:  # somebody else was faster
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(warehouse.pk))
+            return self.missing(request, str(warehouse.pk))
         told = {"name": warehouse.name, "people": people}
         message = ngettext(
             "Warehouse “%(name)s” was deleted, and %(people)s assignment to it.",
@@ -217,6 +247,15 @@ class WarehouseAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
         )
         self.message_user(request, message % told, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:warehouses_warehouse_changelist"))
+
+
+def _with_people() -> QuerySet[Warehouse]:
+    """Warehouses with `assigned` and `standing`: how many people may work there, and how many do now."""
+    assignments, warehouse = WarehouseUserAssignment.objects, OuterRef("pk")
+    return Warehouse.objects.annotate(
+        assigned=assignments.all().number_in(warehouse),
+        standing=assignments.filter(is_active=True).number_in(warehouse),
+    )
 
 
 def _delete_form(request: HttpRequest, warehouse: Any) -> Any:

@@ -1,4 +1,4 @@
-from config.api.errors import Fault
+from config.rule_errors import RuleViolation
 
-#: Answer for a warehouse that is not there or not visible: the words of contract section 3.2, as a missing page.
-NOT_FOUND = Fault(404, "Warehouse not found.", "5203")
+#: A warehouse that is not there or not visible (contract section 3.2).
+NOT_FOUND = RuleViolation("Warehouse not found.", "5203")

@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models, transaction
-from django.db.models import Count, OuterRef, ProtectedError, Subquery
-from django.db.models.functions import Coalesce, Now, Trim
+from django.db.models import ProtectedError
+from django.db.models.functions import Now, Trim
 from django.utils.translation import gettext_lazy as _
 
 from config.history import tracked
 from config.lost_updates import SavesChangedColumns
 
-if TYPE_CHECKING:
-    from users.models import User
-
 
 class WarehouseQuerySet(models.QuerySet["Warehouse"]):
-    def visible_to(self, user: User) -> WarehouseQuerySet:
+    def visible_to(self, user: Any) -> WarehouseQuerySet:
         """All for those who see everyone; else the warehouses assigned to this user."""
         return self if user.sees_everyone else self.filter(assignments__user=user)
-
-    def with_people(self) -> WarehouseQuerySet:
-        """Adds `assigned` and `standing`: how many people may work here, and how many do now.
-
-        Counts for each row that PostgreSQL looks at, also for those that a page skips: ask for few.
-        """
-        return self.annotate(assigned=_people(), standing=_people(is_active=True))
-
-    def by_people_standing(self) -> WarehouseQuerySet:
-        """Those with the most people now come first. Reads the index of the active assignments."""
-        return self.annotate(standing=_people(is_active=True)).order_by("-standing", "id")
-
-
-def _people(**condition: Any) -> Any:
-    """How many assignments a warehouse has."""
-    assignments: Any = Warehouse._meta.get_field("assignments").related_model
-    rows = assignments._default_manager.filter(warehouse=OuterRef("pk"), **condition).order_by().values("warehouse")
-    return Coalesce(Subquery(rows.annotate(people=Count("*")).values("people")), 0)
 
 
 @tracked(exclude=["created_at", "updated_at"])
@@ -95,7 +74,9 @@ class Warehouse(SavesChangedColumns):
         """
         with transaction.atomic():
             assignments = self.assignments.all()
-            if with_assignments:  # people before their assignments, as every door does, so that none waits for another
+            if (
+                with_assignments
+            ):  # people before their assignments, as every write method does, so that none waits for another
                 people = assignments.select_related("user").select_for_update(no_key=True, of=("user",))
                 list(people.order_by("user_id"))
             Warehouse.objects.select_for_update().get(pk=self.pk)

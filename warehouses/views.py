@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from config.api.views import ReadOnlyModelViewSet
-from users.tokens import Scope
+from users.oauth.tokens import Scope
 from warehouses import errors, schema
 from warehouses.filters import WarehouseFilterSet
 from warehouses.models import Warehouse

@@ -1,4 +1,4 @@
-"""The plain list of assignments. Rows are made on the assign pages only, and switched through the doors."""
+"""The plain list of assignments. Rows are made on the assign pages only, and switched by the write methods."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from unfold import paginator
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action, display
 
-from assignments.admin import pages
+from assignments.admin import assign_pages
 from assignments.models import WarehouseUserAssignment
 from assignments.resources import AssignmentResource
-from config.api.errors import ApiError
 from config.history_admin import HistoryAdminMixin
 from config.model_admin import ModelAdmin
 from config.rights import may_see_people
+from config.rule_errors import RuleError
 from spreadsheets.admin import SheetAdminMixin
 
 #: As many assignments may be switched at once.
-MOST_SWITCHED = 1_000
+MAX_SWITCHED = 1_000
 
 
 class InfinitePaginator(paginator.InfinitePaginator):
@@ -36,9 +36,10 @@ class InfinitePaginator(paginator.InfinitePaginator):
     It counts nothing. Unfold's heading knows it by this name, and shows no count.
     """
 
-    def _get_page(self, object_list: Any, number: int, whole: Any) -> Any:
-        keys = list(object_list.values_list("pk", flat=True))
-        return super()._get_page(self.object_list.filter(pk__in=keys), number, whole)
+    def page(self, number: Any) -> Any:
+        page = super().page(number)
+        page.object_list = self.object_list.filter(pk__in=list(page.object_list.values_list("pk", flat=True)))
+        return page
 
 
 @admin.register(WarehouseUserAssignment)
@@ -102,12 +103,12 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
 
     def get_urls(self) -> list[URLPattern]:
         named: dict[str, tuple[Any, str]] = {
-            "user/<str:uuid>/": (pages.AssignWarehouses, "assignments_assign_warehouses"),
-            "user/<str:uuid>/rows/": (pages.WarehouseRows, "assignments_assign_warehouses_rows"),
-            "user/<str:uuid>/changes/": (pages.WarehouseChanges, "assignments_assign_warehouses_changes"),
-            "warehouse/<str:uuid>/": (pages.AssignPeople, "assignments_assign_people"),
-            "warehouse/<str:uuid>/rows/": (pages.PeopleRows, "assignments_assign_people_rows"),
-            "warehouse/<str:uuid>/changes/": (pages.PeopleChanges, "assignments_assign_people_changes"),
+            "user/<str:uuid>/": (assign_pages.AssignWarehousesPage, "assignments_assign_warehouses"),
+            "user/<str:uuid>/rows/": (assign_pages.WarehouseRows, "assignments_assign_warehouses_rows"),
+            "user/<str:uuid>/changes/": (assign_pages.WarehouseChanges, "assignments_assign_warehouses_changes"),
+            "warehouse/<str:uuid>/": (assign_pages.AssignPeoplePage, "assignments_assign_people"),
+            "warehouse/<str:uuid>/rows/": (assign_pages.PeopleRows, "assignments_assign_people_rows"),
+            "warehouse/<str:uuid>/changes/": (assign_pages.PeopleChanges, "assignments_assign_people_changes"),
         }
         mine = [
             path(route, self.admin_site.admin_view(view.as_view(model_admin=self)), name=name)
@@ -116,7 +117,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         return [*mine, *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """No form makes a single row: the assign pages do, through the doors."""
+        """No form makes a single row: the assign pages do, by the write methods."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -146,7 +147,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         """To the page of the row's person."""
         row = self.get_object(request, object_id)
         if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing(request, object_id)
         return redirect("admin:assignments_assign_warehouses", row.user.uuid)
 
     @admin.action(description=gettext_lazy("Activate: they stand there now"), permissions=["change"])
@@ -158,8 +159,8 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         self._switch(request, queryset, to=False)
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[WarehouseUserAssignment], *, to: bool) -> None:
-        """All or nothing, through the doors, people in the order of their keys."""
-        rows = list(queryset.order_by("user_id", "id")[: MOST_SWITCHED + 1])
+        """All or nothing, by the write methods, people in the order of their keys."""
+        rows = list(queryset.order_by("user_id", "id")[: MAX_SWITCHED + 1])
         if refusal := _refusal(rows, to=to, with_emails=may_see_people(request.user)):
             messages.error(request, refusal)
             return
@@ -168,7 +169,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
                 queryset.lock_people()  # type: ignore[attr-defined]
                 for row in rows:
                     row.activate() if to else row.deactivate()
-        except ApiError:
+        except RuleError:
             text = _("One of these people is not a warehouse user any more. Nothing was changed.")
             messages.error(request, text)
             return
@@ -176,9 +177,9 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
 
 
 def _refusal(rows: list[WarehouseUserAssignment], *, to: bool, with_emails: bool) -> str:
-    if len(rows) > MOST_SWITCHED:
+    if len(rows) > MAX_SWITCHED:
         text = _("At most %(count)s assignments at once. Nothing was changed; please narrow your selection.")
-        return text % {"count": MOST_SWITCHED}
+        return text % {"count": MAX_SWITCHED}
     twice = next((one for one, next_ in pairwise(rows) if one.user_id == next_.user_id), None)
     if to and twice:
         text = _("%(user)s can stand in one warehouse only. Nothing was changed; please select one of theirs.")

@@ -34,6 +34,7 @@ from rest_framework.settings import api_settings
 from rest_framework_json_api.utils import format_field_name
 
 from config.paths import is_back_office
+from config.rule_errors import RuleError, RuleViolation
 
 logger = logging.getLogger(__name__)
 
@@ -59,10 +60,28 @@ class Fault:
 class ApiError(Exception):
     """A refusal: every fault found, the first of which decides the HTTP status."""
 
-    def __init__(self, *faults: Fault, headers: dict[str, str] | None = None) -> None:
-        super().__init__("; ".join(fault.detail for fault in faults))
-        self.faults = faults
+    def __init__(self, *faults: Fault | RuleViolation, headers: dict[str, str] | None = None) -> None:
+        self.faults = tuple(one if isinstance(one, Fault) else fault_of(one) for one in faults)
+        super().__init__("; ".join(fault.detail for fault in self.faults))
         self.headers = headers or {}
+
+
+# --- What the domain refuses (contract section 3.2) -------------------------------------------------------------
+#: Code → status, where it is not that of a refused value (400) or of a row that is not there (404).
+_STATUS = {"5101": 403}
+#: The field of a model whose value is refused → where a request has it.
+_POINTERS = {
+    "user": "/data/attributes/userUuid",
+    "warehouse": "/data/attributes/warehouse/uuid",
+    "is_active": "/data/attributes/isActive",
+    "__all__": "/data",
+}
+
+
+def fault_of(violation: RuleViolation) -> Fault:
+    """The wire form of what the domain refuses."""
+    status = _STATUS.get(violation.code or "", 400 if violation.field else 404)
+    return Fault(status, violation.message, violation.code, pointer=_POINTERS.get(violation.field))
 
 
 # --- The generic faults (contract section 3.3) ------------------------------------------------------------------
@@ -82,8 +101,7 @@ TOO_LARGE = Fault(413, "The request body is larger than this server accepts.")
 MALFORMED = Fault(400, "The request could not be read.")
 NOT_ALLOWED = Fault(400, "Not allowed.")
 ORIGIN_MISSING = Fault(501, "The required header `origin` for the options method is missing.")
-TOO_SLOW = Fault(408, "The request body did not arrive in time.")
-BUSY = Fault(503, "More is asked of this server than it can do at the moment. Please try again.")
+LENGTH_REQUIRED = Fault(411, "A request body must come with its length (`Content-Length`).")
 UNAVAILABLE = Fault(503, "The database does not answer at the moment. Please try again.")
 READ_ONLY = Fault(503, "The database takes no changes: it is a standby, or read-only.")
 NOT_MIGRATED = Fault(503, "The database lacks migrations of this version: run `manage.py migrate`.")
@@ -159,6 +177,7 @@ def _pointer(parent: str, name: str) -> str:
 
 
 _TRANSLATIONS: list[tuple[tuple[type[Exception], ...], Callable[[Any], Sequence[Fault]]]] = [
+    ((RuleError,), lambda exc: [*map(fault_of, exc.violations)]),
     ((drf.NotAuthenticated,), lambda exc: [UNAUTHORIZED]),
     ((drf.AuthenticationFailed,), lambda exc: [INVALID_TOKEN]),
     ((drf.PermissionDenied, PermissionDenied), lambda exc: [FORBIDDEN]),
@@ -246,15 +265,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.page_not_found(request, exception) if is_back_office(request) else respond("jsonapi", [NOT_FOUND])
 
 
-def refuse(path: str, fault: Fault) -> HttpResponse:
-    """What `config.gateway` refuses before Django sees the request."""
-    if path.startswith("/admin/"):
-        answer = HttpResponse(fault.detail, status=fault.status, content_type="text/plain")
-    else:
-        answer = respond(_shape_at(path), [fault])
-    if fault.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        answer["Retry-After"] = "1"
-    return answer
+def length_required(request: HttpRequest) -> HttpResponse:
+    """For `config.web.length_required`."""
+    if is_back_office(request):
+        return HttpResponse(LENGTH_REQUIRED.detail, status=LENGTH_REQUIRED.status, content_type="text/plain")
+    return respond(_shape_of(request), [LENGTH_REQUIRED])
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

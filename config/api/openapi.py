@@ -23,8 +23,11 @@ from drf_spectacular.utils import (
 )
 
 from config.api import errors
-from config.api.errors import Fault, respond
+from config.api.errors import ApiError, Fault, respond
+from config.rule_errors import RuleViolation
 
+#: What an operation may be refused with; a whole answer where several faults are told at once.
+Refused = Fault | RuleViolation | HttpResponse
 #: A text that can be asked for: PostgreSQL stores none with a NUL, and so one is refused.
 TEXT = {"type": "string", "pattern": "^[^\\u0000]*$"}
 
@@ -92,11 +95,11 @@ def header(name: str, status: int, description: str) -> OpenApiParameter:
     return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description, response=[status])
 
 
-def refusals(shape: str, *refused: Fault | HttpResponse) -> dict[int, OpenApiResponse]:
+def refusals(shape: str, *refused: Refused) -> dict[int, OpenApiResponse]:
     """By status; the caption of each example is its code and words. `shape` is that of the route family."""
     found: dict[int, dict[str, Any]] = {}
     for one in refused:
-        answer = respond(shape, [one]) if isinstance(one, Fault) else one
+        answer = one if isinstance(one, HttpResponse) else respond(shape, ApiError(one).faults)
         document = orjson.loads(answer.content)
         found.setdefault(answer.status_code, {})[_caption(document)] = document
     schema = ERROR_SCHEMAS[shape]

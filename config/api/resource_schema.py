@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from config.api import errors, filters, openapi, parsers
 from config.api.errors import ApiError, Fault, respond
-from config.api.openapi import TEXT, TOKEN_FAULTS, Component, header, members, refusals
+from config.api.openapi import TEXT, TOKEN_FAULTS, Component, Refused, header, members, refusals
 from config.api.pagination import MAX_OFFSET, Order, not_a_number
 from config.api.query import NO, YES, Query
 from config.api.renderers import Document
@@ -26,6 +26,7 @@ from config.api.serializers import (
     field_names,
     reader_of,
 )
+from config.rule_errors import RuleViolation
 
 #: Where the examples are said to be served.
 _EXAMPLE_HOST = "https://bapi.example.test"
@@ -257,7 +258,7 @@ def listing(
     }
 
 
-def reading(serializer: SerializerClass, row: Any, description: str, missing: Fault) -> dict[str, Any]:
+def reading(serializer: SerializerClass, row: Any, description: str, missing: RuleViolation) -> dict[str, Any]:
     """Parameters and responses of reading one row."""
     return {
         "parameters": [PATH_ID, *_document_parameters(serializer)],
@@ -269,7 +270,7 @@ def reading(serializer: SerializerClass, row: Any, description: str, missing: Fa
 
 
 def writing(
-    serializer: SerializerClass, row: Any, description: str, *refused: Fault | HttpResponse, status: int = 200
+    serializer: SerializerClass, row: Any, description: str, *refused: Refused, status: int = 200
 ) -> dict[str, Any]:
     """Parameters and responses of making a row (with status 201) or changing one."""
     found = [*refused, *_faults(_query_refusals(serializer)), *_BODY_FAULTS, *TOKEN_FAULTS]

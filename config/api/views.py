@@ -12,12 +12,13 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 from rest_framework_json_api import views
 
-from config.api.errors import ApiError, Fault
+from config.api.errors import ApiError
 from config.api.filters import DjangoFilterBackend, OrderingFilter, QueryParameterValidationFilter
 from config.api.pagination import CursorPagination
 from config.api.query import Query
 from config.api.serializers import ModelSerializer
 from config.identifiers import parse_uuid
+from config.rule_errors import RuleViolation
 
 #: `OPTIONS` is answered by `config.cors`.
 _METHODS = ("get", "head", "post", "put", "patch", "delete")
@@ -40,7 +41,7 @@ class ResourceMixin:
     ordering_fields: ClassVar[tuple[str, ...]] = ()
     pagination_class = CursorPagination
     #: The answer for a row that is not there or not visible.
-    missing: ClassVar[Fault]
+    missing: ClassVar[RuleViolation]
 
     request: Request
     action: str | None

@@ -27,8 +27,9 @@ from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, JSON_API
 from tests.issued import service
 from tests.live import live_server, production_environment
-from users.models import Session, User
-from users.tokens import AccessToken, scopes_for
+from users.models import User
+from users.oauth.sessions import start_session
+from users.oauth.tokens import AccessToken, scopes_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TRIALS = int(os.environ.get("TRIALS", "10000"))
@@ -130,7 +131,7 @@ def _try(pair: Pair, withdraw: Any, ask: Any, is_for_warehouse: bool) -> tuple[i
 
 def _issued(person: int, is_for_warehouse: bool) -> tuple[str, str]:
     """The access token of a new session, and the token to watch."""
-    started = Session.objects.start(
+    started = start_session(
         User.objects.get(pk=person), client_id="frontend", requested_scope="", request=RequestFactory().get("/")
     )
     assert started is not None

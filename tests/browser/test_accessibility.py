@@ -16,8 +16,9 @@ from tests.back_office import signed_in
 from tests.client import PASSWORD
 from tests.pages import PAGES
 from tests.sheets import USERS, upload
-from users import two_factor
 from users.models import Session, User
+from users.oauth.sessions import start_session
+from users.sign_in import two_factor
 
 #: Width and height in pixels, and the colours preferred.
 SCREENS = {"laptop by day": (1440, 900, "light"), "tablet by night": (820, 1180, "dark")}
@@ -56,7 +57,7 @@ def test_no_page_has_a_serious_fault(
 def _some_session(user: User) -> Session:
     from django.test import RequestFactory
 
-    started = Session.objects.start(user, client_id="frontend", requested_scope="", request=RequestFactory().get("/"))
+    started = start_session(user, client_id="frontend", requested_scope="", request=RequestFactory().get("/"))
     assert started is not None
     return started[0]
 

@@ -10,8 +10,8 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_accessibility import SCREENS, faults
-from users.clients import Client
 from users.models import User
+from users.models.client import Client
 
 
 def register_printer(page: Page) -> str:

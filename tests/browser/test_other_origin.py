@@ -14,8 +14,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from assignments.models import WarehouseUserAssignment
 from tests.client import ASSIGNMENTS, INVALID_TOKEN, JSON_API, NOT_FOUND, PASSWORD, UNAUTHORIZED, error, sign_in
-from users import allowed_origins
 from users.models import User
+from users.oauth import allowed_origins
 
 UNKNOWN = f"{ASSIGNMENTS}/a6f8da15-cd2e-4923-89ed-56dc94865418"
 #: Sends a request as a page does; what the page may not read is an exception there.

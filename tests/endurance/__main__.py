@@ -12,7 +12,7 @@ import signal
 import sys
 
 #: In the order in which they run; all together stay under 30 minutes.
-PARTS = ("faults", "floods", "fuzz", "pages", "rights")
+PARTS = ("faults", "restarts", "floods", "fuzz", "pages", "rights")
 
 
 def main() -> None:

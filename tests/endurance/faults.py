@@ -204,7 +204,7 @@ def run() -> None:
     with installation() as site:
         site.load(people=CLIENTS, warehouses=8, assignments=CLIENTS * 4)
         watch = Watch(site, stop)
-        with _writing(site, journal, stop), _running(watch, stop):
+        with writing(site.url, journal, stop), _running(watch, stop):
             results = [drill(fault, site, journal) for fault in DRILLS]
         assert journal.broken == [], "\n".join(journal.broken)
         assert watch.seen == 0, "somebody stood in two warehouses"
@@ -214,12 +214,12 @@ def run() -> None:
 
 
 @contextmanager
-def _writing(site: Installation, journal: Journal, stop: threading.Event) -> Iterator[None]:
+def writing(url: str, journal: Journal, stop: threading.Event, clients: int = CLIENTS) -> Iterator[None]:
     """All clients signed in and at work; afterwards, each has looked once more."""
-    office = Writer(0, site.url, {}, journal, stop)
+    office = Writer(0, url, {}, journal, stop)
     office.sign_in("olive.office@example.test")
     warehouses = office.warehouses()
-    writers = [Writer(number, site.url, office.caller, journal, stop) for number in range(CLIENTS)]
+    writers = [Writer(number, url, office.caller, journal, stop) for number in range(clients)]
     for writer in writers:
         writer.sign_in()
         writer.get_to_know(warehouses)

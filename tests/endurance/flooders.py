@@ -1,4 +1,4 @@
-"""Those who flood a site: each kind as a function of the site, which returns what they were told."""
+"""Those who flood a site behind nginx: each kind as a function of it, which returns what they were told."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,12 +19,12 @@ from typing import NamedTuple
 
 import psutil  # type: ignore[import-untyped]
 
-from config.server import READER_SECONDS, SEND_BYTES
 from tests import slow
 from tests.benchmarks.client import Request, ask
 from tests.benchmarks.report import figure
 from tests.benchmarks.sites import Site
 from tests.burst import burst
+from tests.support.nginx import READER_SECONDS, SEND_BYTES, Proxy
 
 MANY = 1_000
 FLOOD_SECONDS = 8
@@ -31,7 +32,7 @@ FLOOD_SECONDS = 8
 MOST_KERNEL_MB = MANY * 2 * SEND_BYTES / 2**20 + 16
 #: How late the server may be.
 MOST_REFUSAL_SECONDS = 3
-#: Where a burst comes from: another address than that of the honest.
+#: Where floods come from: another address than that of the honest.
 FLOODER = "127.0.0.2"
 
 
@@ -43,7 +44,14 @@ class Told(NamedTuple):
     remark: str = ""
 
 
-Run = Callable[[Site], Told]
+@dataclass
+class Fronted(Site):
+    """A site that is asked through nginx; `port` is nginx's."""
+
+    proxy: Proxy
+
+
+Run = Callable[[Fronted], Told]
 RequestBy = Callable[[Site], Request]
 
 
@@ -51,9 +59,9 @@ RequestBy = Callable[[Site], Request]
 def waiting(beginning: Callable[[str], bytes], number: int = MANY) -> Run:
     """So many sockets that send this and then nothing, until each has been told or closed."""
 
-    def run(site: Site) -> Told:
+    def run(site: Fronted) -> Told:
         began = time.monotonic()
-        with slow.sockets(url_of(site), number, beginning(url_of(site))) as senders:
+        with slow.sockets(url_of(site), number, beginning(url_of(site)), source=FLOODER) as senders:
             return _told([slow.refusal(sender, began) for sender in senders])
 
     return run
@@ -62,9 +70,9 @@ def waiting(beginning: Callable[[str], bytes], number: int = MANY) -> Run:
 def trickling(beginning: Callable[[str], bytes]) -> Run:
     """Sockets that send this and then one byte each second, until each has been told or closed."""
 
-    def run(site: Site) -> Told:
+    def run(site: Fronted) -> Told:
         began = time.monotonic()
-        with slow.sockets(url_of(site), MANY, beginning(url_of(site))) as senders:
+        with slow.sockets(url_of(site), MANY, beginning(url_of(site)), source=FLOODER) as senders:
             told = slow.trickle(senders, b"x", began, most_seconds=60)
         assert len(told) == MANY, f"{MANY - len(told)} that trickle are waited for"
         return _told(told)
@@ -77,13 +85,13 @@ def _told(refusals: list[slow.Refusal]) -> Told:
 
 
 def reading(request_by: RequestBy, most_mb: float) -> Run:
-    """Sockets that ask for something of at most so many MB and take nothing of it, until the server closes them.
+    """Sockets that ask for something of at most so many MB and take nothing of it, until nginx closes them.
 
     Two at a time, each as soon as another is answered: faster, and they would be refused. A slow machine answers fewer
     before it closes the first.
     """
 
-    def run(site: Site) -> Told:
+    def run(site: Fronted) -> Told:
         request = request_by(site)
         size = len(ask(site, request).body) / 2**20
         assert most_mb / 2 < size < most_mb, f"{request.path} has {size} MB"
@@ -103,12 +111,14 @@ def reading(request_by: RequestBy, most_mb: float) -> Run:
     return run
 
 
-def _readers(site: Site, stack: ExitStack, asked: bytes) -> list[socket.socket]:
+def _readers(site: Fronted, stack: ExitStack, asked: bytes) -> list[socket.socket]:
     until = time.monotonic() + READER_SECONDS
 
-    def read(_: int) -> Iterator[socket.socket]:
+    def read(number: int) -> Iterator[socket.socket]:
         if time.monotonic() < until:
-            (reader,) = stack.enter_context(slow.sockets(url_of(site), 1, asked, receive_bytes=4_096))
+            (reader,) = stack.enter_context(
+                slow.sockets(url_of(site), 1, asked, receive_bytes=4_096, source=f"127.0.1.{number % 100 + 1}")
+            )
             reader.recv(1, socket.MSG_PEEK)  # until it is answered
             yield reader
 
@@ -116,9 +126,9 @@ def _readers(site: Site, stack: ExitStack, asked: bytes) -> list[socket.socket]:
         return list(chain.from_iterable(threads.map(lambda number: [*read(number)], range(MANY))))
 
 
-def _open_files(site: Site) -> int:
-    """Of the workers, connections among them."""
-    return sum(worker.num_fds() for worker in psutil.Process(site.process.pid).children())
+def _open_files(site: Fronted) -> int:
+    """Of nginx's workers, connections among them."""
+    return sum(worker.num_fds() for worker in psutil.Process(site.proxy.process.pid).children())
 
 
 def _kernel_mb() -> float:
@@ -131,7 +141,7 @@ def _kernel_mb() -> float:
 def asking(request: Request, connections: int) -> Run:
     """So many connections, each of which asks again as soon as it is answered."""
 
-    def run(site: Site) -> Told:
+    def run(site: Fronted) -> Told:
         told: Counter[int] = Counter()
         until = time.monotonic() + FLOOD_SECONDS
 
@@ -149,7 +159,7 @@ def asking(request: Request, connections: int) -> Run:
 def differing(requests: Callable[[Site], Callable[[str], Request]], number: int) -> Run:
     """So many requests, no two alike: each is made of letters that were never sent before."""
 
-    def run(site: Site) -> Told:
+    def run(site: Fronted) -> Told:
         request = requests(site)
         with ThreadPoolExecutor(4) as threads:
             return Told(Counter(threads.map(lambda _: _status(site, request(secrets.token_hex(4))), range(number))))
@@ -158,14 +168,14 @@ def differing(requests: Callable[[Site], Callable[[str], Request]], number: int)
 
 
 def _status(site: Site, request: Request) -> int:
-    with slow.sockets(url_of(site), 1, raw(request, site, "Connection: close")) as (sender,):
+    with slow.sockets(url_of(site), 1, raw(request, site, "Connection: close"), source=FLOODER) as (sender,):
         return slow.refusal(sender, 0).status
 
 
 def ten_times_what_it_can_do(request_by: RequestBy) -> Run:
     """So many a second, whether they are answered or not, from one address."""
 
-    def run(site: Site) -> Told:
+    def run(site: Fronted) -> Told:
         request = request_by(site)
         capacity = asking(request, 8)(site).statuses.total() / FLOOD_SECONDS
         rate = 10 * capacity
@@ -173,7 +183,7 @@ def ten_times_what_it_can_do(request_by: RequestBy) -> Run:
             sending = raw(request, site, "Connection: close")
             sent = another.submit(burst, url_of(site), sending, rate, FLOOD_SECONDS, FLOODER)
             answers = sent.result()
-        refused = [answer.seconds for answer in answers if answer.status == 503]
+        refused = [answer.seconds for answer in answers if answer.status in (429, 503)]
         median = figure(statistics.median(refused) * 1e3)
         remark = f"{rate:.0f} a second, of {capacity:.0f} possible; half of the refusals within {median} ms"
         return Told(Counter(answer.status for answer in answers), max(refused), remark)

@@ -18,7 +18,7 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import psycopg
 
-from config.database import BASE_DIR
+from config.installation import BASE_DIR
 from tests import live
 from tests.leaks import leaks
 from tests.postgres import Cluster, cluster
@@ -29,7 +29,7 @@ _OURS = ("DATABASE_URL", "EMBEDDED_DATABASE_URL", "VAR_DIR", "HOST", "DEBUG")
 
 
 class Installation:
-    def __init__(self, postgres: Cluster, folder: Path) -> None:
+    def __init__(self, postgres: Cluster, folder: Path, secret_key: str = "") -> None:
         self.postgres, self._folder, self._starts = postgres, folder, 0
         port = live.free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -37,15 +37,32 @@ class Installation:
         self._environment = inherited | {
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "DATABASE_URL": postgres.url,
-            "SECRET_KEY": secrets.token_urlsafe(48),
+            "SECRET_KEY": secret_key or secrets.token_urlsafe(48),
             "ALLOWED_HOSTS": "127.0.0.1",
-            "ISSUER": self.url,
+            "ISSUER": "http://site.example.test",
             "HTTPS": "false",
             "PORT": str(port),
             "WORKERS": "2",
             "VAR_DIR": str(folder / "var"),
             "PGAPPNAME": NAME,
         }
+
+    @property
+    def server(self) -> str:
+        """Where it listens, as a proxy is told."""
+        return self.url.removeprefix("http://")
+
+    @contextmanager
+    def another_server(self) -> Iterator[Installation]:
+        """A second server on the same database."""
+        folder = self._folder / "another"
+        folder.mkdir()
+        another = Installation(self.postgres, folder, self._environment["SECRET_KEY"])
+        another.start()
+        try:
+            yield another
+        finally:
+            another.put_away()
 
     # --- The server ---------------------------------------------------------------------------------------------
     def start(self) -> None:

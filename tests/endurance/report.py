@@ -6,11 +6,12 @@ from pathlib import Path
 
 from tests.benchmarks.report import Report
 
-FAULTS, FLOODS, FUZZ, PAGES, RIGHTS = "Faults", "Floods", "Fuzz", "Pages", "Rights"
+FAULTS, FLOODS, FUZZ, PAGES = "Faults", "Floods", "Fuzz", "Pages"
+RESTARTS, RIGHTS = "Restarts", "Rights"
 
 report = Report(
     Path(__file__).parent / "RESULTS.md",
     "# Endurance\n\nWritten by `make endurance`; each part replaces its own section.",
-    (FAULTS, FLOODS, FUZZ, PAGES, RIGHTS),
+    (FAULTS, FLOODS, FUZZ, PAGES, RESTARTS, RIGHTS),
 )
 write = report.write

@@ -23,11 +23,11 @@ from unfold.widgets import INPUT_CLASSES
 
 from config.identifiers import NIL, parse_uuid
 from config.model_admin import ModelAdmin
-from users.admin.pages import CappedPaginator, IndexedChangeList, narrowed
-from users.audit import AuditEvent
-from users.browsers import in_plain_words
-from users.events import TITLES, in_words, title_of
+from users.admin.paging import CappedPaginator, IndexedChangeList, narrowed
 from users.models import User
+from users.models.audit_event import AuditEvent
+from users.models.audit_event_titles import TITLES, in_words, title_of
+from users.sign_in.user_agent import in_plain_words
 
 
 # --- What the list can be narrowed to ---------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class AuditEventAdmin(ModelAdmin):
 # --- Searching --------------------------------------------------------------------------------------------------
 def _about(queryset: Any, term: str) -> Any:
     """Events of the person with this e-mail or UUID; where nobody has it, those whose e-mail begins with it."""
-    ways = [way.values_list("pk", flat=True)[: CappedPaginator.MOST] for way in _ways(queryset, term)]
+    ways = [way.values_list("pk", flat=True)[: CappedPaginator.MAX_ROWS] for way in _ways(queryset, term)]
     return narrowed(queryset, sorted(set(chain.from_iterable(ways)), reverse=True))  # later ones have higher keys
 
 

@@ -18,12 +18,13 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import display
 
+from assignments.models import WarehouseGrant
 from config.history_admin import HistoryAdminMixin
 from config.meanwhile import MeanwhileAdminMixin
 from config.model_admin import ModelAdmin
-from users.client_form import ClientForm
-from users.clients import Client
+from users.admin.client_form import ClientForm
 from users.forms import ReasonForm
+from users.models.client import Client
 
 _FIXED = ("identifier", "kind")
 _EDITED = ("name", "redirect_uris", "allowed_origins")
@@ -168,10 +169,10 @@ class ClientAdmin(HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
             raise PermissionDenied
         client = self._held(request, object_id)
         if client is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing(request, object_id)
         if request.method != "POST":
             live = client.sessions().live()
-            open_now = {"sessions": live.count(), "tokens": live.holding_tokens()}
+            open_now = {"sessions": live.count(), "tokens": WarehouseGrant.objects.of_sessions(live).count()}
             return self._ask(request, client, "remove", _now("Remove client: %(name)s"), **open_now)
         ended = client.remove()
         told = ngettext(

@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
 
+from assignments.models import WarehouseUserAssignment
 from config.identifiers import parse_key
-from users.admin.pages import CappedPaginator
+from users.admin.paging import CappedPaginator
 from users.models import Session, User
-from users.switches import assignments_model
 
 
 class StatusFilter(RadioFilter):
@@ -74,7 +74,7 @@ class LockoutFilter(RadioFilter):
         return [("locked", _("Locked out now"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[User]:
-        return queryset.locked_out(CappedPaginator.MOST) if self.value() == "locked" else queryset
+        return queryset.locked_out(CappedPaginator.MAX_ROWS) if self.value() == "locked" else queryset
 
 
 class RelatedFilter(SimpleListFilter):
@@ -125,11 +125,11 @@ class AssignedFilter(RelatedFilter):
     parameter_name = "assigned"
 
     def field(self) -> Any:
-        return assignments_model()._meta.get_field("warehouse")
+        return WarehouseUserAssignment._meta.get_field("warehouse")
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[User]:
         warehouse = self.chosen()
-        return queryset if warehouse is None else queryset.assigned_to(warehouse)
+        return queryset if warehouse is None else queryset.filter(assignments__warehouse=warehouse)
 
 
 class StandingFilter(AssignedFilter):
@@ -138,7 +138,8 @@ class StandingFilter(AssignedFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[User]:
         warehouse = self.chosen()
-        return queryset if warehouse is None else queryset.standing_in_warehouse(warehouse)
+        here = {"assignments__warehouse": warehouse, "assignments__is_active": True}
+        return queryset if warehouse is None else queryset.filter(**here)
 
 
 class LiveFilter(RadioFilter):

@@ -15,11 +15,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from config.model_admin import ModelAdmin
+from users.account_actions import ACTIVATE, DEACTIVATE
 from users.admin.buttons import button, link
 from users.admin.filters import AssignedFilter, GapFilter, KindFilter, LockoutFilter, StandingFilter, StatusFilter
-from users.admin.pages import CappedPaginator, IndexedChangeList, narrowed
+from users.admin.paging import CappedPaginator, IndexedChangeList, narrowed
 from users.models import User
-from users.switches import ACTIVATE, DEACTIVATE
 
 
 class PeopleList(ModelAdmin):
@@ -50,7 +50,7 @@ class PeopleList(ModelAdmin):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         if not search_term.strip():
             return queryset, False
-        return narrowed(queryset, queryset.found(search_term, CappedPaginator.MOST + 1)), False
+        return narrowed(queryset, queryset.found(search_term, CappedPaginator.MAX_ROWS + 1)), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return IndexedChangeList

@@ -24,9 +24,9 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from config.history_admin import HistoryAdminMixin, ReasonFormMixin
 from config.model_admin import ModelAdmin
 from config.rights import in_words
+from users.account_actions import LastAdministratorError, an_administrator_stays, hold_administrators
 from users.models import User
 from users.roles import offered_to
-from users.switches import LastAdministratorError, an_administrator_stays, hold_administrators
 
 
 class _Rights(forms.ModelMultipleChoiceField):

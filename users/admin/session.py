@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -19,16 +20,17 @@ from django.utils.translation import ngettext
 from unfold.decorators import display
 from unfold.utils import display_for_label
 
+from assignments.models import WarehouseGrant
 from config.history_admin import HistoryAdminMixin
 from config.model_admin import ModelAdmin
-from users.admin.bulk import actor
+from users.account_actions import ENDED_BY_STAFF, LeftOut
+from users.admin.bulk_actions import actor
 from users.admin.buttons import button
 from users.admin.filters import LiveFilter, PersonFilter
-from users.admin.pages import CappedPaginator, IndexedChangeList, narrowed
-from users.browsers import in_plain_words
+from users.admin.paging import CappedPaginator, IndexedChangeList, narrowed
 from users.forms import ReasonForm
 from users.models import Session
-from users.switches import ENDED_BY_STAFF, LeftOut
+from users.sign_in.user_agent import in_plain_words
 
 
 @admin.register(Session)
@@ -62,7 +64,10 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
         return (*columns, *([self._end_column(request)] if self.has_end_permission(request) else []))
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).with_warehouse()
+        """With `warehouse`, for which a warehouse token is out and holds, or None."""
+        grant = WarehouseGrant.objects.holding().filter(session=OuterRef("pk")).order_by()
+        warehouse = Subquery(grant.values("assignment__warehouse__name")[:1])
+        return super().get_queryset(request).annotate(warehouse=warehouse)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return IndexedChangeList
@@ -73,7 +78,7 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         if not search_term.strip():
             return queryset, False
-        return narrowed(queryset, queryset.found(search_term, CappedPaginator.MOST + 1)), False
+        return narrowed(queryset, queryset.found(search_term, CappedPaginator.MAX_ROWS + 1)), False
 
     @display(description=_("Since"), ordering="created_at")
     def since(self, obj: Session) -> Any:
@@ -147,7 +152,7 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
     @admin.action(description=_("End sessions"), permissions=["end"])
     def end_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse:
         """The page before the end of many: it carries their keys, so that what is confirmed is what was shown."""
-        chosen = list(queryset.live().order_by().values_list("pk", flat=True)[: CappedPaginator.MOST])
+        chosen = list(queryset.live().order_by().values_list("pk", flat=True)[: CappedPaginator.MAX_ROWS])
         live = Session.objects.filter(pk__in=chosen).endable_by(actor(request))
         keys = list(live.order_by().values_list("pk", flat=True))
         context = {
@@ -158,7 +163,7 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
             "number": len(keys),
             "left_out": _left_out(len(chosen) - len(keys)),
             "people": live.order_by().values("user").distinct().count(),
-            "tokens": live.holding_tokens(),
+            "tokens": WarehouseGrant.objects.of_sessions(live).count(),
             "keys": ",".join(key.hex for key in keys),
             "form": ReasonForm(),
             "back": request.GET.urlencode(),
@@ -169,7 +174,7 @@ class SessionAdmin(HistoryAdminMixin, ModelAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         keys = re.findall(r"\b[0-9a-f]{32}\b", request.POST.get("keys", ""))
-        return self._end(request, keys[: CappedPaginator.MOST], request.POST.get("back", ""))
+        return self._end(request, keys[: CappedPaginator.MAX_ROWS], request.POST.get("back", ""))
 
     def _end(self, request: HttpRequest, keys: list[Any], query: str) -> HttpResponse:
         if not self.has_end_permission(request):

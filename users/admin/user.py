@@ -15,18 +15,21 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from config.history_admin import HistoryAdminMixin
+from assignments.models import WarehouseGrant
+from config.history_admin import SUBJECTS, HistoryAdminMixin, HistorySubject
+from config.identifiers import parse_key
 from config.meanwhile import MeanwhileAdminMixin
 from config.model_admin import ModelAdmin
+from config.rights import may_see_people
 from spreadsheets.admin import SheetAdminMixin
-from users import devices
-from users.admin.bulk import BulkMixin, actor
+from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, LeftOut, Switch, why_signed_out
+from users.admin.bulk_actions import BulkMixin, actor
 from users.admin.listing import PeopleList, assign_url
 from users.forms import ReasonForm, UserForm
 from users.models import User
-from users.rescue import lockouts_of
 from users.resources import UserResource
-from users.switches import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, LeftOut, Switch, why_signed_out
+from users.sign_in import device_cookies
+from users.sign_in.account_recovery import lockouts_of
 
 #: What the Back Office says after a switch, and after one refused (contract 5.3).
 _TOLD = {
@@ -36,9 +39,25 @@ _TOLD = {
 }
 
 
+def _person_for_history(text: str, viewer: Any) -> User | None:
+    """By e-mail or id. For who may not see people there is nobody: the answer tells nothing of who there is."""
+    if not may_see_people(viewer):
+        return None
+    key = parse_key(text)
+    return User.objects.by_email(text).first() if key is None else User.objects.filter(pk=key).first()
+
+
+SUBJECTS["person"] = HistorySubject(
+    _("Person concerned"),
+    _("E-mail or ID"),
+    _("No person has the e-mail or ID “%(text)s”."),
+    _person_for_history,
+)
+
+
 @admin.register(User)
 class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, MeanwhileAdminMixin, ModelAdmin):
-    """Create and edit people. Rules live in `users.switches` and `users.forms`."""
+    """Create and edit people. Rules live in `users.account_actions` and `users.forms`."""
 
     sheet = UserResource
 
@@ -116,7 +135,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Meanw
     def response_change(self, request: HttpRequest, obj: User) -> HttpResponse:
         self.message_user(request, _("User was updated successfully."), messages.SUCCESS)
         answer = self.response_post_save_change(request, obj)
-        return devices.remember(request, answer, obj) if obj.pk == request.user.pk else answer
+        return device_cookies.remember(request, answer, obj) if obj.pk == request.user.pk else answer
 
     # --- One click, or two -------------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
@@ -158,7 +177,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, Meanw
             "person": person,
             "refusal": DELETE.refusal(person, actor(request)),
             "sessions": live.count(),
-            "tokens": live.holding_tokens(),
+            "tokens": WarehouseGrant.objects.of_sessions(live).count(),
             "assignments": person.assignments.count(),
             "form": ReasonForm(),
         }

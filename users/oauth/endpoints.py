@@ -10,10 +10,10 @@ from authlib.oauth2.rfc7009 import RevocationEndpoint as Revocation
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint as Introspection
 
 from config.logs import audit
-from users.clients import Client
+from users.models.client import Client
 from users.oauth.grants import CLIENT_METHODS
-from users.oauth.issued import IssuedToken
 from users.oauth.requests import Request
+from users.oauth.token_lookup import IssuedToken
 
 
 class _AnyHint(TokenEndpoint):

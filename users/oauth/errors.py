@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
+import structlog
 from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidGrantError, OAuth2Error, UnsupportedGrantTypeError
+from django.conf import settings
+
+from users.oauth.requests import Request
+
+logger = structlog.stdlib.get_logger(__name__)
 
 #: RFC 6749's own sentence, which the reference answers for every malformed request.
 MALFORMED = (
@@ -48,3 +56,25 @@ def words_of(error: OAuth2Error) -> str:
 
 
 _WORDS = {"invalid_request": MALFORMED, "invalid_client": BAD_CLIENT, "invalid_grant": BAD_GRANT}
+
+
+# --- Logging ----------------------------------------------------------------------------------------------------
+#: Parts of an address that may hold a secret: user name and password, query, fragment.
+_SECRET_PARTS = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
+
+
+def log_refused_client(request: Request, reason: str) -> None:
+    """One line that names the setting or the page where an operator registers the client or its redirect address."""
+    sent = request.payload
+    what_to_do = (
+        "Add the app's redirect address to DEFAULT_CLIENT_REDIRECT_URIS, character by character, and restart."
+        if sent.client_id == settings.DEFAULT_CLIENT_ID
+        else "Register this client, with this redirect address, in the Back Office under Clients."
+    )
+    logger.warning(
+        "Client refused at /authorize",
+        reason=reason,
+        client_id=sent.client_id,
+        redirect_uri=sent.redirect_uri and _SECRET_PARTS.sub("…", sent.redirect_uri),
+        what_to_do=what_to_do,
+    )

@@ -18,15 +18,16 @@ from django.conf import settings
 from django.contrib.auth import authenticate
 
 from config.logs import audit
-from users.clients import Client
-from users.codes import AuthorizationCode, CodeRefusedError, CodeReplayedError
 from users.models import Session, User
-from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BlockedError
-from users.oauth.issued import SessionToken
+from users.models.authorization_code import AuthorizationCode, CodeRefusedError, CodeReplayedError
+from users.models.client import Client
+from users.models.refresh_token import RefreshRefusedError, RefreshTokenReusedError
+from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BlockedError, log_refused_client
 from users.oauth.requests import Request
-from users.rotation import RefreshRefusedError, RefreshTokenReusedError
-from users.throttling import is_blocked, tell_failure
-from users.tokens import AccessToken, scopes_for
+from users.oauth.sessions import redeem, start_session
+from users.oauth.token_lookup import SessionToken
+from users.oauth.tokens import AccessToken, scopes_for
+from users.sign_in.throttling import is_blocked, tell_failure
 
 #: How a client may prove itself: a public one not at all, a confidential one by its secret (RFC 6749 section 2.3).
 CLIENT_METHODS = ("none", "client_secret_basic", "client_secret_post")
@@ -83,7 +84,7 @@ class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
         return _proved(self.request, username, password)
 
     def generate_token(self, user: User, scope: str | None = None, **_: Any) -> dict[str, Any]:
-        started = Session.objects.start(
+        started = start_session(
             user, client_id=self.client.client_id, requested_scope=scope or "", request=self.request.django
         )
         if started is None:
@@ -122,12 +123,20 @@ class CodeGrant(AuthorizationCodeGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = CLIENT_METHODS
 
     # At /authorize
+    def validate_authorization_request(self) -> str:
+        """Logs why a client is refused: its app shows people the message for a wrong password."""
+        try:
+            return str(super().validate_authorization_request())
+        except InvalidClientError as refusal:
+            log_refused_client(self.request, refusal.description)
+            raise
+
     @staticmethod
     def validate_authorization_redirect_uri(request: Request, client: Client) -> str:
         """The address as it was sent; none may be sent where only one is registered (RFC 6749 section 3.1.2.3)."""
         sent = request.payload.redirect_uri
         if not (client.check_redirect_uri(sent) if sent else client.get_default_redirect_uri()):
-            raise InvalidClientError
+            raise InvalidClientError("The redirect address is not registered for this client.")
         return sent or ""
 
     def sign_in(self) -> User:
@@ -178,7 +187,7 @@ class CodeGrant(AuthorizationCodeGrant):
 
     def generate_token(self, user: User, **_: Any) -> dict[str, Any]:
         code: AuthorizationCode = self.request.authorization_code
-        started = self._refuse_if(lambda: code.redeem(self.request.django), code)
+        started = self._refuse_if(lambda: redeem(code, self.request.django), code)
         _log_sign_in(started[0])
         return _session_answer(*started)
 

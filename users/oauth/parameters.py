@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from config.api.openapi import TEXT
-from users.oauth.requests import MOST_PARAMETERS
+from users.oauth.requests import MAX_PARAMETERS
 
 OMITTED = {"enum": ["", None], "description": "As if left out (RFC 6749 section 3.1)."}
 
@@ -36,7 +36,7 @@ def parameters(required: Sequence[str], **known: Any) -> dict[str, Any]:
         "properties": known,
         "not": {"anyOf": [_both(two) for name in known for two in combinations(_spellings(name), 2)]},
         "additionalProperties": optional(),
-        "maxProperties": MOST_PARAMETERS,
+        "maxProperties": MAX_PARAMETERS,
     }
 
 

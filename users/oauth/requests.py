@@ -14,10 +14,10 @@ from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
 
 from config.api import strict_json
-from users.tokens import Scope
+from users.oauth.tokens import Scope
 
 #: More than any client sends; what a hostile one sends beyond is not looked at.
-MOST_PARAMETERS = 100
+MAX_PARAMETERS = 100
 
 
 class Request(OAuth2Request):
@@ -95,7 +95,7 @@ def _known(scope: str) -> str:
 
 
 def _form_pairs(body: bytes) -> list[tuple[str, str]]:
-    pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+    pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     return [(key, _text(value)) for key, value in pairs if value != ""]
 
 
@@ -105,7 +105,7 @@ def _json_pairs(body: bytes) -> list[tuple[str, str]]:
         document = document["data"].get("attributes")  # a form that the reference's install guide shows
     if not isinstance(document, dict):
         raise ValueError("not an object")
-    if len(document) > MOST_PARAMETERS:
+    if len(document) > MAX_PARAMETERS:
         raise ValueError("too many parameters")
     return [(key, _text(value)) for key, value in document.items() if value not in (None, "")]
 

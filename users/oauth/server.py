@@ -19,15 +19,15 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from config.logs import audit
-from users import throttling
-from users.clients import Client
-from users.key_ring import key_ring
+from users.models.client import Client
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
 from users.oauth.errors import BadClientError, BlockedError, words_of
 from users.oauth.grants import CodeGrant, PasswordGrant, RotatingGrant, S256Challenge, SessionRefreshGrant
-from users.oauth.issued import IssuedToken, SessionToken
+from users.oauth.key_ring import key_ring
 from users.oauth.requests import Request
-from users.tokens import Scope
+from users.oauth.token_lookup import IssuedToken, SessionToken
+from users.oauth.tokens import Scope
+from users.sign_in import throttling
 
 #: As long as a client's id can be.
 _LOGGED_CHARACTERS = 100

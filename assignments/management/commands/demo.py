@@ -7,7 +7,7 @@ from django.core.management import CommandError
 from django.core.management.base import BaseCommand, CommandParser
 
 from assignments import demo
-from config import database
+from config import installation
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--force", action="store_true", help="load it into the database of DATABASE_URL")
 
     def handle(self, *, users: int, warehouses: int, assignments: int, force: bool, **options: Any) -> None:
-        if not (database.is_embedded() or force):
+        if not (installation.is_embedded() or force):
             raise CommandError(
                 "This would create a superuser with a public password in the database of DATABASE_URL. "
                 "If that is what you want, repeat it with --force."

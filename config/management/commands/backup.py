@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from config import archives, database, programs
+from config import archives, installation, programs
 
 _REMINDER = """
 Not in it: SECRET_KEY{place}. Keep a copy of it elsewhere: the keys that sign tokens and second factors are
@@ -38,6 +38,6 @@ class Command(BaseCommand):
         except (programs.ProgramError, archives.ArchiveError, OSError) as problem:
             raise CommandError(f"No backup was made: {problem}") from None
         self.stdout.write(f"{file}: {file.stat().st_size:,} bytes, {contents.counts.total():,} rows.")
-        made_here = database.var_dir() / "secret_key"
+        made_here = installation.var_dir() / "secret_key"
         place = f" ({made_here})" if made_here.exists() else ""
         self.stdout.write(_REMINDER.format(place=place).strip())

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import InvalidToken
-from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
@@ -14,10 +13,13 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from config import archives, database, programs
+from config import archives, encryption, programs
+from config.database.preparation import wait_for_preparation_lock
 from config.logs import audit
 
 _MIGRATIONS, _KEYS = "django_migrations", "users_signingkey"
+#: What the private halves of signing keys are encrypted for (`config.encryption.fernet`).
+_PURPOSE_OF_KEYS = "signing keys"
 
 _REASON = gettext_noop("restored from a backup")
 #: `SessionQuerySet.end_all`, and the sign-ins of the Back Office, in tables and columns that every release has.
@@ -26,6 +28,7 @@ UPDATE users_session SET ended_at = '{moment}', end_reason = '{reason}'
 WHERE ended_at IS NULL AND expires_at > '{moment}';
 DELETE FROM django_session;
 """
+_COUNT_ENDED = "SELECT count(*) FROM users_session WHERE ended_at = %s AND end_reason = %s"
 
 _REMINDER = """
 All is as it was when the backup was made: who was blocked, deassigned or signed out since then is not any more, and
@@ -63,7 +66,7 @@ class Command(BaseCommand):
         _refuse_newer_release(contents)
         if not new_secret_key:
             _refuse_other_secret_key(contents)
-        database.take_turn(self.stderr.write)
+        wait_for_preparation_lock(self.stderr.write)
         if not replace:
             _refuse_full_database()
         moment = timezone.now()
@@ -100,7 +103,9 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0)
 
     def _tell_ended(self, moment: datetime) -> None:
-        ended = apps.get_model("users.Session").objects.filter(ended_at=moment, end_reason=_REASON).count()
+        with connection.cursor() as cursor:
+            cursor.execute(_COUNT_ENDED, [moment, _REASON])
+            (ended,) = cursor.fetchone()
         self.stdout.write(f"{ended:,} sessions were ended.")
 
 
@@ -128,11 +133,10 @@ def _refuse_newer_release(contents: archives.Contents) -> None:
 
 def _refuse_other_secret_key(contents: archives.Contents) -> None:
     """The key that signs tokens is encrypted with `SECRET_KEY`: whoever opens it has the one of then."""
-    model = apps.get_model("users.SigningKey")
     for row in contents.kept.get(_KEYS, []):
         if row["verifies_until"] == r"\N":  # the newest
             try:
-                _ = model(encrypted=bytes.fromhex(row["encrypted"].removeprefix(r"\\x"))).private
+                encryption.fernet(_PURPOSE_OF_KEYS).decrypt(bytes.fromhex(row["encrypted"].removeprefix(r"\\x")))
             except InvalidToken:
                 raise CommandError(
                     "SECRET_KEY is not the one that the backup was made with: nobody would stay signed in, no token "

@@ -1,17 +1,11 @@
 """`manage.py serve`, which `make run` calls: prepares the database and serves the site until Ctrl-C.
 
-SIGHUP to its process replaces the workers by ones that load the code anew, and fails nobody (`config.server`).
+SIGTERM and Ctrl-C end it, SIGHUP replaces the workers by ones that load the code anew (`config.web.server`).
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import resource
-import signal
 import socket
-import threading
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -20,7 +14,9 @@ from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
 
-from config import database, gateway
+from config import installation
+from config.database.preparation import wait_for_preparation_lock
+from config.web import server
 
 _BANNER = """
 Warehouse user management is running.
@@ -28,6 +24,7 @@ Warehouse user management is running.
   Back Office        {site}/admin/
   API documentation  {site}/docs
   Token endpoint     {site}/token
+  Connect the app    docs/connect-the-app.md
 {logins}
 Stop it with Ctrl-C.
 """
@@ -38,14 +35,6 @@ _LOGINS = """
 """
 
 
-#: Largest head of a request, and the most that is held of what a connection sends before somebody takes it.
-_HEAD_BYTES = 65_536
-#: What a request may take beyond its limits.
-_SPARE_SECONDS = 5
-#: What a worker opens besides connections: the database, temporary files, modules.
-_OTHER_FILES = 256
-
-
 class Command(BaseCommand):
     help = "Migrates, loads demo data into an empty embedded database, collects static files, and serves."
     requires_system_checks = ()  # they are for those who write the site: `manage.py check`
@@ -54,15 +43,18 @@ class Command(BaseCommand):
         _refuse_unusable_settings()
         address = _free_address()
         _refuse_silent_database()
-        database.take_turn(self.stderr.write)
+        wait_for_preparation_lock(self.stderr.write)
         call_command("migrate", verbosity=0)
-        logins = _demo_logins() if database.is_embedded() else ""
+        logins = _demo_logins() if installation.is_embedded() else ""
         call_command("collectstatic", verbosity=0, interactive=False)
         connection.close()  # which also ends the turn
-        holders = _listening(address)
+        with _reserved(address):
+            self._announce(logins)
+            server.serve(address, settings.PORT, settings.WORKERS)
+
+    def _announce(self, logins: str) -> None:
         self.stdout.write(_BANNER.format(site=f"http://{_place()}", logins=logins))
         self.stdout.flush()  # also where it is a pipe: someone may be waiting for it
-        _serve(address, holders)
 
 
 def _refuse_unusable_settings() -> None:
@@ -74,23 +66,29 @@ def _refuse_unusable_settings() -> None:
 def _free_address() -> str:
     """The IP address to listen on. Refuses a port that another program uses, before anything is prepared."""
     try:
-        family, kind, _, _, address = socket.getaddrinfo(settings.HOST, settings.PORT, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        address = socket.getaddrinfo(settings.HOST, settings.PORT, type=socket.SOCK_STREAM)[0][4][0]
     except OSError as problem:
         raise _taken(problem) from None
-    return str(address[0])
+    with _reserved(str(address)):
+        return str(address)
 
 
-def _listening(address: str) -> list[Any]:
-    """A socket for each worker. Refuses a port that another program, or another `serve`, has taken since."""
-    from config.server import listen
+def _reserved(address: str) -> socket.socket:
+    """A socket that is bound to the port and never listens. Refuses a port that another program, or `serve`, has.
 
+    The workers share the port with each other (SO_REUSEPORT) and would share it with any other server's. This socket is
+    bound without that option, which the system allows to one process; set afterwards, it admits the workers.
+    """
+    reserved = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     try:
-        return listen(address, settings.PORT, settings.WORKERS)
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # whatever connections the last server has left
+        reserved.bind((address, settings.PORT))
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     except OSError as problem:
+        reserved.close()
         raise _taken(problem) from None
+    return reserved
 
 
 def _taken(problem: OSError) -> CommandError:
@@ -126,71 +124,3 @@ def _demo_logins() -> str:
         call_command("demo", verbosity=0)
     logins = demo.logins()
     return _LOGINS.format(password=demo.PASSWORD, **logins) if logins else ""
-
-
-def _serve(address: str, holders: list[Any]) -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from granian.constants import HTTPModes, Interfaces
-    from granian.http import HTTP1Settings
-    from granian.log import LogLevels
-
-    from config.server import Server
-
-    Server(
-        "config.wsgi:application",
-        address=address,
-        port=settings.PORT,
-        interface=Interfaces.ASGINL,  # of which `config.gateway` makes WSGI
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(
-            header_read_timeout=settings.PATIENCE_SECONDS * 1_000, max_buffer_size=_HEAD_BYTES
-        ),
-        loop=gateway.LOOP,
-        websockets=False,
-        workers=len(holders),
-        holders=holders,
-        backpressure=_most_connections(),
-        blocking_threads=1,
-        respawn_failed_workers=True,
-        workers_kill_timeout=5,  # when all end: containers are killed after ten
-        leave_seconds=_longest_request(),
-        log_level=LogLevels.warning,
-    ).serve(target_loader=_load_worker, wrap_loader=False)
-
-
-def _longest_request() -> float:
-    """How many seconds one may take that nothing is wrong with: its body comes late, it waits, and asks for long."""
-    return (
-        settings.PATIENCE_SECONDS + 5 * settings.MAX_WAIT_SECONDS + settings.STATEMENT_TIMEOUT_SECONDS + _SPARE_SECONDS
-    )
-
-
-def _most_connections() -> int:
-    """As many as the setting says, if the system lets one process open so many files."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
-    return max(1, min(settings.MAX_CONNECTIONS, soft - _OTHER_FILES))
-
-
-def _load_worker() -> Any:
-    """What a worker runs first. It stops when the main process tells it, also while loading, or is gone."""
-    # Ctrl-C, and the wish to reload, are for the main process alone.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the server sets its own, which needs the application
-    threading.Thread(target=_end_with_main_process, daemon=True).start()
-    from granian.server import mp
-
-    from config.server import Farewell
-    from config.wsgi import application
-
-    mp._new_cbscheduler = partial(gateway.scheduler, Farewell(application))
-    return application
-
-
-def _end_with_main_process() -> None:
-    """Orphans would keep the port."""
-    if main_process := multiprocessing.parent_process():
-        main_process.join()
-        os._exit(1)

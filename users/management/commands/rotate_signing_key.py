@@ -8,8 +8,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import transaction
+from django.utils.translation import gettext_noop
 
-from users.keys import REREAD_SECONDS, SigningKey, signer_among
+from config.logs import audit
+from users.models import Session, SigningKey
+from users.models.signing_key import REREAD_SECONDS, signer_among
 
 _UNREADABLE = (
     "Keys that this SECRET_KEY does not open: {count}. Servers with this SECRET_KEY believe none of their tokens, and "
@@ -39,7 +43,7 @@ class Command(BaseCommand):
     def handle(self, *, now: bool, compromised: bool, **options: Any) -> None:
         unreadable = {key.kid for key in SigningKey.objects.verifying() if not key.is_readable}
         if compromised:
-            ended = SigningKey.objects.replace_all()
+            ended = _replace_compromised()
             self.stdout.write(f"All older keys are removed. Sessions ended: {ended}.")
             follows = "No token of an older key is believed from the next request on."
         else:
@@ -50,6 +54,17 @@ class Command(BaseCommand):
         if unreadable:
             self.stdout.write(_UNREADABLE.format(count=len(unreadable)))
         self.stdout.write(follows)
+
+
+def _replace_compromised() -> int:
+    """Also ends every session, since whoever has the key could have signed for anybody. Returns how many ended."""
+    with transaction.atomic():
+        key, removed = SigningKey.objects.replace_all()
+        ended = Session.objects.end_all(gettext_noop("signing key compromised"))
+        audit.warning(
+            "Signing Key Rotated", tag="signing_key_rotated", kid=key.kid, compromised=removed, sessions=ended
+        )
+    return ended
 
 
 def _states(unreadable: set[str]) -> Iterator[str]:

@@ -1,0 +1,6 @@
+"""The tables of this app, one model a file. Django looks for them here."""
+
+from assignments.models.assignment import WarehouseUserAssignment
+from assignments.models.warehouse_grant import WarehouseGrant
+
+__all__ = ["WarehouseGrant", "WarehouseUserAssignment"]

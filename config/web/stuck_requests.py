@@ -1,0 +1,66 @@
+"""Frees a worker whose request waits for a PostgreSQL that no longer answers.
+
+A database whose disk hangs or whose machine is paused keeps its TCP connections open and ignores its own timeouts:
+neither `statement_timeout` nor `tcp_user_timeout` ends the wait. The connection is then shut down from a thread beside
+the request, which fails as if the database had gone (503).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two looks at the current request.
+_INTERVAL_SECONDS = 0.5
+#: A request may take so many times as long as one statement.
+_MAX_STATEMENTS = 3
+
+
+class StuckRequests:
+    """Watches the one thread of a worker that answers requests. Costs a request two assignments and no lock."""
+
+    def __init__(self) -> None:
+        self._max_seconds = settings.STATEMENT_TIMEOUT_SECONDS * _MAX_STATEMENTS
+        self._started_at: float | None = None
+        self._database: Any = None
+
+    def watch(self) -> None:
+        """Starts the thread. Does nothing where statements have no limit either (`STATEMENT_TIMEOUT_SECONDS=0`)."""
+        if self._max_seconds:
+            threading.Thread(target=self._run, name="stuck-requests", daemon=True).start()
+
+    def begin(self) -> None:
+        """Called by the thread that answers, whose database connection is its own."""
+        self._database = connections[DEFAULT_DB_ALIAS]
+        self._started_at = time.monotonic()
+
+    def end(self) -> None:
+        self._started_at = None
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(_INTERVAL_SECONDS)
+            started_at = self._started_at
+            if started_at is not None and time.monotonic() - started_at > self._max_seconds:
+                self._cut_off(time.monotonic() - started_at)
+
+    def _cut_off(self, seconds: float) -> None:
+        logger.error("A request has taken %.0f seconds: its connection to the database is shut down", seconds)
+        if (own := self._database.connection) is None:  # it is just being opened, which has a timeout of its own
+            return
+        with (
+            suppress(OSError, psycopg.Error),  # it has been closed in this moment
+            socket.socket(fileno=os.dup(own.fileno())) as connection,
+        ):
+            connection.shutdown(socket.SHUT_RDWR)

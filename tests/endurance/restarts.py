@@ -1,0 +1,64 @@
+"""Two servers behind nginx are restarted one after the other while clients write: no request fails.
+
+Each is stopped (SIGTERM) and started again, and then reloaded (SIGHUP). nginx is `deploy/nginx.conf`, whose limits by
+address are raised: all clients share one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.benchmarks.report import figure, table
+from tests.endurance.faults import writing
+from tests.endurance.installation import Installation, installation
+from tests.endurance.report import RESTARTS, write
+from tests.endurance.writers import ACKNOWLEDGED, Journal
+from tests.support import nginx
+
+CLIENTS = 8
+MIN_REQUESTS = 3_000
+_ONE_ADDRESS = {"rate=10r/s": "rate=500r/s", "rate=200r/s": "rate=5000r/s"}
+
+
+def run() -> None:
+    journal, stop = Journal(), threading.Event()
+    with ExitStack() as stack:
+        first = stack.enter_context(installation())
+        second = stack.enter_context(first.another_server())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="warehouse-nginx-")))
+        folder.chmod(0o755)  # nginx may run as another user
+        proxy = stack.enter_context(nginx.proxy(folder, first.server, second.server, replaced=_ONE_ADDRESS))
+        first.load(people=CLIENTS, warehouses=8, assignments=CLIENTS * 4)
+        with writing(proxy.url, journal, stop, CLIENTS):
+            rounds = _restart_again_and_again(journal, first, second)
+    _hold_and_report(journal, rounds)
+
+
+def _restart_again_and_again(journal: Journal, *servers: Installation) -> int:
+    """Until there were enough requests. How often each server was restarted."""
+    rounds = 0
+    while len(journal.outcomes) < MIN_REQUESTS or not rounds:
+        for server in servers:
+            server.stop()
+            server.start()
+        for server in servers:
+            server.reload()
+        rounds += 1
+    return rounds
+
+
+def _hold_and_report(journal: Journal, rounds: int) -> None:
+    assert journal.broken == [], "\n".join(journal.broken)
+    told = Counter(outcome.kind for outcome in journal.outcomes)
+    assert set(told) == {ACKNOWLEDGED}, told
+    worst = max(outcome.waited for outcome in journal.outcomes)
+    write(
+        RESTARTS,
+        f"{CLIENTS} clients write all the while through nginx to two servers of two workers, each of which is stopped "
+        "and started, and then reloaded.",
+        table(("Rounds", "requests", "failed", "worst wait, s"), [(rounds, f"{told.total():,}", "0", figure(worst))]),
+    )

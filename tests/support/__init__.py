@@ -1,0 +1,1 @@
+"""What tests share. Also a Django app of the tests' site, for its command `flush`."""

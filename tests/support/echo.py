@@ -1,0 +1,18 @@
+"""A WSGI application behind the site's border that answers with the names in its environ, for a real granian."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import HttpResponse
+
+from config.web.wsgi_border import Border
+
+
+def _names(environ: dict[str, Any], start_response: Any) -> HttpResponse:
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return HttpResponse(json.dumps({name: str(value) for name, value in environ.items()}))
+
+
+application = Border(_names)

@@ -1,0 +1,100 @@
+"""Registering and editing a client in the Back Office."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
+
+from config.history_admin import ReasonFormMixin
+from config.meanwhile import MeanwhileFormMixin
+from users.models.client import Client
+
+
+class LinesField(forms.Field):
+    """The values of an array of the client, one in each line. Empty lines and repetitions are passed over."""
+
+    def __init__(self, array: str, **kwargs: Any) -> None:
+        self.each = Client._meta.get_field(array).base_field  # type: ignore[union-attr]
+        widget = UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false", "autocapitalize": "none"})
+        super().__init__(required=False, widget=widget, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> list[str]:
+        lines = (line.strip() for line in (value or "").splitlines())
+        return list(dict.fromkeys(line for line in lines if line))
+
+    def validate(self, value: list[str]) -> None:
+        """Every bad line has an error of its own."""
+        super().validate(value)
+        faults = [fault for line in value for fault in self._faults(line)]
+        if faults:
+            raise ValidationError(faults)
+
+    def _faults(self, line: str) -> list[Any]:
+        try:
+            self.each.run_validators(line)
+        except ValidationError as refusal:
+            return [self._too_long(line)] if len(line) > self.each.max_length else refusal.error_list
+        return []
+
+    def _too_long(self, line: str) -> ValidationError:
+        told = {"line": f"{line[:60]}…", "most": self.each.max_length}
+        return ValidationError(_("“%(line)s” is longer than %(most)s characters."), params=told)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return (initial or []) != self.to_python(data)
+
+
+class ClientForm(MeanwhileFormMixin, ReasonFormMixin, forms.ModelForm):
+    """What is fixed after registration is no field of the form then."""
+
+    redirect_uris = LinesField(
+        "redirect_uris",
+        label=_("Redirect addresses"),
+        help_text=_(
+            "Where people may be sent back to after signing in, one address per line, such as "
+            "https://app.example.com/oauth/cb. It must be the same to the letter as the one the client names."
+        ),
+    )
+    allowed_origins = LinesField(
+        "allowed_origins",
+        label=_("Allowed origins"),
+        help_text=_(
+            "Only for an app that runs in a browser: the site its pages come from, one per line, such as "
+            "https://app.example.com. Pages of other sites cannot read our answers."
+        ),
+    )
+    is_confidential = forms.TypedChoiceField(
+        label=_("This client can keep a secret"),
+        help_text=_("This cannot be changed later."),
+        choices=[
+            (False, _("No: it is an app in a browser or on a phone, where anybody could find the secret.")),
+            (True, _("Yes: it is a program on a server, out of the reach of other people.")),
+        ],
+        coerce=lambda text: text == "True",
+        widget=UnfoldAdminRadioSelectWidget,
+        initial=False,
+    )
+
+    class Meta:
+        model = Client
+        fields = ("client_id", "name", "redirect_uris", "allowed_origins", "is_confidential")
+        help_texts = {
+            "client_id": _(
+                "What the program calls itself when it asks for tokens: letters, digits, dots, hyphens, underscores "
+                "and tildes. This cannot be changed later."
+            ),
+            "name": _("What staff call it."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            for name in ("client_id", "is_confidential"):  # the latter is declared above, and so would always stay
+                self.fields.pop(name, None)

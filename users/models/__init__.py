@@ -1,0 +1,26 @@
+"""The tables of this app, one model a file. Django looks for them here."""
+
+from users.models.audit_event import AuditEvent
+from users.models.authorization_code import AuthorizationCode
+from users.models.client import Client
+from users.models.device_failure import DeviceFailure
+from users.models.role import PersonRight, Role, RoleRight
+from users.models.session import Session
+from users.models.signing_key import SigningKey
+from users.models.totp_device import Authenticator, RecoveryCodes
+from users.models.user import User
+
+__all__ = [
+    "AuditEvent",
+    "Authenticator",
+    "AuthorizationCode",
+    "Client",
+    "DeviceFailure",
+    "PersonRight",
+    "RecoveryCodes",
+    "Role",
+    "RoleRight",
+    "Session",
+    "SigningKey",
+    "User",
+]

@@ -1,0 +1,165 @@
+"""Security events as rows: who signed in, who was refused, what was withdrawn (contract section 4.5).
+
+Each call of `config.logs.audit` is a log line and, through `config.logs.RowHandler`, one of these.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
+
+from django.db import connection, models, transaction
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from config import origin
+from config.keeping import oldest_kept
+from config.paths import is_back_office
+from config.statements import execute
+from users.models.audit_event_titles import title_of
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+#: What a line says besides what happened, and is not told twice in the row's details.
+_TOLD_BY_COLUMNS = {"event", "tag", "level", "logger", "timestamp", "username", "user_uuid", "client_id", "session"}
+_TOLD_BY_COLUMNS |= {"request_id", "address", "path"}
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    def keep(self, record: logging.LogRecord) -> None:
+        """Writes a line of the channel as a row: one INSERT.
+
+        Inside a transaction a savepoint stands before it: a row that cannot be written must not spoil what else the
+        transaction does. Raises what the database raises.
+        """
+        row = _row(record, origin.request_at_work())
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+            execute(_INSERT, [row[name] for name in _COLUMNS])
+
+    def past_keeping(self) -> AuditEventQuerySet:
+        """The old ones: `manage.py purge` deletes them."""
+        return self.filter(at__lt=oldest_kept())
+
+    def named(self, *, email: str = "", user_uuid: UUID | None = None) -> AuditEventQuerySet:
+        """Events that name exactly this e-mail, in any case of letters, or exactly this person."""
+        if user_uuid is not None:
+            return self.filter(user_uuid=user_uuid)
+        return self.filter(account=email.lower())
+
+    def beginning(self, text: str) -> AuditEventQuerySet:
+        """Events whose e-mail begins with this text, in any case of letters."""
+        return self.filter(account__startswith=text.lower())
+
+
+class AuditEvent(models.Model):
+    """One event. Nobody changes it; `manage.py purge` deletes it after `AUDIT_DAYS`."""
+
+    class Level(models.TextChoices):
+        INFO = "info", _("Notice")
+        WARNING = "warning", _("Warning")
+        ERROR = "error", _("Error")
+
+    at = models.DateTimeField(_("Time"))
+    event = models.CharField(_("Event"), max_length=100)
+    tag = models.CharField(_("Kind of event"), max_length=100)
+    level = models.CharField(_("Level"), max_length=8, choices=Level.choices)
+    #: As it was typed: it need not be anybody's.
+    username = models.CharField(_("E-mail"), max_length=254, blank=True, default="", db_default="")
+    #: The same for searching, in small letters: its index has all that the search needs.
+    account = models.GeneratedField(expression=Lower("username"), output_field=models.TextField(), db_persist=True)
+    user_uuid = models.UUIDField(_("UUID of the user"), null=True)
+    client_id = models.CharField(_("Client"), max_length=255, blank=True, default="", db_default="")
+    session = models.UUIDField(_("Session"), null=True)
+    address = models.GenericIPAddressField(_("Address"), null=True)
+    user_agent = models.CharField(_("Browser"), max_length=255, blank=True, default="", db_default="")
+    request_id = models.CharField(_("Request"), max_length=64, blank=True, default="", db_default="")
+    path = models.CharField(_("Path"), max_length=255, blank=True, default="", db_default="")
+    details = models.JSONField(_("Details"), default=dict, db_default={})
+
+    objects: ClassVar[Any] = AuditEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("security event")
+        verbose_name_plural = _("security events")
+        ordering = ["-at", "-id"]
+        default_permissions = ("view",)
+        # One for each question of the Back Office's list; that for e-mails is in the migration, as it must serve
+        # "begins with".
+        indexes = [
+            models.Index(fields=["at", "id"], name="auditevent_newest"),
+            models.Index(fields=["tag", "at", "id"], name="auditevent_by_tag"),
+            models.Index(fields=["level", "at", "id"], condition=~models.Q(level="info"), name="auditevent_by_level"),
+            models.Index(
+                fields=["user_uuid", "at", "id"],
+                condition=models.Q(user_uuid__isnull=False),
+                name="auditevent_by_user_uuid",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{title_of(self.tag, self.event)} {self.username or self.user_uuid or ''}".strip()
+
+
+_COLUMNS = [one.name for one in AuditEvent._meta.concrete_fields if not (one.primary_key or one.generated)]
+#: Written out once: the ORM would work it out anew for each sign-in.
+_INSERT = (
+    f'INSERT INTO "{AuditEvent._meta.db_table}" ({", ".join(_COLUMNS)}) VALUES ({", ".join(["%s"] * len(_COLUMNS))})'  # noqa: S608 (our own names)
+)
+
+
+def _row(record: logging.LogRecord, request: HttpRequest | None) -> dict[str, Any]:
+    """Column → value. What a line says decides; the request adds what no line needs to say."""
+    line: dict[str, Any] = dict(record.msg) if isinstance(record.msg, dict) else {"event": record.getMessage()}
+    return {
+        "at": datetime.fromtimestamp(record.created, UTC),
+        "event": _text(line["event"], 100),
+        "tag": _text(line.get("tag") or tag_of(line["event"]), 100),
+        "level": record.levelname.lower(),
+        "username": _text(line.get("username"), 254),
+        "user_uuid": _uuid(line.get("user_uuid")),
+        "client_id": _text(line.get("client_id"), 255),
+        "session": _uuid(line.get("session")),
+        "address": line.get("address"),
+        "user_agent": _text(request and request.headers.get("User-Agent"), 255),
+        "request_id": _text(line.get("request_id"), 64),
+        "path": _text(line.get("path"), 255),
+        "details": _details(line, request),
+    }
+
+
+def tag_of(event: str) -> str:
+    """The tag of an event that was given none: "Sign-in Unlocked" is `sign_in_unlocked`."""
+    return re.sub(r"\W+", "_", event.lower()).strip("_")
+
+
+def _details(line: dict[str, Any], request: HttpRequest | None) -> str:
+    """Whatever else the line says, and who did it where somebody was signed in at the Back Office."""
+    details = {name: value for name, value in line.items() if name not in _TOLD_BY_COLUMNS and name[0] != "_"}
+    if request is not None and is_back_office(request):
+        actor = getattr(request, "user", None)
+        if actor is not None and actor.is_authenticated and actor.email != line.get("username"):
+            details["by"] = actor.email
+    storable = {name: _storable(value) if isinstance(value, str) else value for name, value in details.items()}
+    return json.dumps(storable, default=str, ensure_ascii=False)
+
+
+def _text(value: Any, most: int) -> str:
+    return _storable(str(value))[:most] if value else ""
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL keeps neither NUL nor half a character; what somebody sent to stay unseen is kept without."""
+    return text.replace("\x00", "").encode(errors="replace").decode()
+
+
+def _uuid(value: Any) -> UUID | None:
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None

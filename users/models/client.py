@@ -1,0 +1,240 @@
+"""OAuth clients: the programs that may ask for tokens (RFC 6749 section 2, RFC 9700 section 2.1)."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+from urllib.parse import urlsplit
+
+from authlib.oauth2.rfc6749 import ClientMixin
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
+from config.digests import digest
+from config.history import tracked
+from config.logs import audit
+from config.lost_updates import SavesChangedColumns
+from users.models.authorization_code import AuthorizationCode
+from users.models.session import Session
+
+#: Hosts that mean the user's own device, where plain http goes over no network (RFC 8252 section 7.3).
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+# --- What may be registered -------------------------------------------------------------------------------------
+def check_redirect_uri(text: str) -> None:
+    """Raises ValidationError unless `text` is an absolute address that nobody else can listen at."""
+    if "#" in text or "*" in text:
+        raise ValidationError(
+            _("“%(value)s” must not contain # or *: every address is written out in full."), params={"value": text}
+        )
+    address = _parsed(text)
+    if address is None:
+        raise ValidationError(
+            _("“%(value)s” is not a complete address, such as https://app.example.com/oauth/cb."),
+            params={"value": text},
+        )
+    _refuse_plain_http(text, address)
+
+
+def check_origin(text: str) -> None:
+    """Raises ValidationError unless `text` is an origin as browsers send it (RFC 6454 section 6.2)."""
+    address = _parsed(text)
+    if address is None or "*" in text or text != _origin_of(address):
+        raise ValidationError(
+            _(
+                "“%(value)s” must be the beginning of an address in small letters, with nothing after the name of the "
+                "site, such as https://app.example.com."
+            ),
+            params={"value": text},
+        )
+    _refuse_plain_http(text, address)
+
+
+def _origin_of(address: Any) -> str:
+    """The port is left out where it is the scheme's own."""
+    host = f"[{address.hostname}]" if ":" in address.hostname else address.hostname
+    usual = {"https": 443, "http": 80}.get(address.scheme)
+    return f"{address.scheme}://{host}" + ("" if address.port in (None, usual) else f":{address.port}")
+
+
+def _parsed(text: str) -> Any:
+    """None for what no browser would take for an address; user information is none of an address's parts here."""
+    try:
+        address = urlsplit(text)
+        address.port  # noqa: B018 (raises ValueError for a port that is none)
+    except ValueError:
+        return None
+    is_sound = address.hostname and "@" not in address.netloc and text.isascii() and text.isprintable()
+    return address if is_sound and " " not in text and "\\" not in text else None
+
+
+def _refuse_plain_http(text: str, address: Any) -> None:
+    if address.scheme != "https" and not (address.scheme == "http" and address.hostname in _LOOPBACK):
+        raise ValidationError(
+            _("“%(value)s” must begin with https://. Only localhost may be reached by http://."),
+            params={"value": text},
+        )
+
+
+class CheckedText(models.CharField):
+    """Text with validators of ours. Migrations do not know them, since they must not import this module."""
+
+    def deconstruct(self) -> Any:
+        name, _path, arguments, options = super().deconstruct()
+        options.pop("validators", None)  # of a copy that has none any more
+        return name, "django.db.models.CharField", arguments, options
+
+
+_identifier_rule = RegexValidator(
+    r"\A[A-Za-z0-9._~-]{1,100}\Z", _("At most 100 letters, digits, dots, hyphens, underscores and tildes.")
+)
+
+
+# --- Clients ----------------------------------------------------------------------------------------------------
+class ClientQuerySet(models.QuerySet["Client"]):
+    def known(self, client_id: str) -> Client | None:
+        """The client with this id. The default one costs no query."""
+        if client_id == settings.DEFAULT_CLIENT_ID:
+            return self.default()
+        return self.filter(client_id=client_id).first()
+
+    def default(self) -> Client:
+        """The public client that exists from the start, as the settings describe it; it has no row."""
+        return self.model(
+            client_id=settings.DEFAULT_CLIENT_ID,
+            name="Fulfillment App",
+            redirect_uris=settings.DEFAULT_CLIENT_REDIRECT_URIS,
+            allowed_origins=settings.DEFAULT_CLIENT_ORIGINS,
+        )
+
+    def hold(self, client_id: str) -> bool:
+        """Whether there is this client; if so, nobody removes it before the transaction ends. The default one stays."""
+        if client_id == settings.DEFAULT_CLIENT_ID:
+            return True
+        table = self.model._meta.db_table
+        held = self.raw(f'SELECT id FROM "{table}" WHERE client_id = %s FOR KEY SHARE', [client_id])  # noqa: S608 (our own name)
+        return any(held)
+
+    def origins(self) -> set[str]:
+        """Every origin whose pages may read our answers (CORS). One query."""
+        registered = self.values_list("allowed_origins", flat=True)
+        return set(settings.DEFAULT_CLIENT_ORIGINS).union(*registered)
+
+
+@tracked(exclude=["secret_digest", "created_at", "updated_at"])
+class Client(ClientMixin, SavesChangedColumns):
+    """A program that may ask for tokens. A confidential one proves itself with a secret; a public one cannot."""
+
+    client_id = models.CharField(_("Client ID"), max_length=100, validators=[_identifier_rule])
+    name = models.CharField(_("Name"), max_length=255)
+    redirect_uris = ArrayField(
+        CheckedText(max_length=2000, validators=[check_redirect_uri]),
+        verbose_name=_("Redirect addresses"),
+        default=list,
+        db_default=[],
+        blank=True,
+    )
+    allowed_origins = ArrayField(
+        CheckedText(max_length=255, validators=[check_origin]),
+        verbose_name=_("Allowed origins"),
+        default=list,
+        db_default=[],
+        blank=True,
+    )
+    is_confidential = models.BooleanField(_("This client can keep a secret"), default=False, db_default=False)
+    #: SHA-256: the secret has 256 random bits, so that a slow hash would add nothing.
+    secret_digest = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    #: What the history tells of the secret.
+    secret_made_at = models.DateTimeField(_("Secret made"), null=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+
+    objects = ClientQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("client")
+        verbose_name_plural = _("clients")
+        ordering = ["client_id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["client_id"],
+                name="client_id_unique",
+                violation_error_message=_("This client ID is already in use."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_confidential=True) | models.Q(secret_digest=""),
+                name="client_public_has_no_secret",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if self._state.adding and self.client_id == settings.DEFAULT_CLIENT_ID:
+            raise ValidationError({"client_id": _("This client comes from the settings of the site.")})
+
+    def make_secret(self) -> str:
+        """A new secret, which replaces the one before. It is returned once and kept as a digest only."""
+        secret = secrets.token_urlsafe(32)
+        self.keep_secret(secret)
+        audit.info("Client Secret Made", tag="client_secret_made", client_id=self.client_id)
+        return secret
+
+    def keep_secret(self, secret: str) -> None:
+        self.secret_digest = digest(secret)
+        self.secret_made_at = timezone.now()
+
+    def sessions(self) -> Any:
+        """Those that people began through this client."""
+        return Session.objects.filter(client_id=self.client_id)
+
+    def remove(self) -> int:
+        """Deletes it, with the codes it was given, and ends its sessions. Returns how many of them that were.
+
+        The codes come first: whoever redeems one locks it before the client (`hold`).
+        """
+        with transaction.atomic():
+            AuthorizationCode.objects.filter(client_id=self.client_id, redeemed_at=None).delete()
+            self.delete()
+            ended = self.sessions().end_all(gettext_noop("client removed"))
+            audit.info("Client Removed", tag="client_removed", client_id=self.client_id)
+        return int(ended)
+
+    # --- As Authlib asks ----------------------------------------------------------------------------------------
+    def get_client_id(self) -> str:
+        return self.client_id
+
+    def get_default_redirect_uri(self) -> str | None:
+        """The one that is meant when none is named (RFC 6749 section 3.1.2.3)."""
+        return self.redirect_uris[0] if len(self.redirect_uris) == 1 else None
+
+    def get_allowed_scope(self, scope: str | None) -> str:
+        """Any: what a token may do is decided by the account, never by the client."""
+        return scope or ""
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        """Character by character (RFC 9700 section 2.1)."""
+        return redirect_uri in self.redirect_uris
+
+    def check_client_secret(self, client_secret: str) -> bool:
+        return bool(self.secret_digest) and constant_time_compare(self.secret_digest, digest(client_secret))
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        """Whoever can keep a secret must show it."""
+        return self.is_confidential == (method != "none")
+
+    def check_response_type(self, response_type: str) -> bool:
+        return response_type == "code"
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        return True

@@ -1,0 +1,149 @@
+"""Sessions: one sign-in of an app, with the tokens that were issued in it."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import models, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from config.history import tracked
+from config.keeping import oldest_kept
+from config.logs import audit
+from config.statements import Given, Select
+from users.models.refresh_token import RotatingCredential
+from users.models.signing_key import SigningKey
+from users.models.user import User
+from users.querysets import keys_found
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    def live(self, now: datetime | Given | None = None) -> SessionQuerySet:
+        """Neither ended nor expired."""
+        return self.filter(ended_at=None, expires_at__gt=now or timezone.now())
+
+    def of_caller(self, *, now: Any, session: Any, client: Any, person: Any, kid: Any) -> SessionQuerySet:
+        """The live session with this id, of this client and this active person, with what is read of whoever calls.
+
+        `key_is_ours` says whether the token's key still is.
+        """
+        return (
+            self.live(now)
+            .select_related("user")
+            .only("client_id", "last_used_at", *(f"user__{name}" for name in _KNOWN_OF_A_CALLER))
+            .annotate(key_is_ours=SigningKey.objects.have(kid))  # type: ignore[no-redef]
+            .filter(pk=session, client_id=client, user__uuid=person, user__status=User.Status.ACTIVE)
+        )
+
+    def behind(self, *, session: UUID, client: str, person: UUID, kid: str) -> Session | None:
+        """`of_caller` now, compiled once. Whoever asks must look at `key_is_ours`: see `AccessToken.live_session`."""
+        return _BEHIND.first(now=timezone.now(), session=session, client=client, person=person, kid=kid)
+
+    def named_by(self, *, session: UUID, client: str, person: UUID, kid: str) -> SessionQuerySet:
+        """The session that a token with these claims was issued in, whatever has become of it and of its person."""
+        named = self.filter(pk=session, client_id=client, user__uuid=person)
+        return named.filter(SigningKey.objects.have(kid))
+
+    def past_keeping(self) -> SessionQuerySet:
+        """Those that were over long ago: `manage.py purge` deletes them."""
+        oldest = oldest_kept()
+        over = models.Q(ended_at__lt=oldest) | models.Q(expires_at__lt=oldest)
+        return self.filter(over, created_at__lt=oldest)  # which has an index
+
+    def end_all(self, reason: str) -> int:
+        """Ends those that are live, for this reason. Returns how many that were."""
+        with transaction.atomic():
+            self.live().hold()
+            return self.live().update(ended_at=timezone.now(), end_reason=reason)
+
+    def ended(self) -> SessionQuerySet:
+        """Ended by somebody, or expired."""
+        return self.filter(models.Q(ended_at__isnull=False) | models.Q(expires_at__lte=timezone.now()))
+
+    def found(self, text: str, most: int) -> Any:
+        """Primary keys of those whose person's e-mail or names begin so; at most so many by each."""
+        return keys_found(self, text, most, person="user__")
+
+    def endable_by(self, other: User) -> SessionQuerySet:
+        """Sessions of people whom the other may change: nobody signs out who may do more than they."""
+        if other.is_superuser:
+            return self
+        return self.filter(user__in=User.objects.changeable_by(other).order_by().values("pk"))
+
+    def hold(self) -> None:
+        """Locks these sessions in the order of their ids until the transaction ends: one UPDATE has none."""
+        rows = self.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk", flat=True)
+        deque(rows.iterator(), maxlen=0)
+
+
+@tracked(
+    fields=["id", "user", "client_id", "address", "user_agent", "ended_at", "end_reason"], model_name="SessionEvent"
+)
+class Session(RotatingCredential):
+    """One sign-in. Its tokens carry its id and stop working with it."""
+
+    kind: ClassVar[str] = "session"
+    history_labels: ClassVar[dict[str, Any]] = {"insert": _("Signed in")}
+    #: How stale, in seconds, `last_used_at` may be: a session in use is written at most this often.
+    LAST_USED_SECONDS: ClassVar[int] = 300
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    client_id = models.CharField(_("Client"), max_length=255)
+    requested_scope = models.CharField(max_length=255, blank=True, default="", db_default="")
+    address = models.GenericIPAddressField(_("Address"), null=True)
+    user_agent = models.CharField(_("Browser"), max_length=255, blank=True, default="", db_default="")
+    last_used_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=255, blank=True, default="", db_default="")
+
+    #: Read along by `SessionQuerySet.of_caller`.
+    key_is_ours: bool
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta(RotatingCredential.Meta):
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["created_at", "id"], name="session_by_created_at"),
+            models.Index(fields=["created_at", "id"], condition=models.Q(ended_at=None), name="session_not_ended"),
+            models.Index(fields=["expires_at"], condition=models.Q(ended_at=None), name="session_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} · {self.client_id} · {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.ended_at is None and super().is_live
+
+    def end(self, reason: str) -> None:
+        """Ends it once; what ended it first stays recorded."""
+        running = Session.objects.filter(pk=self.pk, ended_at=None)
+        if running.update(ended_at=timezone.now(), end_reason=reason):
+            audit.info("Session Ended", session=str(self.pk), reason=reason)
+
+    def note_use(self, now: datetime) -> None:
+        """Keeps `last_used_at` roughly right without a write for each request."""
+        if now - self.last_used_at > timedelta(seconds=self.LAST_USED_SECONDS):
+            Session.objects.filter(pk=self.pk).update(last_used_at=now)
+
+
+#: What is read of whoever calls; the rest is read when somebody asks for it.
+_KNOWN_OF_A_CALLER = ("uuid", "email", "status", "is_warehouse_user", "language")
+
+_BEHIND: Select[Session] = Select(
+    lambda: Session.objects.of_caller(
+        now=Given("now", models.DateTimeField()),
+        session=Given("session", models.UUIDField()),
+        client=Given("client", models.CharField()),
+        person=Given("person", models.UUIDField()),
+        kid=Given("kid", models.CharField()),
+    )
+)

@@ -1,0 +1,208 @@
+"""People and their sessions."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import RandomUUID
+from django.core.validators import RegexValidator
+from django.db import models, transaction
+from django.db.models.functions import Lower, Now
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from config.history import tracked
+from config.logs import audit
+from users.models.account import Account
+from users.models.audit_event import AuditEvent as AuditEvent
+from users.models.authority import Authority
+from users.querysets import UserQuerySet
+from users.roles import ADMINISTRATION, grantable_by
+
+if TYPE_CHECKING:
+    pass
+
+
+class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.by_email(username or "").get()
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=email, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(email, password, is_superuser=True, **fields)
+
+
+_name_rule = RegexValidator(r"^[^:/<>]+$", _("A name must not contain any of : / < >"))
+
+
+@tracked(exclude=["password", "last_login", "signed_out_at", "has_warehouse", "created_at", "updated_at"])
+class User(Authority, Account, PermissionsMixin):
+    """A person. One flag makes them a warehouse user, who works in warehouses and has no Back Office."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("Active")
+        BLOCKED = "blocked", _("Deactivated")
+        DELETED = "deleted", _("Deleted")
+
+    class Language(models.TextChoices):
+        ENGLISH = "en_US", "English"
+        GERMAN = "de_DE", "Deutsch"
+
+    uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), editable=False)
+    email = models.EmailField(_("E-mail"), max_length=254)
+    first_name = models.CharField(_("First Name"), max_length=45, validators=[_name_rule])
+    last_name = models.CharField(_("Last Name"), max_length=255, validators=[_name_rule])
+    status = models.CharField(
+        _("Status"), max_length=7, choices=Status.choices, default=Status.ACTIVE, db_default=Status.ACTIVE
+    )
+    is_warehouse_user = models.BooleanField(_("This user is a warehouse user"), default=False, db_default=False)
+    language = models.CharField(
+        _("Interface language"),
+        max_length=5,
+        choices=Language.choices,
+        default=Language.ENGLISH,
+        db_default=Language.ENGLISH,
+    )
+    #: Names of the groups, and what else the history tells of. PostgreSQL keeps these three by itself (migration
+    #: 0002): whatever is saved here is replaced by what is so.
+    roles = ArrayField(
+        models.CharField(max_length=150), verbose_name=_("Roles"), default=list, db_default=[], editable=False
+    )
+    has_two_factor = models.BooleanField(_("Two-factor sign-in"), default=False, db_default=False, editable=False)
+    password_changed_at = models.DateTimeField(_("Password changed"), null=True, editable=False)
+    #: Whether any warehouse is assigned. PostgreSQL keeps it right by triggers; what is written here is ignored.
+    has_warehouse = models.BooleanField(default=False, db_default=False, editable=False)
+    #: Every Back Office session from before is over.
+    signed_out_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["first_name", "last_name"]
+
+    #: Set by authentication when the token in use grants less than the account now would.
+    own_rows_only = False
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        ordering = ["id"]
+        # One for each column that the Back Office sorts by; those for its search are in migration 0001.
+        indexes = [
+            models.Index(Lower("first_name"), "id", name="user_by_first_name"),
+            models.Index(Lower("last_name"), "id", name="user_by_last_name"),
+            models.Index(models.F("last_login").asc(nulls_first=True), "id", name="user_by_last_login"),
+            models.Index(fields=["status", "id"], name="user_by_status"),
+            models.Index(fields=["is_warehouse_user", "id"], name="user_by_kind"),
+            models.Index(fields=["id"], condition=models.Q(is_superuser=True), name="user_superusers"),
+            models.Index(
+                fields=["status", "id"],
+                condition=models.Q(is_warehouse_user=True, has_warehouse=False),
+                name="user_without_warehouse",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["uuid"], name="user_uuid_unique"),
+            models.UniqueConstraint(
+                Lower("email"), name="user_email_unique", violation_error_message="This e-mail is already in use."
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["active", "blocked", "deleted"]), name="user_status_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def is_active(self) -> bool:  # type: ignore[override]
+        """Django's name for "may sign in"."""
+        return self.status == self.Status.ACTIVE
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.status == self.Status.DELETED
+
+    @property
+    def is_staff(self) -> bool:
+        """Django's name for "may enter the Back Office": never a warehouse user (contract 5.6)."""
+        return self.is_active and not self.is_warehouse_user
+
+    def get_full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}"
+
+    @property
+    def language_code(self) -> str:
+        """The interface language as Django names it: `en`, `de`."""
+        return self.language[:2]
+
+    @property
+    def sees_everyone(self) -> bool:
+        """Whether other people's rows are shown: the live flag and the token in use must both allow it."""
+        return not (self.is_warehouse_user or self.own_rows_only)
+
+    @property
+    def may_be_assigned(self) -> bool:
+        """Whether assignments may be made and switched: flagged, and not deleted (contract 0.4)."""
+        return self.is_warehouse_user and not self.is_deleted
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether this person may give any right to others: by what they may do, whatever their roles are called."""
+        return self.is_staff and self.has_perms(ADMINISTRATION)
+
+    @cached_property
+    def grantable_roles(self) -> frozenset[str]:
+        """The roles that this person may give to others, and take from them."""
+        return frozenset(grantable_by(self).values_list("name", flat=True))
+
+    def may_be_changed_by(self, other: User) -> bool:
+        """Whether the other may edit, block or delete this person, set their password or end their sessions.
+
+        Nobody does that to who may do more than they: whoever sets a password can sign in with it. Costs a query
+        once for the other, and none for those without roles.
+        """
+        if other.is_superuser:
+            return True
+        return not self.is_superuser and (not self.roles or other.grantable_roles.issuperset(self.roles))
+
+    def end_sessions(self, reason: str) -> int:
+        """Signs the person out everywhere, from the next request on. Returns how many sessions that ended."""
+        with transaction.atomic():
+            self.sign_out_of_back_office()  # first: it waits for a session that is just beginning
+            ended = self.sessions.end_all(reason)
+        audit.info("Sessions Ended", user_uuid=str(self.uuid), sessions=ended, reason=reason)
+        return ended
+
+    def sign_out_of_back_office(self) -> None:
+        """Ends the person's Back Office sessions, in every browser."""
+        self.signed_out_at = timezone.now()
+        self.save(update_fields=["signed_out_at"])
+
+    def get_session_auth_hash(self) -> str:
+        """What a Back Office session must carry to be believed: Django's own, and the last time of being signed out."""
+        return self._session_proof()
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """The same under each of `SECRET_KEY_FALLBACKS`."""
+        for secret in settings.SECRET_KEY_FALLBACKS:
+            yield self._session_proof(secret)
+
+    def _session_proof(self, secret: str | None = None) -> str:
+        signed_out_at = self.signed_out_at and self.signed_out_at.isoformat()
+        return salted_hmac("users.User", f"{self.password} {signed_out_at}", secret, algorithm="sha256").hexdigest()

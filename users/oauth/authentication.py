@@ -1,0 +1,56 @@
+"""From the `Authorization` header to (user, token): one staircase, one query (contract section 3.3)."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+from rest_framework_simplejwt.exceptions import TokenError
+
+from config.api import errors
+from config.api.errors import ApiError
+from users.models import User
+from users.oauth.tokens import AccessToken, Scope
+
+
+class BearerAuthentication(BaseAuthentication):
+    """RFC 6750 section 2.1. Every refusal of a token that cannot work looks the same."""
+
+    def authenticate(self, request: Request) -> tuple[User | AnonymousUser, AccessToken] | None:
+        header = request.META.get("HTTP_AUTHORIZATION")
+        if header is None:
+            return None
+        token = _token_in(header)
+        if "id_warehouse" in token.subject:
+            return AnonymousUser(), token  # names no person: no right of its own on any route of ours
+        if "id_user" not in token.subject:
+            raise ApiError(errors.NOBODY_IN_TOKEN)
+        return self._person(token), token
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+    def _person(self, token: AccessToken) -> User:
+        """The live session's person. Who they are comes from the token, what they may from the database."""
+        session = token.live_session()
+        if session is None:
+            raise ApiError(errors.INVALID_TOKEN)
+        session.note_use(timezone.now())
+        token.session = session
+        user = session.user
+        user.own_rows_only = token.role is not Scope.BACK_OFFICE_USER
+        return user
+
+
+def _token_in(header: str) -> AccessToken:
+    """The token that a header carries, if its signature and times are good. Raises ApiError 401."""
+    parts = header.split()
+    if len(parts) < 2:
+        raise ApiError(errors.MISSING_TOKEN)
+    if len(parts) > 2 or parts[0].lower() != "bearer":
+        raise ApiError(errors.INVALID_TOKEN)
+    try:
+        return AccessToken(parts[1])
+    except TokenError:
+        raise ApiError(errors.INVALID_TOKEN) from None

@@ -1,0 +1,152 @@
+"""The signing keys as a running process holds them: read once, and again when they may have changed."""
+
+from __future__ import annotations
+
+import math
+from threading import Lock
+from time import monotonic, time
+from typing import Any, NamedTuple, cast
+
+import jwt
+import structlog
+from django.conf import settings
+from django.db import Error
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import TokenBackendError
+
+from config.api import errors
+from config.api.errors import ApiError
+from users.models.signing_key import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey, signer_among
+
+logger = structlog.stdlib.get_logger(__name__)
+
+
+#: How many tokens a process knows to be genuine: some 6 MB at most.
+_REMEMBERED = 2_000
+
+
+class Verified(NamedTuple):
+    """A token whose signature was good."""
+
+    kid: str
+    claims: dict[str, Any]
+
+
+class KeyRing(TokenBackend):
+    """Signs with the newest key that may, verifies with the key that a token's `kid` names.
+
+    Safe to share among threads: `_keys` is never changed, only replaced.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._keys: dict[str, SigningKey] = {}
+        self._verified: dict[Any, Verified] = {}
+        self._reading = Lock()
+        self._read_at = self._tried_at = -math.inf
+
+    @property
+    def keys(self) -> dict[str, SigningKey]:
+        """The keys that verify, by id, newest first: at least one.
+
+        Raises ApiError where `SECRET_KEY` opens none, and django.db.Error if they could not be read even once.
+        """
+        self._reread_after(REREAD_SECONDS)
+        return self._live()
+
+    @property
+    def newest_keys(self) -> dict[str, SigningKey]:
+        """The same, for who must not miss one that was added a moment ago."""
+        self._reread_after(REREAD_FOR_UNKNOWN_SECONDS)
+        return self._live()
+
+    @property
+    def current(self) -> SigningKey:
+        """The key that signs. Raises what `keys` raises."""
+        return cast(SigningKey, signer_among(self.keys.values()))
+
+    def encode(self, payload: dict[str, Any]) -> str:
+        key = self.current
+        return jwt.encode(payload, key.private, algorithm=self.algorithm, headers={"kid": key.kid})
+
+    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
+        """The claims of a token that is ours and in force. Its signature is looked at once.
+
+        Raises TokenBackendError for any other. Whether the key still counts and the token has expired is asked each
+        time; whether it was withdrawn is none of its signature's business.
+        """
+        known = self._verified.get(token) if verify else None
+        if (
+            known is not None
+            and known.kid in self.keys
+            and known.claims["exp"] > time() - self.get_leeway().total_seconds()
+        ):
+            return dict(known.claims)
+        claims = super().decode(token, verify)
+        if verify and "exp" in claims:
+            self._remember(token, claims)
+        return claims
+
+    def kid_of(self, token: Any) -> str:
+        """The key that signed a token which was decoded."""
+        known = self._verified.get(token)
+        return known.kid if known is not None else jwt.get_unverified_header(token)["kid"]
+
+    def doubt(self) -> None:
+        """The database has other keys than were read: they are read again before the next use."""
+        self._read_at = self._tried_at = -math.inf
+
+    def _remember(self, token: Any, claims: dict[str, Any]) -> None:
+        if len(self._verified) >= _REMEMBERED:
+            self._verified.clear()  # now and then verifying all anew is simpler than knowing which was used last
+        self._verified[token] = Verified(jwt.get_unverified_header(token)["kid"], dict(claims))
+
+    def get_verifying_key(self, token: Any) -> Any:
+        try:
+            kid = jwt.get_unverified_header(token)["kid"]
+            return (self.keys.get(kid) or self.newest_keys[kid]).public
+        except (jwt.InvalidTokenError, KeyError, TypeError) as problem:
+            raise TokenBackendError("Token is invalid") from problem
+
+    def read(self) -> None:
+        """Reads the keys now. Makes the first one if there is none at all.
+
+        Raises ApiError where there are keys and `SECRET_KEY` opens none of those that verify.
+        """
+        self._tried_at = started_at = monotonic()
+        keys = SigningKey.objects.readable()
+        if not (keys or SigningKey.objects.exists()):
+            SigningKey.objects.make_first()
+            keys = SigningKey.objects.readable()
+        self._keys = {key.kid: key for key in keys}
+        if not keys:
+            raise ApiError(errors.NO_SIGNING_KEY)
+        self._read_at = started_at  # what was added since then may be missing
+
+    def _live(self) -> dict[str, SigningKey]:
+        return {kid: key for kid, key in self._keys.items() if not key.has_ended}
+
+    def _reread_after(self, seconds: float) -> None:
+        if not self._is_due(seconds):
+            return
+        with self._reading:
+            if self._is_due(seconds):  # nobody else has, while this one waited
+                self._read_or_keep()
+
+    def _is_due(self, seconds: float) -> bool:
+        """Whether the last reading is that old; one that failed is not repeated at once."""
+        now = monotonic()
+        is_old = now - self._read_at >= seconds and now - self._tried_at >= REREAD_FOR_UNKNOWN_SECONDS
+        return is_old or not self._live()
+
+    def _read_or_keep(self) -> None:
+        """While the database is away, the keys last read are good enough."""
+        try:
+            self.read()
+        except Error as problem:
+            if not self._live():
+                raise
+            logger.warning("Signing keys not read again", problem=str(problem))
+
+
+key_ring = KeyRing("RS256", issuer=settings.ISSUER, leeway=settings.CLOCK_SKEW_SECONDS)

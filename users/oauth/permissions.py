@@ -1,0 +1,28 @@
+"""Which caller may call which method: closed by default (contract section 2.5)."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from config.api import errors
+from config.api.errors import ApiError
+from users.oauth.tokens import AccessToken
+
+
+class HasRight(BasePermission):
+    """Lets a token's role do what the view's `rights` name: `{Scope: {action, …}}`.
+
+    A view without `rights` is refused to everyone. Whose *rows* are shown is decided by `visible_to`.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if view.action in (None, "metadata"):  # no such method here: 405 follows, whoever calls
+            return True
+        if request.auth is None:
+            raise ApiError(errors.UNAUTHORIZED)
+        token = cast(AccessToken, request.auth)
+        rights = getattr(view, "rights", {})
+        return request.user.is_authenticated and view.action in rights.get(token.role, ())

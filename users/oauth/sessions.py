@@ -1,0 +1,60 @@
+"""How a session starts: for a proved password, or for an authorization code."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from config.origin import address_of
+from users.models import AuthorizationCode, Client, Session, User
+from users.models.authorization_code import CodeRefusedError, CodeReplayedError
+
+
+def start_session(
+    user: User, *, client_id: str, requested_scope: str, request: HttpRequest
+) -> tuple[Session, str] | None:
+    """A new session for a person who has just proved who they are, with its first refresh token.
+
+    None when, since the proof was looked at, the person was blocked or signed out everywhere, as a new password does,
+    or the client was removed: what ends their sessions must not miss this one.
+    """
+    with transaction.atomic():
+        person = User.objects.locked().get(pk=user.pk)
+        if person.get_session_auth_hash() != user.get_session_auth_hash() or not person.is_active:
+            return None
+        if not Client.objects.hold(client_id):
+            return None
+        session = Session(
+            user=person,
+            client_id=client_id,
+            requested_scope=requested_scope,
+            address=address_of(request),
+            user_agent=request.headers.get("User-Agent", "")[:255],
+            expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
+        )
+        token = session.first_refresh_token()
+        session.save(force_insert=True)
+        User.objects.filter(pk=person.pk).update(last_login=session.created_at)
+    return session, token
+
+
+def redeem(code: AuthorizationCode, request: HttpRequest) -> tuple[Session, str]:
+    """The session that this code is good for, with its first refresh token. Of several at once, one succeeds.
+
+    Raises CodeReplayedError for the others, and CodeRefusedError when the person may no longer sign in.
+    """
+    with transaction.atomic():
+        mine = AuthorizationCode.objects.filter(pk=code.pk, redeemed_at=None)
+        if not mine.update(redeemed_at=timezone.now()):
+            raise CodeReplayedError
+        started = start_session(
+            code.user, client_id=code.client_id, requested_scope=code.requested_scope, request=request
+        )
+        if started is None:
+            raise CodeRefusedError
+        AuthorizationCode.objects.filter(pk=code.pk).update(session=started[0])
+    return started

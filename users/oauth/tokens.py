@@ -1,0 +1,148 @@
+"""What our JWTs say, and how they are signed and read (RFC 7519, RS256; contract 0.4 and section 4)."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import Token
+
+from config.identifiers import parse_uuid
+from users.models import Session, User
+from users.oauth.key_ring import KeyRing, key_ring
+
+
+class Scope(StrEnum):
+    """Contract section 4.2."""
+
+    USER = "user"
+    BACK_OFFICE_USER = "back-office-user"
+    WAREHOUSE_USER = "warehouse-user"
+    WAREHOUSE = "warehouse"
+
+
+class SignedToken(Token):
+    """What user and warehouse tokens share. Times are seconds since 1970 with fractions, as the reference's are."""
+
+    lifetime: timedelta
+    token_type = "access"  # noqa: S105 (a kind, not a secret)
+
+    def __init__(self, token: Any = None, verify: bool = True) -> None:
+        super().__init__(token, verify)
+        if token is None:
+            del self.payload[api_settings.TOKEN_TYPE_CLAIM]  # the subject and scopes say what kind it is
+            self.payload |= {"iss": settings.ISSUER, "nbf": self.payload["iat"]}
+
+    def get_token_backend(self) -> KeyRing:
+        return key_ring
+
+    def set_jti(self) -> None:
+        self.payload["jti"] = secrets.token_hex(40)
+
+    def set_exp(self, claim: str = "exp", from_time: datetime | None = None, lifetime: timedelta | None = None) -> None:
+        self.payload[claim] = ((from_time or self.current_time) + (lifetime or type(self).lifetime)).timestamp()
+
+    def set_iat(self, claim: str = "iat", at_time: datetime | None = None) -> None:
+        self.payload[claim] = (at_time or self.current_time).timestamp()
+
+    def verify_token_type(self) -> None:
+        """Subclasses look at the subject instead."""
+
+    @property
+    def kid(self) -> str:
+        """The key that signed it."""
+        return self.get_token_backend().kid_of(self.token)
+
+    @cached_property
+    def subject(self) -> dict[str, Any]:
+        """The object inside `sub`, which is JSON in a string (contract section 4.1)."""
+        try:
+            subject = json.loads(self.payload["sub"])
+        except (KeyError, TypeError, ValueError):
+            return {}
+        return subject if isinstance(subject, dict) else {}
+
+    @property
+    def session_id(self) -> UUID:
+        """The session this token lives and dies with (`sid`)."""
+        return _uuid_claim(self.payload.get("sid"))
+
+    @property
+    def scopes(self) -> list[str]:
+        scopes = self.payload.get("scopes")
+        return scopes if isinstance(scopes, list) else []
+
+
+def _uuid_claim(value: Any) -> UUID:
+    return parse_uuid(value if isinstance(value, str) else None)
+
+
+class AccessToken(SignedToken):
+    """Names a person, their session, and what the account allowed when it was issued."""
+
+    lifetime = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS)
+    #: The live session behind it, once authentication has found it.
+    session: Session
+
+    @classmethod
+    def for_session(cls, session: Session, scopes: list[str]) -> AccessToken:
+        token = cls()
+        user = session.user
+        subject = {"user_reference": None, "id_user": user.pk, "uuid": str(user.uuid)}
+        token.payload |= {
+            "sub": json.dumps(subject, separators=(",", ":")),
+            "aud": session.client_id,
+            "sid": str(session.pk),
+            "scopes": scopes,
+        }
+        return token
+
+    @property
+    def user_uuid(self) -> UUID:
+        return _uuid_claim(self.subject.get("uuid"))
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The claims that lead to its session (`Session.objects.behind` and `named_by`)."""
+        return {
+            "session": self.session_id,
+            "client": str(self.get("aud")),
+            "person": self.user_uuid,
+            "kid": self.kid,
+        }
+
+    def live_session(self) -> Session | None:
+        """The live session that it was issued in, with its person, who is active. One query.
+
+        None, too, when its key was removed since this process read the keys, which are then read again.
+        """
+        session = Session.objects.behind(**self.identity)
+        if session is not None and not session.key_is_ours:
+            self.get_token_backend().doubt()
+            return None
+        return session
+
+    @property
+    def role(self) -> Scope | None:
+        """The scope that decides which methods may be called; exactly `["user"]` is a Back Office token."""
+        if Scope.WAREHOUSE_USER in self.scopes:
+            return Scope.WAREHOUSE_USER
+        if Scope.BACK_OFFICE_USER in self.scopes or self.scopes == [Scope.USER]:
+            return Scope.BACK_OFFICE_USER
+        return None
+
+
+def scopes_for(user: User, requested: str) -> list[str]:
+    """What a token for this account carries. A request narrows, never widens; unknown words are dropped."""
+    role = Scope.WAREHOUSE_USER if user.is_warehouse_user else Scope.BACK_OFFICE_USER
+    wanted = set(requested.split()) & set(Scope)
+    if wanted and role is Scope.BACK_OFFICE_USER and role not in wanted:
+        return [Scope.USER]
+    return [Scope.USER, role]

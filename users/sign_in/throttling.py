@@ -1,0 +1,167 @@
+"""Nine failures within 900 seconds close one account to one address for 360 seconds (contract 0.4, "Throttling").
+
+A browser with a device cookie (`users.sign_in.device_cookies`) is counted by itself, whatever its address.
+
+django-axes notices failed sign-ins and keeps them; this handler counts them. Axes' own has a single length of time
+for both numbers, and begins it anew with every failure.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address
+from math import ceil
+from typing import Any
+from uuid import UUID
+
+import structlog
+from axes.handlers.database import AxesDatabaseHandler
+from axes.handlers.proxy import AxesProxyHandler
+from axes.models import AccessFailureLog
+from django.conf import settings
+from django.contrib import admin
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from config.logs import audit
+from config.origin import address_of
+from config.paths import is_back_office
+from users.models import DeviceFailure
+from users.sign_in.device_cookies import known_device
+from users.sign_in.lockouts import key_of, reset_path
+
+logger = structlog.stdlib.get_logger(__name__)
+
+
+# --- Whom and where from ----------------------------------------------------------------------------------------
+def account_of(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
+    """The account meant, whether it exists or not; the case of letters makes no difference, as at sign-in."""
+    credentials = credentials or {}
+    return key_of(str(credentials.get("username") or credentials.get("email") or ""))
+
+
+def _network_of(request: HttpRequest) -> str | None:
+    """An IPv4 address as it is; of an IPv6 address its first half, since everybody is given all of the other."""
+    if (known := address_of(request)) is None:
+        return None
+    address = ip_address(known)
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64)
+    return str(address)
+
+
+# --- Counting ---------------------------------------------------------------------------------------------------
+def _failures(
+    request: HttpRequest, account: str, device: UUID | None, *, within_seconds: int
+) -> QuerySet[AccessFailureLog]:
+    """Those of the known browser, or else of the network; the newest first. Asking for a new password is counted apart
+    from signing in.
+    """
+    whose = {"devicefailure__device": device} if device else {"ip_address": _network_of(request), "devicefailure": None}
+    since = timezone.now() - timedelta(seconds=within_seconds)
+    failures = AccessFailureLog.objects.filter(username=account, attempt_time__gt=since, **whose)
+    failures = failures.order_by("-attempt_time")
+    path = reset_path()
+    return failures.filter(path_info=path) if request.path_info == path else failures.exclude(path_info=path)
+
+
+def blocked_seconds(request: HttpRequest, account: str) -> int:
+    """How long this account stays closed to this browser or address; 0 when it is open. One query, and that of
+    `known_device`.
+    """
+    device = known_device(request, account)
+    failures = _failures(request, account, device, within_seconds=settings.SIGN_IN_BLOCK_SECONDS)
+    closed = failures.filter(locked_out=True)
+    since: datetime | None = closed.values_list("attempt_time", flat=True).first()
+    if since is None:
+        return 0
+    return max(1, ceil(settings.SIGN_IN_BLOCK_SECONDS - (timezone.now() - since).total_seconds()))
+
+
+def record_failure(request: HttpRequest, account: str) -> None:
+    """One more. The ninth since the last block closes the account to this browser or address."""
+    limit, device = settings.SIGN_IN_FAILURES, known_device(request, account)
+    model, own = (DeviceFailure, {"device": device}) if device else (AccessFailureLog, {})
+    with transaction.atomic():
+        _wait_for_turn(account)
+        recent = _failures(request, account, device, within_seconds=settings.SIGN_IN_WINDOW_SECONDS)
+        blocks = list(recent.values_list("locked_out", flat=True)[: limit - 1])
+        model.objects.create(
+            username=account,
+            ip_address=_network_of(request),
+            user_agent=request.headers.get("User-Agent", "")[:255],
+            http_accept="",
+            path_info=request.path_info[:255],
+            locked_out=len(blocks) == limit - 1 and not any(blocks),
+            **own,
+        )
+
+
+def _wait_for_turn(account: str) -> None:
+    """Two failures at once must not both be the eighth. Ends with the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"sign-in {account}"])
+
+
+def unlock(email: str) -> int:
+    """Forgets the failures that could still count, of every address and browser. Returns how many there were."""
+    longest = timedelta(seconds=max(settings.SIGN_IN_WINDOW_SECONDS, settings.SIGN_IN_BLOCK_SECONDS))
+    recent = AccessFailureLog.objects.filter(username=key_of(email), attempt_time__gt=timezone.now() - longest)
+    return recent.delete()[1].get(AccessFailureLog._meta.label, 0)
+
+
+class SlidingWindowHandler(AxesDatabaseHandler):
+    """What axes asks and tells, answered by the functions above."""
+
+    def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
+        request.retry_after = blocked_seconds(request, account_of(request, credentials))  # type: ignore[attr-defined]
+        return request.retry_after > 0  # type: ignore[attr-defined]
+
+    def user_login_failed(
+        self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any
+    ) -> None:
+        """A try while the account is closed does not keep it closed."""
+        if request is not None and not is_blocked(request):
+            record_failure(request, account_of(request, credentials))
+
+    def clean_expired_user_attempts(self, request: Any = None, credentials: Any = None) -> int:
+        return 0  # axes' other table, which stays empty
+
+
+# --- Telling ----------------------------------------------------------------------------------------------------
+def tell_failure(request: HttpRequest, username: str) -> None:
+    """A failed sign-in is a security event. A try while the account is closed is a line only: it costs who floods us
+    next to nothing, and must not fill the table.
+    """
+    if is_blocked(request):
+        logger.warning("Sign-in Refused While Closed", username=username)
+    else:
+        audit.warning("Failed Login", tag="failed_login", username=username)
+
+
+# --- Answering --------------------------------------------------------------------------------------------------
+def is_open(request: HttpRequest, email: str) -> bool:
+    """Whether somebody may try to prove that they are this person."""
+    return AxesProxyHandler.is_allowed(request, {"username": email})
+
+
+def is_blocked(request: HttpRequest) -> bool:
+    """Whether this request was refused without looking at its password."""
+    return bool(getattr(request, "axes_locked_out", False))
+
+
+def answer(request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None = None) -> HttpResponse:
+    """What axes' middleware puts in place of the answer to a blocked request: the API has its own (`users.oauth`)."""
+    return page(request, getattr(request, "retry_after", 1)) if is_back_office(request) else response
+
+
+def page(request: HttpRequest, seconds: int) -> HttpResponse:
+    """The page that says when to try again."""
+    context = {**admin.site.each_context(request), "title": _("Too many attempts"), "minutes": ceil(seconds / 60)}
+    response = render(request, "registration/blocked.html", context, status=429)
+    response["Retry-After"] = str(seconds)
+    return response
