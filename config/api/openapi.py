@@ -26,6 +26,8 @@ from config.api import errors
 from config.api.errors import ApiError, Fault, respond
 from config.rule_errors import RuleViolation
 
+#: What an operation may be refused with; a whole answer where several faults are told at once.
+Refused = Fault | RuleViolation | HttpResponse
 #: A text that can be asked for: PostgreSQL stores none with a NUL, and so one is refused.
 TEXT = {"type": "string", "pattern": "^[^\\u0000]*$"}
 
@@ -93,7 +95,7 @@ def header(name: str, status: int, description: str) -> OpenApiParameter:
     return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description, response=[status])
 
 
-def refusals(shape: str, *refused: Fault | RuleViolation | HttpResponse) -> dict[int, OpenApiResponse]:
+def refusals(shape: str, *refused: Refused) -> dict[int, OpenApiResponse]:
     """By status; the caption of each example is its code and words. `shape` is that of the route family."""
     found: dict[int, dict[str, Any]] = {}
     for one in refused:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from rest_framework import renderers
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.utils.serializer_helpers import ReturnDict
 from rest_framework_json_api import renderers as json_api
 
@@ -45,6 +46,17 @@ class PlainJSONRenderer(renderers.JSONRenderer):
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
         return b"" if data is None else orjson.dumps(data)
+
+
+class OneFormat(BaseContentNegotiation):
+    """A route has one format, whatever the request's headers say (contract 0.1)."""
+
+    def select_parser(self, request: Any, parsers: Any) -> Any:
+        content_type = request.content_type.partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if content_type in parser.media_types), None)
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
 
 
 class Document:

@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from config.api import errors, filters, openapi, parsers
 from config.api.errors import ApiError, Fault, respond
-from config.api.openapi import TEXT, TOKEN_FAULTS, Component, header, members, refusals
+from config.api.openapi import TEXT, TOKEN_FAULTS, Component, Refused, header, members, refusals
 from config.api.pagination import MAX_OFFSET, Order, not_a_number
 from config.api.query import NO, YES, Query
 from config.api.renderers import Document
@@ -270,11 +270,7 @@ def reading(serializer: SerializerClass, row: Any, description: str, missing: Ru
 
 
 def writing(
-    serializer: SerializerClass,
-    row: Any,
-    description: str,
-    *refused: Fault | RuleViolation | HttpResponse,
-    status: int = 200,
+    serializer: SerializerClass, row: Any, description: str, *refused: Refused, status: int = 200
 ) -> dict[str, Any]:
     """Parameters and responses of making a row (with status 201) or changing one."""
     found = [*refused, *_faults(_query_refusals(serializer)), *_BODY_FAULTS, *TOKEN_FAULTS]

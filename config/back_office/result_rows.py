@@ -1,8 +1,8 @@
 """The rows of a list in the Back Office: the same HTML as Unfold's, with what all rows share rendered once a page.
 
 Unfold renders headers, checkbox and labels again for every row, which is half the processor time of a page.
-`tests/back_office/pages/test_result_rows.py` compares each row with Unfold's. Editable columns, dropdowns and cells with
-a header are not supported: no list of the site has them.
+`tests/back_office/pages/test_result_rows.py` compares each row with Unfold's. Not supported, since no list of the site
+has them: editable columns, dropdowns, cells with a header.
 """
 
 from __future__ import annotations
