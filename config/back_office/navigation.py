@@ -10,13 +10,15 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from config.web.paths import BACK_OFFICE
+
 
 def _is_active(url: Any) -> Callable[[HttpRequest], bool]:
     """Whether the current page belongs to an entry. Imports have entries of their own, though URLs below the lists."""
 
     def is_active(request: HttpRequest) -> bool:
         entry, page = str(url), request.path
-        if entry.endswith(("/admin/", "/import/")) or "/import/" in page:
+        if entry.endswith((BACK_OFFICE, "/import/")) or "/import/" in page:
             return page.startswith(entry) if entry.endswith("/import/") else page == entry
         return page.startswith(entry)
 

@@ -35,7 +35,7 @@ def result_rows(changelist: Any, headers: list[dict[str, Any]]) -> Iterator[Unfo
         if name == "action_checkbox":
             columns.append(_checkbox_column())
         else:
-            column = Column(changelist, name, headers[index]["text"], is_first_link=not linked)
+            column = ResultColumn(changelist, name, headers[index]["text"], is_first_link=not linked)
             linked = linked or column.is_link
             columns.append(column)
     for result in changelist.result_list:
@@ -49,7 +49,7 @@ def _checkbox_column() -> Callable[[Any], str]:
     return lambda result: f"{start}{before}{escape(result.pk)}{after}</td>"
 
 
-class Column:
+class ResultColumn:
     """One column of a list; called with an object, it returns the HTML of its cell."""
 
     def __init__(self, changelist: Any, name: Any, heading: Any, *, is_first_link: bool) -> None:

@@ -5,24 +5,15 @@ from __future__ import annotations
 import ast
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.support.sources import ROOT, name_of, sources
+from tests.support.sources import APPS, ROOT, module_of, name_of, sources, written
 
-APPS = ("config", "warehouses", "users", "assignments", "spreadsheets")
 #: Pages show the whole domain: these may import the models of any app.
 PRESENTATION = re.compile(r"\w+/(admin(/.*|\.py)|forms\.py|resources\.py|dashboard\.py)")
-
-
-def written() -> list[Path]:
-    """The product's files, without those that Django wrote."""
-    return [path for path in sources(*APPS) if "migrations" not in path.parts]
-
-
-def module_of(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def imported_modules(path: Path) -> set[str]:
@@ -54,7 +45,6 @@ def imported_apps(paths: list[Path]) -> set[tuple[str, str]]:
         ("warehouses", {"config"}),
         ("users", {"config"}),
         ("assignments", {"config", "users", "warehouses"}),
-        ("spreadsheets", {"config"}),
     ],
 )
 def test_imports_go_one_way(app: str, allowed: set[str]) -> None:
@@ -179,12 +169,18 @@ def test_no_file_or_folder_is_named_for_everything_and_nothing() -> None:
 
 # --- How large ----------------------------------------------------------------------------------------------------
 def test_no_file_is_too_long_to_read_at_a_sitting() -> None:
-    files = [*written(), *sources("tests")]
+    def too_long(paths: list[Path], lines: int) -> list[str]:
+        return [name_of(path) for path in paths if len(path.read_text().splitlines()) > lines]
 
-    assert [name_of(path) for path in files if len(path.read_text().splitlines()) > 400] == []
+    assert too_long(written(), 300) + too_long(sources("tests"), 400) == []
 
 
-# --- Silenced rules, and servers --------------------------------------------------------------------------------
+def test_no_folder_shows_too_much_at_once() -> None:
+    shown = Counter(name_of(path.parent) for path in written() if path.name != "__init__.py")
+
+    assert {folder: files for folder, files in shown.items() if files > 14} == {}
+
+
 def test_every_silenced_rule_of_security_says_why() -> None:
     """In words, beside the line (ruff's `S`, which is bandit's)."""
     files = [*sources(*APPS), ROOT / "bootstrap.py", ROOT / "manage.py"]

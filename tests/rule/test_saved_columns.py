@@ -18,7 +18,7 @@ from users.models import User
 from users.models.client import Client
 from warehouses.models import Warehouse
 
-OURS = ("config", "users", "warehouses", "assignments", "spreadsheets")
+OURS = ("config", "users", "warehouses", "assignments")
 
 
 @pytest.mark.parametrize("model", [User, Client, Warehouse])

@@ -18,7 +18,7 @@ from tests.support.sources import name_of, sources
 from users.models import User
 from users.models.client import Client
 
-ROOMS = ("config", "users", "warehouses", "assignments", "spreadsheets")
+ROOMS = ("config", "users", "warehouses", "assignments")
 #: Modules that open connections, of the standard library and of what is installed.
 CALLERS = {"aiohttp", "asyncio", "ftplib", "http", "httpx", "imaplib", "poplib", "requests", "smtplib", "socket"}
 CALLERS |= {"socketserver", "ssl", "urllib", "urllib3", "xmlrpc"}

@@ -7,6 +7,7 @@ from pathlib import Path
 from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
+APPS = ("config", "warehouses", "users", "assignments")
 
 
 def sources(*folders: str) -> list[Path]:
@@ -15,3 +16,12 @@ def sources(*folders: str) -> list[Path]:
 
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
+
+
+def written() -> list[Path]:
+    """The product's files, without those that Django wrote."""
+    return [path for path in sources(*APPS) if "migrations" not in path.parts]
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

@@ -19,7 +19,7 @@ from tests.support.api.client import sign_in
 from tests.support.back_office.pages import PAGES
 from users.models import Session, User
 
-FOLDERS = ("config", "users", "warehouses", "assignments", "spreadsheets", "templates")
+FOLDERS = ("config", "users", "warehouses", "assignments", "templates")
 #: Position of each text among the arguments of a function; a context comes before it.
 FUNCTIONS = {
     "_": (0,),
