@@ -169,4 +169,5 @@ def reader_of(serializer: SerializerClass, chosen: frozenset[str] | None = None)
 
 
 def _show(field: Any) -> Callable[[Any], Any]:
-    return reader_of(type(field)) if isinstance(field, ModelSerializer) else field.to_representation
+    kind: SerializerClass = type(field)
+    return reader_of(kind) if isinstance(field, ModelSerializer) else field.to_representation

@@ -28,13 +28,13 @@ _METHODS = ("get", "head", "post", "put", "patch", "delete")
 class RenderedMixin:
     """Renders at once, and lets go of the view: a circle of both would wait for the garbage collector."""
 
-    http_method_names = _METHODS
+    http_method_names: Any = _METHODS
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
         if isinstance(response, Response):
             response.render()
-            response.renderer_context, response.data = {}, None
+            vars(response).update(renderer_context={}, data=None)
         return response
 
 
