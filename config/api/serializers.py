@@ -32,9 +32,19 @@ class ModelSerializer(serializers.ModelSerializer):
     included_serializers: dict[str, Any] = {}
     id = serializers.UUIDField(source="uuid", read_only=True)
 
+    @classmethod
+    def many_init(cls, instance: Any = None, **kwargs: Any) -> Any:
+        """The library's, without the options of fields that are lists: this is a resource, and read-only."""
+        context = kwargs["context"]
+        return serializers.ListSerializer(instance, child=cls(context=context), context=context)
+
     def get_fields(self) -> dict[str, Any]:
+        """Copies, as each belongs to one serializer; of those that are only shown none, where data is to be read."""
         serializer: SerializerClass = type(self)
-        return copy.deepcopy(_fields_of(serializer))
+        fields = _fields_of(serializer)
+        if hasattr(self.root, "initial_data"):
+            fields = {name: field for name, field in fields.items() if not field.read_only}
+        return copy.deepcopy(fields)
 
     def build_fields(self) -> dict[str, Any]:
         """The library's `get_fields`, which asks the model for each of them."""
@@ -147,7 +157,7 @@ def reader_of(serializer: SerializerClass, chosen: frozenset[str] | None = None)
     fields = {name: field for name, field in attributes_of(serializer).items() if chosen is None or name in chosen}
     names = list(fields)
     values_of = attrgetter(*(field.source for field in fields.values()), "uuid", "uuid")  # two at least: a tuple
-    shown = [(name, field.to_representation) for name, field in fields.items() if not isinstance(field, _AS_THEY_ARE)]
+    shown = [(name, _show(field)) for name, field in fields.items() if not isinstance(field, _AS_THEY_ARE)]
 
     def read(row: Any) -> dict[str, Any]:
         found = dict(zip(names, values_of(row), strict=False))
@@ -156,3 +166,8 @@ def reader_of(serializer: SerializerClass, chosen: frozenset[str] | None = None)
         return found
 
     return read
+
+
+def _show(field: Any) -> Callable[[Any], Any]:
+    kind: SerializerClass = type(field)
+    return reader_of(kind) if isinstance(field, ModelSerializer) else field.to_representation

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 from rest_framework_json_api import views
@@ -24,16 +25,26 @@ from config.rule_errors import RuleViolation
 _METHODS = ("get", "head", "post", "put", "patch", "delete")
 
 
-class ApiViewSet(ViewSet):
+class RenderedMixin:
+    """Renders at once, and lets go of the view: a circle of both would wait for the garbage collector."""
+
+    http_method_names: Any = _METHODS
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
+        if isinstance(response, Response):
+            response.render()
+            vars(response).update(renderer_context={}, data=None)
+        return response
+
+
+class ApiViewSet(RenderedMixin, ViewSet):
     """Routes that are no JSON:API resource."""
 
-    http_method_names = _METHODS
 
-
-class ResourceMixin:
+class ResourceMixin(RenderedMixin):
     """A JSON:API resource. `get_queryset` returns the rows that the caller may see: others are answered as missing."""
 
-    http_method_names = _METHODS
     serializer_class: ClassVar[type[ModelSerializer]]
     filter_backends = (DjangoFilterBackend, OrderingFilter)
     filterset_class: ClassVar[Any] = None
