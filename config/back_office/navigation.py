@@ -59,7 +59,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": False,
     "SHOW_BACK_BUTTON": False,
-    "DASHBOARD_CALLBACK": "assignments.dashboard.dashboard",
+    "DASHBOARD_CALLBACK": "assignments.admin.dashboard.dashboard",
     "ACCOUNT": {
         "navigation": [
             {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},

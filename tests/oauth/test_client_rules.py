@@ -10,8 +10,8 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from tests.support.servers import live
-from users.checks import default_client_is_sound
 from users.models.client import check_origin, check_redirect_uri
+from users.models.client_checks import default_client_is_sound
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ class Command(BaseCommand):
 
 
 def _refuse_unusable_settings() -> None:
-    """What the apps' own checks find in the settings (`users.checks`)."""
+    """What the apps' own checks find in the settings (`users.models.client_checks`)."""
     if faults := [str(fault.msg) for fault in checks.run_checks(tags=["settings"])]:
         raise CommandError("\n".join(faults))
 
