@@ -1,4 +1,4 @@
-"""What every model's pages in the Back Office share: lists that are asked only what they offer."""
+"""Base classes of every model's Back Office pages: list filters, keys and selections are validated."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from unfold import admin, views
@@ -18,23 +20,22 @@ from config.back_office.result_rows import result_rows
 
 
 class ChangeList(views.ChangeList):
-    """Unfold's, which can be narrowed by the filters that its admin declares, and by nothing else.
+    """Allows only the filters that the admin declares.
 
-    Django also takes any lookup on the model's own columns: its values need not be any that PostgreSQL can read, and
-    the number of rows found tells about columns that no page shows.
+    Django allows any lookup on the model's own columns too. Its value may be one that PostgreSQL cannot read, and the
+    number of rows found reveals columns that no page shows.
     """
 
     def get_filters(self, request: HttpRequest) -> Any:
-        """Raises IncorrectLookupParameters for what no declared filter has taken."""
+        """Raises IncorrectLookupParameters for a parameter that no declared filter uses."""
         filters = super().get_filters(request)
-        undeclared = filters[2]
-        if undeclared:
+        if filters[2]:  # the remaining parameters
             raise IncorrectLookupParameters
         return filters
 
     @cached_property
     def headers(self) -> list[dict[str, Any]]:
-        """What the template of the table needs for each column's heading."""
+        """The column headings, as Unfold's templates of a table take them."""
         return list(result_headers(self))
 
     @property
@@ -47,17 +48,24 @@ class ChangeList(views.ChangeList):
 
 
 class ModelAdmin(admin.ModelAdmin):
-    """Unfold's, for addresses and forms with anything in them."""
+    """Unfold's ModelAdmin, which refuses malformed URLs and form data instead of failing."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Django's, which looks for the column "" where an address ends in `_to_field=`."""
+        """An empty `_to_field=` in the URL is ignored; Django would look for a column named ""."""
         return super().get_object(request, object_id, from_field or None)
 
+    def missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The response for an object that does not exist: Django's message, and a redirect to the dashboard."""
+        values = {"name": self.opts.verbose_name, "key": unquote(object_id)}
+        text = _("%(name)s with ID “%(key)s” doesn’t exist. Perhaps it was deleted?")  # noqa: RUF001 (Django's)
+        self.message_user(request, text % values, messages.WARNING)
+        return redirect("admin:index")
+
     def response_action(self, request: HttpRequest, queryset: Any) -> Any:
-        """Django's, which would ask the database for whatever was chosen. What is no key chooses nothing."""
+        """Refuses a selection with a malformed primary key, which Django would pass to the database."""
         try:
             for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
                 self.opts.pk.to_python(key)
