@@ -137,6 +137,7 @@ def test_an_unknown_user_costs_as_much_work_as_a_wrong_password(pat: User, monke
     assert hashed == ["once"]
 
 
+@pytest.mark.usefixtures("real_hashing")
 def test_passwords_are_kept_as_argon2id_at_owasps_parameters(pat: User) -> None:
     assert pat.password.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
 
