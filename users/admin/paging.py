@@ -9,6 +9,7 @@ from django.db.models.expressions import OrderBy
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+import config.database.lookups  # noqa: F401 (registers the lookup `any_of`)
 from config.back_office.model_admin import ChangeList
 
 
