@@ -7,8 +7,10 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from unfold import admin, views
@@ -55,6 +57,13 @@ class ModelAdmin(admin.ModelAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Django's, which looks for the column "" where an address ends in `_to_field=`."""
         return super().get_object(request, object_id, from_field or None)
+
+    def missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Redirects to the dashboard with Django's message, as Django does for an object that does not exist."""
+        params = {"name": self.opts.verbose_name, "key": unquote(object_id)}
+        text = _("%(name)s with ID “%(key)s” doesn’t exist. Perhaps it was deleted?")  # noqa: RUF001 (Django's)
+        self.message_user(request, text % params, messages.WARNING)
+        return redirect("admin:index")
 
     def response_action(self, request: HttpRequest, queryset: Any) -> Any:
         """Django's, which would ask the database for whatever was chosen. What is no key chooses nothing."""
