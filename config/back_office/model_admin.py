@@ -11,6 +11,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from unfold import admin, views
@@ -65,6 +66,11 @@ class ModelAdmin(admin.ModelAdmin):
         self.message_user(request, text % params, messages.WARNING)
         return redirect("admin:index")
 
+    def render_page(self, request: HttpRequest, template: str, title: Any, **context: Any) -> TemplateResponse:
+        """A page of this model beside the ones that Django has."""
+        shared = {**self.admin_site.each_context(request), "title": title, "opts": self.opts, "media": self.media}
+        return TemplateResponse(request, template, shared | context)
+
     def response_action(self, request: HttpRequest, queryset: Any) -> Any:
         """Django's, which would ask the database for whatever was chosen. What is no key chooses nothing."""
         try:
@@ -76,3 +82,16 @@ class ModelAdmin(admin.ModelAdmin):
             )
             return None
         return super().response_action(request, queryset)
+
+
+class ReadOnlyMixin:
+    """For records that nobody edits. Put it before ModelAdmin in the bases."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
