@@ -1,7 +1,7 @@
-"""What Back Office staff may do to people, one or hundreds at once: who is left out and why, then all or nothing.
+"""Account actions: what Back Office staff do to one person or many, in one transaction.
 
-Each is an `AccountAction`. `plan` says what it would do and writes nothing; `apply` does it in one transaction,
-after deciding afresh under lock.
+`AccountAction.plan` returns the people an action applies to and the number of others by reason, without writing.
+`apply` repeats that under lock and writes.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from config.audit_log import audit
 from users.locks import lock_administrators
 from users.models import Session, User
 
-#: As many people at once; more need a narrower search.
+#: People per action.
 MAX_PEOPLE = 5_000
 
 
 class LeftOut(models.TextChoices):
-    """Why a change leaves a person as they are: a plain sentence about one person."""
+    """Why an action does not apply to a person, as a message to the user."""
 
     SELF = "self", _("You cannot do this to yourself. Ask a colleague.")
     ABOVE = "above", _("This user may do more than you. Ask somebody who may do as much.")
@@ -45,46 +45,43 @@ class LastAdministratorError(ValidationError):
         )
 
 
-def hold_administrators() -> set[int]:
-    """All administrators; until the transaction ends nobody else takes rights. Always before anybody is locked."""
+def locked_administrators() -> set[int]:
+    """The ids of all administrators. Locks them (`users.locks`): call it before rows of people are locked."""
     lock_administrators()
     return set(User.objects.administrators().values_list("pk", flat=True))
 
 
-def keep_an_administrator(leaving: Collection[int]) -> None:
-    """Raises LastAdministratorError if nobody could give rights any more once these people cannot.
+def require_other_administrator(leaving: Collection[int]) -> None:
+    """Raises LastAdministratorError if these people include administrators and no other one exists.
 
-    Call it in the transaction that takes their rights: two who remove each other wait for one another, and the
-    second is refused.
+    Call it in the transaction that revokes their rights: of two administrators who remove each other at the same time,
+    the second waits and is refused.
     """
-    if (
-        hold_administrators().intersection(leaving)
-        and not User.objects.administrators().exclude(pk__in=leaving).exists()
-    ):
+    administrators = locked_administrators()
+    if administrators and administrators <= set(leaving):
         raise LastAdministratorError
 
 
 @contextmanager
-def an_administrator_stays() -> Iterator[None]:
-    """For a change of what roles allow: holds the administrators, and looks afterwards whether one is left.
+def administrator_required() -> Iterator[None]:
+    """For a change of roles: locks the administrators, and checks at the end of the block that one is left.
 
-    Two who weaken each other's roles wait for one another. Raises LastAdministratorError, which must undo the change:
-    use it in the transaction that makes it.
+    Use it in the transaction of the change. Raises LastAdministratorError, which must roll that back.
     """
-    had_one = bool(hold_administrators())
+    had_one = bool(locked_administrators())
     yield
     if had_one and not User.objects.administrators().exists():
         raise LastAdministratorError
 
 
-def refuse_no_administrator() -> None:
-    """Raises LastAdministratorError if nobody can give rights after what this transaction has written already."""
-    if not hold_administrators():
+def require_administrator() -> None:
+    """Raises LastAdministratorError if there is none after what this transaction has written."""
+    if not locked_administrators():
         raise LastAdministratorError
 
 
 def sign_out(pks: Collection[int], reason: str) -> int:
-    """Ends everything these people are signed in with, apps and Back Office. Returns how many app sessions ended."""
+    """Ends all sessions of these people in apps and in the Back Office. Returns the number of app sessions."""
     User.objects.filter(pk__in=pks).update(signed_out_at=timezone.now())
     ended = Session.objects.filter(user__in=pks).end_all(reason)
     audit.info("Sessions Ended", users=len(pks), sessions=ended, reason=reason)
@@ -93,10 +90,12 @@ def sign_out(pks: Collection[int], reason: str) -> int:
 
 @dataclass
 class Plan:
-    """Whom a change would touch, and how many it leaves out for which reason."""
+    """The people an action applies to, and the number of others by reason."""
 
-    people: list[User]
-    left_out: Counter[LeftOut]
+    people: list[User] = field(default_factory=list)
+    left_out: Counter[LeftOut] = field(default_factory=Counter)
+    #: After `apply`: what `AccountAction.write` has returned.
+    counted: int = 0
 
     @property
     def pks(self) -> list[int]:
@@ -104,44 +103,38 @@ class Plan:
 
     @property
     def sessions(self) -> int:
-        """How many open sessions these people have."""
+        """Number of open sessions of these people."""
         return Session.objects.live().filter(user__in=self.pks).count()
 
     @property
     def reasons(self) -> list[tuple[int, str]]:
+        """Number and reason, the largest number first."""
         return [(number, str(reason.label)) for reason, number in self.left_out.most_common()]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How many people a change touched, what else it counted, and whom it left out."""
-
-    changed: int
-    counted: int
-    left_out: Counter[LeftOut]
 
 
 @dataclass(frozen=True, eq=False)
 class AccountAction:
-    """Something staff do to people. Texts are for the Back Office."""
+    """An action that ends the sessions of people. `title`, `effect` and `done` are texts of the Back Office."""
 
     name: str
     title: Any
     effect: Any
     done: Any
     permission: str = "change"
+    end_reason: str = ""
+    takes_rights: bool = False
 
     def refusal(self, person: User, by: User) -> LeftOut | None:
-        """Why this person must be left out, or None. Every way of writing asks it."""
-        raise NotImplementedError
+        """Why the action does not apply to this person, or None."""
+        return None if person.may_be_changed_by(by) else LeftOut.ABOVE
 
     def write(self, people: Sequence[User], **given: Any) -> int:
-        """Does it, inside the transaction. Returns what there is to count besides people."""
-        raise NotImplementedError
+        """Writes, inside the transaction. Returns the number of sessions or assignments it has changed."""
+        return sign_out([person.pk for person in people], self.end_reason)
 
     def plan(self, pks: Collection[int], by: User, *, lock: bool = False) -> Plan:
         rows = User.objects.filter(pk__in=pks).order_by("pk")
-        plan = Plan([], Counter())
+        plan = Plan()
         for person in rows.locked() if lock else rows:
             reason = self.refusal(person, by)
             if reason is None:
@@ -150,57 +143,34 @@ class AccountAction:
                 plan.left_out[reason] += 1
         return plan
 
-    def apply(self, pks: Collection[int], by: User, **given: Any) -> Outcome:
+    @transaction.atomic
+    def apply(self, pks: Collection[int], by: User, **given: Any) -> Plan:
         """All or nothing. Raises LastAdministratorError, or what `write` raises."""
-        with transaction.atomic():
-            if self.takes_rights:
-                hold_administrators()
-            plan = self.plan(pks, by, lock=True)
-            if self.takes_rights:
-                keep_an_administrator(plan.pks)
-            counted = self.write(plan.people, **given)
-        return Outcome(len(plan.people), counted, plan.left_out)
-
-    @property
-    def takes_rights(self) -> bool:
-        return False
+        if self.takes_rights:
+            locked_administrators()
+        plan = self.plan(pks, by, lock=True)
+        if self.takes_rights:
+            require_other_administrator(plan.pks)
+        plan.counted = self.write(plan.people, **given)
+        return plan
 
 
 @dataclass(frozen=True, eq=False)
 class Switch(AccountAction):
-    """Sets fields of people and signs them out, because what they may do is another thing now."""
+    """Also sets fields of these people, which determine their rights."""
 
     fields: dict[str, Any] = field(default_factory=dict)
-    end_reason: str = ""
-
-    @property
-    def takes_rights(self) -> bool:
-        return self.fields.get("status") != User.Status.ACTIVE and self.fields != {"is_warehouse_user": False}
 
     def refusal(self, person: User, by: User) -> LeftOut | None:
         if all(getattr(person, name) == value for name, value in self.fields.items()):
             return LeftOut.ALREADY
         if person.is_deleted:
             return LeftOut.DELETED
-        if person.pk == by.pk:
-            return LeftOut.SELF
-        return None if person.may_be_changed_by(by) else LeftOut.ABOVE
+        return LeftOut.SELF if person.pk == by.pk else super().refusal(person, by)
 
     def write(self, people: Sequence[User], **given: Any) -> int:
-        pks = [person.pk for person in people]
-        User.objects.filter(pk__in=pks).update(**self.fields, updated_at=Now())
-        return sign_out(pks, self.end_reason)
-
-
-@dataclass(frozen=True, eq=False)
-class EndSessions(AccountAction):
-    """Signs people out everywhere."""
-
-    def refusal(self, person: User, by: User) -> LeftOut | None:
-        return None if person.may_be_changed_by(by) else LeftOut.ABOVE
-
-    def write(self, people: Sequence[User], **given: Any) -> int:
-        return sign_out([person.pk for person in people], ENDED_BY_STAFF)
+        User.objects.filter(pk__in=[person.pk for person in people]).update(**self.fields, updated_at=Now())
+        return super().write(people)
 
 
 ENDED_BY_STAFF = gettext_noop("ended in the Back Office")
@@ -218,6 +188,7 @@ DEACTIVATE = Switch(
     _("Deactivate"),
     _("They can no longer sign in, and are signed out everywhere at once. Their assignments are kept."),
     ngettext_lazy("%(count)d user was deactivated.", "%(count)d users were deactivated.", "count"),
+    takes_rights=True,
     fields={"status": User.Status.BLOCKED},
     end_reason=gettext_noop("deactivated in the Back Office"),
 )
@@ -227,6 +198,7 @@ DELETE = Switch(
     _("They can no longer sign in, and are signed out everywhere at once. They are kept for the history."),
     ngettext_lazy("%(count)d user was deleted.", "%(count)d users were deleted.", "count"),
     permission="delete",
+    takes_rights=True,
     fields={"status": User.Status.DELETED},
     end_reason=gettext_noop("deleted in the Back Office"),
 )
@@ -235,6 +207,7 @@ MAKE_WAREHOUSE_USER = Switch(
     _("Make warehouse user"),
     _("They can be assigned to warehouses and can no longer enter the Back Office. They are signed out everywhere."),
     ngettext_lazy("%(count)d user is a warehouse user now.", "%(count)d users are warehouse users now.", "count"),
+    takes_rights=True,
     fields={"is_warehouse_user": True},
     end_reason=gettext_noop("made a warehouse user in the Back Office"),
 )
@@ -248,17 +221,18 @@ UNMAKE_WAREHOUSE_USER = Switch(
     fields={"is_warehouse_user": False},
     end_reason=gettext_noop("made no longer a warehouse user in the Back Office"),
 )
-END_SESSIONS = EndSessions(
+END_SESSIONS = AccountAction(
     "end-sessions",
     _("End sessions"),
     _("They are signed out everywhere at once and must sign in again."),
     ngettext_lazy("%(count)d user was signed out.", "%(count)d users were signed out.", "count"),
     permission="end_sessions",
+    end_reason=ENDED_BY_STAFF,
 )
 
 
 def why_signed_out(changed: Collection[str], person: User) -> str:
-    """What to note at a person's sessions after these fields were edited; "" when the sessions may go on."""
+    """The reason to end a person's sessions after a change of these fields, or ""."""
     if "status" in changed:
         return {"active": ACTIVATE, "blocked": DEACTIVATE, "deleted": DELETE}[person.status].end_reason
     if "is_warehouse_user" in changed:

@@ -1,4 +1,4 @@
-"""Writes many people at once, with everything that goes along when one is edited: the write method of imports."""
+"""The write method of imports: saves many people, their groups, and the end of their sessions."""
 
 from __future__ import annotations
 
@@ -17,26 +17,19 @@ from users.account_actions import why_signed_out
 from users.models import Session, User
 from users.roles import make_administrators
 
-#: Columns that a change may write. The e-mail is what finds a person, and is never changed here.
+#: Columns of existing people that are written. The e-mail identifies a person and is not changed.
 _WRITTEN = (
-    "first_name",
-    "last_name",
-    "is_warehouse_user",
-    "language",
-    "status",
-    "password",
-    "signed_out_at",
-    "updated_at",
-)
+    "first_name", "last_name", "is_warehouse_user", "language", "status", "password", "signed_out_at", "updated_at"
+)  # fmt: skip
 _NEW_PASSWORD = gettext_noop("password changed")
 
 
 def save_many(new: Collection[Any], known: Collection[Any], groups: Mapping[str, Group]) -> None:
-    """Writes new and known people, in a transaction that the caller has opened and in which the known are locked.
+    """Saves new and known people in the caller's transaction, which has locked the known ones.
 
-    Each has `group_names`, the groups they are to be in, and `new_digest`, what is stored for a new password, or "":
-    made before the lock, since it takes long. A change of status, flag or password signs a person out everywhere. Who
-    `takes_rights` must see to it that an administrator is left.
+    Each has `group_names`, all their groups, and `new_digest`, the hash of a new password or "": hashing is slow, so it
+    precedes the lock. A change of status, flag or password ends all sessions of a person. If `takes_rights`, the caller
+    must check that an administrator remains.
     """
     before = {person.pk: person for person in User.objects.filter(pk__in=[person.pk for person in known])}
     for person in (*new, *(person for person in known if person.new_digest)):
@@ -48,7 +41,7 @@ def save_many(new: Collection[Any], known: Collection[Any], groups: Mapping[str,
             person.signed_out_at = timezone.now()
     User.objects.bulk_create(new)
     if written := [name for name in _WRITTEN if _is_new(name, known, before)]:
-        User.objects.bulk_update(known, written)  # each column takes its time for each person, who are locked
+        User.objects.bulk_update(known, written)  # fewer columns: a shorter lock
     _write_groups([*new, *known], groups)
     _end_sessions(reasons)
 
@@ -58,7 +51,7 @@ def _is_new(name: str, known: Collection[Any], before: Mapping[int, User]) -> bo
 
 
 def takes_rights(known: Collection[Any], groups: Mapping[str, Group]) -> bool:
-    """Whether one of these people is an administrator and would stop being one."""
+    """Whether one of these people is an administrator now, and would not be one after saving."""
     among_them = User.objects.administrators().filter(pk__in=[person.pk for person in known])
     administrators = set(among_them.values_list("pk", flat=True))
     return any(person.pk in administrators and not _stays_one(person, groups) for person in known)
@@ -70,26 +63,19 @@ def _stays_one(person: Any, groups: Mapping[str, Group]) -> bool:
 
 
 def _why_signed_out(person: Any, before: User) -> str:
-    """What to note at the person's sessions; "" if they may go on."""
+    """The reason to end the person's sessions, or ""."""
     changed = {name for name in ("status", "is_warehouse_user") if getattr(person, name) != getattr(before, name)}
     return why_signed_out(changed, person) or (_NEW_PASSWORD if person.new_digest else "")
 
 
 def _write_groups(people: Collection[Any], groups: Mapping[str, Group]) -> None:
-    memberships = User.groups.through.objects
-    there: dict[int, set[int]] = defaultdict(set)
-    for user_id, group_id in memberships.filter(user__in=people).values_list("user_id", "group_id"):
-        there[user_id].add(group_id)
-    wanted = {person.pk: {groups[name].pk for name in person.group_names} for person in people}
-    memberships.bulk_create(
-        User.groups.through(user_id=pk, group_id=new) for pk, ids in wanted.items() for new in ids - there[pk]
-    )
-    over: dict[int, set[int]] = defaultdict(set)
-    for pk, ids in wanted.items():
-        for old in there[pk] - ids:
-            over[old].add(pk)
-    for old, members in over.items():
-        memberships.filter(group=old, user__in=members).delete()
+    membership = User.groups.through
+    wanted = {(person.pk, groups[name].pk) for person in people for name in person.group_names}
+    rows = membership.objects.filter(user__in=people).values_list("user_id", "group_id", "pk")
+    stored = {(user_id, group_id): pk for user_id, group_id, pk in rows}
+    new, outdated = sorted(wanted - stored.keys()), stored.keys() - wanted
+    membership.objects.bulk_create(membership(user_id=user_id, group_id=group_id) for user_id, group_id in new)
+    membership.objects.filter(pk__in=[stored[key] for key in outdated]).delete()
 
 
 def _end_sessions(reasons: Mapping[int, str]) -> None:

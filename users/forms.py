@@ -1,4 +1,4 @@
-"""Creating and editing people in the Back Office (contract 5.2)."""
+"""Forms for people in the Back Office (contract 5.2)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,18 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminP
 from assignments.models import WarehouseUserAssignment
 from config.history.edit_conflicts import EditConflictFormMixin
 from config.history.pages import ReasonFormMixin
-from users.account_actions import LastAdministratorError, keep_an_administrator
+from users.account_actions import LastAdministratorError, require_other_administrator
 from users.models import User
 from users.roles import grantable_by, make_administrators
 from warehouses.models import Warehouse
 
 _OWN = _("You cannot change this for yourself. Ask a colleague.")
+_PASSWORD: dict[str, Any] = {
+    "required": False,
+    "strip": False,
+    "widget": UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+    "error_messages": {"required": _("This value should not be blank.")},
+}
 
 
 class GroupChoiceField(forms.ModelMultipleChoiceField):
@@ -32,14 +38,13 @@ class GroupChoiceField(forms.ModelMultipleChoiceField):
 
 
 class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
-    """A person's page. `actor` is who edits it; what they may not give is not offered, and refused if sent."""
+    """Create or edit a person. Offers and accepts only the groups that the user may grant."""
 
+    #: The user who edits.
     actor: User
 
-    password1 = forms.CharField(
-        label=_("Password"), required=False, strip=False, help_text=password_validators_help_text_html
-    )
-    password2 = forms.CharField(label=_("Repeat Password"), required=False, strip=False)
+    password1 = forms.CharField(label=_("Password"), help_text=password_validators_help_text_html, **_PASSWORD)
+    password2 = forms.CharField(label=_("Repeat Password"), **_PASSWORD)
     groups = GroupChoiceField(
         label=_("Assigned groups"),
         queryset=Group.objects.none(),
@@ -56,28 +61,21 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "password1" in self.fields:  # none for those who may only look
-            self._prepare_password()
-            self._prepare_groups()
+        if "password1" in self.fields:  # absent with view permission only
+            self._prepare_passwords()
+            groups: Any = self.fields["groups"]
+            groups.queryset = grantable_by(self.actor).order_by("name")
         if self.instance.pk is not None and self.instance.pk == self.actor.pk:
             for name in {"status", "is_warehouse_user"} & set(self.fields):
                 self.fields[name].disabled = True
                 self.fields[name].help_text = _OWN
 
-    def _prepare_password(self) -> None:
-        for name in ("password1", "password2"):
-            self.fields[name].widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
-            self.fields[name].required = self.instance.pk is None
-            self.fields[name].error_messages["required"] = _("This value should not be blank.")
-        if self.instance.pk is not None:
-            self.fields["password1"].help_text = _(
-                "Leave it empty to keep the password. A new one signs the person out everywhere."
-            )
-
-    def _prepare_groups(self) -> None:
-        """Offers what the actor may give. Whoever is in another group they may not edit at all."""
-        offered: Any = self.fields["groups"]
-        offered.queryset = grantable_by(self.actor).order_by("name")
+    def _prepare_passwords(self) -> None:
+        if self.instance.pk is None:
+            self.fields["password1"].required = self.fields["password2"].required = True
+        else:
+            text = _("Leave it empty to keep the password. A new one signs the person out everywhere.")
+            self.fields["password1"].help_text = text
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"]
@@ -92,17 +90,16 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         if not (data.get("is_warehouse_user") or self._is_superuser or data.get("groups")):
             self.add_error("groups", _("Choose at least one group, or make this person a warehouse user."))
         if data.get("password1") and not self.errors:
-            self._digest = make_password(data["password1"])  # takes long: before anybody is locked
-        self._keep_an_administrator()
+            self._digest = make_password(data["password1"])  # slow: before the lock
+        self._require_other_administrator()
         return data
 
-    def _keep_an_administrator(self) -> None:
-        if self.instance.pk is None or self._stays_administrator():
-            return
-        try:
-            keep_an_administrator({self.instance.pk})
-        except LastAdministratorError as refusal:
-            self.add_error(None, refusal)
+    def _require_other_administrator(self) -> None:
+        if self.instance.pk is not None and not self._stays_administrator():
+            try:
+                require_other_administrator({self.instance.pk})
+            except LastAdministratorError as refusal:
+                self.add_error(None, refusal)
 
     def _stays_administrator(self) -> bool:
         data = self.cleaned_data
@@ -114,18 +111,18 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         return bool(self.cleaned_data.get("is_superuser", self.instance.is_superuser))
 
     def compared_rows(self) -> list[Any]:
-        """Whoever edits themselves stays signed in, which must not bring back a session that was ended meanwhile."""
+        """Also the user, if they edit themselves: saving renews their session, which may have been ended."""
         own = [self.actor] if self.actor.pk == self.instance.pk else []
         return [*super().compared_rows(), *own]
 
     def report_conflict(self, seen: int | None) -> None:
-        """No page shows a password again, so this one cannot be kept."""
+        """Asks for the password again, because pages never contain the entered one."""
         super().report_conflict(seen)
         if self.cleaned_data.get("password1"):
             self.add_error("password1", _("Enter the password again."))
 
     def full_clean(self) -> None:
-        """The password is judged last: it must not be too much like the names just entered."""
+        """Validates the password last: the validators compare it with the entered names."""
         super().full_clean()
         password = self.cleaned_data.get("password1") if self.is_bound else ""
         if password and "password2" not in self.errors:
@@ -141,19 +138,16 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
 
 
 class ReasonForm(ReasonFormMixin):
-    """What is asked before something is done to one person or many."""
+    """The form of confirmation pages."""
 
 
 class WarehousesForm(ReasonFormMixin):
-    """Which warehouses to give to many people. Found by typing, however many there are."""
+    """Warehouses to assign to many people, in an autocomplete field."""
 
     field_order = ("warehouses", "change_reason")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = forms.ModelMultipleChoiceField(
-            label=_("Warehouses"),
-            queryset=Warehouse.objects.all(),
-            widget=AutocompleteSelectMultiple(WarehouseUserAssignment._meta.get_field("warehouse"), admin.site),
-        )
-        self.fields = {"warehouses": field, **self.fields}
+    warehouses = forms.ModelMultipleChoiceField(
+        label=_("Warehouses"),
+        queryset=Warehouse.objects.all(),
+        widget=AutocompleteSelectMultiple(WarehouseUserAssignment._meta.get_field("warehouse"), admin.site),
+    )

@@ -1,20 +1,19 @@
-"""In which order every write takes its locks, so that no two ever wait for each other.
+"""The order of locks, the same for every write, so that no deadlock is possible.
 
-1. **Administrators**: one advisory lock for whoever takes rights (`lock_administrators`). It is no row, so that the
-   administrators themselves stay free to be changed, and to be blocked.
-2. **Authorization codes**, then **people** in the order of their ids, `FOR NO KEY UPDATE`: all whom a write is about,
-   in one statement. Whose assignments, roles, sessions or second factor change is among them; who edits or deletes a
-   role locks its members.
+1. **Administrators**: one advisory lock for writes that revoke rights (`lock_administrators`). It locks no rows, so
+   that the administrators themselves can be changed and deactivated.
+2. **Authorization codes**, then **people** by id, `FOR NO KEY UPDATE`: in one statement, all people whose assignments,
+   roles, sessions or second factor change. Editing or deleting a role locks its members.
 3. **Roles** and **clients**.
-4. **Warehouses** in the order of their ids.
-5. **Assignments**: whoever writes them has locked their people, so that no further order is needed.
-6. **Sessions** in the order of their ids, then what hangs on them.
+4. **Warehouses** by id.
+5. **Assignments**: the locks of their people make a further order unnecessary.
+6. **Sessions** by id, then the rows that refer to them.
 
-An import begins with an advisory lock of its own (one at a time), before all of these.
+An import takes an advisory lock of its own first (one import at a time).
 
-Two locks are taken last, out of order, by who must not hold them for long: an import's of the administrators, and
-everybody's of their own row (`User.confirm_authority`). They are given up when they are not free soon (`briefly`):
-somebody may hold them who waits for us. `tests/rule/test_lock_order.py` runs every pair of writes against each other.
+Two locks are taken last, out of order, so as not to be held for long: of the administrators by an import, and of the
+user's own row (`User.confirm_authority`). Their holder may wait for this transaction, so they have a short timeout
+(`briefly`). `tests/rule/test_lock_order.py` runs every pair of writes against each other.
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ from contextlib import contextmanager
 from django.db import OperationalError, connection
 from psycopg.errors import LockNotAvailable
 
-#: So long the last locks are waited for: less than PostgreSQL takes to look for deadlocks (1 s), and than a request
-#: waits for any lock (`LOCK_TIMEOUT_SECONDS`), so that it is always we who give up.
+#: Timeout of the last locks. Less than `LOCK_TIMEOUT_SECONDS`, and than PostgreSQL's `deadlock_timeout` (1 s), after
+#: which it might cancel the other transaction.
 LAST_LOCK_MILLISECONDS = 250
 #: The number of the advisory lock.
 _ADMINISTRATORS = 4_711_001
 
 
 class NotFreeError(Exception):
-    """Somebody else holds it, and may be waiting for us: the transaction is to be given up."""
+    """The lock is held, perhaps by a transaction that waits for this one: roll back."""
 
 
 @contextmanager
 def briefly() -> Iterator[None]:
-    """From here to the end of the transaction, locks are waited for shortly. Raises NotFreeError."""
+    """Sets a short lock timeout until the transaction ends. Raises NotFreeError when it expires in the block."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = '{LAST_LOCK_MILLISECONDS}ms'")
     try:
@@ -50,6 +49,6 @@ def briefly() -> Iterator[None]:
 
 
 def lock_administrators() -> None:
-    """Until the transaction ends, nobody else takes rights from anybody."""
+    """Until the transaction ends, no other one can revoke rights."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ADMINISTRATORS])

@@ -1,4 +1,4 @@
-"""People as rows of a sheet: which columns there are, and what an importer may do to whom."""
+"""Import and export of people: the columns, and the permission checks per row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from import_export.widgets import Widget
 from config.spreadsheets.cells import ChoiceWidget, YesNoWidget, in_every_language
 from config.spreadsheets.columns import Column
 from config.spreadsheets.resources import SheetResource
-from users.account_actions import LeftOut, refuse_no_administrator
+from users.account_actions import LeftOut, require_administrator
 from users.bulk_save import save_many, takes_rights
 from users.locks import NotFreeError, briefly
 from users.models import User
@@ -28,7 +28,7 @@ EXAMPLE = "jo.miller@example.com"
 
 
 class GroupNames(Widget):
-    """Names of groups with a semicolon between them. The groups are read once, when the first row asks."""
+    """Names of groups, separated by semicolons. The groups are read once, for the first row."""
 
     @cached_property
     def names(self) -> list[str]:
@@ -36,15 +36,12 @@ class GroupNames(Widget):
 
     @cached_property
     def shown(self) -> dict[str, str]:
-        """Each group's name in the reader's language, as the forms have it.
-
-        Its own if the translated one is another group's: else a file would mean the wrong group.
-        """
+        """Group → its name in the active language, or the original name if another group has the translated one."""
         return {name: name if gettext(name) in self.names else gettext(name) for name in self.names}
 
     @cached_property
     def known(self) -> dict[str, str]:
-        """Every spelling that is understood, with the group it means."""
+        """Accepted spelling → group."""
         translated = {text.casefold(): name for name in self.names for text in in_every_language(gettext_lazy(name))}
         return translated | {name.casefold(): name for name in self.names}
 
@@ -62,7 +59,7 @@ class GroupNames(Widget):
 
 
 class UserResource(SheetResource):
-    """One row is one person, known by their e-mail. An empty cell leaves what is there."""
+    """One row is one person, identified by e-mail. An empty cell does not change its field."""
 
     email = Column(
         "email",
@@ -146,32 +143,23 @@ class UserResource(SheetResource):
 
     class Meta(SheetResource.Meta):
         model = User
-        fields = (
-            "email",
-            "first_name",
-            "last_name",
-            "is_warehouse_user",
-            "language",
-            "status",
-            "groups",
-            "password",
-        )
+        fields = ("email", "first_name", "last_name", "is_warehouse_user", "language", "status", "groups", "password")
 
-    # --- Out ---
+    # --- Export ---
     @classmethod
     def exported(cls, rows: Any) -> Any:
-        """The people to export, with what their rows need."""
+        """The people to export, with the columns of their rows."""
         fields = ("email", "first_name", "last_name", "is_warehouse_user", "language", "status")
         return _with_group_names(rows.listed().only(*fields))
 
-    # --- In ---
+    # --- Import ---
     def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
         super().__init__(importer, is_applied=is_applied)
         self._people: dict[str, User] = {}
         self._takes_rights = False
-        #: What the file changes of the importer.
+        #: Changed fields of the importer's own account.
         self._own: dict[str, Any] = {}
-        #: Number of a row → what is stored for the password in it.
+        #: Number of a row → hash of its password.
         self._digests: dict[int, str] = {}
 
     def precompute(self, number: int, row: dict[str, str]) -> None:
@@ -183,7 +171,7 @@ class UserResource(SheetResource):
         instance.new_password = ""  # type: ignore[attr-defined]
 
     def prefetch(self, rows: list[dict[str, str]]) -> None:
-        """One query, however many rows."""
+        """One query for any number of rows."""
         people = User.objects.by_emails(row["email"] for row in rows)
         self._people = {person.email.lower(): person for person in _with_group_names(people)}
 
@@ -195,12 +183,12 @@ class UserResource(SheetResource):
         return self._people.get(row["email"].lower())
 
     def import_field(self, field: Any, instance: User, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
-        """The e-mail of somebody who is there keeps its spelling."""
+        """Keeps the spelling of an existing e-mail."""
         if field.column_name != "email" or instance.pk is None:
             super().import_field(field, instance, row, is_m2m, **kwargs)
 
     def changeable(self, people: Any) -> Any:
-        """Nor who may do more than the importer: naming them must not keep them from their work."""
+        """Without people with more rights than the importer, whose rows would otherwise stay locked."""
         return super().changeable(people).changeable_by(self.importer)
 
     def rules(self, instance: User, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
@@ -218,7 +206,7 @@ class UserResource(SheetResource):
         elif not person.may_be_changed_by(self.importer):
             yield "email", str(LeftOut.ABOVE.label)
         elif person.pk == self.importer.pk:
-            for name in ("is_warehouse_user", "status", "groups", "password"):  # the last has a page that asks for it
+            for name in ("is_warehouse_user", "status", "groups", "password"):  # the last has its own page
                 if name in changed:
                     yield name, str(LeftOut.SELF.label)
 
@@ -250,13 +238,13 @@ class UserResource(SheetResource):
         save_many(new, known, self._groups)
 
     def finish(self) -> None:
-        """What others would have to wait for until the end is last: the importer's own row, and the administrators."""
+        """Takes the locks that other requests need often last (`users.locks`)."""
         try:
             with briefly():
                 if self._own:
                     User.objects.filter(pk=self.importer.pk).update(**self._own, updated_at=Now())
                 if self._takes_rights:
-                    refuse_no_administrator()
+                    require_administrator()
         except NotFreeError:
             raise ValidationError(
                 _("Somebody else is changing your account, or administrators, at this moment.")
@@ -264,5 +252,5 @@ class UserResource(SheetResource):
 
 
 def _with_group_names(people: Any) -> Any:
-    """A name for the column that may be written to: PostgreSQL keeps `roles` by itself."""
+    """Adds `group_names`, a writable copy of `roles`, which a trigger maintains."""
     return people.annotate(group_names=F("roles"))

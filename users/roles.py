@@ -1,6 +1,6 @@
-"""The four roles of the Back Office, as one table. A migration, which has a copy of it, makes a group of each.
+"""The four initial roles of the Back Office. A migration, which has a copy of them, creates a group for each.
 
-Operators may change the groups afterwards, or add their own: what counts at run time is the groups' permissions.
+Staff may change the groups and add others: code checks permissions, never the names of roles.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ STAFF_MANAGER = gettext_noop("Staff manager")
 WAREHOUSE_MANAGER = gettext_noop("Warehouse manager")
 AUDITOR = gettext_noop("Auditor")
 
-#: Whoever has all of these can give any right to others, and so is an administrator, whatever their roles are called.
+#: The permissions with which a user can grant any right: an administrator has all of them, by whatever role.
 ADMINISTRATION = ("users.change_user", "auth.change_group")
 
 _USER = "users.user"
@@ -28,7 +28,7 @@ _GROUP = "auth.group"
 _AUDIT_EVENT = "users.auditevent"
 _READ = ("view",)
 _EVERYTHING = ("view", "add", "change", "delete")
-#: Nobody makes or removes a session by hand: to end one is to change it.
+#: Ending a session is a change of it.
 _END = ("view", "change")
 
 
@@ -53,14 +53,14 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def codenames(role: str) -> Iterator[tuple[str, str]]:
-    """App and codename of each permission of a role."""
+    """(app label, codename) of each permission of a role."""
     for model, actions in ROLES[role].items():
         app, name = model.split(".")
         yield from ((app, f"{action}_{name}") for action in actions)
 
 
 def named(rights: Iterable[str]) -> Q:
-    """The permissions with these names, each `app.codename`."""
+    """A filter for permissions, each given as `app.codename`."""
     found = Q(pk__in=())
     for app, codename in (right.split(".") for right in rights):
         found |= Q(content_type__app_label=app, codename=codename)
@@ -68,13 +68,13 @@ def named(rights: Iterable[str]) -> Q:
 
 
 def make_administrators(groups: Iterable[Group], user: PermissionsMixin) -> bool:
-    """Whether these groups, with what this person may do by themselves, give all rights of an administrator."""
+    """Whether the permissions of these groups and the user's direct ones contain all of `ADMINISTRATION`."""
     given = Permission.objects.filter(Q(group__in=groups) | Q(user=user)).filter(named(ADMINISTRATION))
     return given.distinct().count() == len(ADMINISTRATION)
 
 
 def offered_to(user: PermissionsMixin) -> QuerySet[Permission]:
-    """The rights this person may give a role: those the Back Office has pages for, and they have themselves."""
+    """The permissions this user may add to a role: those of the Back Office's pages that they have themselves."""
     known = {f"{app}.{codename}" for role in ROLES for app, codename in codenames(role)}
     offered = Permission.objects.filter(named(known)).select_related("content_type")
     if not user.is_superuser:
@@ -84,9 +84,9 @@ def offered_to(user: PermissionsMixin) -> QuerySet[Permission]:
 
 
 def grantable_by(user: PermissionsMixin) -> QuerySet[Group]:
-    """The groups this person may put others into: none that could do more than they themselves may.
+    """The groups this user may assign to others: those with no permission that the user lacks.
 
-    Without this a Staff manager could make an Administrator of anybody, and so of themselves.
+    Otherwise a Staff manager could make anyone an Administrator, and so gain all rights.
     """
     if user.is_superuser:
         return Group.objects.all()

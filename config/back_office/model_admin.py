@@ -11,6 +11,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from unfold import admin, views
@@ -58,11 +59,16 @@ class ModelAdmin(admin.ModelAdmin):
         return super().get_object(request, object_id, from_field or None)
 
     def missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The response for an object that does not exist: Django's message, and a redirect to the dashboard."""
-        values = {"name": self.opts.verbose_name, "key": unquote(object_id)}
+        """Redirects to the dashboard with Django's message, as Django does for an object that does not exist."""
+        params = {"name": self.opts.verbose_name, "key": unquote(object_id)}
         text = _("%(name)s with ID “%(key)s” doesn’t exist. Perhaps it was deleted?")  # noqa: RUF001 (Django's)
-        self.message_user(request, text % values, messages.WARNING)
+        self.message_user(request, text % params, messages.WARNING)
         return redirect("admin:index")
+
+    def render_page(self, request: HttpRequest, template: str, title: Any, **context: Any) -> TemplateResponse:
+        """A page of this model beside the ones that Django has."""
+        shared = {**self.admin_site.each_context(request), "title": title, "opts": self.opts, "media": self.media}
+        return TemplateResponse(request, template, shared | context)
 
     def response_action(self, request: HttpRequest, queryset: Any) -> Any:
         """Refuses a selection with a malformed primary key, which Django would pass to the database."""
@@ -75,3 +81,16 @@ class ModelAdmin(admin.ModelAdmin):
             )
             return None
         return super().response_action(request, queryset)
+
+
+class ReadOnlyMixin:
+    """For records that nobody edits. Put it before ModelAdmin in the bases."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,4 +1,4 @@
-"""People, their sessions, the programs they sign in with, and security events in the Back Office."""
+"""People, roles, sessions, OAuth clients and security events in the Back Office."""
 
 from users.admin.audit import AuditEventAdmin
 from users.admin.client import ClientAdmin

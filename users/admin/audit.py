@@ -1,4 +1,4 @@
-"""Security events in the Back Office: who signed in, who was refused, what was withdrawn. Read only."""
+"""Security events in the Back Office: sign-ins, refusals and withdrawals. Read only."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timezone import localtime, make_aware
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import DropdownFilter, RadioFilter
+from unfold.contrib.filters.admin import DropdownFilter, RadioFilter, TextFilter
 from unfold.decorators import display
 from unfold.widgets import INPUT_CLASSES
 
-from config.back_office.model_admin import ModelAdmin
+from config.back_office.model_admin import ReadOnlyMixin
 from config.identifiers import NIL, parse_uuid
-from users.admin.paging import CappedPaginator, IndexedChangeList, narrowed
+from users.admin.paging import CappedPaginator, LongListAdmin, narrowed
 from users.models import User
 from users.models.audit_event import AuditEvent
 from users.models.audit_event_titles import TITLES, in_words, title_of
 from users.sign_in.user_agent import in_plain_words
 
 
-# --- What the list can be narrowed to ---------------------------------------------------------------------------
+# --- Filters ----------------------------------------------------------------------------------------------------
 class EventFilter(DropdownFilter):
     title = _("event")
     parameter_name = "event"
@@ -54,7 +54,7 @@ class LevelFilter(RadioFilter):
 
 
 class DayForm(forms.Form):
-    """The browser's own calendar, which speaks the person's language and works with a keyboard."""
+    """One date, entered in the browser's native control, which is localized and accessible by keyboard."""
 
     def __init__(self, name: str, label: Any, value: str | None) -> None:
         super().__init__({name: value} if value else None)
@@ -62,27 +62,21 @@ class DayForm(forms.Form):
         self.fields[name] = forms.DateField(label=label, required=False, widget=widget)
 
 
-class DayFilter(admin.SimpleListFilter):
-    """A day in the calendar."""
-
-    template = "unfold/filters/filters_field.html"
-
-    def has_output(self) -> bool:
-        return True
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[()]:
-        return ()
+class DayFilter(TextFilter):
+    #: What is compared with the midnight `days_later` days after the one at which the chosen day begins.
+    lookup: str
+    days_later = 0
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         yield {"form": DayForm(str(self.parameter_name), self.title, self.value())}
 
-    def midnight(self, *, days_later: int = 0) -> datetime | None:
-        """When the chosen day begins. A value that is no day is refused as any bad filter is."""
-        if not self.value():
-            return None
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[AuditEvent]:
+        """Raises IncorrectLookupParameters if the value is not a date."""
+        if not (value := self.value()):
+            return queryset
         try:
-            day = date.fromisoformat(self.value() or "") + timedelta(days=days_later)
-            return make_aware(datetime.combine(day, time.min))
+            day = date.fromisoformat(value) + timedelta(days=self.days_later)
+            return queryset.filter(**{self.lookup: make_aware(datetime.combine(day, time.min))})
         except (ValueError, OverflowError):
             raise IncorrectLookupParameters from None
 
@@ -90,34 +84,24 @@ class DayFilter(admin.SimpleListFilter):
 class SinceFilter(DayFilter):
     title = _("From")
     parameter_name = "since"
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[AuditEvent]:
-        begin = self.midnight()
-        return queryset.filter(at__gte=begin) if begin else queryset
+    lookup = "at__gte"
 
 
 class UntilFilter(DayFilter):
     title = _("Up to and including")
     parameter_name = "until"
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[AuditEvent]:
-        end = self.midnight(days_later=1)
-        return queryset.filter(at__lt=end) if end else queryset
+    lookup = "at__lt"
+    days_later = 1
 
 
-# --- The list and the page of one -------------------------------------------------------------------------------
+# --- Pages ------------------------------------------------------------------------------------------------------
 @admin.register(AuditEvent)
-class AuditEventAdmin(ModelAdmin):
-    """Newest first. Ten million rows are no slower than ten: every question has an index."""
+class AuditEventAdmin(ReadOnlyMixin, LongListAdmin):
+    """Newest first. Every filter, order and search reads an index, for lists of ten million rows."""
 
     list_display = ("time", "event_", "level_", "who", "address", "browser", "request_id")
     list_display_links = ("time",)
     list_filter = (EventFilter, LevelFilter, SinceFilter, UntilFilter)
-    list_filter_submit = True
-    list_per_page = 50
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    paginator = CappedPaginator
     ordering = ("-at",)
     sortable_by = ("time",)
     search_fields = ("username",)
@@ -128,27 +112,21 @@ class AuditEventAdmin(ModelAdmin):
         (_("Request"), {"fields": ("path", "request_id")}),
     )
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return IndexedChangeList
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        return super().changelist_view(request, {"title": _("Security events"), **(extra_context or {})})
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """An event is a record itself: it has no history."""
+        """Without a link to the history: an event is never changed."""
         context = {"title": _("Security event"), "show_history": False, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """What names a person, whichever way: events know some people by e-mail, others by UUID."""
+        """Searches by e-mail and by UUID: an event stores one of them."""
         term = search_term.strip().replace("\x00", "")
         return (_about(queryset, term) if term else queryset), False
 
     @display(description=_("Time"), ordering="at")
     def time(self, obj: AuditEvent) -> str:
-        """To the second: the order of events matters."""
+        """To the second, so that the order of events is visible."""
         at = localtime(obj.at)
         return f"{date_format(at, 'SHORT_DATE_FORMAT')} {at:%H:%M:%S}"
 
@@ -162,7 +140,7 @@ class AuditEventAdmin(ModelAdmin):
 
     @display(description=_("Concerns"))
     def who(self, obj: AuditEvent) -> Any:
-        """The e-mail as it was typed, or the UUID with all that is known of the person one click away."""
+        """The e-mail as it was entered, or the UUID as a link to all events of the person."""
         if obj.username or obj.user_uuid is None:
             return obj.username
         events = reverse("admin:users_auditevent_changelist")
@@ -176,26 +154,16 @@ class AuditEventAdmin(ModelAdmin):
     def more(self, obj: AuditEvent) -> str:
         return in_words(obj.details)
 
-    # --- Who may -----------------------------------------------------------------------------------------------
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
-        return False
-
 
 # --- Searching --------------------------------------------------------------------------------------------------
 def _about(queryset: Any, term: str) -> Any:
-    """Events of the person with this e-mail or UUID; where nobody has it, those whose e-mail begins with it."""
-    ways = [way.values_list("pk", flat=True)[: CappedPaginator.MAX_ROWS] for way in _ways(queryset, term)]
-    return narrowed(queryset, sorted(set(chain.from_iterable(ways)), reverse=True))  # later ones have higher keys
+    """Events of the person with this e-mail or UUID; if there is no such person, those whose e-mail begins with it."""
+    searches = [rows.values_list("pk", flat=True)[: CappedPaginator.MAX_ROWS] for rows in _searches(queryset, term)]
+    return narrowed(queryset, sorted(set(chain.from_iterable(searches)), reverse=True))  # newest first
 
 
-def _ways(queryset: Any, term: str) -> list[Any]:
-    """One index serves each, newest first; the last gives whichever it meets first."""
+def _searches(queryset: Any, term: str) -> list[Any]:
+    """Each reads one index, newest first, except that `beginning` returns its rows in any order."""
     newest = queryset.order_by("-at", "-id")
     uuid = parse_uuid(term)
     if uuid != NIL:

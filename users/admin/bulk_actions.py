@@ -1,4 +1,4 @@
-"""Doing something to hundreds at once: a page that says what will happen to whom, then one transaction."""
+"""Bulk actions on people: a page that lists the people and the effects, then one transaction."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
+from django.views.decorators.http import require_POST
 
 from assignments.models import WarehouseUserAssignment
 from config.identifiers import parse_key
@@ -27,7 +28,7 @@ from users.account_actions import (
     UNMAKE_WAREHOUSE_USER,
     AccountAction,
     LeftOut,
-    Outcome,
+    Plan,
 )
 from users.forms import ReasonForm, WarehousesForm
 from users.models import User
@@ -35,7 +36,7 @@ from users.models import User
 
 @dataclass(frozen=True, eq=False)
 class AssignWarehouses(AccountAction):
-    """Gives the same warehouses to many, through the write method of assignments."""
+    """Assigns the same warehouses to many people, by the write method of assignments."""
 
     def refusal(self, person: User, by: User) -> LeftOut | None:
         if person.is_deleted:
@@ -55,23 +56,22 @@ ASSIGN_WAREHOUSES = AssignWarehouses(
     permission="assign",
 )
 
-#: In the order in which the list offers them.
+#: In display order.
 BULK = (ACTIVATE, DEACTIVATE, MAKE_WAREHOUSE_USER, UNMAKE_WAREHOUSE_USER, ASSIGN_WAREHOUSES, END_SESSIONS)
 CHANGES = {change.name: change for change in BULK}
 
-#: As many names stand on the page; the others are counted.
+#: Number of people whom the page lists by name; it counts the others.
 NAMES_SHOWN = 20
 
 
 def action_for(change: AccountAction) -> Callable[..., HttpResponse | None]:
-    """The entry of the list's action menu: leads to the page that asks."""
+    """An entry of the list's action menu, which leads to the confirmation page."""
 
+    @admin.action(description=change.title, permissions=[change.permission])
     def action(model_admin: Any, request: HttpRequest, queryset: Any) -> HttpResponse | None:
-        return model_admin.ask(request, change, queryset)
+        return model_admin.confirm(request, change, queryset)
 
     action.__name__ = change.name.replace("-", "_")
-    action.short_description = change.title  # type: ignore[attr-defined]
-    action.allowed_permissions = (change.permission,)  # type: ignore[attr-defined]
     return action
 
 
@@ -86,37 +86,30 @@ class BulkMixin:
     def has_end_sessions_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("users.change_session")
 
-    def bulk_urls(self: Any) -> list[URLPattern]:
-        return [path("bulk/<str:name>/", self.admin_site.admin_view(self.bulk_view), name="users_user_bulk")]
-
-    def ask(self: Any, request: HttpRequest, change: AccountAction, queryset: Any) -> HttpResponse | None:
-        """The page before the change. It carries the people's keys: what is confirmed is what was shown."""
+    def confirm(self: Any, request: HttpRequest, change: AccountAction, queryset: Any) -> HttpResponse | None:
+        """The confirmation page. It carries the primary keys, so that the change is for the people it has listed."""
         pks = list(queryset.order_by().values_list("pk", flat=True)[: MAX_PEOPLE + 1])
         if len(pks) > MAX_PEOPLE:
             most = number_format(MAX_PEOPLE, force_grouping=True)
-            self.message_user(
-                request, _("Choose at most %(most)s users: search or filter first.") % {"most": most}, messages.ERROR
-            )
+            text = _("Choose at most %(most)s users: search or filter first.") % {"most": most}
+            self.message_user(request, text, messages.ERROR)
             return None
-        return self._ask_page(request, change, pks, _form_of(change)(), back=request.GET.urlencode())
+        return self._confirmation_page(request, change, pks, _form_of(change)(), back=request.GET.urlencode())
 
+    @method_decorator(require_POST)
     def bulk_view(self: Any, request: HttpRequest, name: str) -> HttpResponse:
-        change = CHANGES.get(name)
-        if change is None:
+        if (change := CHANGES.get(name)) is None:
             raise Http404
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         if not getattr(self, f"has_{change.permission}_permission")(request):
             raise PermissionDenied
-        pks = _keys(request.POST.get("people", ""))
+        pks, back = _primary_keys(request.POST.get("people", "")), request.POST.get("back", "")
         form = _form_of(change)(request.POST)
         if not form.is_valid():
-            return self._ask_page(request, change, pks, form, back=request.POST.get("back", ""))
-        self._do(request, change, pks, form.cleaned_data)
-        query = request.POST.get("back", "")
-        return HttpResponseRedirect(reverse("admin:users_user_changelist") + (f"?{query}" if query else ""))
+            return self._confirmation_page(request, change, pks, form, back)
+        self._apply(request, change, pks, form.cleaned_data)
+        return HttpResponseRedirect(reverse("admin:users_user_changelist", query=QueryDict(back)))
 
-    def _do(self: Any, request: HttpRequest, change: AccountAction, pks: list[int], given: dict[str, Any]) -> None:
+    def _apply(self: Any, request: HttpRequest, change: AccountAction, pks: list[int], given: dict[str, Any]) -> None:
         try:
             outcome = change.apply(pks, actor(request), **given)
         except (ValidationError, RuleError) as refusal:
@@ -125,47 +118,45 @@ class BulkMixin:
         else:
             self._report(request, change, outcome)
 
-    def _report(self: Any, request: HttpRequest, change: AccountAction, outcome: Outcome) -> None:
-        told = [str(change.done % {"count": outcome.changed})]
+    def _report(self: Any, request: HttpRequest, change: AccountAction, outcome: Plan) -> None:
+        text = str(change.done % {"count": len(outcome.people)})
         if change is ASSIGN_WAREHOUSES:
-            told.append(
-                ngettext("%(count)d new assignment.", "%(count)d new assignments.", outcome.counted)
-                % {"count": outcome.counted}
-            )
+            added = ngettext("%(count)d new assignment.", "%(count)d new assignments.", outcome.counted)
+            text = f"{text} {added % {'count': outcome.counted}}"
         elif outcome.counted:
-            told.append(
-                ngettext("%(count)d session was ended.", "%(count)d sessions were ended.", outcome.counted)
-                % {"count": outcome.counted}
-            )
-        self.message_user(request, " ".join(told), messages.SUCCESS if outcome.changed else messages.WARNING)
-        for reason, number in outcome.left_out.most_common():
+            text = f"{text} {sessions_ended(outcome.counted)}"
+        self.message_user(request, text, messages.SUCCESS if outcome.people else messages.WARNING)
+        for number, why in outcome.reasons:
             left = ngettext("%(count)d left as is: %(why)s", "%(count)d left as they are: %(why)s", number)
-            self.message_user(request, left % {"count": number, "why": reason.label}, messages.WARNING)
+            self.message_user(request, left % {"count": number, "why": why}, messages.WARNING)
 
-    def _ask_page(
+    def _confirmation_page(
         self: Any, request: HttpRequest, change: AccountAction, pks: list[int], form: Any, back: str
     ) -> HttpResponse:
         plan = change.plan(pks, actor(request))
         number = len(plan.people)
         people = ngettext("%(count)d user", "%(count)d users", number) % {"count": number}
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("%(change)s: %(people)s") % {"change": change.title, "people": people},
-            "opts": self.opts,
-            "media": self.media + form.media,
-            "change": change,
-            "plan": plan,
-            "shown": plan.people[:NAMES_SHOWN],
-            "more": max(0, number - NAMES_SHOWN),
-            "form": form,
-            "people": ",".join(map(str, pks)),
-            "back": back,
-        }
-        return TemplateResponse(request, "admin/users/bulk.html", context)
+        return self.render_page(
+            request,
+            "admin/users/bulk.html",
+            _("%(change)s: %(people)s") % {"change": change.title, "people": people},
+            media=self.media + form.media,
+            change=change,
+            plan=plan,
+            shown=plan.people[:NAMES_SHOWN],
+            more=max(0, number - NAMES_SHOWN),
+            form=form,
+            people=",".join(map(str, pks)),
+            back=back,
+        )
+
+
+def sessions_ended(number: int) -> str:
+    return ngettext("%(count)d session was ended.", "%(count)d sessions were ended.", number) % {"count": number}
 
 
 def actor(request: HttpRequest) -> User:
-    """Who is at work. Nobody anonymous gets this far."""
+    """The signed-in user. Views behind `admin_view` have no anonymous ones."""
     return cast(User, request.user)
 
 
@@ -173,7 +164,7 @@ def _form_of(change: AccountAction) -> Any:
     return WarehousesForm if change is ASSIGN_WAREHOUSES else ReasonForm
 
 
-def _keys(text: str) -> list[int]:
-    """The people's keys out of the page; whatever else was sent is nobody."""
+def _primary_keys(text: str) -> list[int]:
+    """The keys in a comma-separated list; anything else in it is ignored."""
     keys = map(parse_key, text.split(",")[:MAX_PEOPLE])
     return [key for key in keys if key is not None]

@@ -9,12 +9,12 @@ from django.utils.safestring import SafeString
 
 
 def link(text: Any, about: str, url: str, *, danger: bool = False) -> SafeString:
-    """`about` tells rows apart for those who hear the page."""
+    """`about` distinguishes the rows for screen readers."""
     return format_html('<a class="{}" href="{}" aria-label="{}: {}">{}</a>', _classes(danger), url, text, about, text)
 
 
 def button(text: Any, about: str, *, action: str, danger: bool = False) -> SafeString:
-    """Sends the form around the list to another address than the list's."""
+    """Submits the list's form to another URL."""
     return format_html(
         '<button type="submit" class="{}" formmethod="post" formaction="{}" aria-label="{}: {}">{}</button>',
         _classes(danger), action, text, about, text,

@@ -1,4 +1,4 @@
-"""Clients in the Back Office: the programs that may ask for tokens. A secret is shown once, when it is made."""
+"""OAuth clients in the Back Office. A secret is shown once, when it is generated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html_join
@@ -27,12 +26,11 @@ from users.forms import ReasonForm
 from users.models.client import Client
 
 _FIXED = ("identifier", "kind")
-_EDITED = ("name", "redirect_uris", "allowed_origins")
 
 
 @admin.register(Client)
 class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
-    """Register, edit, remove, and make new secrets. The default client is told of above the list: it has no row."""
+    """Register, edit, remove, and replace secrets. The default client has no row: the list shows it above the table."""
 
     form = ClientForm
     list_display = ("client_id", "name", "kind_", "addresses", "created")
@@ -49,8 +47,8 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     # --- The list ----------------------------------------------------------------------------------------------
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        told = {"title": _("Clients"), "default_client": Client.objects.default()}
-        return super().changelist_view(request, told | (extra_context or {}))
+        context = {"title": _("Clients"), "default_client": Client.objects.default(), **(extra_context or {})}
+        return super().changelist_view(request, context)
 
     @display(description=_("Kind"), ordering="is_confidential", label={True: "success", False: "info"})
     def kind_(self, obj: Client) -> tuple[bool, Any]:
@@ -65,13 +63,13 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         return date_format(localtime(obj.created_at), "DATETIME_FORMAT")
 
     # --- The page of one client --------------------------------------------------------------------------------
-    def get_fieldsets(self, request: HttpRequest, obj: Client | None = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
         if obj is None:
-            return ((None, {"fields": ("client_id", "name", "is_confidential", *_EDITED[1:], "change_reason")}),)
+            return ("client_id", "name", "is_confidential", "redirect_uris", "allowed_origins", "change_reason")
         times = ("created", "secret_made_at") if obj.is_confidential else ("created",)
         if not self.has_change_permission(request, obj):
-            return ((None, {"fields": (*_FIXED, "name", "redirect_lines", "origin_lines", *times)}),)
-        return ((None, {"fields": (*_FIXED, *_EDITED, *times, "change_reason", "seen")}),)
+            return (*_FIXED, "name", "redirect_lines", "origin_lines", *times)
+        return (*_FIXED, "name", "redirect_uris", "allowed_origins", *times, "change_reason", "seen")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
         return () if obj is None else (*_FIXED, "redirect_lines", "origin_lines", "created", "secret_made_at")
@@ -95,23 +93,21 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         return _lines(obj.allowed_origins)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
-        """One button, `Save`, which leads to the list."""
-        context |= {"show_save_and_continue": False, "show_save_and_add_another": False, "subtitle": None}
+        title = _now("New client")
         if client := kwargs.get("obj"):
             edits = self.has_change_permission(request, client)
-            context["title"] = (_now("Edit client: %(name)s") if edits else _now("Client: %(name)s")) % vars(client)
-        else:
-            context["title"] = _now("New client")
+            title = (_now("Edit client: %(name)s") if edits else _now("Client: %(name)s")) % vars(client)
+        context |= {"title": title, "subtitle": None}
         return super().render_change_form(request, context, *args, **kwargs)
 
     @transaction.atomic
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
         if object_id is not None and request.method == "POST":
-            self._held(request, object_id)
+            self._locked(request, object_id)
         return super().changeform_view(request, object_id, *args, **kwargs)
 
-    def _held(self, request: HttpRequest, object_id: str) -> Client | None:
-        """The client, locked until the transaction ends: whoever comes second sees what the first has done."""
+    def _locked(self, request: HttpRequest, object_id: str) -> Client | None:
+        """The client as the last transaction has left it, locked until this one ends; None if there is none."""
         found = self.get_object(request, object_id)
         return found and Client.objects.select_for_update(no_key=True).filter(pk=found.pk).first()
 
@@ -130,70 +126,55 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         self.message_user(request, _now("Client “%(name)s” was saved.") % vars(obj), messages.SUCCESS)
         return self.response_post_save_change(request, obj)
 
-    # --- Its secret --------------------------------------------------------------------------------------------
+    # --- The secret --------------------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
         secret = self.admin_site.admin_view(self.secret_view)
         return [path("<int:pk>/secret/", secret, name="users_client_secret"), *super().get_urls()]
 
     @transaction.atomic
     def secret_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Asks; then makes a new secret and shows it."""
+        """A confirmation page; then a new secret."""
         if not self.has_change_permission(request):
             raise PermissionDenied
-        client = self._held(request, str(pk))
+        client = self._locked(request, str(pk))
         if client is None or not client.is_confidential:
             raise Http404
         if request.method != "POST":
-            return self._ask(request, client, "new_secret", _now("Make a new secret: %(name)s"))
+            return self._confirm(request, client, "new_secret", _now("Make a new secret: %(name)s"))
         secret = client.make_secret()
         client.save()
         return self._secret_page(request, client, secret)
 
     def _secret_page(self, request: HttpRequest, client: Client, secret: str) -> HttpResponse:
-        """The one answer that holds it: in no address, no message and no session. `admin_view` forbids keeping it."""
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _now("The secret of %(name)s") % vars(client),
-            "opts": self.opts,
-            "media": self.media,
-            "client": client,
-            "secret": secret,
-        }
-        return TemplateResponse(request, "admin/users/client/secret.html", context)
+        """The only response with the secret: no URL, message or session contains it. `admin_view` forbids caching."""
+        title = _now("The secret of %(name)s") % vars(client)
+        return self.render_page(request, "admin/users/client/secret.html", title, client=client, secret=secret)
 
     # --- Removing ----------------------------------------------------------------------------------------------
     @transaction.atomic
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Asks, saying what will end; then removes the client, and its sessions with it."""
+        """A confirmation page that counts what will end; then removes the client and its sessions."""
         if not self.has_delete_permission(request):
             raise PermissionDenied
-        client = self._held(request, object_id)
+        client = self._locked(request, object_id)
         if client is None:
             return self.missing(request, object_id)
         if request.method != "POST":
             live = client.sessions().live()
-            open_now = {"sessions": live.count(), "tokens": WarehouseGrant.objects.of_sessions(live).count()}
-            return self._ask(request, client, "remove", _now("Remove client: %(name)s"), **open_now)
+            counts = {"sessions": live.count(), "tokens": WarehouseGrant.objects.of_sessions(live).count()}
+            return self._confirm(request, client, "remove", _now("Remove client: %(name)s"), **counts)
         ended = client.remove()
-        told = ngettext(
+        text = ngettext(
             "Client “%(name)s” was removed, and %(count)d open session ended.",
             "Client “%(name)s” was removed, and %(count)d open sessions ended.",
             ended,
         )
-        self.message_user(request, told % {"name": client.name, "count": ended}, messages.SUCCESS)
+        self.message_user(request, text % {"name": client.name, "count": ended}, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:users_client_changelist"))
 
-    def _ask(self, request: HttpRequest, client: Client, question: str, title: str, **told: Any) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title % vars(client),
-            "opts": self.opts,
-            "media": self.media,
-            "client": client,
-            "form": ReasonForm(),
-            **told,
-        }
-        return TemplateResponse(request, f"admin/users/client/{question}.html", context)
+    def _confirm(self, request: HttpRequest, client: Client, page: str, title: str, **counts: int) -> HttpResponse:
+        template, form = f"admin/users/client/{page}.html", ReasonForm()
+        return self.render_page(request, template, title % vars(client), client=client, form=form, **counts)
 
 
 def _lines(values: list[str]) -> Any:

@@ -1,4 +1,4 @@
-"""Registering and editing a client in the Back Office."""
+"""The form of an OAuth client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from users.models.client import Client
 
 
 class LinesField(forms.Field):
-    """The values of an array of the client, one in each line. Empty lines and repetitions are passed over."""
+    """An array field of the client as a textarea, one value per line. Ignores empty lines and duplicates."""
 
     def __init__(self, array: str, **kwargs: Any) -> None:
         self.each = Client._meta.get_field(array).base_field  # type: ignore[union-attr]
@@ -30,29 +30,27 @@ class LinesField(forms.Field):
         return list(dict.fromkeys(line for line in lines if line))
 
     def validate(self, value: list[str]) -> None:
-        """Every bad line has an error of its own."""
+        """Raises ValidationError with one error per bad line."""
         super().validate(value)
-        faults = [fault for line in value for fault in self._faults(line)]
-        if faults:
-            raise ValidationError(faults)
+        if errors := [error for line in value for error in self._errors(line)]:
+            raise ValidationError(errors)
 
-    def _faults(self, line: str) -> list[Any]:
+    def _errors(self, line: str) -> list[Any]:
         try:
             self.each.run_validators(line)
         except ValidationError as refusal:
-            return [self._too_long(line)] if len(line) > self.each.max_length else refusal.error_list
+            if len(line) <= self.each.max_length:
+                return refusal.error_list
+            params = {"line": f"{line[:60]}…", "most": self.each.max_length}
+            return [ValidationError(_("“%(line)s” is longer than %(most)s characters."), params=params)]
         return []
-
-    def _too_long(self, line: str) -> ValidationError:
-        told = {"line": f"{line[:60]}…", "most": self.each.max_length}
-        return ValidationError(_("“%(line)s” is longer than %(most)s characters."), params=told)
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return (initial or []) != self.to_python(data)
 
 
 class ClientForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
-    """What is fixed after registration is no field of the form then."""
+    """Client ID and kind can be set at registration only."""
 
     redirect_uris = LinesField(
         "redirect_uris",
@@ -96,5 +94,8 @@ class ClientForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk is not None:
-            for name in ("client_id", "is_confidential"):  # the latter is declared above, and so would always stay
+            for name in (
+                "client_id",
+                "is_confidential",
+            ):  # `Meta.exclude` has no effect on declared fields
                 self.fields.pop(name, None)

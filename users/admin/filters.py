@@ -1,17 +1,16 @@
-"""What lists of people and sessions can be narrowed to."""
+"""List filters for people and sessions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import RadioFilter
+from unfold.contrib.filters.admin import RadioFilter, TextFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
 
 from assignments.models import WarehouseUserAssignment
@@ -20,8 +19,9 @@ from users.admin.paging import CappedPaginator
 from users.models import Session, User
 
 
+# --- Radio buttons ----------------------------------------------------------------------------------------------
 class StatusFilter(RadioFilter):
-    """Deleted people are kept for history, and shown when asked for."""
+    """Deleted people are listed only on request."""
 
     title = _("status")
     parameter_name = "status"
@@ -36,62 +36,68 @@ class StatusFilter(RadioFilter):
         return queryset if self.value() == "all" else queryset.listed()
 
 
-class KindFilter(RadioFilter):
-    title = _("kind of user")
-    parameter_name = "kind"
+class OptionsFilter(RadioFilter):
+    """A radio filter with fixed options. An unknown value filters nothing."""
+
+    #: Value → label, and the function that filters the queryset.
+    options: dict[str, tuple[Any, Callable[[Any], Any]]]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("warehouse", _("Warehouse users")), ("office", _("Back Office users"))]
+        return [(value, label) for value, (label, _filtered) in self.options.items()]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[User]:
-        if self.value() in ("warehouse", "office"):
-            return queryset.filter(is_warehouse_user=self.value() == "warehouse")
-        return queryset
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+        _label, filtered = self.options.get(self.value() or "", ("", lambda rows: rows))
+        return filtered(queryset)
 
 
-class GapFilter(RadioFilter):
-    """Who cannot work yet, or never did."""
+class KindFilter(OptionsFilter):
+    title = _("kind of user")
+    parameter_name = "kind"
+    options = {
+        "warehouse": (_("Warehouse users"), lambda people: people.filter(is_warehouse_user=True)),
+        "office": (_("Back Office users"), lambda people: people.filter(is_warehouse_user=False)),
+    }
+
+
+class GapFilter(OptionsFilter):
+    """People who cannot work yet, or have never signed in."""
 
     title = _("what is missing")
     parameter_name = "missing"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("warehouse", _("Has no warehouse")), ("sign-in", _("Never signed in"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[User]:
-        if self.value() == "warehouse":
-            return queryset.without_warehouse()
-        return queryset.never_signed_in() if self.value() == "sign-in" else queryset
+    options = {
+        "warehouse": (_("Has no warehouse"), lambda people: people.without_warehouse()),
+        "sign-in": (_("Never signed in"), lambda people: people.never_signed_in()),
+    }
 
 
-class LockoutFilter(RadioFilter):
-    """Who has failed to sign in too often a moment ago, or for whom somebody else has."""
+class LockoutFilter(OptionsFilter):
+    """People whose sign-in is locked after too many failures, whoever made them."""
 
     title = _("sign-in")
     parameter_name = "sign-in"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("locked", _("Locked out now"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[User]:
-        return queryset.locked_out(CappedPaginator.MAX_ROWS) if self.value() == "locked" else queryset
+    options = {"locked": (_("Locked out now"), lambda people: people.locked_out(CappedPaginator.MAX_ROWS))}
 
 
-class RelatedFilter(SimpleListFilter):
-    """One row of another table, found by typing, however many there are."""
+class LiveFilter(OptionsFilter):
+    title = _("state")
+    parameter_name = "state"
+    options = {
+        "live": (_("Open"), lambda sessions: sessions.live()),
+        "ended": (_("Ended"), lambda sessions: sessions.ended()),
+    }
 
-    template = "unfold/filters/filters_field.html"
+
+# --- Rows of another table --------------------------------------------------------------------------------------
+class RelatedFilter(TextFilter):
+    """One row of another table, chosen in an autocomplete field."""
+
     form_class = AutocompleteDropdownForm
+    #: The foreign key to that table.
+    field: Any
 
     def __init__(self, request: HttpRequest, params: Any, model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
         self.request, self.model_admin = request, model_admin
-
-    def has_output(self) -> bool:
-        return True
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[()]:
-        return ()
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         yield {
@@ -100,68 +106,45 @@ class RelatedFilter(SimpleListFilter):
                 name=str(self.parameter_name),
                 label=capfirst(self.title),
                 choices=(),
-                field=self.field(),
+                field=self.field,
                 model_admin=self.model_admin,
                 data={self.parameter_name: self.value()},
             )
         }
 
-    def field(self) -> Any:
-        """The foreign key whose other end is chosen from."""
-        raise NotImplementedError
-
-    def chosen(self) -> int | None:
-        """The row's key; a value that is none is refused as any bad filter is."""
-        value = self.value()
-        if not value:
-            return None
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+        """Raises IncorrectLookupParameters if the value is not a primary key."""
+        if not (value := self.value()):
+            return queryset
         if (key := parse_key(value)) is None:
             raise IncorrectLookupParameters
-        return key
+        return self.filtered(queryset, key)
+
+    def filtered(self, queryset: Any, key: int) -> QuerySet[Any]:
+        raise NotImplementedError
 
 
 class AssignedFilter(RelatedFilter):
     title = _("assigned to warehouse")
     parameter_name = "assigned"
+    field = WarehouseUserAssignment._meta.get_field("warehouse")
 
-    def field(self) -> Any:
-        return WarehouseUserAssignment._meta.get_field("warehouse")
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[User]:
-        warehouse = self.chosen()
-        return queryset if warehouse is None else queryset.filter(assignments__warehouse=warehouse)
+    def filtered(self, queryset: Any, key: int) -> QuerySet[User]:
+        return queryset.filter(assignments__warehouse=key)
 
 
 class StandingFilter(AssignedFilter):
-    title = _("standing in warehouse now")
-    parameter_name = "standing"
+    title = _("works in warehouse now")
+    parameter_name = "working"
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[User]:
-        warehouse = self.chosen()
-        here = {"assignments__warehouse": warehouse, "assignments__is_active": True}
-        return queryset if warehouse is None else queryset.filter(**here)
-
-
-class LiveFilter(RadioFilter):
-    title = _("state")
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("live", _("Open")), ("ended", _("Ended"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Session]:
-        if self.value() == "live":
-            return queryset.live()
-        return queryset.ended() if self.value() == "ended" else queryset
+    def filtered(self, queryset: Any, key: int) -> QuerySet[User]:
+        return queryset.filter(assignments__warehouse=key, assignments__is_active=True)
 
 
 class PersonFilter(RelatedFilter):
     title = _("user")
     parameter_name = "user"
+    field = Session._meta.get_field("user")
 
-    def field(self) -> Any:
-        return Session._meta.get_field("user")
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Session]:
-        person = self.chosen()
-        return queryset if person is None else queryset.filter(user=person)
+    def filtered(self, queryset: Any, key: int) -> QuerySet[Session]:
+        return queryset.filter(user=key)

@@ -1,4 +1,4 @@
-"""The list of people: who there is, where they stand, and the buttons of each row (contract 5.1)."""
+"""The list of people, with their current warehouses and the buttons of each row (contract 5.1)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from users.models import User
 
 
 class PeopleList(ModelAdmin):
-    """How people are listed. Every question has an index; every page costs the same."""
+    """Every filter, order and search reads an index; every page costs the same."""
 
     list_display_links = ("email_",)
     list_filter = (StatusFilter, KindFilter, AssignedFilter, StandingFilter, GapFilter, LockoutFilter)
@@ -100,7 +100,7 @@ class PeopleList(ModelAdmin):
         return actions_column
 
     def _buttons(self, request: HttpRequest, obj: Any) -> list[Any]:
-        """In the order of contract 5.1; ours, for who is locked out, among them."""
+        """In the order of contract 5.1, with an additional one for lockouts."""
         found = []
         if assign := assign_url(request, obj):
             found.append(link(_("Assign Warehouses"), obj.email, assign))
@@ -119,7 +119,7 @@ class PeopleList(ModelAdmin):
 
 
 def assign_url(request: HttpRequest, person: User) -> str:
-    """Where this person's warehouses are assigned, for whoever may see that; "" when there is nothing to assign."""
+    """The URL of the page that assigns warehouses, or "" without permission, or if none can be assigned."""
     if not (person.may_be_assigned and request.user.has_perm("assignments.view_warehouseuserassignment")):
         return ""
     try:
@@ -129,5 +129,5 @@ def assign_url(request: HttpRequest, person: User) -> str:
 
 
 def unlock_url(person: User, query: str) -> str:
-    """Where this person's sign-in is unlocked, and which leads back to the list with this query."""
+    """The URL that unlocks this person's sign-in, and then redirects to the list with this query string."""
     return f"{reverse('admin_unlock_sign_in', args=[person.pk])}?{urlencode({'list': query})}"

@@ -1,12 +1,13 @@
-"""Roles in the Back Office: what the people of a group may do, in plain words."""
+"""Roles in the Back Office: Django's groups, with their permissions in words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-import django.contrib.auth.admin  # noqa: F401 (registers its own page of groups, which ours replaces)
+import django.contrib.auth.admin  # noqa: F401 (registers the page that `RoleAdmin` replaces)
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -24,13 +25,13 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import in_words
 from config.history.pages import HistoryAdminMixin, ReasonFormMixin
-from users.account_actions import LastAdministratorError, an_administrator_stays, hold_administrators
+from users.account_actions import LastAdministratorError, administrator_required, locked_administrators
 from users.models import User
 from users.roles import offered_to
 
 
 class _Rights(forms.ModelMultipleChoiceField):
-    """Each right by what it is about, in the reader's language."""
+    """Permissions, labelled in the active language."""
 
     widget = UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -39,7 +40,7 @@ class _Rights(forms.ModelMultipleChoiceField):
 
 
 class RoleForm(ReasonFormMixin, forms.ModelForm):
-    """A role's name and rights. What its editor may not give stays as it is."""
+    """A role's name and permissions. Permissions that the editor may not give are kept."""
 
     editor: User
     permissions = _Rights(queryset=Permission.objects.none(), label=_("May"), required=False)
@@ -51,7 +52,7 @@ class RoleForm(ReasonFormMixin, forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         rights: Any = self.fields.get("permissions")
-        if rights:  # not for who may only look
+        if rights:  # not with view permission only
             rights.queryset = offered_to(self.editor)
 
     def clean_permissions(self) -> QuerySet[Permission]:
@@ -66,10 +67,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class RoleAdmin(HistoryAdminMixin, ModelAdmin):
-    """Who may change roles makes roles of their own; four are there from the beginning.
-
-    Nobody changes or deletes a role that may do more than they themselves.
-    """
+    """The four roles of a new site, and those that staff add. A role with more rights than the user is read only."""
 
     form = RoleForm
     list_display = ("role",)
@@ -83,9 +81,9 @@ class RoleAdmin(HistoryAdminMixin, ModelAdmin):
         return gettext(group.name)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return super().changelist_view(request, {"title": gettext("Roles")} | (extra_context or {}))
+        return super().changelist_view(request, {"title": _("Roles")} | (extra_context or {}))
 
-    # --- Who may ------------------------------------------------------------------------------------------------
+    # --- Permissions --------------------------------------------------------------------------------------------
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return super().has_change_permission(request, obj) and _is_below(obj, request.user)
 
@@ -103,46 +101,38 @@ class RoleAdmin(HistoryAdminMixin, ModelAdmin):
 
     @display(description=_("May"))
     def rights(self, group: Group) -> str:
-        """For who may only look."""
+        """For users with view permission only."""
         held = group.permissions.values_list("content_type__app_label", "codename")
         return ", ".join(in_words(f"{app}.{codename}") for app, codename in held)
-
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
-        return super().render_change_form(request, context, *args, **kwargs)
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
-        view = super().changeform_view
-        if request.method != "POST" or object_id is None:
-            return view(request, object_id, form_url, extra_context)
-        return self._under_lock(request, object_id, "change", lambda: view(request, object_id, form_url, extra_context))
+        view = partial(super().changeform_view, request, object_id, form_url, extra_context)
+        return self._under_lock(request, object_id, "change", view)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
-        view = super().delete_view
-        if request.method != "POST":
-            return view(request, object_id, extra_context)
-        return self._under_lock(request, object_id, "delete", lambda: view(request, object_id, extra_context))
+        view = partial(super().delete_view, request, object_id, extra_context)
+        return self._under_lock(request, object_id, "delete", view)
 
     def save_related(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        with an_administrator_stays():
+        with administrator_required():
             super().save_related(request, *args, **kwargs)
-        _read_rights_again(request)
+        request.user = User.objects.get(pk=request.user.pk)  # `config.back_office.authority` compares with these rights
 
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
-        with an_administrator_stays():
+        with administrator_required():
             super().delete_model(request, obj)
-        _read_rights_again(request)
+        request.user = User.objects.get(pk=request.user.pk)  # `config.back_office.authority` compares with these rights
 
-    def _under_lock(self, request: HttpRequest, object_id: str, action: str, act: Callable[[], Any]) -> Any:
-        """Acts all or nothing, on what is so while nobody else can change it. Says so if no administrator were left."""
-        role = self.get_object(request, unquote(object_id))
+    def _under_lock(self, request: HttpRequest, object_id: str | None, action: str, view: Callable[[], Any]) -> Any:
+        """Writes in one transaction with all locks. Without administrators afterwards: an error, and no change."""
+        role = self.get_object(request, unquote(object_id)) if object_id and request.method == "POST" else None
         if role is None or not request.user.has_perm(f"auth.{action}_group"):
-            return act()  # which refuses
+            return view()  # nothing to lock, or refused by the view
         try:
-            with _held(role, request.user, action):
-                return act()
+            with _locked(role, request.user, action):
+                return view()
         except LastAdministratorError as refusal:
             self.message_user(request, " ".join(refusal.messages), messages.ERROR)
         return HttpResponseRedirect(reverse("admin:auth_group_change", args=[role.pk]))
@@ -153,22 +143,17 @@ def _is_below(role: Group | None, user: Any) -> bool:
 
 
 @contextmanager
-def _held(role: Group, user: Any, action: str) -> Iterator[None]:
-    """Locks administrators, then the people of a role, then the role, whose change touches its people.
+def _locked(role: Group, user: Any, action: str) -> Iterator[None]:
+    """Locks administrators, then the members of a role, then the role: the order of `users.locks`.
 
-    Whoever had to wait is judged again: they may have lost their rights to the one they waited for. Raises
+    Checks the user's permissions again, because the transaction that held the locks may have revoked them. Raises
     PermissionDenied.
     """
     with transaction.atomic():
-        hold_administrators()
+        locked_administrators()
         list(User.objects.filter(groups=role).order_by("pk").locked().values_list("pk"))
-        held = Group.objects.select_for_update().filter(pk=role.pk).first()
+        locked = Group.objects.select_for_update().filter(pk=role.pk).first()
         editor = User.objects.get(pk=user.pk)
-        if not (editor.is_staff and editor.has_perm(f"auth.{action}_group") and _is_below(held, editor)):
+        if not (editor.is_staff and editor.has_perm(f"auth.{action}_group") and _is_below(locked, editor)):
             raise PermissionDenied
         yield
-
-
-def _read_rights_again(request: HttpRequest) -> None:
-    """What somebody takes from their own role is no right lost meanwhile (`config.back_office.authority`)."""
-    request.user = User.objects.get(pk=request.user.pk)

@@ -1,4 +1,4 @@
-"""People in the Back Office: who there is, where they stand, and what they may do (contract 5.1 to 5.3)."""
+"""The pages of one person in the Back Office: create, edit, activate, deactivate, delete (contract 5.1 to 5.3)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
 
 from assignments.models import WarehouseGrant
 from config.back_office.model_admin import ModelAdmin
@@ -22,8 +22,8 @@ from config.history.edit_conflicts import EditConflictAdminMixin
 from config.history.pages import SUBJECTS, HistoryAdminMixin, HistorySubject
 from config.identifiers import parse_key
 from config.spreadsheets.admin import SheetAdminMixin
-from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, LeftOut, Switch, why_signed_out
-from users.admin.bulk_actions import BulkMixin, actor
+from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, Switch, why_signed_out
+from users.admin.bulk_actions import BulkMixin, actor, sessions_ended
 from users.admin.listing import PeopleList, assign_url
 from users.forms import ReasonForm, UserForm
 from users.models import User
@@ -31,8 +31,8 @@ from users.resources import UserResource
 from users.sign_in import device_cookies
 from users.sign_in.account_recovery import lockouts_of
 
-#: What the Back Office says after a switch, and after one refused (contract 5.3).
-_TOLD = {
+#: The messages after success and after a refusal (contract 5.3).
+_MESSAGES = {
     ACTIVATE: (_("User was activated successfully."), _("User was not activated.")),
     DEACTIVATE: (_("User was deactivated successfully."), _("User was not deactivated.")),
     DELETE: (_("User was deleted successfully."), _("User was not deleted.")),
@@ -40,7 +40,7 @@ _TOLD = {
 
 
 def _person_for_history(text: str, viewer: Any) -> User | None:
-    """By e-mail or id. For who may not see people there is nobody: the answer tells nothing of who there is."""
+    """By e-mail or id. Always None for viewers who may not see people, so that they cannot probe for accounts."""
     if not may_see_people(viewer):
         return None
     key = parse_key(text)
@@ -57,7 +57,7 @@ SUBJECTS["person"] = HistorySubject(
 
 @admin.register(User)
 class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
-    """Create and edit people. Rules live in `users.account_actions` and `users.forms`."""
+    """The rules are in `users.account_actions` and `users.forms`."""
 
     sheet = UserResource
 
@@ -73,21 +73,17 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         return type(form.__name__, (form,), {"actor": request.user})
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        person = ("email", "first_name", "last_name", "language")
-        rights: tuple[str, ...] = ("groups",)
-        if actor(request).is_superuser:
-            rights = ("groups", "is_superuser")
-        edited = () if obj is None else ("status", "last_login_")
-        writable = self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj)
-        found = [
-            (_("General Information"), {"fields": (*person, *edited)}),
+        edited, seen = ((), ()) if obj is None else (("status", "last_login_"), ("seen",))
+        rights = ("groups", "is_superuser") if actor(request).is_superuser else ("groups",)
+        fieldsets = [
+            (_("General Information"), {"fields": ("email", "first_name", "last_name", "language", *edited)}),
             (_("Warehouse user"), {"fields": ("is_warehouse_user",)}),
             (_("Rights in the Back Office"), {"fields": rights}),
         ]
-        if writable:
-            found.insert(1, (_("Password"), {"fields": ("password1", "password2")}))
-            found.append((_("History"), {"fields": ("change_reason", *(() if obj is None else ("seen",)))}))
-        return found
+        if self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj):
+            fieldsets.insert(1, (_("Password"), {"fields": ("password1", "password2")}))
+            fieldsets.append((_("History"), {"fields": ("change_reason", *seen)}))
+        return fieldsets
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"language": actor(request).language, **super().get_changeform_initial_data(request)}
@@ -100,11 +96,11 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
             name = f"{person.first_name} {person.last_name}"
             edits = self.has_change_permission(request, person)
             title = _now("Edit User: %(name)s") if edits else _now("User: %(name)s")
-            context |= {"title": title % {"name": name}, "subtitle": None, **self._of(request, person)}
+            context |= {"title": title % {"name": name}, "subtitle": None, **self._above_form(request, person)}
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def _of(self, request: HttpRequest, person: User) -> dict[str, Any]:
-        """What is shown above the form: where to go from here, who is signed in, what keeps the person from it."""
+    def _above_form(self, request: HttpRequest, person: User) -> dict[str, Any]:
+        """Links, open sessions and lockouts."""
         live = person.sessions.live()
         sees_sessions = request.user.has_perm("users.view_session")
         return {
@@ -116,16 +112,16 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         }
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """What takes or gives rights signs the person out."""
+        """Ends the person's sessions after a change of their rights."""
         super().save_model(request, obj, form, change)
         if change and (reason := why_signed_out(form.changed_data, obj)):
             obj.end_sessions(reason)
-        if obj.pk == request.user.pk:  # whoever sets their own password here stays signed in here
+        if obj.pk == request.user.pk:  # a new password ends the other sessions, not this one
             update_session_auth_hash(request, obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        if form.instance.pk == request.user.pk:  # what they take from themselves is no right lost meanwhile
+        if form.instance.pk == request.user.pk:  # `config.back_office.authority` compares with these rights
             request.user = User.objects.get(pk=request.user.pk)
 
     def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
@@ -137,90 +133,79 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         answer = self.response_post_save_change(request, obj)
         return device_cookies.remember(request, answer, obj) if obj.pk == request.user.pk else answer
 
-    # --- One click, or two -------------------------------------------------------------------------------------
+    # --- Account actions ---------------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
-        guard = self.admin_site.admin_view
+        protect = self.admin_site.admin_view
         return [
-            *self.bulk_urls(),
-            path("<int:pk>/switch/<str:name>/", guard(self.switch_view), name="users_user_switch"),
-            path("<int:pk>/sign-out/", guard(self.sign_out_view), name="users_user_sign_out"),
+            path("bulk/<str:name>/", protect(self.bulk_view), name="users_user_bulk"),
+            path("<int:pk>/switch/<str:name>/", protect(self.switch_view), name="users_user_switch"),
+            path("<int:pk>/sign-out/", protect(self.sign_out_view), name="users_user_sign_out"),
             *super().get_urls(),
         ]
 
+    @method_decorator(require_POST)
     def switch_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
-        """Activates or deactivates one person, and goes back to the list as it was."""
+        """Activates or deactivates one person, and redirects to the list with its filters."""
         switch = {change.name: change for change in (ACTIVATE, DEACTIVATE)}.get(name)
         if switch is None:
             raise Http404
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not self.has_change_permission(request):  # first: who may change nobody learns of nobody
+        if not self.has_change_permission(request):  # before the lookup, which would tell whether the person exists
             raise PermissionDenied
-        person = self._person(request, pk)
-        self._switch(request, switch, person)
-        return self._to_list(request)
+        return self._switch(request, switch, self._person(request, pk))
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Asks, saying what will end; then deletes softly."""
+        """A confirmation page that counts what will end; then a soft delete."""
         if not self.has_delete_permission(request):
             raise PermissionDenied
         person = self._person(request, unquote(object_id))
         if request.method == "POST":
-            self._switch(request, DELETE, person)
-            return self._to_list(request)
+            return self._switch(request, DELETE, person)
         live = person.sessions.live()
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Delete User"),
-            "opts": self.opts,
-            "media": self.media,
-            "person": person,
-            "refusal": DELETE.refusal(person, actor(request)),
-            "sessions": live.count(),
-            "tokens": WarehouseGrant.objects.of_sessions(live).count(),
-            "assignments": person.assignments.count(),
-            "form": ReasonForm(),
-        }
-        return TemplateResponse(request, "admin/users/delete.html", context)
+        return self.render_page(
+            request,
+            "admin/users/delete.html",
+            _("Delete User"),
+            person=person,
+            refusal=DELETE.refusal(person, actor(request)),
+            sessions=live.count(),
+            tokens=WarehouseGrant.objects.of_sessions(live).count(),
+            assignments=person.assignments.count(),
+            form=ReasonForm(),
+        )
 
+    @method_decorator(require_POST)
     def sign_out_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ends every session of one person."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
+        """Ends all sessions of one person."""
         if not self.has_end_sessions_permission(request):
             raise PermissionDenied
         person = self._person(request, pk)
         if not self._may_sign_out(request, person):
             raise PermissionDenied
         ended = END_SESSIONS.apply([person.pk], actor(request)).counted
-        told = ngettext("%(count)d session was ended.", "%(count)d sessions were ended.", ended) % {"count": ended}
-        self.message_user(request, told, messages.SUCCESS)
+        self.message_user(request, sessions_ended(ended), messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:users_user_change", args=[pk]))
 
-    def _switch(self, request: HttpRequest, switch: Switch, person: User) -> None:
-        done, undone = _TOLD[switch]
+    def _switch(self, request: HttpRequest, switch: Switch, person: User) -> HttpResponse:
+        done, refused = _MESSAGES[switch]
         try:
             outcome = switch.apply([person.pk], actor(request))
-            why = next((LeftOut(reason).label for reason in outcome.left_out), "")
+            why = next((why for _number, why in outcome.reasons), "")
         except ValidationError as refusal:
             why = " ".join(refusal.messages)
         if why:
-            self.message_user(request, f"{undone} {why}", messages.ERROR)
+            self.message_user(request, f"{refused} {why}", messages.ERROR)
         else:
             self.message_user(request, done, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:users_user_changelist", query=request.GET))
 
     def _person(self, request: HttpRequest, pk: Any) -> User:
         if (person := self.get_object(request, str(pk))) is None:
             raise Http404
         return person
 
-    def _to_list(self, request: HttpRequest) -> HttpResponse:
-        query = request.GET.urlencode()
-        return HttpResponseRedirect(reverse("admin:users_user_changelist") + (f"?{query}" if query else ""))
-
-    # --- Who may -----------------------------------------------------------------------------------------------
+    # --- Permissions -------------------------------------------------------------------------------------------
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody edits who may do more than they."""
+        """Not for people with more rights than the user."""
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or obj.may_be_changed_by(request.user))
 
@@ -232,7 +217,5 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         return self.has_end_sessions_permission(request) and person.may_be_changed_by(actor(request))
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """People are deleted one by one, with a look at what that ends."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
+        """Without bulk deletion: the page of a deletion counts what it ends."""
+        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}

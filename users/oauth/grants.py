@@ -27,7 +27,7 @@ from users.oauth.requests import Request
 from users.oauth.sessions import redeem, start_session
 from users.oauth.token_lookup import SessionToken
 from users.oauth.tokens import AccessToken, scopes_for
-from users.sign_in.throttling import is_blocked, tell_failure
+from users.sign_in.throttling import is_blocked, log_failure
 
 #: How a client may prove itself: a public one not at all, a confidential one by its secret (RFC 6749 section 2.3).
 CLIENT_METHODS = ("none", "client_secret_basic", "client_secret_post")
@@ -56,7 +56,7 @@ def _proved(request: Request, username: str, password: str) -> User:
     # Django's backend hashes once for an unknown user too, so that time tells nothing about who exists.
     user = authenticate(request.django, username=username, password=password)
     if user is None:
-        tell_failure(request.django, username[:_LOGGED_CHARACTERS])
+        log_failure(request.django, username[:_LOGGED_CHARACTERS])
         if is_blocked(request.django):
             raise BlockedError(getattr(request.django, "retry_after", 1))
         raise InvalidGrantError(BAD_CREDENTIALS)

@@ -1,8 +1,8 @@
-"""Browsers in which a person has signed in to the Back Office before, known by a signed cookie.
+"""Device cookies: a signed cookie marks browsers in which a person has signed in to the Back Office before.
 
-OWASP, "Slow Down Online Guessing Attacks with Device Cookies": failures in such a browser are counted by themselves, so
-that nobody else at the same address locks its person out. The cookie signs nobody in. It is worth nothing for another
-account, after its person's password changed or sessions were ended, and after `DEVICE_COOKIE_AGE` seconds.
+OWASP, "Slow Down Online Guessing Attacks with Device Cookies": failures in such a browser are counted separately, so
+that an attacker at the same address cannot lock its user out. The cookie does not authenticate. It is valid for one
+account, until a password change or the end of the person's sessions, for at most `DEVICE_COOKIE_AGE` seconds.
 """
 
 from __future__ import annotations
@@ -21,17 +21,14 @@ from users.models import User
 from users.sign_in.lockouts import key_of
 
 SALT = "users.devices"
-#: How many people one browser is known to at the same time; who was longest away is forgotten.
+#: People per cookie; the one who has not signed in for the longest time is dropped.
 MAX_PEOPLE = 5
 
 
 def remember(request: HttpRequest, response: HttpResponse, user: User) -> HttpResponse:
-    """The response, which makes this browser known to somebody who has just proved who they are.
-
-    Its number is a new one each time, as its failures are then counted from nought.
-    """
+    """Sets the cookie for a user who has just authenticated. A new device id each time resets its failures."""
     entry = {"device": str(uuid4()), "proof": _proof(user), "until": int(time.time()) + settings.DEVICE_COOKIE_AGE}
-    others = [(uuid, kept) for uuid, kept in _entries(request).items() if uuid != str(user.uuid)]
+    others = [(uuid, other) for uuid, other in _entries(request).items() if uuid != str(user.uuid)]
     response.set_cookie(
         settings.DEVICE_COOKIE_NAME,
         signing.dumps(dict([(str(user.uuid), entry), *others][:MAX_PEOPLE]), salt=SALT),
@@ -44,10 +41,10 @@ def remember(request: HttpRequest, response: HttpResponse, user: User) -> HttpRe
 
 
 def known_device(request: HttpRequest, account: str) -> UUID | None:
-    """The number of this browser if it is known to the person of this account (`failures.key_of`).
+    """The device id of this browser, or None if its cookie is not valid for this account (`lockouts.key_of`).
 
-    One query if the cookie is genuine, whatever account is asked for; otherwise none. None at the API, which reads no
-    cookies (contract 6.1).
+    One query if the signature is valid, for any account, else none. Always None at the API, which reads no cookies
+    (contract 6.1).
     """
     entries = _entries(request) if is_back_office(request) else {}
     people = User.objects.filter(uuid__in=list(entries)) if entries else ()
@@ -59,7 +56,7 @@ def known_device(request: HttpRequest, account: str) -> UUID | None:
 
 
 def _entries(request: HttpRequest) -> dict[str, dict[str, Any]]:
-    """Person's uuid → what the cookie says of them, the latest first. Empty if the cookie is not of our making."""
+    """A person's uuid → device, proof and expiry; the latest sign-in first. Empty if the signature is invalid."""
     try:
         entries = signing.loads(request.COOKIES.get(settings.DEVICE_COOKIE_NAME, ""), salt=SALT)
     except signing.BadSignature:
@@ -68,5 +65,5 @@ def _entries(request: HttpRequest) -> dict[str, dict[str, Any]]:
 
 
 def _proof(user: User) -> str:
-    """Another one after a new password and after being signed out everywhere."""
+    """Changes with the password, and when the person is signed out everywhere."""
     return salted_hmac(SALT, user.get_session_auth_hash(), algorithm="sha256").hexdigest()[:32]

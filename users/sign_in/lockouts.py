@@ -1,7 +1,6 @@
-"""Failed sign-ins as rows, and who is locked out by them now (contract 0.4, "Throttling").
+"""The lockouts in force, read from django-axes' table of failed sign-ins (contract 0.4, "Throttling").
 
-django-axes' table has all of them. Those with a valid device cookie (`users.sign_in.device_cookies`) have a row of
-ours besides, which names the device.
+A failure with a valid device cookie (`users.sign_in.device_cookies`) has a second row, a `DeviceFailure`.
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ from django.utils import timezone
 
 from users.sign_in.user_agent import in_plain_words
 
-#: As long as an e-mail can be: anything longer is nobody's, and need not be told apart.
+#: The longest e-mail address. Longer input belongs to no account, and is cut.
 _ACCOUNT_CHARACTERS = 254
 
 
 def key_of(email: str) -> str:
-    """What the failures of an account are kept under, whether it exists or not."""
+    """The normalized e-mail, by which failures are stored, whether or not the account exists."""
     return email.strip().lower().replace("\x00", "")[:_ACCOUNT_CHARACTERS]
 
 
 def reset_path() -> str:
-    """Where somebody asks for a new password, which is counted apart from signing in."""
+    """The path of password reset requests, which are counted separately from sign-ins."""
     return reverse("admin_password_reset")
 
 
-# --- Who is locked out ------------------------------------------------------------------------------------------
+# --- Lockouts ---------------------------------------------------------------------------------------------------
 def locking() -> QuerySet[AccessFailureLog]:
-    """The failures that lock their account now, each for one network or one browser; also those of made-up e-mails."""
+    """The failures that lock an account now, each for one network or one browser. The account may not exist."""
     since = timezone.now() - timedelta(seconds=settings.SIGN_IN_BLOCK_SECONDS)
     return AccessFailureLog.objects.filter(locked_out=True, attempt_time__gt=since)
 
@@ -45,35 +44,30 @@ def locking_sign_in() -> QuerySet[AccessFailureLog]:
 
 @dataclass(frozen=True)
 class Lockout:
-    """One reason why a person cannot sign in, or ask for a new password, at the moment."""
+    """One lockout of a person."""
 
     #: "sign-in", "reset" or "code".
     what: str
     until: datetime
     failures: int
-    #: The network that is locked, as people write it; of a known browser, where it was last.
+    #: The locked network; of a known browser, its last address.
     network: str = ""
-    #: What a known browser is called; "" where a whole network is locked.
+    #: The name of a known browser; "" if a network is locked.
     known_browser: str = ""
 
 
 def lockouts_of(email: str) -> list[Lockout]:
-    """What locks this e-mail out now, the newest first. One query."""
+    """The lockouts of an e-mail, the newest first. One query."""
     rows = locking().filter(username=key_of(email)).select_related("devicefailure").order_by("-attempt_time")
     return [_lockout(row) for row in rows]
 
 
 def _lockout(row: Any) -> Lockout:
-    is_known = hasattr(row, "devicefailure")
+    address = row.ip_address or ""
     return Lockout(
         what="reset" if row.path_info == reset_path() else "sign-in",
         until=row.attempt_time + timedelta(seconds=settings.SIGN_IN_BLOCK_SECONDS),
         failures=settings.SIGN_IN_FAILURES,
-        network=_network(row.ip_address or ""),
-        known_browser=(in_plain_words(row.user_agent) or "?") if is_known else "",
+        network=f"{address}/64" if ":" in address else address,
+        known_browser=(in_plain_words(row.user_agent) or "?") if hasattr(row, "devicefailure") else "",
     )
-
-
-def _network(address: str) -> str:
-    """Of IPv6 a whole network is kept (`users.sign_in.throttling`)."""
-    return f"{address}/64" if ":" in address else address

@@ -1,6 +1,6 @@
-"""Sign-in to the Back Office: who may enter, and the two steps of signing in.
+"""Sign-in to the Back Office: password, then the second factor if it is switched on.
 
-Everyone who is not let in gets the same words after the same work, whatever the reason (contract 0.4).
+Every refusal has the same message after the same work, whatever the reason (contract 0.4).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from config.audit_log import audit
 from users.models import User
 from users.sign_in import device_cookies, throttling, two_factor
 
-#: What a session holds between password and code, and for how long.
+#: The session key between password and code, and how long it is valid.
 _PENDING = "second_step"
 _PENDING_SECONDS = 600
 
 
 class BackOfficePage:
-    """What every page of the Back Office shows around its content: name, menu, theme."""
+    """Adds the context of the Back Office's base template: site name, menu, theme."""
 
     request: HttpRequest
     title: Any = ""
@@ -43,7 +43,7 @@ class BackOfficePage:
 
 # --- Signing in -------------------------------------------------------------------------------------------------
 class LoginForm(AuthenticationForm):
-    """E-mail and password. Only `User.is_staff` gets in: active, and no warehouse user."""
+    """E-mail and password of a user with `User.is_staff`: an active account, not a warehouse user."""
 
     error_messages = dict.fromkeys(
         ("invalid_login", "inactive"),
@@ -59,7 +59,7 @@ class LoginForm(AuthenticationForm):
             field.error_messages["required"] = _("This value should not be blank.")
 
     def confirm_login_allowed(self, user: Any) -> None:
-        """The right password of someone who may not enter is one more failure, as a wrong one is."""
+        """Counts the correct password of a user without access as a failure, like a wrong password."""
         if not user.is_staff:
             credentials = {"username": self.cleaned_data["username"]}
             signals.user_login_failed.send(sender=__name__, credentials=credentials, request=self.request)
@@ -67,7 +67,7 @@ class LoginForm(AuthenticationForm):
 
 
 class SignInView(BackOfficePage, LoginView):
-    """The login page. It also receives everyone whom a page of the Back Office has turned away."""
+    """The login page. Pages of the Back Office redirect here if access is denied."""
 
     template_name = "admin/login.html"
     authentication_form = LoginForm
@@ -77,9 +77,9 @@ class SignInView(BackOfficePage, LoginView):
         if request.method == "GET" and SESSION_KEY in request.session:
             if admin.site.has_permission(request):
                 return HttpResponseRedirect(self.get_success_url())
-            if request.user.is_staff:  # who lacks the second factor that an operator demands
+            if request.user.is_staff:  # without the second factor that `REQUIRE_TWO_FACTOR` demands
                 return redirect("admin_two_factor")
-            logout(request)  # no longer one of us: the session is over, also if that should change again
+            logout(request)  # access was revoked: the session must not be valid again if it is granted again
         return super().dispatch(request, *args, **kwargs)
 
     def get_default_redirect_url(self) -> str:
@@ -92,31 +92,27 @@ class SignInView(BackOfficePage, LoginView):
     def form_valid(self, form: Any) -> HttpResponse:
         user = form.get_user()
         if two_factor.is_on(user):
-            _remember(self.request, user, self.get_success_url())
+            _store_pending(self.request, user, self.get_success_url())
             return redirect("admin_second_step")
-        enter(self.request, user)
+        _log_in(self.request, user)
         return device_cookies.remember(self.request, HttpResponseRedirect(self.get_success_url()), user)
 
     def form_invalid(self, form: Any) -> HttpResponse:
         if form.non_field_errors():
-            refused(self.request, form.cleaned_data["username"])
+            throttling.log_failure(self.request, throttling.key_of(form.cleaned_data["username"]))
         return super().form_invalid(form)
 
 
-def enter(request: HttpRequest, user: User) -> None:
-    """Signs a person in who has proved everything that was asked, for half a day however busy they are."""
+def _log_in(request: HttpRequest, user: User) -> None:
+    """Starts a session of `SESSION_COOKIE_AGE` seconds, which activity does not extend."""
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     request.session.set_expiry(timedelta(seconds=settings.SESSION_COOKIE_AGE))
     audit.info("Successful Login", tag="successful_login", username=user.email)
 
 
-def refused(request: HttpRequest, email: str) -> None:
-    throttling.tell_failure(request, throttling.key_of(email))
-
-
 # --- The second step of signing in ------------------------------------------------------------------------------
-def _remember(request: HttpRequest, user: User, destination: str) -> None:
-    """The password was right; nobody is signed in yet."""
+def _store_pending(request: HttpRequest, user: User, destination: str) -> None:
+    """The password was correct; the user is not signed in yet."""
     request.session[_PENDING] = {
         "user": user.pk,
         "proof": user.get_session_auth_hash(),
@@ -126,19 +122,18 @@ def _remember(request: HttpRequest, user: User, destination: str) -> None:
 
 
 def _pending_user(request: HttpRequest) -> User | None:
-    """Whose password was right a moment ago, if nothing about them has changed since."""
+    """The user of the first step, or None if it has expired or their account has changed since."""
     pending = request.session.get(_PENDING)
     if pending is None or pending["until"] < time.time():
         return None
     user = User.objects.filter(pk=pending["user"]).first()
-    holds = user is not None and user.is_staff and user.get_session_auth_hash() == pending["proof"]
-    return user if holds else None
+    return user if user and user.is_staff and user.get_session_auth_hash() == pending["proof"] else None
 
 
 @never_cache
 @csrf_protect
 def second_step(request: HttpRequest) -> HttpResponse:
-    """Asks for the code, and signs the person in."""
+    """Asks for the code and signs the user in."""
     user = _pending_user(request)
     if user is None:
         return redirect("admin:login")
@@ -147,19 +142,15 @@ def second_step(request: HttpRequest) -> HttpResponse:
         if not throttling.is_open(request, user.email):
             return throttling.page(request, request.retry_after)  # type: ignore[attr-defined]
         if device := two_factor.device_accepting(user, form.cleaned_data["code"]):
-            return _pass(request, user, device)
-        _refuse(request, user, form)
+            return _accept(request, user, device)
+        signals.user_login_failed.send(sender=__name__, credentials={"username": user.email}, request=request)
+        throttling.log_failure(request, throttling.key_of(user.email))
+        form.refuse()
     return two_factor.page(request, "two_factor/second_step.html", _("Two-factor sign-in"), form=form)
 
 
-def _pass(request: HttpRequest, user: User, device: Any) -> HttpResponse:
+def _accept(request: HttpRequest, user: User, device: Any) -> HttpResponse:
     destination = request.session.pop(_PENDING)["next"]
-    user.otp_device = device  # type: ignore[attr-defined]  # which django-otp notes in the session
-    enter(request, user)
+    user.otp_device = device  # type: ignore[attr-defined]  # django-otp stores it in the session
+    _log_in(request, user)
     return device_cookies.remember(request, redirect(destination), user)
-
-
-def _refuse(request: HttpRequest, user: User, form: two_factor.CodeForm) -> None:
-    signals.user_login_failed.send(sender=__name__, credentials={"username": user.email}, request=request)
-    refused(request, user.email)
-    form.refuse()

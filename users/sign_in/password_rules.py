@@ -1,4 +1,4 @@
-"""Rules of passwords that Django does not bring along (`AUTH_PASSWORD_VALIDATORS`)."""
+"""Password validators besides Django's (`AUTH_PASSWORD_VALIDATORS`)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _MAX_CHARACTERS = 128
 
 
 class LeastLength(MinimumLengthValidator):
-    """Blanks in a row count once: they are quickly typed and quickly guessed (OWASP ASVS 2.1.1)."""
+    """Counts consecutive spaces as one (OWASP ASVS 2.1.1)."""
 
     def validate(self, password: str, user: Any = None) -> None:
         super().validate(re.sub(r"\s+", " ", password), user)
 
 
 class LengthLimit:
-    """Longer passwords are no safer, and cost work. They are refused and never cut: who pastes one should know."""
+    """Refuses passwords whose hashing would cost too much; never truncates them."""
 
     def validate(self, password: str, user: Any = None) -> None:
         """Raises ValidationError."""

@@ -1,4 +1,4 @@
-"""The own password of Back Office staff: changing it, and a new one for who has forgotten it."""
+"""Password change and password reset in the Back Office."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.contrib import messages
 from django.contrib.auth.forms import PasswordResetForm, SetPasswordForm
 from django.contrib.auth.views import PasswordChangeView, PasswordResetConfirmView, PasswordResetView
 from django.core.mail import EmailMessage
-from django.forms import EmailInput, Form
+from django.forms import EmailInput
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.template import loader
@@ -31,44 +31,47 @@ from config.database.lost_updates import RowChangedError
 from users.models import User
 from users.models.account import CHANGED
 from users.sign_in import device_cookies, throttling
-from users.sign_in.login import BackOfficePage, refused
+from users.sign_in.login import BackOfficePage
 
 logger = structlog.stdlib.get_logger(__name__)
 
 _WIDE = " ".join(INPUT_CLASSES)
 _BLANK = _("This value should not be blank.")
-_MISMATCH = _("The password fields must match.")
-#: Name of the threads that deliver e-mail.
+_SENT = _("If there is an account associated with this email, you will receive an Email with further instructions.")
+#: Name of the threads that send e-mail.
 POSTMAN = "password e-mail"
 
 
-# --- The own password -------------------------------------------------------------------------------------------
-def _dress(form: Form) -> None:
-    """Unfold's looks, and our words, for every field of a form with passwords."""
-    for field in form.fields.values():
-        field.widget.attrs["class"] = _WIDE
-        field.error_messages["required"] = _BLANK
+class NewPasswordForm(SetPasswordForm):
+    """The new password twice, with Unfold's styles and the contract's messages."""
+
+    error_messages = {**SetPasswordForm.error_messages, "password_mismatch": _("The password fields must match.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["class"] = _WIDE
+            field.error_messages["required"] = _BLANK
+        self.fields["new_password1"].label = _("New password")
+        self.fields["new_password2"].label = _("Repeat new password")
 
 
-class OwnPasswordForm(AdminOwnPasswordChangeForm):
-    """The current password, and the new one twice."""
+# --- Change -----------------------------------------------------------------------------------------------------
+class OwnPasswordForm(NewPasswordForm, AdminOwnPasswordChangeForm):
+    """With the current password."""
 
     error_messages = {
-        **AdminOwnPasswordChangeForm.error_messages,
-        "password_mismatch": _MISMATCH,
+        **NewPasswordForm.error_messages,
         "password_incorrect": _("Incorrect current password provided."),
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _dress(self)
         self.fields["old_password"].label = _("Current password")
-        self.fields["new_password1"].label = _("New password")
-        self.fields["new_password2"].label = _("Repeat new password")
 
 
 class OwnPasswordView(BackOfficePage, PasswordChangeView):
-    """Changing it ends the person's other sessions; the one in use goes on."""
+    """Ends the user's other sessions; this one continues."""
 
     template_name = "registration/password_change_form.html"
     form_class = OwnPasswordForm
@@ -76,13 +79,13 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
     title = _("Change password")
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Whoever finds a browser signed in must not find out the password here: wrong ones count as at sign-in."""
+        """Counts wrong passwords like failed sign-ins, against guessing in somebody else's session."""
         if seconds := throttling.blocked_seconds(request, self._account):
             return throttling.page(request, seconds)
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Whoever was blocked or signed out meanwhile stays so, and is led to the sign-in."""
+        """Saves nothing if the user was deactivated or signed out since the request began."""
         try:
             answer = super().form_valid(form)
         except RowChangedError:
@@ -94,7 +97,7 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
     def form_invalid(self, form: Any) -> HttpResponse:
         if form.has_error("old_password", "password_incorrect"):
             throttling.record_failure(self.request, self._account)
-            refused(self.request, self._account)
+            throttling.log_failure(self.request, self._account)
         return super().form_invalid(form)
 
     @property
@@ -103,13 +106,13 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
         return throttling.key_of(user.email)
 
 
-# --- A forgotten password ---------------------------------------------------------------------------------------
+# --- Reset ------------------------------------------------------------------------------------------------------
 class ForgottenPasswordForm(PasswordResetForm):
-    """Writes to the person in their own language, if there is one who may sign in.
+    """Sends an e-mail in the person's language, if the account exists and is active.
 
-    For every other address the same is looked up and written, for a person who does not exist, and nothing is sent.
-    What is sent leaves at a random moment (`EMAIL_DELAY_SECONDS`): talking to the mail server takes time of this
-    process, which those who ask next would notice.
+    Response times do not reveal whether it does: for other addresses the same queries and templates run for an unsaved
+    user, and nothing is sent. E-mail is sent at a random time within `EMAIL_DELAY_SECONDS`, because the processor time
+    for it would slow down the requests after this one.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -119,11 +122,11 @@ class ForgottenPasswordForm(PasswordResetForm):
         self.fields["email"].error_messages["required"] = _BLANK
 
     def get_users(self, email: str) -> list[User]:
-        """The person, or one who does not exist and has no row."""
+        """The active person, or an unsaved user."""
         return [user for user in User.objects.by_email(email) if user.is_active] or [User(email=email)]
 
     def send_mail(self, *files: Any, **given: Any) -> None:
-        """Beside the answer, which waits for no mail server."""
+        """In a thread, so that the response does not wait for the mail server."""
         Thread(target=self._send, args=files, kwargs=given, name=POSTMAN).start()
 
     def _send(
@@ -143,7 +146,7 @@ class ForgottenPasswordForm(PasswordResetForm):
 
 @method_decorator([never_cache, csrf_protect], name="dispatch")
 class ForgottenPasswordView(BackOfficePage, PasswordResetView):
-    """Says the same whether the account exists or not; too many requests are refused like too many sign-ins."""
+    """Responds alike whether or not the account exists. Requests are throttled like sign-ins."""
 
     template_name = "registration/password_reset.html"
     email_template_name = "registration/password_reset_email.txt"
@@ -154,7 +157,7 @@ class ForgottenPasswordView(BackOfficePage, PasswordResetView):
     title = _("Forgot password?")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Nobody is to wait for an e-mail that will never come."""
+        """Redirects with a message if the site is not configured to send e-mail."""
         if not settings.SENDS_EMAIL:
             messages.error(request, _("No e-mail is sent from here. Ask an administrator for a new password."))
             return redirect("admin:login")
@@ -166,28 +169,15 @@ class ForgottenPasswordView(BackOfficePage, PasswordResetView):
             return throttling.page(self.request, seconds)
         throttling.record_failure(self.request, email)
         audit.info("Password Reset Requested", tag="password_reset_requested", username=email)
-        words = _(
-            "If there is an account associated with this email, you will receive an Email with further instructions."
-        )
-        messages.info(self.request, words)
+        messages.info(self.request, _SENT)
         return super().form_valid(form)
 
 
-class NewPasswordForm(SetPasswordForm):
-    error_messages = {**SetPasswordForm.error_messages, "password_mismatch": _MISMATCH}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _dress(self)
-        self.fields["new_password1"].label = _("New password")
-        self.fields["new_password2"].label = _("Repeat new password")
-
-
 class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
-    """Where the link of the e-mail leads. It works once, and for an hour.
+    """The page of the link in the e-mail, which is valid once, for one hour.
 
-    Nobody locks its person out of this browser from then on. Wrong codes of the second factor are not forgotten: an
-    e-mail proves nothing about it.
+    Afterwards the account is unlocked and this browser is a known device. Wrong codes of the second factor are kept:
+    access to the e-mail account does not prove the second factor.
     """
 
     template_name = "registration/password_reset_confirm.html"
@@ -206,7 +196,7 @@ class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
         return redirect("admin_password_reset")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Nobody who was blocked meanwhile is let in again."""
+        """Saves nothing if the account was deactivated since the request began."""
         try:
             answer = super().form_valid(form)
         except RowChangedError:
@@ -224,6 +214,6 @@ class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
 
 
 def missing_token(request: HttpRequest) -> HttpResponse:
-    """The link of the e-mail, cut short."""
+    """For a truncated link."""
     messages.error(request, _("Request token is missing!"))
     return redirect("admin_password_reset")

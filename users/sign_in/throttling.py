@@ -1,9 +1,9 @@
-"""Nine failures within 900 seconds close one account to one address for 360 seconds (contract 0.4, "Throttling").
+"""Nine failures within 900 seconds lock one account for one address for 360 seconds (contract 0.4, "Throttling").
 
-A browser with a device cookie (`users.sign_in.device_cookies`) is counted by itself, whatever its address.
+Failures in a browser with a device cookie (`users.sign_in.device_cookies`) are counted per browser instead.
 
-django-axes notices failed sign-ins and keeps them; this handler counts them. Axes' own has a single length of time
-for both numbers, and begins it anew with every failure.
+django-axes receives the signals and has the table; this handler counts. Axes' own handler has one period for window
+and lockout, and every failure restarts it.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from users.sign_in.lockouts import key_of, reset_path
 logger = structlog.stdlib.get_logger(__name__)
 
 
-# --- Whom and where from ----------------------------------------------------------------------------------------
+# --- Account and network ----------------------------------------------------------------------------------------
 def account_of(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """The account meant, whether it exists or not; the case of letters makes no difference, as at sign-in."""
+    """The normalized e-mail in the credentials (`key_of`), whether or not the account exists."""
     credentials = credentials or {}
     return key_of(str(credentials.get("username") or credentials.get("email") or ""))
 
 
 def _network_of(request: HttpRequest) -> str | None:
-    """An IPv4 address as it is; of an IPv6 address its first half, since everybody is given all of the other."""
+    """The IPv4 address, or the /64 network of an IPv6 address: a subscriber has all addresses of one."""
     if (known := client_address(request)) is None:
         return None
     address = ip_address(known)
@@ -58,9 +58,7 @@ def _network_of(request: HttpRequest) -> str | None:
 def _failures(
     request: HttpRequest, account: str, device: UUID | None, *, within_seconds: int
 ) -> QuerySet[AccessFailureLog]:
-    """Those of the known browser, or else of the network; the newest first. Asking for a new password is counted apart
-    from signing in.
-    """
+    """Failures of the device, or else of the network, the newest first; of password resets or of sign-ins only."""
     whose = {"devicefailure__device": device} if device else {"ip_address": _network_of(request), "devicefailure": None}
     since = timezone.now() - timedelta(seconds=within_seconds)
     failures = AccessFailureLog.objects.filter(username=account, attempt_time__gt=since, **whose)
@@ -70,24 +68,21 @@ def _failures(
 
 
 def blocked_seconds(request: HttpRequest, account: str) -> int:
-    """How long this account stays closed to this browser or address; 0 when it is open. One query, and that of
-    `known_device`.
-    """
+    """How long the account is still locked for this browser or address, or 0. One query, and that of `known_device`."""
     device = known_device(request, account)
     failures = _failures(request, account, device, within_seconds=settings.SIGN_IN_BLOCK_SECONDS)
-    closed = failures.filter(locked_out=True)
-    since: datetime | None = closed.values_list("attempt_time", flat=True).first()
+    since: datetime | None = failures.filter(locked_out=True).values_list("attempt_time", flat=True).first()
     if since is None:
         return 0
     return max(1, ceil(settings.SIGN_IN_BLOCK_SECONDS - (timezone.now() - since).total_seconds()))
 
 
 def record_failure(request: HttpRequest, account: str) -> None:
-    """One more. The ninth since the last block closes the account to this browser or address."""
+    """Stores a failure. The ninth since the last lockout locks the account for this browser or address."""
     limit, device = settings.SIGN_IN_FAILURES, known_device(request, account)
     model, own = (DeviceFailure, {"device": device}) if device else (AccessFailureLog, {})
     with transaction.atomic():
-        _wait_for_turn(account)
+        _lock_account(account)
         recent = _failures(request, account, device, within_seconds=settings.SIGN_IN_WINDOW_SECONDS)
         blocks = list(recent.values_list("locked_out", flat=True)[: limit - 1])
         model.objects.create(
@@ -101,21 +96,21 @@ def record_failure(request: HttpRequest, account: str) -> None:
         )
 
 
-def _wait_for_turn(account: str) -> None:
-    """Two failures at once must not both be the eighth. Ends with the transaction."""
+def _lock_account(account: str) -> None:
+    """Serializes failures of one account until the transaction ends, so that each has its own count."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"sign-in {account}"])
 
 
 def unlock(email: str) -> int:
-    """Forgets the failures that could still count, of every address and browser. Returns how many there were."""
+    """Deletes the failures of all addresses and browsers that still count. Returns how many there were."""
     longest = timedelta(seconds=max(settings.SIGN_IN_WINDOW_SECONDS, settings.SIGN_IN_BLOCK_SECONDS))
     recent = AccessFailureLog.objects.filter(username=key_of(email), attempt_time__gt=timezone.now() - longest)
     return recent.delete()[1].get(AccessFailureLog._meta.label, 0)
 
 
 class SlidingWindowHandler(AxesDatabaseHandler):
-    """What axes asks and tells, answered by the functions above."""
+    """Implements axes' handler interface with the functions above."""
 
     def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
         request.retry_after = blocked_seconds(request, account_of(request, credentials))  # type: ignore[attr-defined]
@@ -124,43 +119,41 @@ class SlidingWindowHandler(AxesDatabaseHandler):
     def user_login_failed(
         self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any
     ) -> None:
-        """A try while the account is closed does not keep it closed."""
+        """An attempt while the account is locked does not extend the lockout."""
         if request is not None and not is_blocked(request):
             record_failure(request, account_of(request, credentials))
 
     def clean_expired_user_attempts(self, request: Any = None, credentials: Any = None) -> int:
-        return 0  # axes' other table, which stays empty
+        return 0  # axes' other table is unused
 
 
-# --- Telling ----------------------------------------------------------------------------------------------------
-def tell_failure(request: HttpRequest, username: str) -> None:
-    """A failed sign-in is a security event. A try while the account is closed is a line only: it costs who floods us
-    next to nothing, and must not fill the table.
-    """
+# --- Log --------------------------------------------------------------------------------------------------------
+def log_failure(request: HttpRequest, username: str) -> None:
+    """Records a security event; while the account is locked only a log line, so that floods do not fill the table."""
     if is_blocked(request):
         logger.warning("Sign-in Refused While Closed", username=username)
     else:
         audit.warning("Failed Login", tag="failed_login", username=username)
 
 
-# --- Answering --------------------------------------------------------------------------------------------------
+# --- Responses --------------------------------------------------------------------------------------------------
 def is_open(request: HttpRequest, email: str) -> bool:
-    """Whether somebody may try to prove that they are this person."""
+    """Whether sign-in to this account is not locked for this request."""
     return AxesProxyHandler.is_allowed(request, {"username": email})
 
 
 def is_blocked(request: HttpRequest) -> bool:
-    """Whether this request was refused without looking at its password."""
+    """Whether axes has refused this request without checking its password."""
     return bool(getattr(request, "axes_locked_out", False))
 
 
 def answer(request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None = None) -> HttpResponse:
-    """What axes' middleware puts in place of the answer to a blocked request: the API has its own (`users.oauth`)."""
+    """`AXES_LOCKOUT_CALLABLE`: the response to a blocked request. The API keeps its own (`users.oauth`)."""
     return page(request, getattr(request, "retry_after", 1)) if is_back_office(request) else response
 
 
 def page(request: HttpRequest, seconds: int) -> HttpResponse:
-    """The page that says when to try again."""
+    """429 with the time until the next attempt, in minutes."""
     context = {**admin.site.each_context(request), "title": _("Too many attempts"), "minutes": ceil(seconds / 60)}
     response = render(request, "registration/blocked.html", context, status=429)
     response["Retry-After"] = str(seconds)

@@ -1,13 +1,12 @@
-"""The second factor: a code from an app on the person's phone, or one of ten recovery codes (django-otp).
+"""The second factor: a code of an authenticator app, or one of ten recovery codes (django-otp).
 
-Who has switched it on is asked for a code at every sign-in. With `REQUIRE_TWO_FACTOR` everyone must switch it on
-before they see anything else of the Back Office.
+Users who have switched it on need a code at every sign-in. With `REQUIRE_TWO_FACTOR` all users must switch it on before
+they can open any other page of the Back Office.
 """
 
 from __future__ import annotations
 
 from base64 import b32encode
-from collections.abc import Iterator
 from typing import Any
 
 import qrcode
@@ -37,21 +36,21 @@ from users.models.totp_device import Authenticator, RecoveryCodes, recovery_dige
 from users.sign_in import device_cookies
 from users.sign_in.lockouts import Lockout
 
-#: What a session holds while its person enrols, and right after it.
+#: Session keys: the app's key during enrolment, and the recovery codes to display once.
 _KEY, _CODES = "two_factor_key", "two_factor_codes"
 _RECOVERY_CODES = 10
 _TOTP_DIGITS = 6
 
 
-# --- What is on, and what a code is worth -----------------------------------------------------------------------
+# --- Devices and codes ------------------------------------------------------------------------------------------
 def is_on(user: User) -> bool:
     return Authenticator.objects.filter(user=user, confirmed=True).exists()
 
 
 def switch_on(user: User, key: str, code: str) -> Authenticator | None:
-    """Keeps the key if the code proves that the person's app holds it. Signs them out elsewhere.
+    """Stores the key if the code is one of it, and ends the user's other sessions. None if the code is wrong.
 
-    Raises RowChangedError if they were blocked, signed out or given other rights meanwhile.
+    Raises RowChangedError if the user was deactivated, signed out or given other rights since the request began.
     """
     device = Authenticator.of_key(user, key)
     if not device.shows(code):
@@ -66,18 +65,17 @@ def switch_on(user: User, key: str, code: str) -> Authenticator | None:
 
 
 def switch_off(user: User) -> bool:
-    """Forgets app and recovery codes. True if there was anything to forget."""
-    found = [model.objects.filter(user=user).delete()[0] for model in (Authenticator, StaticDevice)]
-    return any(found)
+    """Deletes app and recovery codes. Returns whether there were any."""
+    return any([model.objects.filter(user=user).delete()[0] for model in (Authenticator, StaticDevice)])
 
 
 def new_recovery_codes(user: User) -> list[str]:
-    """Ten codes that work once each; earlier ones stop working. Only their digests are kept.
+    """Ten single-use codes, which replace earlier ones. Stores only their digests.
 
     Raises RowChangedError as `switch_on` does.
     """
     codes = [StaticToken.random_token() for _n in range(_RECOVERY_CODES)]
-    digests = [recovery_digest(user.uuid, code) for code in codes]  # takes long: before anybody is locked
+    digests = [recovery_digest(user.uuid, code) for code in codes]  # slow: before the lock
     with transaction.atomic():
         user.lock_unchanged()
         StaticDevice.objects.filter(user=user).delete()
@@ -87,7 +85,7 @@ def new_recovery_codes(user: User) -> list[str]:
 
 
 def device_accepting(user: User, code: str) -> Authenticator | None:
-    """The person's app, if the code is its or a recovery code; None if it is wrong or comes too fast."""
+    """The user's app if the code is one of it or a recovery code; None if it is wrong or throttled."""
     app = Authenticator.objects.filter(user=user, confirmed=True).first()
     asked: Any = app
     if len(code) != _TOTP_DIGITS:
@@ -96,34 +94,30 @@ def device_accepting(user: User, code: str) -> Authenticator | None:
 
 
 def lockouts_of(user: User) -> list[Lockout]:
-    """The pauses that wrong codes have brought about and that are not over: of the app, of the recovery codes."""
-    return [*_pauses(Authenticator, user), *_pauses(RecoveryCodes, user)]
+    """The lockouts of app and recovery codes after wrong codes."""
+    devices = [one for model in (Authenticator, RecoveryCodes) for one in model.objects.filter(user=user)]
+    states = [device.verify_is_allowed() for device in devices if device.confirmed]
+    return [
+        Lockout(what="code", until=state["locked_until"], failures=state["failure_count"])
+        for is_allowed, state in states
+        if not is_allowed and state
+    ]
 
 
-def _pauses(model: Any, user: User) -> Iterator[Lockout]:
-    for device in model.objects.filter(user=user, confirmed=True):
-        is_allowed, why = device.verify_is_allowed()
-        if not is_allowed:
-            yield Lockout(what="code", until=why["locked_until"], failures=why["failure_count"])
-
-
-def forget_wrong_codes(user: User) -> int:
-    """Ends such pauses. Returns how many wrong codes in a row that were; leaves what else the rows hold alone."""
-    return sum(_forget(model, user) for model in (Authenticator, RecoveryCodes))
-
-
-def _forget(model: Any, user: User) -> int:
-    rows = model.objects.filter(user=user, throttling_failure_count__gt=0)
-    with transaction.atomic():
-        counts = rows.select_for_update().values_list("throttling_failure_count", flat=True)
-        forgotten = sum(counts)
+@transaction.atomic
+def reset_wrong_codes(user: User) -> int:
+    """Ends these lockouts. Returns the number of consecutive wrong codes. Writes only the columns of throttling."""
+    number = 0
+    for model in (Authenticator, RecoveryCodes):
+        rows = model.objects.filter(user=user, throttling_failure_count__gt=0)
+        number += sum(rows.select_for_update().values_list("throttling_failure_count", flat=True))
         rows.update(throttling_failure_count=0, throttling_failure_timestamp=None)
-    return forgotten
+    return number
 
 
 # --- Forms ------------------------------------------------------------------------------------------------------
 class CodeForm(Form):
-    """One code, however it is spaced."""
+    """A code of the app or a recovery code. Spaces and hyphens are ignored."""
 
     code = CharField(
         label=_("Code"),
@@ -141,11 +135,11 @@ class CodeForm(Form):
         self.add_error("code", _("This code is not right. Wait until your app shows the next one, and try again."))
 
 
-# --- The own second factor --------------------------------------------------------------------------------------
+# --- Pages ------------------------------------------------------------------------------------------------------
 @never_cache
 @csrf_protect
 def own(request: HttpRequest) -> HttpResponse:
-    """Switch it on; once it is on, get new recovery codes or switch it off. Both ask for a code."""
+    """Enrolment, or, if the user is enrolled, new recovery codes and switching off, both with a code."""
     user: Any = request.user
     if not (user.is_authenticated and user.is_staff):
         return redirect_to_login(request.get_full_path(), "admin:login")
@@ -175,7 +169,7 @@ def _enrol(request: HttpRequest, user: User) -> HttpResponse:
 
 
 def _qr_code(text: str) -> str:
-    """An SVG without style or script. Dark on light whatever the theme: cameras want it so."""
+    """An SVG without style or script, dark on light in both themes: many cameras do not read inverted codes."""
     return qrcode.make(text, image_factory=SvgPathImage, box_size=16).to_string(encoding="unicode")
 
 
@@ -192,7 +186,7 @@ def _manage(request: HttpRequest, user: User) -> HttpResponse:
 
 
 def _show_codes(request: HttpRequest, user: User) -> HttpResponse:
-    """The next page shows them, once."""
+    """Creates recovery codes and redirects to the page that shows them once."""
     request.session[_CODES] = new_recovery_codes(user)
     return redirect("admin_two_factor")
 

@@ -1,4 +1,4 @@
-"""Routes of the Back Office's sign-in. They come before those of the admin site, two of which they replace."""
+"""URLs of the sign-in. They precede those of the admin site, of which they override two."""
 
 from django.contrib import admin
 from django.urls import path

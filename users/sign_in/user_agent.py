@@ -1,10 +1,10 @@
-"""What a `User-Agent` header says, in words a person understands."""
+"""A short label for a `User-Agent` header."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-#: Sign in the header → name. In this order: most of them also claim to be those further down.
+#: Substring of the header → name. Order matters: most browsers also name those below them.
 _BROWSERS = {
     "Edg": "Edge",
     "OPR/": "Opera",
@@ -27,13 +27,12 @@ _SYSTEMS = {
 
 
 def in_plain_words(user_agent: str) -> str:
-    """ "Chrome on Android"; a header of another kind as it is, up to 40 letters."""
-    browser = _name(_BROWSERS, user_agent)
-    system = _name(_SYSTEMS, user_agent)
+    """For example "Chrome on Android". An unknown header is returned as it is, cut to 40 characters."""
+    browser, system = _name(_BROWSERS, user_agent), _name(_SYSTEMS, user_agent)
     if browser and system:
         return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
     return browser or system or user_agent[:40]
 
 
 def _name(names: dict[str, str], user_agent: str) -> str:
-    return next((name for sign, name in names.items() if sign in user_agent), "")
+    return next((name for part, name in names.items() if part in user_agent), "")

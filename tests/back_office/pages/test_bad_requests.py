@@ -85,8 +85,8 @@ def test_a_list_tells_nothing_about_rows_that_its_rows_point_at(as_ada: Client, 
 @pytest.mark.parametrize(
     "page",
     [
-        f"{LIST}?status= kind= assigned= standing= missing= q= o= p= all= e= _popup= _to_field= _facets=",
-        f"{LIST}export/?status= kind= assigned= standing= missing= q= format=",
+        f"{LIST}?status= kind= assigned= working= missing= q= o= p= all= e= _popup= _to_field= _facets=",
+        f"{LIST}export/?status= kind= assigned= working= missing= q= format=",
         f"{SESSIONS}?state= user= q= o= p=",
         f"{EVENTS}?event= level= since= until= q= o= p=",
         f"{WAREHOUSES}?is_active= q= o= p=",

@@ -1,19 +1,18 @@
-// A button that copies what an input holds. It shows only where this script runs; without it, the input can be
-// selected and copied by hand.
+// Copies the value of an input to the clipboard. The button is hidden without this script.
 "use strict";
 
 for (const button of document.querySelectorAll("[data-copy]")) {
     const input = document.getElementById(button.dataset.copy);
-    const told = document.querySelector("[role=status]");
+    const status = document.querySelector("[role=status]");
     button.hidden = false;
     input.addEventListener("focus", () => input.select());
     button.addEventListener("click", async () => {
         try {
             await navigator.clipboard.writeText(input.value);
-            told.textContent = button.dataset.done;
-        } catch { // not allowed, or there is no clipboard because the page came over plain http
+            status.textContent = button.dataset.done;
+        } catch { // no permission, or no secure context (plain HTTP)
             input.select();
-            told.textContent = document.execCommand("copy") ? button.dataset.done : button.dataset.failed;
+            status.textContent = document.execCommand("copy") ? button.dataset.done : button.dataset.failed;
         }
     });
 }
