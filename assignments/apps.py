@@ -7,7 +7,7 @@ class AssignmentsConfig(AppConfig):
     verbose_name = _("Assignments")
 
     def ready(self) -> None:
-        """Teaches the authorization server of `users`, which knows nothing of warehouses, about our tokens."""
+        """Registers warehouse tokens with the authorization server of `users`, which does not import this app."""
         from assignments.oauth import GrantToken, WarehouseRefreshGrant
         from users.oauth.server import server
 

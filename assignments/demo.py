@@ -1,13 +1,10 @@
-"""Demo data: a handful of named people to try the product with, and, on request, millions of rows to measure it.
+"""Demo data: named people to try the product with, and on request millions of rows to measure it.
 
-The millions go in by COPY, batch by batch, past the write methods of the models; the database still holds the rule.
-Everything is idempotent: what is there already stays as it is.
+Loading twice adds nothing. The millions are inserted past the write methods, but under the constraints of the database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
@@ -19,23 +16,23 @@ from users.models import User
 from users.models.client import Client
 from warehouses.models import Warehouse
 
-#: Of everybody here: printed at every start, so never load this where real people work.
+#: Of every user here. `serve` prints it, so never load demo data where real people work.
 PASSWORD = "correct-Horse-7!"  # noqa: S105 (no secret)
 OFFICE = "olive.office@example.test"
 PICKER = "pat.picker@example.test"
-#: A service that may ask whether tokens hold; its secret is the password above.
+#: A confidential client, for introspection; its secret is `PASSWORD`.
 SERVICE = "picking"
 
 _BATCH_ROWS = 100_000
 
 
 def is_needed() -> bool:
-    """True for a database without people."""
+    """Whether the database has no users."""
     return not User.objects.exists()
 
 
 def logins() -> dict[str, User]:
-    """The two people to sign in as, or nothing where the demo data is not there."""
+    """The two users to sign in as, or nothing without demo data."""
     found = {user.email: user for user in User.objects.filter(email__in=[OFFICE, PICKER])}
     return {"office": found[OFFICE], "picker": found[PICKER]} if len(found) == 2 else {}
 
@@ -69,72 +66,49 @@ def _service(client_id: str) -> None:
 
 
 def load_many(users: int, warehouses: int, assignments: int) -> None:
-    """So many more warehouse users, warehouses and assignments, spread evenly; four in five people stand somewhere.
+    """Adds warehouse users, warehouses and assignments up to these numbers. Four in five users have an active one.
 
-    Raises ValueError when the assignments do not fit: a person has a warehouse at most once.
+    Raises ValueError if there are more assignments than pairs of a user and a warehouse.
     """
     if assignments > users * warehouses:
         raise ValueError(f"{users} users and {warehouses} warehouses make at most {users * warehouses} assignments.")
-    password = make_password(PASSWORD)
-    _copy("warehouses", ("name",), ((f"Warehouse {n:05}",) for n in range(warehouses)), warehouses, _INTO_WAREHOUSES)
-    people = ((f"picker.{n:07}@example.test", "Picker", f"No. {n}", password) for n in range(users))
-    _copy("users", ("email", "first_name", "last_name", "password"), people, users, _INTO_USERS)
-    rows = _assignments(
-        _ids(_LOADED_USERS, users),
-        _ids(_LOADED_WAREHOUSES, warehouses),
-        assignments,
-    )
-    _copy("assignments", ("user_id", "warehouse_id", "is_active"), rows, assignments, _INTO_ASSIGNMENTS)
+    _insert("warehouses", warehouses, _WAREHOUSES)
+    _insert("users", users, _USERS, password=make_password(PASSWORD))
+    _insert("assignments", assignments, _ASSIGNMENTS, users=users, warehouses=warehouses)
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # so that the planner knows at once what came in
+        cursor.execute("ANALYZE")  # the planner needs statistics of the new rows
 
 
-def _assignments(users: list[int], warehouses: list[int], total: int) -> Iterator[tuple[int, int, bool]]:
-    for n in range(total):
-        turn, person = divmod(n, len(users))
-        place = (person * 31 + turn) % len(warehouses)
-        yield users[person], warehouses[place], turn == 0 and person % 5 != 0
-
-
-def _ids(sql: str, most: int) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [most])
-        return [pk for (pk,) in cursor.fetchall()]
-
-
-_LOADED_USERS = r"""
-    SELECT id FROM users_user WHERE email ~ '^picker\.\d{7,}@example\.test$' ORDER BY length(email), email LIMIT %s
+_WAREHOUSES = """
+    INSERT INTO warehouses_warehouse (name)
+    SELECT 'Warehouse ' || to_char(n, 'FM999900000') FROM generate_series(%(first)s, %(last)s) AS n
+    ON CONFLICT DO NOTHING
 """
-_LOADED_WAREHOUSES = r"""
-    SELECT id FROM warehouses_warehouse WHERE name ~ '^Warehouse \d{5,}$' ORDER BY length(name), name LIMIT %s
+_USERS = """
+    INSERT INTO users_user (email, first_name, last_name, password, is_warehouse_user)
+    SELECT 'picker.' || to_char(n, 'FM9990000000') || '@example.test', 'Picker', 'No. ' || n, %(password)s, true
+    FROM generate_series(%(first)s, %(last)s) AS n
+    ON CONFLICT DO NOTHING
 """
-_INTO_WAREHOUSES = """
-    INSERT INTO warehouses_warehouse (uuid, name, is_active)
-    SELECT gen_random_uuid(), name, true FROM batch ON CONFLICT DO NOTHING
-"""
-_INTO_USERS = """
-    INSERT INTO users_user (uuid, email, first_name, last_name, password, status, is_warehouse_user, language,
-                            is_superuser)
-    SELECT gen_random_uuid(), email, first_name, last_name, password, 'active', true, 'en_US', false
-    FROM batch ON CONFLICT DO NOTHING
-"""
-_INTO_ASSIGNMENTS = """
-    INSERT INTO assignments_warehouseuserassignment (uuid, user_id, warehouse_id, is_active, activation)
-    SELECT gen_random_uuid(), user_id::bigint, warehouse_id::bigint, is_active::boolean, is_active::boolean::int
-    FROM batch ON CONFLICT DO NOTHING
+# The first assignment of a user is the active one, except for every fifth user.
+_ASSIGNMENTS = """
+    INSERT INTO assignments_warehouseuserassignment (user_id, warehouse_id, is_active, activation)
+    SELECT users_user.id, warehouses_warehouse.id, is_current, is_current::int
+    FROM generate_series(%(first)s, %(last)s) AS n
+    CROSS JOIN LATERAL (SELECT n / %(users)s AS turn, n %% %(users)s AS number) AS place
+    CROSS JOIN LATERAL (SELECT turn = 0 AND number %% 5 <> 0 AS is_current) AS state
+    JOIN users_user ON lower(email) = 'picker.' || to_char(number, 'FM9990000000') || '@example.test'
+    JOIN warehouses_warehouse
+        ON name = 'Warehouse ' || to_char((number * 31 + turn) %% %(warehouses)s, 'FM999900000')
+    ORDER BY n
+    ON CONFLICT DO NOTHING
 """
 
 
-def _copy(what: str, columns: Iterable[str], rows: Iterator[tuple[Any, ...]], total: int, insert: str) -> None:
-    """COPYs rows into a temporary table and inserts from there what is not there yet, batch by batch."""
-    names = ", ".join(columns)
+def _insert(what: str, total: int, sql: str, **parameters: Any) -> None:
+    """Inserts the missing ones of the rows 0 to `total - 1`, batch by batch."""
     with connection.cursor() as cursor, tqdm(total=total, unit="rows", desc=f"{what:12}", unit_scale=True) as progress:
-        cursor.execute(f"CREATE TEMPORARY TABLE batch ({', '.join(f'{name} text' for name in columns)})")
-        while batch := list(islice(rows, _BATCH_ROWS)):
-            with cursor.copy(f"COPY batch ({names}) FROM STDIN") as copy:
-                for row in batch:
-                    copy.write_row(row)
-            cursor.execute(insert)
-            cursor.execute("TRUNCATE batch")
-            progress.update(len(batch))
-        cursor.execute("DROP TABLE batch")
+        for first in range(0, total, _BATCH_ROWS):
+            last = min(first + _BATCH_ROWS, total) - 1
+            cursor.execute(sql, parameters | {"first": first, "last": last})
+            progress.update(last - first + 1)

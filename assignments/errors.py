@@ -1,4 +1,4 @@
-"""What the rule of assignments refuses: words and code of contract section 3.2."""
+"""Violations of the rules for assignments (contract section 3.2)."""
 
 from config.rule_errors import RuleViolation
 

@@ -1,4 +1,4 @@
-"""What the assign pages post: which rows were ticked and unticked, and where the person is to stand."""
+"""The form of the assign pages."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from django.utils.translation import gettext_lazy as _
 from config.history.tracking import REASON
 from config.identifiers import parse_key
 
-#: Posted as `standing`: the person is to stand nowhere.
-NOWHERE = "none"
+#: The value of `current` for a user without a current warehouse.
+NO_WAREHOUSE = "none"
 _LARGEST_ID = 2**63 - 1
-_STANDING = rf"^([0-9]{{1,18}}|{NOWHERE})\Z"
+_CURRENT = rf"^([0-9]{{1,18}}|{NO_WAREHOUSE})\Z"
 
 
 class IdsField(forms.Field):
-    """Primary keys: one comma list, or one value for each check box. Cleaned to a set of numbers."""
+    """Primary keys: a comma list or repeated values. Cleaned to a set of integers."""
 
     widget = forms.MultipleHiddenInput
 
@@ -29,15 +29,17 @@ class IdsField(forms.Field):
 
 
 class SelectionForm(forms.Form):
-    """A selection. With scripts it comes as `assign` and `deassign`; without, as the check boxes of one page."""
+    """The selection: `assign` and `deassign` from the script, or the checkboxes of one page without it."""
 
     assign = IdsField(required=False)
     deassign = IdsField(required=False)
-    #: Check boxes that came ticked, and that were ticked when the page was made.
+    #: Checkboxes that are ticked, and those that were when the page was rendered.
     ticked = IdsField(required=False)
     was_ticked = IdsField(required=False)
-    standing = forms.RegexField(_STANDING, required=False)
-    was_standing = forms.RegexField(_STANDING, required=False)
+    #: The user's current warehouse after saving, and the one when the page was rendered.
+    current = forms.RegexField(_CURRENT, required=False)
+    was_current = forms.RegexField(_CURRENT, required=False)
+    #: The newest history event when the page was rendered.
     seen = forms.IntegerField(required=False, min_value=0, max_value=_LARGEST_ID)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -50,17 +52,16 @@ class SelectionForm(forms.Form):
             return data
         data["assign"] |= data["ticked"] - data["was_ticked"]
         data["deassign"] |= data["was_ticked"] - data["ticked"]
-        if data["standing"] == data["was_standing"]:
-            data["standing"] = ""  # what nobody touched must not undo what another did meanwhile
+        if data["current"] == data["was_current"]:
+            data["current"] = ""  # an unchanged input must not revert another person's change
         if data["assign"] & data["deassign"]:
             raise forms.ValidationError(_("The selection could not be read."))
         return data
 
     @property
-    def switches(self) -> bool:
-        """Whether it says anything about where the person is to stand."""
-        return bool(self.cleaned_data["standing"])
+    def changes_current(self) -> bool:
+        return bool(self.cleaned_data["current"])
 
     @property
-    def selects(self) -> bool:
+    def changes_assignments(self) -> bool:
         return bool(self.cleaned_data["assign"] or self.cleaned_data["deassign"])

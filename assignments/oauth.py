@@ -1,4 +1,4 @@
-"""Warehouse tokens that come back: refreshed, withdrawn, told about (contract 0.4)."""
+"""Refresh, revocation and introspection of warehouse tokens (contract 0.4)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class GrantToken(IssuedToken):
 
     @classmethod
     def of_access_token(cls, text: str) -> Self | None:
-        return cls._found(text, WarehouseGrant.objects.holding())
+        return cls._found(text, WarehouseGrant.objects.valid())
 
     @classmethod
     def to_withdraw(cls, text: str) -> Self | None:
@@ -52,27 +52,26 @@ class GrantToken(IssuedToken):
         return Scope.WAREHOUSE
 
     def withdraw(self, *, everywhere: bool) -> None:
-        """This grant only: other programs hold warehouse tokens, and must not sign their person out."""
+        """Ends this grant only, even with `everywhere`: other services hold warehouse tokens."""
         self.grant.end(gettext_noop("signed out"))
 
     def claims(self) -> dict[str, Any]:
         assert self.access_token is not None  # noqa: S101 (introspection finds access tokens only)
         token = self.access_token
-        places = {name: token[name] for name in ("assignment", "warehouse")}
-        return shared_claims(token, token["act"]) | places
+        return shared_claims(token, token["act"]) | {name: token[name] for name in ("assignment", "warehouse")}
 
 
 class WarehouseRefreshGrant(RotatingGrant):
-    """A new warehouse token where the person still stands; everything is checked anew."""
+    """Refreshes a warehouse token if its grant is still valid."""
 
     KIND = WarehouseGrant.kind
 
     def authenticate_refresh_token(self, refresh_token: str) -> GrantToken:
         grant = WarehouseGrant.of_refresh_token(refresh_token)
-        still = grant and WarehouseGrant.objects.holding().with_what_it_stands_for().filter(pk=grant.pk).first()
-        if not still:
+        valid = grant and WarehouseGrant.objects.valid().with_claims().filter(pk=grant.pk).first()
+        if not valid:
             raise InvalidRequestError(BAD_REFRESH_TOKEN)
-        return GrantToken(still)
+        return GrantToken(valid)
 
     def authenticate_user(self, refresh_token: GrantToken) -> User:
         return refresh_token.grant.session.user
@@ -83,4 +82,4 @@ class WarehouseRefreshGrant(RotatingGrant):
         return token_answer(str(token), successor, settings.WAREHOUSE_TOKEN_SECONDS)
 
     def revoke_old_credential(self, refresh_token: GrantToken) -> None:
-        """Rotation has used it up."""
+        """Nothing to do: rotation has replaced it."""

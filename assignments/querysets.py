@@ -1,8 +1,8 @@
-"""Which assignments there are to be found, and by what."""
+"""Queries of assignments that write nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db import models
@@ -13,34 +13,33 @@ from config.database.compiled_queries import Parameter
 from users.models import User
 from warehouses.models import Warehouse
 
-#: As many people, and as many warehouses, a search of assignments looks into.
+#: Most users, and most warehouses, that a search matches.
 _MAX_FOUND = 100
 
 
-class FindingAssignments(models.QuerySet[Any]):
+class AssignmentQueries(models.QuerySet[Any]):
     def visible_to(self, user: User) -> Any:
-        """All rows for those who see everyone; else the user's own. A row not visible is a row not there."""
+        """All rows for a Back Office user, else the user's own. Any other row is answered as a missing one."""
         return self if user.sees_everyone else self.filter(user=user)
 
-    def with_what_is_shown(self, *also: str) -> Any:
-        """Along with person and warehouse: the columns that documents and write methods read, and no more."""
+    def with_shown_columns(self, *also: str) -> Any:
+        """With user and warehouse, and only the columns that documents and write methods read."""
         own = ("uuid", "is_active", *also)
-        of_person = ("user__uuid", "user__email", "user__first_name", "user__last_name", "user__status")
+        of_user = ("user__uuid", "user__email", "user__first_name", "user__last_name", "user__status")
         of_warehouse = ("warehouse__uuid", "warehouse__name", "warehouse__is_active")
-        return self.select_related("user", "warehouse").only(*own, *of_person, *of_warehouse)
+        return self.select_related("user", "warehouse").only(*own, *of_user, *of_warehouse)
 
     def found(self, text: str, *, by_email: bool = True) -> Any:
-        """Of the people whose e-mail or names begin so, and in the warehouses with this in their name.
+        """Rows whose user's e-mail or name begins with the text, or whose warehouse's name contains it.
 
-        Looks at a hundred of each: who searches in vain for more should search for more letters.
+        Only the first `_MAX_FOUND` matching users and warehouses count.
         """
-        places = Warehouse.objects.filter(name__icontains=text.strip()).order_by("pk").values_list("pk", flat=True)
-        found_people = list(User.objects.found(text, _MAX_FOUND, by_email=by_email))
-        found_places = list(places[:_MAX_FOUND])
-        return self.filter(models.Q(user__in=found_people) | models.Q(warehouse__in=found_places))
+        warehouses = Warehouse.objects.filter(name__icontains=text.strip()).order_by("pk").values_list("pk", flat=True)
+        found_users = list(User.objects.found(text, _MAX_FOUND, by_email=by_email))
+        return self.filter(models.Q(user__in=found_users) | models.Q(warehouse__in=list(warehouses[:_MAX_FOUND])))
 
     def granting(self, user_id: int | Parameter) -> Any:
-        """The row that grants this person a warehouse token: one or none."""
+        """The row that grants this user a warehouse token: one or none."""
         return self.filter(
             user_id=user_id,
             user__is_warehouse_user=True,
@@ -49,22 +48,22 @@ class FindingAssignments(models.QuerySet[Any]):
             warehouse__is_active=True,
         ).select_related("warehouse")
 
-    def of_pairs(self, wanted: list[tuple[int, int]]) -> Any:
-        """Those of these people to these warehouses, by (user id, warehouse id)."""
-        return self.filter(TupleIn((models.F("user_id"), models.F("warehouse_id")), wanted)) if wanted else self.none()
+    def with_keys(self, keys: Collection[tuple[int, int]]) -> Any:
+        """Rows with one of these user and warehouse ids."""
+        return self.filter(TupleIn((models.F("user_id"), models.F("warehouse_id")), keys)) if keys else self.none()
 
-    def where_stand(self, people: Iterable[User]) -> Any:
-        """Where these people stand now."""
-        return self.filter(user__in=people, is_active=True).select_related("warehouse")
+    def active_of(self, users: Iterable[User]) -> Any:
+        """The active rows of these users."""
+        return self.filter(user__in=users, is_active=True).select_related("warehouse")
 
     def number_in(self, warehouse: models.OuterRef) -> Coalesce:
-        """How many of these are in the warehouse of an outer query.
+        """The number of these rows in the warehouse of an outer query.
 
-        Counted for each row that PostgreSQL looks at, also for those that a page skips: ask for few.
+        PostgreSQL counts for every row that it reads, those that OFFSET skips included: select few rows.
         """
         rows = self.filter(warehouse=warehouse).order_by().values("warehouse")
         return Coalesce(models.Subquery(rows.annotate(people=models.Count("*")).values("people")), 0)
 
     def of_listed_people(self) -> Any:
-        """All but those of the deleted."""
+        """All but those of deleted users."""
         return self.exclude(user__status=User.Status.DELETED)

@@ -1,4 +1,4 @@
-"""Assignments as rows of a sheet: who is assigned where, and who stands where."""
+"""Import and export of assignments."""
 
 from __future__ import annotations
 
@@ -19,35 +19,29 @@ from warehouses.models import Warehouse
 EXAMPLE = "jo.miller@example.com"
 
 
-class Known(Widget):
-    """Names something that must be there already. What the batch names is put in before it."""
+class RelatedWidget(Widget):
+    """An existing related object by its natural key. `prefetch` of the resource sets the `found` ones of each batch."""
 
     found: dict[str, Any] = {}
 
-    def __init__(self, shown: str, missing: Any) -> None:
+    def __init__(self, attribute: str, missing: Any, *, ignores_case: bool = False) -> None:
         super().__init__()
-        self.shown = shown
-        self.missing = missing
+        self.attribute, self.missing, self.ignores_case = attribute, missing, ignores_case
+
+    def get(self, value: str) -> Any:
+        return self.found.get(value.lower() if self.ignores_case else value)
 
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> Any:
-        if (found := self.found.get(self.key(value))) is None:
+        if (found := self.get(value)) is None:
             raise ValueError(self.missing)
         return found
 
-    def key(self, value: str) -> str:
-        return value
-
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return "" if value is None else str(getattr(value, self.shown))
-
-
-class KnownPerson(Known):
-    def key(self, value: str) -> str:
-        return value.lower()
+        return "" if value is None else str(getattr(value, self.attribute))
 
 
 class AssignmentResource(SheetResource):
-    """One row is one warehouse of one person. What the file does not name stays as it is."""
+    """One row per assignment. Assignments that the file does not name stay as they are."""
 
     email = Column(
         "user",
@@ -57,8 +51,10 @@ class AssignmentResource(SheetResource):
         aliases=("mail", "user", "benutzer", "lagerbenutzer"),
         is_required=True,
         ignores_case=True,
-        widget=KnownPerson(
-            "email", gettext_lazy("There is no user with this e-mail. Check the spelling, or import users first.")
+        widget=RelatedWidget(
+            "email",
+            gettext_lazy("There is no user with this e-mail. Check the spelling, or import users first."),
+            ignores_case=True,
         ),
     )
     warehouse = Column(
@@ -67,12 +63,12 @@ class AssignmentResource(SheetResource):
         explanation=gettext_lazy("The name of a warehouse, spelt as in the Back Office."),
         example="North Dock",
         is_required=True,
-        widget=Known("name", gettext_lazy("There is no warehouse with this name. Check the spelling.")),
+        widget=RelatedWidget("name", gettext_lazy("There is no warehouse with this name. Check the spelling.")),
     )
     active = Column(
-        "stands_here",
+        "is_active_in_file",
         pgettext_lazy("column", "active"),
-        explanation=gettext_lazy("yes: the person stands here now, and nowhere else. At most one yes per person."),
+        explanation=gettext_lazy("yes: this is the current warehouse of the person. At most one yes per person."),
         example=pgettext_lazy("cell", "no"),
         aliases=("is_active",),
         widget=YesNoWidget(),
@@ -83,62 +79,60 @@ class AssignmentResource(SheetResource):
     class Meta(SheetResource.Meta):
         model = WarehouseUserAssignment
         fields = ("email", "warehouse", "active")
-        clean_model_instances = False  # it would ask the database for each person and warehouse once more
+        clean_model_instances = False  # it would query each user and warehouse again
 
     def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
         super().__init__(importer, is_applied=is_applied)
-        self._rows: dict[tuple[int, int], WarehouseUserAssignment] = {}
-        self._standing: dict[int, WarehouseUserAssignment] = {}
-        #: Person → row of the file that says where they stand.
-        self._told: dict[int, int] = {}
+        #: The assignments of a batch, and the active ones of its users.
+        self._assignments: dict[tuple[int, int], WarehouseUserAssignment] = {}
+        self._active: dict[int, WarehouseUserAssignment] = {}
+        #: User id → number of the first row of the file with "yes".
+        self._active_rows: dict[int, int] = {}
         self._wanted: list[tuple[int, int, bool]] = []
 
-    # --- Out ---
+    # --- Export ---
     @classmethod
     def exported(cls, rows: Any) -> Any:
-        """The assignments to export, with what their rows need."""
         fields = ("is_active", "user__email", "warehouse__name")
         return rows.of_listed_people().select_related("user", "warehouse").only(*fields)
 
-    # --- In ---
+    # --- Import ---
     def prefetch(self, rows: list[dict[str, str]]) -> None:
-        """Four queries, however many rows."""
-        people = User.objects.by_emails(row["email"] for row in rows)
-        by_email = {person.email.lower(): person for person in people}
-        by_name = {place.name: place for place in Warehouse.objects.filter(name__in={row["warehouse"] for row in rows})}
-        self.fields["email"].widget.found = by_email
-        self.fields["warehouse"].widget.found = by_name
-        keys = [self._ids(row) for row in rows]
-        assignments = WarehouseUserAssignment.objects.of_pairs([key for key in keys if key is not None])
-        self._rows = {(one.user_id, one.warehouse_id): one for one in assignments}
-        standing = WarehouseUserAssignment.objects.where_stand(by_email.values())
-        self._standing = {one.user_id: one for one in standing}
+        """Four queries per batch."""
+        users = {user.email.lower(): user for user in User.objects.by_emails(row["email"] for row in rows)}
+        warehouses = Warehouse.objects.filter(name__in={row["warehouse"] for row in rows})
+        self.fields["email"].widget.found = users
+        self.fields["warehouse"].widget.found = {warehouse.name: warehouse for warehouse in warehouses}
+        related = [(user.pk, warehouse.pk) for user, warehouse in map(self._related, rows) if user and warehouse]
+        assignments = WarehouseUserAssignment.objects.with_keys(related)
+        self._assignments = {(one.user_id, one.warehouse_id): one for one in assignments}
+        self._active = {one.user_id: one for one in WarehouseUserAssignment.objects.active_of(users.values())}
 
-    def _ids(self, row: dict[str, str]) -> tuple[int, int] | None:
-        person = self.fields["email"].widget.found.get(row["email"].lower())
-        place = self.fields["warehouse"].widget.found.get(row["warehouse"])
-        return (person.pk, place.pk) if person and place else None
+    def _related(self, row: dict[str, str]) -> tuple[User | None, Warehouse | None]:
+        return self.fields["email"].widget.get(row["email"]), self.fields["warehouse"].widget.get(row["warehouse"])
 
     def get_instance(self, instance_loader: Any, row: dict[str, str]) -> WarehouseUserAssignment | None:
-        ids = self._ids(row)
-        found = self._rows.get(ids) if ids else None
-        if found is not None:
-            found.user = self.fields["email"].widget.found[row["email"].lower()]
-            found.warehouse = self.fields["warehouse"].widget.found[row["warehouse"]]
+        user, warehouse = self._related(row)
+        if user is None or warehouse is None:
+            return None
+        found = self._assignments.get((user.pk, warehouse.pk))
+        if found:
+            found.user, found.warehouse = user, warehouse
         return found
 
     def prepare(self, instance: Any) -> None:
-        instance.stands_here = instance.is_active
+        instance.is_active_in_file = instance.is_active
 
     def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
-        self._twice_standing = self._told_before(instance, row)
-        return super().skip_row(instance, original, row, import_validation_errors) and not self._twice_standing
+        self._second_active = self._second_active_of(instance, row)
+        return super().skip_row(instance, original, row, import_validation_errors) and not self._second_active
 
-    def _told_before(self, instance: Any, row: dict[str, Any]) -> list[tuple[str, str]]:
-        if not (instance.user_id and instance.stands_here and row.get("active")):
+    def _second_active_of(self, instance: Any, row: dict[str, Any]) -> list[tuple[str, str]]:
+        """Column and reason if an earlier row makes another warehouse of the user the current one."""
+        if not (instance.user_id and instance.is_active_in_file and row.get("active")):
             return []
-        first = self._told.setdefault(instance.user_id, self._number)
-        reason = _("A person can stand in one warehouse only, and row %(row)s says yes already.") % {"row": first}
+        first = self._active_rows.setdefault(instance.user_id, self._number)
+        reason = _("A person works in one warehouse at a time, and row %(row)s says yes already.") % {"row": first}
         return [("active", reason)] if first != self._number else []
 
     def rules(self, instance: Any, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
@@ -146,21 +140,21 @@ class AssignmentResource(SheetResource):
             yield "email", _("This is the example of the template. Write your own people over it.")
         elif instance.user_id and not instance.user.may_be_assigned:
             yield "email", _("This user is not a warehouse user, or is deleted. Make them a warehouse user first.")
-        yield from self._twice_standing
+        yield from self._second_active
 
     def label(self, instance: Any) -> str:
         return f"{instance.user.email} · {instance.warehouse.name}"
 
     def side_effects(self, instance: Any) -> list[tuple[str, str, str]]:
-        """Standing here means leaving another place."""
-        left = self._standing.get(instance.user_id)
-        if not instance.stands_here or left is None or left.warehouse_id == instance.warehouse_id:
+        """The previous current warehouse, which an activation replaces."""
+        previous = self._active.get(instance.user_id)
+        if not instance.is_active_in_file or previous is None or previous.warehouse_id == instance.warehouse_id:
             return []
-        return [(_("leaves"), "", left.warehouse.name)]
+        return [(_("leaves"), "", previous.warehouse.name)]
 
     def write(self) -> None:
-        """Not yet: what one row switches, a later row must still find as it was when the person looked."""
-        self._wanted += [(one.user_id, one.warehouse_id, one.stands_here) for one, _is_new in self.pending]
+        """Nothing is written before `finish`: later rows are compared with the state that the preview showed."""
+        self._wanted += [(one.user_id, one.warehouse_id, one.is_active_in_file) for one, _is_new in self.pending]
 
     def finish(self) -> None:
-        WarehouseUserAssignment.objects.set_many(self._wanted)
+        WarehouseUserAssignment.objects.set_active(self._wanted)

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says about assignments and warehouse tokens."""
+"""OpenAPI descriptions of assignments and warehouse tokens."""
 
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from config.api.resource_schema import PATH_ID, body_refusal, listing, reading, 
 from users.schema import PAT
 from warehouses.schema import NORTH_DOCK
 
-#: What can be sorted by, as Django spells it.
+#: Sortable fields, in Django's spelling.
 ORDERING_FIELDS = ("is_active", "created_at", "updated_at", "warehouse__name")
 _PAT_IN_NORTH_DOCK = WarehouseUserAssignment(
     id=31,
@@ -23,7 +23,7 @@ _PAT_IN_NORTH_DOCK = WarehouseUserAssignment(
     warehouse=NORTH_DOCK,
     is_active=True,
 )
-_PAIR = {"userUuid": str(PAT.uuid), "warehouse": {"uuid": str(NORTH_DOCK.uuid)}}
+_NEW = {"userUuid": str(PAT.uuid), "warehouse": {"uuid": str(NORTH_DOCK.uuid)}}
 
 ASSIGNMENTS = extend_schema_view(
     list=extend_schema(
@@ -55,7 +55,7 @@ ASSIGNMENTS = extend_schema_view(
         request=request(
             "NewAssignment",
             AssignmentSerializer,
-            {"Assign, and make it the active one": _PAIR | {"isActive": True}, "Assign only": _PAIR},
+            {"Assign, and make it the active one": _NEW | {"isActive": True}, "Assign only": _NEW},
         ),
         **writing(
             AssignmentSerializer,

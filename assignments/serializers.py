@@ -17,9 +17,9 @@ from warehouses.serializers import WarehouseSerializer
 
 
 class AssignmentSerializer(ModelSerializer):
-    """An assignment (contract section 2.4). Writing it is calling the write methods of the model.
+    """An assignment (contract section 2.4), written by the write methods of the model.
 
-    A change is of `isActive` only: the other attributes may repeat what the row says (contract 0.3).
+    A change may repeat the row's other attributes, but change only `isActive` (contract 0.3).
     """
 
     user_uuid = UUIDText(source="user.uuid")
@@ -34,10 +34,10 @@ class AssignmentSerializer(ModelSerializer):
         model = WarehouseUserAssignment
         resource_name = "warehouse-user-assignments"
         fields = ("id", "user_uuid", "is_active", "warehouse", "users", "warehouses")
-        validators = ()  # the write methods look at the constraints, while they hold the person's lock
+        validators = ()  # the write methods check the constraints under the user's lock
 
     def get_users(self, assignment: WarehouseUserAssignment) -> list[User]:
-        """The name of a deleted person is not shown."""
+        """Empty for a deleted user."""
         return [] if assignment.user.is_deleted else [assignment.user]
 
     def get_warehouses(self, assignment: WarehouseUserAssignment) -> list[Warehouse]:
@@ -71,7 +71,7 @@ class AssignmentSerializer(ModelSerializer):
 
 
 def _text(data: dict[str, Any], *path: str) -> str | None:
-    """A text of the attributes as sent, or None where there is none."""
+    """The text at this path in the attributes as sent, or None."""
     value: Any = data
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
@@ -79,7 +79,7 @@ def _text(data: dict[str, Any], *path: str) -> str | None:
 
 
 def _missing_rows(data: dict[str, Any]) -> list[Fault]:
-    """What is wrong with person and warehouse, as far as they are named."""
+    """The faults of user and warehouse, of those that were sent."""
     named = {"user_uuid": _text(data, "user_uuid"), "warehouse_uuid": _text(data, "warehouse", "uuid")}
     if not any(named.values()):
         return []
@@ -87,7 +87,7 @@ def _missing_rows(data: dict[str, Any]) -> list[Fault]:
 
 
 def _changes_refused(data: dict[str, Any], assignment: WarehouseUserAssignment) -> list[Fault]:
-    """Another person or warehouse would make it another assignment."""
+    """The faults of a change that names another user or warehouse."""
     sent = {
         "userUuid": (_text(data, "user_uuid"), assignment.user.uuid),
         "warehouse/uuid": (_text(data, "warehouse", "uuid"), assignment.warehouse.uuid),
@@ -100,7 +100,7 @@ def _changes_refused(data: dict[str, Any], assignment: WarehouseUserAssignment) 
 
 
 def _is_of_is_active(fault: Fault) -> bool:
-    """It is shown before the warehouse, and refused after it (contract section 2.6)."""
+    """Sorts `isActive` last: a document has it before the warehouse, contract section 2.6 after it."""
     return fault.pointer == "/data/attributes/isActive"
 
 
@@ -108,7 +108,7 @@ _ORDER = ("/data/type", "/data/attributes/userUuid", "/data/attributes/warehouse
 
 
 def _in_order(faults: list[Fault]) -> list[Fault]:
-    """In the order of contract section 2.6: person, warehouse, then the rest."""
+    """In the order of contract section 2.6: type, user, warehouse, then the rest."""
 
     def rank(fault: Fault) -> int:
         places = [place for place, start in enumerate(_ORDER) if (fault.pointer or "").startswith(start)]

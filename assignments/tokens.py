@@ -1,4 +1,4 @@
-"""What a warehouse token says (contract 0.4 and section 2.3). Whether it still holds: `assignments.oauth`."""
+"""Issues warehouse tokens (contract 0.4 and section 2.3)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from users.oauth.tokens import Scope, SignedToken
 
 
 class WarehouseToken(SignedToken):
-    """Says to other services: this person, in this session, stands in this warehouse."""
+    """A JWT that proves a person's current warehouse to other services."""
 
     lifetime = timedelta(seconds=settings.WAREHOUSE_TOKEN_SECONDS)
 
@@ -31,7 +31,7 @@ class WarehouseToken(SignedToken):
         token = cls()
         assignment, session = grant.assignment, grant.session
         token.payload |= {
-            "jti": grant.pk.hex + secrets.token_hex(24),  # 80 hex digits; the first 32 find the grant again
+            "jti": grant.pk.hex + secrets.token_hex(24),  # 80 hex digits; the first 32 are the key of the grant
             "sub": json.dumps({"id_warehouse": assignment.warehouse_id}, separators=(",", ":")),
             "aud": session.client_id,
             "sid": str(session.pk),
@@ -54,7 +54,7 @@ class WarehouseToken(SignedToken):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The claims that lead to its grant (`WarehouseGrant.objects.for_claims`)."""
+        """The arguments of `WarehouseGrant.objects.for_claims`."""
         return {
             "grant": self.grant_id,
             "session": self.session_id,
@@ -65,9 +65,9 @@ class WarehouseToken(SignedToken):
 
 
 def issue(session: Session) -> tuple[WarehouseToken, str]:
-    """A warehouse token, and its refresh token, for where the session's person stands now.
+    """A warehouse token for the current warehouse of the session's person, and its refresh token. Logs both outcomes.
 
-    Raises RuleError `5101` unless they stand in an active warehouse with the flag on. Logged either way.
+    Raises RuleError 5101 unless the person is an active warehouse user with an active warehouse.
     """
     person = session.user
     assignment = WarehouseUserAssignment.objects.active_for(person)
@@ -76,7 +76,7 @@ def issue(session: Session) -> tuple[WarehouseToken, str]:
     assignment.user = person
     try:
         grant, refresh_token = WarehouseGrant.objects.start(assignment, session)
-    except IntegrityError:  # the assignment was deleted in this very moment
+    except IntegrityError:  # the assignment was deleted since it was read
         raise _refused(session) from None
     audit.info("Successful Login (Warehouse User)", tag="warehouse_user_successful_login", user_uuid=str(person.uuid))
     return WarehouseToken.for_grant(grant), refresh_token

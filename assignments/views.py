@@ -31,13 +31,13 @@ class AssignmentViewSet(ModelViewSet):
     missing = errors.NOT_FOUND
 
     def get_queryset(self) -> QuerySet[WarehouseUserAssignment]:
-        return WarehouseUserAssignment.objects.visible_to(self.caller).with_what_is_shown("created_at", "updated_at")
+        return WarehouseUserAssignment.objects.visible_to(self.caller).with_shown_columns("created_at", "updated_at")
 
     def get_visible(self, uuid: str) -> WarehouseUserAssignment | None:
         return WarehouseUserAssignment.objects.one_visible_to(self.caller, parse_uuid(uuid))
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """The first page, which is asked for most, comes from a statement that is compiled once."""
+        """The most frequent query, the first page without parameters, is compiled once."""
         limit = self.paginator.first_page_limit(self.query)
         if limit is None:
             return super().list(request, *args, **kwargs)
@@ -54,7 +54,7 @@ class AssignmentViewSet(ModelViewSet):
         instance.deassign()
 
     def _refuse_acting_for_others(self, user_uuid: Any) -> None:
-        """A warehouse user who acts for another gets the answer of a missing row (contract section 2.6, no. 1)."""
+        """Raises NOT_FOUND for a warehouse user who names another one (contract section 2.6, no. 1)."""
         if self.caller.sees_everyone or not isinstance(user_uuid, str):
             return
         if user_uuid.lower() != str(self.caller.uuid):
@@ -62,7 +62,7 @@ class AssignmentViewSet(ModelViewSet):
 
 
 class WarehouseTokenView(ApiViewSet):
-    """`POST /warehouse-tokens` (contract section 2.3). The body says nothing and is not read."""
+    """`POST /warehouse-tokens` (contract section 2.3). The body is not read."""
 
     error_shape = "plain"
     renderer_classes = (PlainJSONRenderer,)

@@ -1,4 +1,4 @@
-"""The Back Office's pages about warehouses (contract 5.5)."""
+"""The Back Office's pages of warehouses (contract 5.5)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,6 @@ _IS_ACTIVE = _("Status")
 
 
 class AvailabilityFilter(RadioFilter):
-    """Active or not, in the words of the list."""
-
     title = _IS_ACTIVE
     parameter_name = "is_active"
 
@@ -42,7 +40,7 @@ class AvailabilityFilter(RadioFilter):
 
 
 def _warehouse_for_history(text: str, viewer: Any) -> Warehouse | None:
-    """By name or id; also one that is deleted by now, as its history stays."""
+    """By name or id, deleted ones included."""
     by_name, key = Warehouse.objects.filter(name=text).first(), parse_key(text)
     if by_name or key is None:
         return by_name or _deleted(name=text)
@@ -65,10 +63,8 @@ SUBJECTS["warehouse"] = HistorySubject(
 
 @admin.register(Warehouse)
 class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
-    """List, create, edit, view and delete. One with assignments is never deleted by accident."""
-
     form = WarehouseForm
-    list_display = ("number", "name", "status", "assigned", "standing")
+    list_display = ("number", "name", "status", "assigned", "working")
     list_display_links = ("number", "name")
     list_filter = (AvailabilityFilter,)
     list_per_page = 50
@@ -87,7 +83,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         return super().changelist_view(request, {"title": gettext("Warehouses")} | (extra_context or {}))
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Counts people for the rows of this page alone, in one query."""
+        """Counts people in one query, for the rows of the page only."""
         page = super().get_changelist_instance(request)
         people = _with_people().in_bulk([warehouse.pk for warehouse in page.result_list])
         page.result_list = [people.get(warehouse.pk, warehouse) for warehouse in page.result_list]
@@ -105,50 +101,46 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     def assigned(self, warehouse: Any) -> int:
         return getattr(warehouse, "assigned", 0)
 
-    @display(description=_("Standing here now"))
-    def standing(self, warehouse: Any) -> int:
-        return getattr(warehouse, "standing", 0)
+    @display(description=_("Working here now"))
+    def working(self, warehouse: Any) -> int:
+        return getattr(warehouse, "working", 0)
 
     def _with_people(self, request: HttpRequest, object_id: str) -> Any:
         found = self.get_object(request, object_id)
         return found and _with_people().filter(pk=found.pk).first()
 
-    # --- Ways to other pages ------------------------------------------------------------------------------------
+    # --- Actions ------------------------------------------------------------------------------------------------
     @action(description=_("Create Warehouse"), url_path="create", icon="add", permissions=["add"])
     def create(self, request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:warehouses_warehouse_add"))
 
     @action(description=_("View"), url_path="view", icon="visibility", permissions=["view"])
     def view_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The page `View Warehouse`: what there is to know, and nothing to change by mistake."""
+        """The read-only page."""
         warehouse = self._with_people(request, object_id)
         if warehouse is None:
             return self.missing(request, object_id)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("View Warehouse: %(name)s") % {"name": warehouse.name},
+        title = gettext("View Warehouse: %(name)s") % {"name": warehouse.name}
+        may_delete = self.has_delete_permission(request, warehouse)
+        context = self._context(request, warehouse) | {"title": title, "may_delete": may_delete}
+        return TemplateResponse(request, "admin/warehouses/view.html", context)
+
+    def _context(self, request: HttpRequest, warehouse: Any) -> dict[str, Any]:
+        return self.admin_site.each_context(request) | {
             "opts": self.opts,
             "warehouse": warehouse,
             "original": warehouse,
-            "names": named(warehouse, warehouse.standing, with_emails=may_see_people(request.user)),
+            "names": named(warehouse, warehouse.working, with_emails=may_see_people(request.user)),
             "people_url": _people_url(warehouse),
             "may_change": self.has_change_permission(request, warehouse),
-            "may_delete": self.has_delete_permission(request, warehouse),
         }
-        return TemplateResponse(request, "admin/warehouses/view.html", context)
 
     @action(description=_("Edit"), url_path="edit", icon="edit", permissions=["change"])
     def edit_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:warehouses_warehouse_change", args=[object_id]))
 
-    @action(
-        description=_("People"),
-        url_path="people",
-        icon="groups",
-        permissions=["people"],
-    )
+    @action(description=_("People"), url_path="people", icon="groups", permissions=["people"])
     def people_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The mirror of "Assign warehouses": who is assigned here."""
         warehouse = self.get_object(request, object_id)
         if warehouse is None:
             return self.missing(request, object_id)
@@ -163,7 +155,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     # --- Create and edit ----------------------------------------------------------------------------------------
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The confirmation is asked for only where the answers need one."""
+        """The confirmation is a field only if the warehouse is to be deactivated."""
         asks = request.method == "POST" and obj is not None and request.POST.get("is_active") == "False"
         fields = ["name", "is_active", *(["confirmed"] if asks else []), "note", "change_reason"]
         if not self.has_change_permission(request, obj) and obj is not None:
@@ -177,14 +169,14 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         return type(form.__name__, (form,), {"with_emails": may_see_people(request.user)})
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """One button, `Save`, which leads to the list."""
+        """`Save` is the only button."""
         context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
         warehouse = context["original"]
         context["title"] = _title(warehouse, may_change=self.has_change_permission(request, warehouse))
         return super().render_change_form(request, context, *args, **kwargs)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
-        if "_popup" in request.POST:  # from the form of something else, which goes on with the new one
+        if "_popup" in request.POST:  # opened from another form
             return super().response_add(request, obj, post_url_continue)
         self.message_user(request, gettext("Warehouse has been successfully saved"), messages.SUCCESS)
         return self.response_post_save_add(request, obj)
@@ -208,7 +200,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     # --- Delete -------------------------------------------------------------------------------------------------
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """With nobody assigned, one click. Else the page explains, and deletes all only for the typed name."""
+        """Asks for the name of the warehouse if it has assignments, which are then deleted, too."""
         warehouse = self._with_people(request, object_id)
         if warehouse is None:
             return self.missing(request, object_id)
@@ -217,17 +209,8 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         form = _delete_form(request, warehouse)
         if request.method == "POST" and form is not None and form.is_valid():
             return self._deleted(request, warehouse, with_assignments="name" in form.fields)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("Delete warehouse: %(name)s") % {"name": warehouse.name},
-            "opts": self.opts,
-            "warehouse": warehouse,
-            "original": warehouse,
-            "names": named(warehouse, warehouse.standing, with_emails=may_see_people(request.user)),
-            "form": form,
-            "people_url": _people_url(warehouse),
-            "may_change": self.has_change_permission(request, warehouse),
-        }
+        title = gettext("Delete warehouse: %(name)s") % {"name": warehouse.name}
+        context = self._context(request, warehouse) | {"title": title, "form": form}
         return TemplateResponse(request, "admin/warehouses/delete.html", context)
 
     def _deleted(self, request: HttpRequest, warehouse: Any, *, with_assignments: bool) -> HttpResponse:
@@ -237,29 +220,28 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
             message = gettext("Meanwhile somebody was assigned to this warehouse. Nothing was deleted.")
             self.message_user(request, message, messages.ERROR)
             return HttpResponseRedirect(request.path)
-        except Warehouse.DoesNotExist:  # somebody else was faster
+        except Warehouse.DoesNotExist:  # deleted by another request
             return self.missing(request, str(warehouse.pk))
-        told = {"name": warehouse.name, "people": people}
         message = ngettext(
             "Warehouse “%(name)s” was deleted, and %(people)s assignment to it.",
             "Warehouse “%(name)s” was deleted, and %(people)s assignments to it.",
             people,
-        )
-        self.message_user(request, message % told, messages.SUCCESS)
+        ) % {"name": warehouse.name, "people": people}
+        self.message_user(request, message, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:warehouses_warehouse_changelist"))
 
 
 def _with_people() -> QuerySet[Warehouse]:
-    """Warehouses with `assigned` and `standing`: how many people may work there, and how many do now."""
+    """Warehouses with the numbers of people who are `assigned` and who are `working` there now."""
     assignments, warehouse = WarehouseUserAssignment.objects, OuterRef("pk")
     return Warehouse.objects.annotate(
         assigned=assignments.all().number_in(warehouse),
-        standing=assignments.filter(is_active=True).number_in(warehouse),
+        working=assignments.filter(is_active=True).number_in(warehouse),
     )
 
 
 def _delete_form(request: HttpRequest, warehouse: Any) -> Any:
-    """What to fill in before a deletion; None for somebody who may not delete what hangs on it."""
+    """The confirmation; None if the user may not delete the assignments."""
     answers = request.POST if request.method == "POST" else None
     if not warehouse.assigned:
         return ReasonFormMixin(answers)
@@ -275,5 +257,4 @@ def _title(warehouse: Any, *, may_change: bool) -> str:
 
 
 def _people_url(warehouse: Any) -> str:
-    """The page of `assignments` that is the mirror of "Assign warehouses"."""
     return reverse("admin:assignments_assign_people", args=[warehouse.uuid])

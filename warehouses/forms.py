@@ -1,4 +1,4 @@
-"""The Back Office's forms about a warehouse."""
+"""The Back Office's forms for warehouses."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from config.history.edit_conflicts import EditConflictFormMixin
 from config.history.pages import ReasonFormMixin
 from warehouses.models import Warehouse
 
-#: How many of the people concerned are named before the rest is only counted.
-NAMED_PEOPLE = 10
+#: Most people that a message names. The others are counted.
+MAX_NAMED_PEOPLE = 10
 
 
 class WarehouseForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
-    """Create and edit (contract 5.5). To switch a warehouse off in which people stand asks first."""
+    """Create and edit (contract 5.5). Deactivating a warehouse in which people work requires a confirmation."""
 
     is_active = forms.TypedChoiceField(
         label=_("Is this warehouse available?"),
@@ -38,35 +38,28 @@ class WarehouseForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
 
     def clean(self) -> dict[str, Any] | None:
         answers = super().clean() or {}
-        if (
-            self._switches_off(answers)
-            and not answers.get("confirmed")
-            and (people := self.instance.people_standing().count())
-        ):
-            self.add_error("confirmed", self._consequence(people))
+        deactivates = self.instance.pk and self.initial.get("is_active") and answers.get("is_active") is False
+        people = self.instance.active_assignments().count() if deactivates and not answers.get("confirmed") else 0
+        if people:
+            self.add_error("confirmed", self._warning(people))
         return answers
 
-    def _switches_off(self, answers: dict[str, Any]) -> bool:
-        was_active = self.instance.pk is not None and self.initial.get("is_active")
-        return bool(was_active) and answers.get("is_active") is False
-
-    def _consequence(self, people: int) -> str:
-        """Who is hit by it, in words."""
+    def _warning(self, people: int) -> str:
         return ngettext(
-            "%(people)s person stands in this warehouse now: %(names)s. Their warehouse token stops working at once. "
+            "%(people)s person works in this warehouse now: %(names)s. Their warehouse token stops working at once. "
             "They stay assigned. Tick the box and save again if that is what you want.",
-            "%(people)s people stand in this warehouse now: %(names)s. Their warehouse tokens stop working at once. "
+            "%(people)s people work in this warehouse now: %(names)s. Their warehouse tokens stop working at once. "
             "They stay assigned. Tick the box and save again if that is what you want.",
             people,
         ) % {"people": people, "names": named(self.instance, people, with_emails=self.with_emails)}
 
 
 def named(warehouse: Warehouse, people: int, *, with_emails: bool) -> str:
-    """The first of those who stand in a warehouse, by name and perhaps e-mail, and how many more there are."""
+    """The first `MAX_NAMED_PEOPLE` people who work in a warehouse now, and the number of others."""
     names = [
         f"{one.user.first_name} {Truncator(one.user.last_name).chars(60)}"
         + (f" ({one.user.email})" if with_emails else "")
-        for one in warehouse.people_standing().order_by("id")[:NAMED_PEOPLE]
+        for one in warehouse.active_assignments().order_by("id")[:MAX_NAMED_PEOPLE]
     ]
     more = people - len(names)
     if more > 0:
@@ -75,7 +68,7 @@ def named(warehouse: Warehouse, people: int, *, with_emails: bool) -> str:
 
 
 class DeleteForm(ReasonFormMixin):
-    """The typed name that a deletion with everything assigned asks for."""
+    """Confirms a deletion with assignments by the name of the warehouse."""
 
     name = forms.CharField(label=_("Name of the warehouse"), widget=UnfoldAdminTextInputWidget)
     field_order = ("name",)

@@ -1,4 +1,4 @@
-"""A warehouse: a named place people can be assigned to."""
+"""Warehouses, to which warehouse users are assigned."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from config.history.tracking import tracked
 
 class WarehouseQuerySet(models.QuerySet["Warehouse"]):
     def visible_to(self, user: Any) -> WarehouseQuerySet:
-        """All for those who see everyone; else the warehouses assigned to this user."""
+        """All for a Back Office user, else the warehouses assigned to the user."""
         return self if user.sees_everyone else self.filter(assignments__user=user)
 
 
 @tracked(exclude=["created_at", "updated_at"])
 class Warehouse(SavesChangedColumns):
-    """A place of work. Inactive: people may still be assigned, but it grants no warehouse token (contract 0.3)."""
+    """A warehouse. An inactive one can be assigned, but grants no warehouse token (contract 0.3)."""
 
     uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     name = models.CharField(_("Name"), max_length=255)
@@ -49,7 +49,7 @@ class Warehouse(SavesChangedColumns):
             models.UniqueConstraint(
                 fields=["name"],
                 name="warehouse_name_unique",
-                violation_error_code="unique",  # so that forms say it beside the name
+                violation_error_code="unique",  # for Django, an error of the field
                 violation_error_message=_("This name is already in use."),
             ),
             models.CheckConstraint(
@@ -62,21 +62,18 @@ class Warehouse(SavesChangedColumns):
     def __str__(self) -> str:
         return self.name
 
-    def people_standing(self) -> models.QuerySet[Any]:
-        """The assignments of the people who stand here now."""
+    def active_assignments(self) -> models.QuerySet[Any]:
+        """The assignments of the people who work here now."""
         return self.assignments.filter(is_active=True).select_related("user")
 
     def remove(self, *, with_assignments: bool = False) -> int:
-        """Deletes the warehouse, and only if asked also what is assigned to it. Returns how many people that was.
+        """Deletes the warehouse, and with `with_assignments` also its assignments. Returns their number.
 
-        Raises ProtectedError when somebody is assigned and it was not asked. All or nothing; nobody can be
-        assigned meanwhile.
+        Raises ProtectedError if there are assignments otherwise, DoesNotExist if the warehouse was deleted before.
         """
         with transaction.atomic():
             assignments = self.assignments.all()
-            if (
-                with_assignments
-            ):  # people before their assignments, as every write method does, so that none waits for another
+            if with_assignments:  # locks the users first (`users.locks`)
                 people = assignments.select_related("user").select_for_update(no_key=True, of=("user",))
                 list(people.order_by("user_id"))
             Warehouse.objects.select_for_update().get(pk=self.pk)

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says about warehouses."""
+"""OpenAPI descriptions of warehouses."""
 
 from uuid import UUID
 

@@ -3,7 +3,7 @@ from warehouses.models import Warehouse
 
 
 class WarehouseSerializer(ModelSerializer):
-    """A warehouse; also the `warehouse` attribute of an assignment, of which only the uuid can be written."""
+    """A warehouse. As the `warehouse` attribute of an assignment, only its uuid is writable."""
 
     uuid = UUIDText()
 

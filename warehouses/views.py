@@ -12,7 +12,7 @@ from warehouses.serializers import WarehouseSerializer
 
 @schema.WAREHOUSES
 class WarehouseViewSet(ReadOnlyModelViewSet):
-    """Warehouses, so that an integrator can find what to assign (contract 0.4)."""
+    """`/warehouses`, read-only (contract 0.4)."""
 
     serializer_class = WarehouseSerializer
     filterset_class = WarehouseFilterSet

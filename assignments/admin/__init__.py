@@ -1,4 +1,4 @@
-"""The Back Office's pages about who works where."""
+"""The Back Office's pages of assignments."""
 
 from assignments.admin.listing import WarehouseUserAssignmentAdmin
 

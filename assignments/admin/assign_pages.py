@@ -1,218 +1,58 @@
-"""The assign pages: warehouses of a person, and people of a warehouse. One view, two pickers."""
+"""The assign pages: the warehouses of a user, and the users of a warehouse. The views are the same for both."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import TemplateView, View
 from unfold.views import UnfoldModelAdminViewMixin
 
-from assignments.admin.warehouse_picker import (
-    ASSIGNED,
-    AVAILABLE,
-    Choice,
-    PeoplePicker,
-    Picker,
-    PickerQuery,
-    Saved,
-    WarehousePicker,
-)
+from assignments.admin.picker import ASSIGNED, AVAILABLE, Choice, Picker, PickerQuery, Saved
+from assignments.admin.warehouse_picker import PeoplePicker, WarehousePicker
 from assignments.forms import SelectionForm
 from config.back_office.rights import may_see_people
-from config.identifiers import parse_key, parse_uuid
+from config.identifiers import parse_key
 from config.rule_errors import RuleError
-from users.models import User
-from warehouses.models import Warehouse
 
-#: Tells the page's script that what it sent is saved; without it, the selection is shown again.
+#: URL fragment that tells the page's script to forget the selection, because it is saved.
 SAVED = "#saved"
 
 
-class Subject:
-    """Finds the picker that a URL speaks of, for those who may see assignments. Else says so, back at the list."""
+@dataclass(frozen=True)
+class AssignPage:
+    """What differs between the two pages."""
 
-    picker: Picker
-    request: HttpRequest
-    model_admin: Any
-    missing: ClassVar[str | Promise]
-    back: ClassVar[str]
-
-    def find(self, uuid: str) -> Picker | None:
-        raise NotImplementedError
-
-    @property
-    def with_emails(self) -> bool:
-        return may_see_people(self.request.user)
-
-    def has_permission(self) -> bool:
-        return bool(self.model_admin.has_view_permission(self.request))
-
-    def dispatch(self, request: HttpRequest, *args: Any, uuid: str, **kwargs: Any) -> Any:
-        self.request = request
-        if not self.has_permission():
-            raise PermissionDenied
-        picker = self.find(uuid)
-        if picker is None:
-            return self.refuse()
-        self.picker = picker
-        return super().dispatch(request, *args, uuid=uuid, **kwargs)  # type: ignore[misc]
-
-    def refuse(self) -> HttpResponse:
-        messages.error(self.request, str(self.missing))
-        return redirect(self.back)
-
-    @cached_property
-    def may_edit(self) -> bool:
-        """One page assigns and deassigns, so it needs the right to both."""
-        return self._has("add") and self._has("delete")
-
-    @cached_property
-    def may_switch(self) -> bool:
-        return self._has("change")
-
-    def _has(self, action: str) -> bool:
-        user: Any = self.request.user
-        return bool(user.has_perm(f"assignments.{action}_warehouseuserassignment"))
+    picker: type[Picker]
+    #: Prefix of the URLs, and name of the page's URL.
+    route: str
+    name: str
+    list_url: str
+    #: Message if the user or warehouse does not exist.
+    missing: Promise
+    title: Promise
+    texts: dict[str, Any]
 
 
-class PersonSubject(Subject):
-    """A warehouse user."""
-
-    missing = gettext_lazy("User could not be found.")
-    back = "admin:users_user_changelist"
-
-    def find(self, uuid: str) -> Picker | None:
-        user = User.objects.listed().filter(uuid=parse_uuid(uuid)).first()
-        return WarehousePicker(user, with_emails=self.with_emails) if user and user.may_be_assigned else None
-
-
-class WarehouseSubject(Subject):
-    """A warehouse."""
-
-    missing = gettext_lazy("Warehouse could not be found.")
-    back = "admin:warehouses_warehouse_changelist"
-
-    def find(self, uuid: str) -> Picker | None:
-        warehouse = Warehouse.objects.filter(uuid=parse_uuid(uuid)).first()
-        return PeoplePicker(warehouse, with_emails=self.with_emails) if warehouse else None
-
-
-class RowsView(Subject, View):
-    """One page of a side as JSON; with `all`, every row that matches."""
-
-    model_admin: Any = None
-
-    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        question = PickerQuery.parse(request.GET)
-        if "all" in request.GET:
-            return JsonResponse({"rows": self.picker.everything(question)})
-        return JsonResponse(asdict(self.picker.page(question)))
-
-
-class ChangesView(Subject, View):
-    """What others changed since a page was made, for the page to ask while it is open."""
-
-    model_admin: Any = None
-
-    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        seen = parse_key(request.GET.get("seen"))
-        history = self.picker.history()
-        newest = history.newest()
-        known = newest if seen is None else seen
-        return JsonResponse({"seen": newest, "changes": history.told_since(known) if newest > known else []})
-
-
-class AssignView(Subject, UnfoldModelAdminViewMixin, TemplateView):
-    """The page itself; posting it saves a selection by the write method."""
-
-    template_name = "admin/assignments/assign.html"
-    permission_required = ()
-    updated: ClassVar[str | Promise] = gettext_lazy("Warehouse user assignments are updated.")
-    #: Words that differ between the two pages.
-    words: ClassVar[dict[str, Any]]
-    url_name: ClassVar[str]
-
-    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        form = SelectionForm(request.POST)
-        if not form.is_valid():
-            messages.error(request, _("The selection could not be read. Nothing was changed; please select again."))
-            return self._again()
-        if (form.selects and not self.may_edit) or (form.switches and not self.may_switch):
-            raise PermissionDenied
-        try:
-            names = ("assign", "deassign", "standing", "seen")
-            with transaction.atomic():
-                saved = self.picker.save(Choice(**{name: form.cleaned_data[name] for name in names}))
-                connection.check_constraints()  # what was deleted at the same moment is noticed here, not at the commit
-            self._tell(saved)
-            return self._again(SAVED)
-        except RuleError:
-            return self.refuse()
-        except IntegrityError:
-            messages.error(request, _("Something chosen was deleted meanwhile. Nothing was changed; please try again."))
-        return self._again()
-
-    def _again(self, fragment: str = "") -> HttpResponseRedirect:
-        return HttpResponseRedirect(self.request.get_full_path() + fragment)
-
-    def _tell(self, saved: Saved) -> None:
-        assigned, deassigned = saved.change
-        counts = _("%(assigned)s assigned, %(deassigned)s deassigned.") % {
-            "assigned": assigned,
-            "deassigned": deassigned,
-        }
-        messages.success(self.request, f"{self.updated} {counts}")
-        if saved.left_out:
-            text = ngettext(
-                "%(count)s chosen row is not there any more and was left out.",
-                "%(count)s chosen rows are not there any more and were left out.",
-                saved.left_out,
-            )
-            messages.warning(self.request, text % {"count": saved.left_out})
-        if saved.lost_standing:
-            messages.warning(self.request, _("The warehouse to stand in is not assigned any more; nothing switched."))
-        for text in saved.meanwhile:
-            messages.warning(self.request, text)
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        picker, question = self.picker, PickerQuery.parse(self.request.GET)
-        available = self.words["available" if self.may_edit else "others"]
-        return (
-            super().get_context_data(**kwargs)
-            | self.words
-            | {
-                "with_also": "also" in picker.columns,
-                "columns": [(name, title, name in picker.order) for name, title in picker.columns.items()],
-                "standing": picker.standing(),
-                "seen": picker.history().newest(),
-                "may_edit": self.may_edit,
-                "may_switch": self.may_switch,
-                "rows_url": reverse(f"{self.url_name}_rows", args=[picker.subject.uuid]),
-                "changes_url": reverse(f"{self.url_name}_changes", args=[picker.subject.uuid]),
-                "back_url": reverse(self.back),
-                "question": question,
-                "page": picker.page(question),
-                "available": available,
-                "sides": [(AVAILABLE, available), (ASSIGNED, self.words["assigned"])],
-            }
-        )
-
-
-class AssignWarehousesPage(PersonSubject, AssignView):
-    """`Assign Warehouse to User: <e-mail>` (contract section 5.4)."""
-
-    url_name = "admin:assignments_assign_warehouses"
-    words = {
+#: Contract section 5.4.
+ASSIGN_WAREHOUSES = AssignPage(
+    WarehousePicker,
+    "user/<str:uuid>/",
+    "assignments_assign_warehouses",
+    "admin:users_user_changelist",
+    gettext_lazy("User could not be found."),
+    gettext_lazy("Assign Warehouse to User: %(user)s"),
+    {
         "heading": gettext_lazy("List of warehouses"),
         "notice": gettext_lazy("A warehouse can be assigned to multiple users at a time."),
         "back_label": gettext_lazy("List Users"),
@@ -223,23 +63,17 @@ class AssignWarehousesPage(PersonSubject, AssignView):
         "to_deassign": gettext_lazy("Warehouses to be deassigned"),
         "chosen": gettext_lazy("Selected warehouses"),
         "unchosen": gettext_lazy("Deselected warehouses"),
-        "search_label": gettext_lazy("Search by name or ID"),
-        "switches": True,
-    }
-
-    @property
-    def title(self) -> str:
-        person: Any = self.picker.subject
-        return _("Assign Warehouse to User: %(user)s") % {
-            "user": person.email if self.with_emails else person.get_full_name()
-        }
-
-
-class AssignPeoplePage(WarehouseSubject, AssignView):
-    """The mirror: from a warehouse, who works there."""
-
-    url_name = "admin:assignments_assign_people"
-    words = {
+        "has_current": True,
+    },
+)
+ASSIGN_PEOPLE = AssignPage(
+    PeoplePicker,
+    "warehouse/<str:uuid>/",
+    "assignments_assign_people",
+    "admin:warehouses_warehouse_changelist",
+    gettext_lazy("Warehouse could not be found."),
+    gettext_lazy("Assign Users to Warehouse: %(warehouse)s"),
+    {
         "heading": gettext_lazy("List of warehouse users"),
         "notice": gettext_lazy("A warehouse user can be assigned to multiple warehouses at a time."),
         "back_label": gettext_lazy("List Warehouses"),
@@ -250,30 +84,148 @@ class AssignPeoplePage(WarehouseSubject, AssignView):
         "to_deassign": gettext_lazy("Warehouse users to be deassigned"),
         "chosen": gettext_lazy("Selected warehouse users"),
         "unchosen": gettext_lazy("Deselected warehouse users"),
-        "search_label": gettext_lazy("Search by the beginning of an e-mail or name, or by ID"),
-        "switches": False,
-    }
+        "has_current": False,
+    },
+)
+
+
+def urls(model_admin: Any) -> Iterator[URLPattern]:
+    """The page, its rows and its changes, for both pages."""
+    for page in (ASSIGN_WAREHOUSES, ASSIGN_PEOPLE):
+        for view, route, name in (
+            (AssignView, "", ""),
+            (RowsView, "rows/", "_rows"),
+            (ChangesView, "changes/", "_changes"),
+        ):
+            view_function: Any = view.as_view(model_admin=model_admin, assign_page=page)
+            yield path(page.route + route, model_admin.admin_site.admin_view(view_function), name=page.name + name)
+
+
+class PickerView(View):
+    """Finds the picker of the URL's user or warehouse. Requires the permission to view assignments."""
+
+    model_admin: Any = None
+    assign_page: Any = None
+    picker: Picker
+
+    def dispatch(self, request: HttpRequest, *args: Any, uuid: str, **kwargs: Any) -> Any:
+        if not self.model_admin.has_view_permission(request):
+            raise PermissionDenied
+        picker = self.assign_page.picker.find(uuid, with_emails=may_see_people(request.user))
+        if picker is None:
+            return self.redirect_to_list()
+        self.picker = picker
+        return super().dispatch(request, *args, uuid=uuid, **kwargs)
+
+    def redirect_to_list(self) -> HttpResponse:
+        messages.error(self.request, str(self.assign_page.missing))
+        return redirect(self.assign_page.list_url)
+
+
+class RowsView(PickerView):
+    """One page of a side as JSON; with `all`, every matching row."""
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        query = PickerQuery.parse(request.GET)
+        if "all" in request.GET:
+            return JsonResponse({"rows": self.picker.everything(query)})
+        return JsonResponse(asdict(self.picker.page(query)))
+
+
+class ChangesView(PickerView):
+    """Changes by others since the page was rendered, as JSON. The script polls it."""
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        seen = parse_key(request.GET.get("seen"))
+        history = self.picker.history()
+        newest = history.newest()
+        is_newer = seen is not None and newest > seen
+        return JsonResponse({"seen": newest, "changes": history.changes_since(seen) if is_newer else []})
+
+
+class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
+    """The page. POST saves a selection."""
+
+    template_name = "admin/assignments/assign.html"
+    permission_required = ()  # `PickerView` checks it
 
     @property
     def title(self) -> str:
-        return _("Assign Users to Warehouse: %(warehouse)s") % {"warehouse": self.picker.subject}
+        return self.assign_page.title % {"user": self.picker.name, "warehouse": self.picker.name}
+
+    @cached_property
+    def may_edit(self) -> bool:
+        """One form assigns and deassigns, so it requires both permissions."""
+        return self._has("add") and self._has("delete")
+
+    @cached_property
+    def may_switch(self) -> bool:
+        return self._has("change")
+
+    def _has(self, action: str) -> bool:
+        user: Any = self.request.user
+        return bool(user.has_perm(f"assignments.{action}_warehouseuserassignment"))
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        form = SelectionForm(request.POST)
+        if not form.is_valid():
+            messages.error(request, _("The selection could not be read. Nothing was changed; please select again."))
+            return self._redirect_to_page()
+        if (form.changes_assignments and not self.may_edit) or (form.changes_current and not self.may_switch):
+            raise PermissionDenied
+        names = ("assign", "deassign", "current", "seen")
+        try:
+            with transaction.atomic():
+                saved = self.picker.save(Choice(**{name: form.cleaned_data[name] for name in names}))
+                connection.check_constraints()  # raises IntegrityError here, not at the commit
+        except RuleError:
+            return self.redirect_to_list()
+        except IntegrityError:
+            messages.error(request, _("Something chosen was deleted meanwhile. Nothing was changed; please try again."))
+            return self._redirect_to_page()
+        self._add_messages(saved)
+        return self._redirect_to_page(SAVED)
+
+    def _redirect_to_page(self, fragment: str = "") -> HttpResponseRedirect:
+        return HttpResponseRedirect(self.request.get_full_path() + fragment)
+
+    def _add_messages(self, saved: Saved) -> None:
+        numbers = {"assigned": saved.counts.assigned, "deassigned": saved.counts.deassigned}
+        counts = _("%(assigned)s assigned, %(deassigned)s deassigned.") % numbers
+        messages.success(self.request, f"{_('Warehouse user assignments are updated.')} {counts}")
+        if saved.left_out:
+            text = ngettext(
+                "%(count)s chosen row is not there any more and was left out.",
+                "%(count)s chosen rows are not there any more and were left out.",
+                saved.left_out,
+            )
+            messages.warning(self.request, text % {"count": saved.left_out})
+        if saved.is_current_missing:
+            text = _("The warehouse to activate is not assigned any more; the current warehouse was not changed.")
+            messages.warning(self.request, text)
+        for text in saved.conflicts:
+            messages.warning(self.request, text)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        words = {} if self.with_emails else {"search_label": _("Search by the beginning of a name, or by ID")}
-        return super().get_context_data(**kwargs) | words
-
-
-class WarehouseRows(PersonSubject, RowsView):
-    """Warehouses for the page of a person."""
-
-
-class WarehouseChanges(PersonSubject, ChangesView):
-    """Changes for the page of a person."""
-
-
-class PeopleRows(WarehouseSubject, RowsView):
-    """People for the page of a warehouse."""
-
-
-class PeopleChanges(WarehouseSubject, ChangesView):
-    """Changes for the page of a warehouse."""
+        page, picker, query = self.assign_page, self.picker, PickerQuery.parse(self.request.GET)
+        available = page.texts["available" if self.may_edit else "others"]
+        return (
+            super().get_context_data(**kwargs)
+            | page.texts
+            | {
+                "search_label": picker.search_label,
+                "with_also": "also" in picker.columns,
+                "columns": [(name, title, name in picker.order) for name, title in picker.columns.items()],
+                "current": picker.current(),
+                "seen": picker.history().newest(),
+                "may_edit": self.may_edit,
+                "may_switch": self.may_switch,
+                "rows_url": reverse(f"admin:{page.name}_rows", args=[picker.subject.uuid]),
+                "changes_url": reverse(f"admin:{page.name}_changes", args=[picker.subject.uuid]),
+                "back_url": reverse(page.list_url),
+                "query": query,
+                "page": picker.page(query),
+                "available": available,
+                "sides": [(AVAILABLE, available), (ASSIGNED, page.texts["assigned"])],
+            }
+        )

@@ -1,6 +1,6 @@
-"""The Back Office's landing page: where everyone is, who cannot work, who signs in, what changed last.
+"""The Back Office's start page: people per warehouse, people without one, sign-ins, the latest changes.
 
-Each part shows to those who may view what it is made of. The figures of a whole table are kept for a minute.
+Each part requires the permissions to view its models. Figures of whole tables are cached for a minute.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from config.history.pages import kinds_for
 from users.models import Session, User
 from warehouses.models import Warehouse
 
-#: How long a figure may be shown before it is counted anew.
-KEPT_SECONDS = 60
+#: Most age of a cached figure.
+CACHE_SECONDS = 60
 DAYS = 14
 TOP = 20
 LATEST = 10
@@ -34,11 +34,12 @@ LATEST = 10
 
 @dataclass(frozen=True)
 class Place:
-    """A warehouse, how many stand in it, and how long its bar is, in percent of the longest."""
+    """A warehouse, the number of people who work in it now, and the length of its bar."""
 
     pk: int
     name: str
     people: int
+    #: Of the longest bar.
     percent: int
 
 
@@ -51,12 +52,12 @@ class Day:
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What the template shows; a part that this person may not see is absent."""
+    """Unfold's `DASHBOARD_CALLBACK`. Parts that the user may not see are missing."""
     may = request.user.has_perm
-    parts: dict[str, Any] = {"kept_seconds": KEPT_SECONDS} | _kept("figures", _figures)
+    parts: dict[str, Any] = {"kept_seconds": CACHE_SECONDS} | _cached("figures", _figures)
     parts["may_view_users"], parts["may_view_sessions"] = may("users.view_user"), may("users.view_session")
     if may("warehouses.view_warehouse") and may("assignments.view_warehouseuserassignment"):
-        parts |= _kept("places", _places)
+        parts |= _cached("places", _places)
     if kinds := kinds_for(request):
         parts["latest"], _more = changes.find(
             changes.HistoryQuery(kinds, with_emails=may_see_people(request.user)), LATEST
@@ -64,49 +65,49 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return context | parts
 
 
-def _kept(name: str, count: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Counted at most once a minute by each server process. Says when."""
+def _cached(name: str, count: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The figures, counted at most once a minute by each server process, and the time of the count."""
     figures: dict[str, Any] | None = cache.get(f"dashboard.{name}")
     if figures is None:
         figures = count() | {f"{name}_at": timezone.now()}
-        cache.set(f"dashboard.{name}", figures, KEPT_SECONDS)
+        cache.set(f"dashboard.{name}", figures, CACHE_SECONDS)
     return figures
 
 
-# --- Where everyone is ------------------------------------------------------------------------------------------
+# --- People per warehouse ----------------------------------------------------------------------------------------
 def _places() -> dict[str, Any]:
-    """Each warehouse's people are counted once: their sum comes along in every row."""
-    standing = WarehouseUserAssignment.objects.filter(is_active=True).number_in(OuterRef("pk"))
-    by_people = Warehouse.objects.annotate(standing=standing).order_by("-standing", "id")
-    rows: Any = list(by_people.annotate(everywhere=Window(Sum("standing")))[:TOP])
-    top = [one for one in rows if one.standing]
-    most = top[0].standing if top else 0
+    """One query: the sum is a window function."""
+    working = WarehouseUserAssignment.objects.filter(is_active=True).number_in(OuterRef("pk"))
+    by_people = Warehouse.objects.annotate(working=working).order_by("-working", "id")
+    rows: Any = list(by_people.annotate(everywhere=Window(Sum("working")))[:TOP])
+    top = [one for one in rows if one.working]
+    most = top[0].working if top else 0
     return {
-        "places": [Place(one.pk, one.name, one.standing, _percent(one.standing, most)) for one in top],
-        "standing": rows[0].everywhere if rows else 0,
+        "places": [Place(one.pk, one.name, one.working, _percent(one.working, most)) for one in top],
+        "working": rows[0].everywhere if rows else 0,
     }
 
 
 def _percent(part: int, whole: int) -> int:
-    """At least 1 for anything at all, so that it can be seen."""
+    """At least 1 for a part above 0, so that its bar is visible."""
     return max(1, round(100 * part / whole)) if part else 0
 
 
-# --- Who signs in -----------------------------------------------------------------------------------------------
+# --- Sign-ins ----------------------------------------------------------------------------------------------------
 def _failed_sign_ins(since: datetime) -> QuerySet[AccessFailureLog]:
-    """Without the requests for a new password, which are counted in the same table."""
+    """Without password reset requests, which the same table counts."""
     failures = AccessFailureLog.objects.filter(attempt_time__gte=since)
     return failures.exclude(path_info=reverse("admin_password_reset"))
 
 
 def _figures() -> dict[str, Any]:
-    """All of them in one query: rows of what is counted, the day where it is by day, and the number."""
+    """One query: a union of rows of what is counted, the day (or NULL) and the number."""
     today = timezone.localdate()
     since = timezone.make_aware(datetime.combine(today - timedelta(days=DAYS - 1), datetime.min.time()))
-    rows = _counted("idle", User.objects.listed().without_warehouse()).union(
-        _counted("open", Session.objects.live()),
-        _by_day("sign-in", Session.objects.filter(created_at__gte=since), "created_at"),
-        _by_day("failure", _failed_sign_ins(since), "attempt_time"),
+    rows = _numbers("idle", User.objects.listed().without_warehouse()).union(
+        _numbers("open", Session.objects.live()),
+        _numbers("sign-in", Session.objects.filter(created_at__gte=since), TruncDate("created_at")),
+        _numbers("failure", _failed_sign_ins(since), TruncDate("attempt_time")),
         all=True,
     )
     numbers: dict[tuple[str, date | None], int] = {(row["what"], row["day"]): row["number"] for row in rows}
@@ -125,14 +126,6 @@ def _day(day: date, numbers: dict[tuple[str, date | None], int], most: int) -> D
     return Day(day, sign_ins, _percent(sign_ins, most), numbers.get(("failure", day), 0))
 
 
-def _counted(what: str, rows: QuerySet[Any]) -> QuerySet[Any, Any]:
-    return _numbers(what, rows, Cast(Value(None), DateField()))
-
-
-def _by_day(what: str, rows: QuerySet[Any], moment: str) -> QuerySet[Any, Any]:
-    return _numbers(what, rows, TruncDate(moment))
-
-
-def _numbers(what: str, rows: QuerySet[Any], day: Any) -> QuerySet[Any, Any]:
-    named = rows.order_by().annotate(what=Value(what, CharField()), day=day)
+def _numbers(what: str, rows: QuerySet[Any], day: Any = None) -> QuerySet[Any, Any]:
+    named = rows.order_by().annotate(what=Value(what, CharField()), day=day or Cast(Value(None), DateField()))
     return named.values("what", "day").annotate(number=Count("*"))

@@ -1,4 +1,4 @@
-"""The plain list of assignments. Rows are made on the assign pages only, and switched by the write methods."""
+"""The list of assignments. Its actions activate and deactivate; the assign pages create and delete."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold import paginator
@@ -26,14 +26,14 @@ from config.history.pages import HistoryAdminMixin
 from config.rule_errors import RuleError
 from config.spreadsheets.admin import SheetAdminMixin
 
-#: As many assignments may be switched at once.
+#: Most assignments that one action changes.
 MAX_SWITCHED = 1_000
 
 
 class InfinitePaginator(paginator.InfinitePaginator):
-    """Finds the keys of a page in an index alone, then fetches their rows: what comes before costs next to nothing.
+    """Reads the keys of a page by an index-only scan, then its rows, so that OFFSET reads no rows.
 
-    It counts nothing. Unfold's heading knows it by this name, and shows no count.
+    It counts nothing. Unfold's template recognises it by its name and shows no count.
     """
 
     def page(self, number: Any) -> Any:
@@ -44,18 +44,16 @@ class InfinitePaginator(paginator.InfinitePaginator):
 
 @admin.register(WarehouseUserAssignment)
 class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmin):
-    """Who is assigned where, and who stands where now."""
-
     sheet = AssignmentResource
 
     list_filter = ("is_active", ("warehouse", AutocompleteSelectFilter))
     list_filter_submit = True
-    search_fields = ("user__email",)  # shows the search box; what is searched says `found`
+    search_fields = ("user__email",)  # shows the search box; `get_search_results` searches
     search_help_text = gettext_lazy("Beginning of an e-mail or name, or part of a warehouse's name")
     ordering = ("-id",)
     sortable_by = ()
     list_per_page = 50
-    list_disable_select_all = True  # of all pages: that would need a count
+    list_disable_select_all = True  # it would need a count
     show_full_result_count = False
     paginator = InfinitePaginator
     readonly_fields = ("user", "person_by_name", "warehouse", "is_active", "created_at", "updated_at")
@@ -64,12 +62,12 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     actions_detail = ("assign_warehouses",)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Without the words about "all": nobody counted them."""
+        """Without "of … selected", which would need a count."""
         return super().changelist_view(request, {"selection_note_all": "", **(extra_context or {})})  # type: ignore[return-value]
 
     def get_list_display(self, request: HttpRequest) -> Any:
         person = "person" if may_see_people(request.user) else "person_by_name"
-        return (person, "warehouse", "stands_here", "updated_at")
+        return (person, "warehouse", "works_here", "updated_at")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         hidden = "person_by_name" if may_see_people(request.user) else "user"
@@ -82,7 +80,6 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         return page
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """With the names that each row, and the question before deleting, shows."""
         return super().get_queryset(request).select_related("user", "warehouse")
 
     @display(description=gettext_lazy("User"), ordering="user")
@@ -93,8 +90,8 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     def person_by_name(self, row: WarehouseUserAssignment) -> str:
         return row.user.get_full_name()
 
-    @display(description=gettext_lazy("Stands here now"), label={"yes": "success", "no": "default"})
-    def stands_here(self, row: WarehouseUserAssignment) -> tuple[str, Any]:
+    @display(description=gettext_lazy("Works here now"), label={"yes": "success", "no": "default"})
+    def works_here(self, row: WarehouseUserAssignment) -> tuple[str, Any]:
         return ("yes", _("Yes")) if row.is_active else ("no", _("No"))
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
@@ -102,30 +99,18 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         return (queryset.found(search_term, by_email=by_email) if search_term.strip() else queryset), False
 
     def get_urls(self) -> list[URLPattern]:
-        named: dict[str, tuple[Any, str]] = {
-            "user/<str:uuid>/": (assign_pages.AssignWarehousesPage, "assignments_assign_warehouses"),
-            "user/<str:uuid>/rows/": (assign_pages.WarehouseRows, "assignments_assign_warehouses_rows"),
-            "user/<str:uuid>/changes/": (assign_pages.WarehouseChanges, "assignments_assign_warehouses_changes"),
-            "warehouse/<str:uuid>/": (assign_pages.AssignPeoplePage, "assignments_assign_people"),
-            "warehouse/<str:uuid>/rows/": (assign_pages.PeopleRows, "assignments_assign_people_rows"),
-            "warehouse/<str:uuid>/changes/": (assign_pages.PeopleChanges, "assignments_assign_people_changes"),
-        }
-        mine = [
-            path(route, self.admin_site.admin_view(view.as_view(model_admin=self)), name=name)
-            for route, (view, name) in named.items()
-        ]
-        return [*mine, *super().get_urls()]
+        return [*assign_pages.urls(self), *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """No form makes a single row: the assign pages do, by the write methods."""
+        """Assignments are created on the assign pages."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whether rows may be switched, by the actions. The page of one row changes nothing."""
+        """For the actions only: the page of one row is read-only."""
         return obj is None and super().has_change_permission(request)
 
     def has_import_permission(self, request: HttpRequest, *args: Any) -> bool:
-        """In a sheet people go by their e-mails, and a fault in it tells who is not there."""
+        """Also requires the permission to view users: sheets contain e-mails, and faults show which do not exist."""
         return super().has_import_permission(request, *args) and may_see_people(request.user)
 
     def has_export_permission(self, request: HttpRequest, *args: Any) -> bool:
@@ -136,7 +121,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         self.delete_queryset(request, WarehouseUserAssignment.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[WarehouseUserAssignment]) -> None:
-        """People before their assignments, as all who write them."""
+        """Locks the users first (`users.locks`)."""
         with transaction.atomic():
             WarehouseUserAssignment.objects.filter(pk__in=queryset.order_by().values("pk")).lock_people()
             super().delete_queryset(request, queryset)
@@ -144,22 +129,21 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     # --- Actions ------------------------------------------------------------------------------------------------
     @action(description=gettext_lazy("Assign Warehouses"), permissions=["view"])
     def assign_warehouses(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """To the page of the row's person."""
         row = self.get_object(request, object_id)
         if row is None:
             return self.missing(request, object_id)
         return redirect("admin:assignments_assign_warehouses", row.user.uuid)
 
-    @admin.action(description=gettext_lazy("Activate: they stand there now"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Activate: they work there now"), permissions=["change"])
     def activate_chosen(self, request: HttpRequest, queryset: QuerySet[WarehouseUserAssignment]) -> None:
         self._switch(request, queryset, to=True)
 
-    @admin.action(description=gettext_lazy("Deactivate: they stand there no longer"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Deactivate: they no longer work there"), permissions=["change"])
     def deactivate_chosen(self, request: HttpRequest, queryset: QuerySet[WarehouseUserAssignment]) -> None:
         self._switch(request, queryset, to=False)
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[WarehouseUserAssignment], *, to: bool) -> None:
-        """All or nothing, by the write methods, people in the order of their keys."""
+        """All or nothing."""
         rows = list(queryset.order_by("user_id", "id")[: MAX_SWITCHED + 1])
         if refusal := _refusal(rows, to=to, with_emails=may_see_people(request.user)):
             messages.error(request, refusal)
@@ -182,7 +166,7 @@ def _refusal(rows: list[WarehouseUserAssignment], *, to: bool, with_emails: bool
         return text % {"count": MAX_SWITCHED}
     twice = next((one for one, next_ in pairwise(rows) if one.user_id == next_.user_id), None)
     if to and twice:
-        text = _("%(user)s can stand in one warehouse only. Nothing was changed; please select one of theirs.")
+        text = _("%(user)s works in one warehouse at a time. Nothing was changed; please select one of theirs.")
         return text % {"user": twice.user.email if with_emails else twice.user.get_full_name()}
     return ""
 

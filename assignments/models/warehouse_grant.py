@@ -1,4 +1,4 @@
-"""What a warehouse token stands for, and whether it still holds."""
+"""Warehouse grants: the rows by which warehouse tokens are refreshed, checked and withdrawn (contract 0.4)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from users.models.refresh_token import RotatingCredential
 
 class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
     def start(self, assignment: WarehouseUserAssignment, session: Session) -> tuple[WarehouseGrant, str]:
-        """A new grant for where the person stands, with its first refresh token."""
+        """A new grant for the current activation of an assignment, and its first refresh token."""
         grant = WarehouseGrant(
             session=session,
             assignment=assignment,
@@ -27,15 +27,15 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
             expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
         )
         token = grant.first_refresh_token()
-        _GRANT.run(grant)
+        _INSERT.run(grant)
         return grant, token
 
     def past_retention(self) -> WarehouseGrantQuerySet:
-        """Expired ones, whose tokens are worth nothing any more: `manage.py purge` deletes them."""
+        """Expired grants. `manage.py purge` deletes them."""
         return self.filter(expires_at__lt=timezone.now())
 
-    def holding(self) -> WarehouseGrantQuerySet:
-        """Grants whose tokens still hold *now*: contract 0.4, "Ended at once", in one query."""
+    def valid(self) -> WarehouseGrantQuerySet:
+        """Grants whose tokens are valid now (contract 0.4, "Ended at once")."""
         now = timezone.now()
         return self.filter(
             expires_at__gt=now,
@@ -50,30 +50,29 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
         )
 
     def of_sessions(self, sessions: models.QuerySet[Session]) -> WarehouseGrantQuerySet:
-        """Those of these sessions whose tokens still hold."""
-        return self.holding().filter(session__in=sessions.order_by().values("pk"))
+        """The valid grants of these sessions."""
+        return self.valid().filter(session__in=sessions.order_by().values("pk"))
 
-    def with_what_it_stands_for(self) -> WarehouseGrantQuerySet:
-        """Along with all that a token says, so that it can be written even if the rows vanish meanwhile."""
+    def with_claims(self) -> WarehouseGrantQuerySet:
+        """With all rows that a token's claims are made from, in the same query."""
         return self.select_related("session__user", "assignment__user", "assignment__warehouse")
 
     def for_claims(
         self, *, grant: UUID, session: UUID, assignment: UUID, warehouse: UUID, kid: str
     ) -> WarehouseGrantQuerySet:
-        """The grant that a token with these claims was issued under, if it still stands for what the token says."""
+        """The grant of a token with these claims: one or none, if session and assignment match, too."""
         return self.filter(
             pk=grant, session=session, assignment__uuid=assignment, assignment__warehouse__uuid=warehouse
         ).filter(SigningKey.objects.have(kid))
 
 
 class WarehouseGrant(RotatingCredential):
-    """What a warehouse token stands for: this session's person, standing in this assignment, this time."""
+    """Permits the person of a session to hold warehouse tokens for one activation of an assignment."""
 
     kind: ClassVar[str] = "warehouse"
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="warehouse_grants")
-    #: PostgreSQL itself deletes the grants with the assignment: what Django would delete first could be added to
-    #: meanwhile.
+    #: PostgreSQL deletes the grants by cascade. Django would miss a grant inserted between its two DELETEs.
     assignment = models.ForeignKey(WarehouseUserAssignment, on_delete=models.DO_NOTHING, related_name="grants")
     activation = models.PositiveIntegerField()
 
@@ -83,9 +82,9 @@ class WarehouseGrant(RotatingCredential):
         return f"{self.session_id} in {self.assignment_id}"
 
     def end(self, reason: str) -> None:
-        """Withdraws every token issued under it."""
+        """Withdraws every token of the grant."""
         audit.warning("Warehouse Grant Ended", session=str(self.session_id), reason=reason)
         self.delete()
 
 
-_GRANT = Insert(WarehouseGrant)
+_INSERT = Insert(WarehouseGrant)

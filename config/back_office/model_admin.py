@@ -1,4 +1,4 @@
-"""Base classes of every model's Back Office pages: list filters, keys and selections are validated."""
+"""Base classes of all admin pages: strict lists, and invalid keys that are no server error."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ChangeList(views.ChangeList):
 
     @cached_property
     def headers(self) -> list[dict[str, Any]]:
-        """The column headings, as Unfold's templates of a table take them."""
+        """The headings, computed once for the template."""
         return list(result_headers(self))
 
     @property
@@ -49,13 +49,13 @@ class ChangeList(views.ChangeList):
 
 
 class ModelAdmin(admin.ModelAdmin):
-    """Unfold's ModelAdmin, which refuses malformed URLs and form data instead of failing."""
+    """Unfold's ModelAdmin, robust against invalid input."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """An empty `_to_field=` in the URL is ignored; Django would look for a column named ""."""
+        """An empty `_to_field` counts as absent; Django would look for a column "" and crash."""
         return super().get_object(request, object_id, from_field or None)
 
     def missing(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -1,8 +1,7 @@
-"""Reads history back: what changed, in plain words, newest first, each page by an index however much there is.
+"""Reads the history of all tracked models: recorded changes, newest first, with keyset pagination by an index.
 
-It knows no app: every model that is `tracked` takes part, with the fields, labels and foreign keys it has. A model may
-choose words of its own by the kind of change (`insert`, `update`, `delete`): `history_labels` for what happened, and
-`history_subjects` for whom it concerns, with `%(holder)s` and `%(right)s` for what its two foreign keys point at.
+A model may have texts by the label of an event (`insert`, `update`, `delete`): `history_labels` for the change, and
+`history_subjects` for its subject, with the names of its two foreign keys as `%(holder)s` and `%(right)s`.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from config.history.names import Names, for_reader
 from config.history.tracking import DATABASE
 from config.history.tracking import tracked_models as tracked_models
 
-#: Kept in history, but said in other words or of no use to people.
+#: Recorded fields that are not shown.
 _HIDDEN = {"id", "uuid", "activation"}
 
 
 class Position(NamedTuple):
-    """Where in the list a page ends. The model's name tells apart what happened at the same moment."""
+    """The position in the list at which a page ends. `kind` orders events of the same time."""
 
     moment: datetime
     event: int
@@ -41,7 +40,7 @@ class Position(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Position | None:
-        """None for what is no position."""
+        """None if the text is invalid."""
         try:
             moment, event, kind = text.split("~")
             position = cls(datetime.fromisoformat(moment), int(event), kind)
@@ -52,22 +51,22 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True)
 class HistoryQuery:
-    """Which changes to show. Every answer given narrows; none widens."""
+    """The filters of the history, joined with AND."""
 
     kinds: list[type[Model]]
     about: list[Model] = field(default_factory=list)
-    #: Primary key of the person behind the change, or `DATABASE`.
+    #: Primary key of the author, or `DATABASE`.
     actor: int | str = ""
     since: datetime | None = None
     until: datetime | None = None
     after: Position | None = None
-    #: Whether people are called by their e-mails, or by their names alone for who may not see people.
+    #: Whether people are shown by their e-mails, or by their names only.
     with_emails: bool = True
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One field, before and after."""
+    """The values of a field before and after a change."""
 
     label: str
     before: str
@@ -76,14 +75,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class RecordedChange:
-    """One recorded change, in words for people."""
+    """One recorded change as text in the active language."""
 
     position: Position
     label: str
     what: str
     kind: str
     subject: str
-    #: Name of the URL of the object's page; empty once it is gone.
+    #: Name of the URL of the object's page; empty for a deleted object.
     link: str
     object_id: str
     who: str
@@ -94,9 +93,9 @@ class RecordedChange:
 
 
 def find(query: HistoryQuery, limit: int) -> tuple[list[RecordedChange], Position | None]:
-    """The newest changes asked for, and where the next page begins if there is one.
+    """The newest matching changes, and the position of the next page, if there is one.
 
-    One query over all kinds, then one for each model whose names are shown.
+    Two queries: a union of the event tables, and one for the names of all related objects.
     """
     branches = [rows[: limit + 1] for kind in query.kinds if (rows := _events(kind, query)) is not None]
     if not branches:
@@ -112,9 +111,9 @@ def find(query: HistoryQuery, limit: int) -> tuple[list[RecordedChange], Positio
 _NEWEST_FIRST = ("-pgh_created_at", "-pgh_id", "kind")
 
 
-# --- Asking -----------------------------------------------------------------------------------------------------
+# --- Queries ----------------------------------------------------------------------------------------------------
 def _events(model: Any, query: HistoryQuery) -> QuerySet[Any, dict[str, Any]] | None:
-    """The events of one model, or None if this event table has no foreign key to what is asked about."""
+    """The events of one model, or None if its event table has no foreign key to a subject of the query."""
     events = model.pgh_event_model
     narrowed = [_about(events, one) for one in query.about]
     if None in narrowed:
@@ -136,7 +135,7 @@ def _events(model: Any, query: HistoryQuery) -> QuerySet[Any, dict[str, Any]] | 
 
 
 def _about(events: Any, one: Model) -> Q | None:
-    """Its own changes, or those of what points at it."""
+    """The object's own events, or those with a foreign key to it."""
     if events.pgh_tracked_model._meta.concrete_model is type(one)._meta.concrete_model:
         return Q(pgh_obj=one.pk)
     for column in recorded_fields(events):
@@ -157,7 +156,7 @@ def _when_and_who(query: HistoryQuery) -> Iterator[Q]:
 
 
 def _beyond(model: type[Model], position: Position | None) -> list[Q]:
-    """What comes later in the list. The first bound lets the index be entered at the right place."""
+    """Events after the position. The first condition is the bound for the index."""
     if position is None:
         return []
     same_moment = "pgh_id__lte" if model._meta.label_lower > position.kind else "pgh_id__lt"
@@ -166,12 +165,12 @@ def _beyond(model: type[Model], position: Position | None) -> list[Q]:
 
 
 def recorded_fields(events: Any) -> list[Any]:
-    """The fields of an event that say something of the object."""
+    """The fields of an event that are shown."""
     return [one for one in events._meta.fields if not one.name.startswith("pgh_") and one.name not in _HIDDEN]
 
 
 def _pointed_at(changes: Iterable[_Reader]) -> dict[type[Model], set[Any]]:
-    """The keys of all that some changes point at."""
+    """The keys of all related objects, by model."""
     found: dict[type[Model], set[Any]] = defaultdict(set)
     for change in changes:
         for model, pk in change.points_at():
@@ -179,9 +178,9 @@ def _pointed_at(changes: Iterable[_Reader]) -> dict[type[Model], set[Any]]:
     return found
 
 
-# --- Reading ----------------------------------------------------------------------------------------------------
+# --- Texts ------------------------------------------------------------------------------------------------------
 class _Reader:
-    """One row of the union, before the names of what it points at are known."""
+    """One row of the union. `read` needs the names of its related objects."""
 
     def __init__(self, row: dict[str, Any]) -> None:
         self.model = apps.get_model(row["kind"])
@@ -195,7 +194,7 @@ class _Reader:
         self.is_known_before = row["before"] is not None
 
     def points_at(self) -> Iterator[tuple[type[Model], Any]]:
-        """Whose names are needed."""
+        """Model and key of each related object."""
         if self.context.get("user") is not None:
             yield get_user_model(), self.context["user"]
         for column in self.columns:
@@ -203,7 +202,7 @@ class _Reader:
                 yield from ((column.related_model, state.get(column.name)) for state in (self.state, self.before))
 
     def read(self, names: Names) -> RecordedChange:
-        page = self.model._meta.concrete_model._meta  # of groups, whose history is a stand-in's
+        page = self.model._meta.concrete_model._meta  # the model behind a proxy that is tracked in its place
         return RecordedChange(
             position=self.position,
             label=self.label,
@@ -221,23 +220,20 @@ class _Reader:
 
     def _what(self) -> str:
         usual = {"insert": _("Created"), "update": _("Changed"), "delete": _("Deleted")}
-        return str(self._told_by_model("history_labels") or usual.get(self.label, self.label))
+        return str(self._text_of_model("history_labels") or usual.get(self.label, self.label))
 
     def _subject(self, names: Names) -> str:
         ends = [names[one.related_model, self.state[one.name]] for one in self.columns if one.related_model]
-        if of_right := self._words_of_right():
+        if subject := self._text_of_model("history_subjects"):
             holder, right = ends
-            return of_right % {"right": right, "holder": holder}
+            return str(subject) % {"right": right, "holder": holder}
         own = self.state.get("email") or self.state.get("name") or self.state.get("client_id") or ""
         if own:
             own = for_reader(self.model._meta.concrete_model, own)
         return f"{' → '.join(ends)} ({own})" if ends and own else own or " → ".join(ends)
 
-    def _words_of_right(self) -> str:
-        return str(self._told_by_model("history_subjects"))
-
-    def _told_by_model(self, attribute: str) -> Any:
-        """What the model says in place of the usual words, by the kind of change; "" if nothing."""
+    def _text_of_model(self, attribute: str) -> Any:
+        """The model's own text for the label of the event, or ""."""
         return getattr(self.model, attribute, {}).get(self.label, "")
 
     def _who(self, names: Names) -> str:
@@ -253,8 +249,8 @@ class _Reader:
         return {"api": _("API"), "back-office": _("Back Office")}.get(self.context.get("client", ""), "")
 
     def _differences(self, names: Names) -> Iterator[Difference]:
-        """What an update changed; of what was created or deleted, all that it held, if the subject does not say it."""
-        if self._words_of_right():
+        """The changed fields; all fields of a created or deleted object, unless the subject shows them."""
+        if self._text_of_model("history_subjects"):
             return
         for column in self.columns:
             old, new = self.before.get(column.name), self.state.get(column.name)
@@ -265,7 +261,7 @@ class _Reader:
             if old != new and not (_is_empty(old) and _is_empty(new)):
                 hidden = self.label == "update" and not self.is_known_before
                 before = _("not recorded") if hidden else _words(column, old, names)
-                label = capfirst(_(column.verbose_name))  # that of a table between two others is not translated yet
+                label = capfirst(_(column.verbose_name))  # a through table's is not translated
                 yield Difference(str(label), before, _words(column, new, names))
 
 
@@ -274,7 +270,7 @@ def _is_empty(value: Any) -> bool:
 
 
 def _words(column: Any, value: Any, names: Names) -> str:
-    """A stored value as people say it."""
+    """The text of a stored value."""
     if _is_empty(value):
         return ""
     if column.related_model:
@@ -282,7 +278,7 @@ def _words(column: Any, value: Any, names: Names) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        return ", ".join(_(one) if one else "" for one in value)  # of roles, those we ship have translations
+        return ", ".join(_(one) if one else "" for one in value)  # built-in roles have translations
     if column.get_internal_type() == "DateTimeField":
         return formats.date_format(timezone.localtime(column.to_python(value)), "SHORT_DATETIME_FORMAT")
     model = column.model.pgh_tracked_model._meta.concrete_model

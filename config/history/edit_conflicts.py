@@ -83,10 +83,9 @@ class EditConflictFormMixin(forms.Form):
         self.add_error(None, ValidationError([lead, *(() if seen is None else self._changes_after(seen))]))
 
     def _changes_after(self, seen: int) -> Iterator[str]:
-        question = changes.HistoryQuery(
-            kinds=[type(self.instance)], about=[self.instance], with_emails=self.with_emails
-        )
-        found, _more = changes.find(question, _MAX_LISTED)
+        kinds = [type(self.instance)]
+        query = changes.HistoryQuery(kinds=kinds, about=[self.instance], with_emails=self.with_emails)
+        found, _more = changes.find(query, _MAX_LISTED)
         for change in found:
             if change.position.event > seen:
                 when = time_format(localtime(change.position.moment), "TIME_FORMAT")

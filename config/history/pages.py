@@ -1,4 +1,4 @@
-"""History in the Back Office: a tab of each page, and one searchable page of everything. Read only."""
+"""The history in the Back Office: a page per object, and one searchable page of everything. Read-only."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from config.history import changes
 from config.history.tracking import DATABASE
 
 PAGE_ROWS = 50
-#: As many characters as the longest e-mail or name has.
-MAX_ANSWER = 255
+#: The length of the longest e-mail or name.
+MAX_CHARACTERS = 255
 
 
 class ReasonFormMixin(forms.Form):
-    """A form in which staff may say why; the history keeps it. Put "change_reason" into the fieldsets."""
+    """A form with a reason for the history. Add "change_reason" to the fieldsets."""
 
     change_reason = forms.CharField(  # named by `config.history.tracking.REASON`
         label=_("Reason (optional, kept in the history)"),
@@ -40,13 +40,13 @@ class ReasonFormMixin(forms.Form):
 
 
 class HistoryAdminMixin:
-    """Makes an admin's History page the database's own record instead of Django's log. Name it before ModelAdmin."""
+    """Shows the recorded history in place of Django's admin log. Put it before ModelAdmin."""
 
     def history_view(
         self: Any, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Every change that concerns one object, newest first."""
-        if not self.has_view_permission(request):  # first: who may not see any learns of none
+        """All changes of one object and of objects related to it."""
+        if not self.has_view_permission(request):  # before the lookup, which discloses existence
             raise PermissionDenied
         found = self.get_object(request, object_id)
         if found is None:
@@ -56,7 +56,7 @@ class HistoryAdminMixin:
 
 
 def history_view(request: HttpRequest, *, site: Any) -> HttpResponse:
-    """Every change of everything that this person may view."""
+    """All changes of the models that the user may view."""
     if not kinds_for(request):
         raise PermissionDenied
     return _page(request, site, {"title": gettext("History")})
@@ -68,14 +68,14 @@ def _page(request: HttpRequest, site: Any, context: dict[str, Any], *, about: Mo
     rows: list[changes.RecordedChange] = []
     more = None
     if form.is_valid():
-        rows, more = changes.find(form.question(request.GET.get("after", "")), PAGE_ROWS)
+        rows, more = changes.find(form.query(request.GET.get("after", "")), PAGE_ROWS)
     request.current_app = site.name
     page = {"form": form, "changes": rows, "is_later": "after" in request.GET}
-    links = {"newest": _same_questions(request), "older": more and _same_questions(request, after=str(more))}
+    links = {"newest": _same_query(request), "older": more and _same_query(request, after=str(more))}
     return TemplateResponse(request, "admin/history/page.html", site.each_context(request) | page | links | context)
 
 
-def _same_questions(request: HttpRequest, **also: str) -> str:
+def _same_query(request: HttpRequest, **also: str) -> str:
     query = request.GET.copy()
     query.pop("after", None)
     query.update(also)
@@ -83,19 +83,19 @@ def _same_questions(request: HttpRequest, **also: str) -> str:
 
 
 def kinds_for(request: HttpRequest) -> list[Any]:
-    """The models whose history this person may read: those they may view."""
+    """The tracked models that the user may view."""
     return [model for model in changes.tracked_models() if request.user.has_perm(_view_permission(model))]
 
 
 def _view_permission(model: Any) -> str:
-    """Its own, or the one that a stand-in for another app's table names."""
+    """The model's view permission, or its `history_seen_with`, if it is a proxy of another app's model."""
     own = f"{model._meta.app_label}.view_{model._meta.model_name}"
     return str(getattr(model, "history_seen_with", own))
 
 
-# --- The questions ----------------------------------------------------------------------------------------------
+# --- The form ---------------------------------------------------------------------------------------------------
 class _DateInput(forms.DateInput):
-    """The browser's own calendar, which speaks the person's language and works with a keyboard."""
+    """The browser's date picker."""
 
     input_type = "date"
 
@@ -108,23 +108,23 @@ _IN_CALENDAR = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999
 
 @dataclass(frozen=True)
 class HistorySubject:
-    """What the history page can be narrowed to: an input of its form, which finds one object."""
+    """A filter of the history page: an input that finds one object."""
 
     label: Any
     help_text: Any
-    #: What is answered where nothing is found; `%(text)s` is what was typed.
+    #: Error message if nothing is found, with the input as `%(text)s`.
     missing: Any
-    #: The object that a text and the viewer lead to, or None.
+    #: The object of an input, as far as the viewer may find it, or None.
     find: Callable[[str, Any], Model | None]
 
     def found(self, text: str, viewer: Any) -> Any:
-        """The object meant. Raises ValidationError if there is none."""
+        """The object of an input. Raises ValidationError if there is none."""
         if (one := self.find(text, viewer)) is None:
             raise ValidationError(self.missing, params={"text": text})
         return one
 
 
-#: Name of the input → what it finds. The apps add theirs beside their admin classes.
+#: Name of the input → filter. The apps' admin modules add theirs.
 SUBJECTS: dict[str, HistorySubject] = {}
 
 
@@ -134,7 +134,7 @@ class SubjectField(forms.CharField):
             label=subject.label,
             help_text=subject.help_text,
             required=False,
-            max_length=MAX_ANSWER,
+            max_length=MAX_CHARACTERS,
             widget=UnfoldAdminTextInputWidget(),
         )
         self._subject, self._viewer = subject, viewer
@@ -145,13 +145,13 @@ class SubjectField(forms.CharField):
 
 
 class HistoryForm(forms.Form):
-    """What to look for. An input that names nothing is an error, not an empty page."""
+    """The filters of the history. An input without an object is an error, not an empty page."""
 
     actor = forms.CharField(
         label=_("Changed by"),
         help_text=_("E-mail or ID of a person, or the word “database”"),
         required=False,
-        max_length=MAX_ANSWER,
+        max_length=MAX_CHARACTERS,
         widget=UnfoldAdminTextInputWidget,
     )
     kind = forms.ChoiceField(label=_("Kind"), required=False, widget=UnfoldAdminSelectWidget)
@@ -175,8 +175,7 @@ class HistoryForm(forms.Form):
             return text and DATABASE
         return SUBJECTS["person"].found(text, self._viewer).pk
 
-    def question(self, after: str) -> changes.HistoryQuery:
-        """What the answers given ask for."""
+    def query(self, after: str) -> changes.HistoryQuery:
         answers = self.cleaned_data
         kind = self._kinds.get(answers["kind"])
         return changes.HistoryQuery(

@@ -116,7 +116,7 @@ class SheetAdminMixin(ExportPages):
     def import_faults(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         """Every fault as CSV."""
         pages = self._job(request, pk).fault_pages.values_list("faults", flat=True).iterator(chunk_size=1)
-        headings = [_("Row"), _("Column"), _("Reason"), _("What stands there")]
+        headings = [_("Row"), _("Column"), _("Reason"), _("Content")]
         return exports.table(headings, (fault for page in pages for fault in page), f"{self.opts.model_name}-faults")
 
     def _job(self: Any, request: HttpRequest, pk: Any) -> Import:

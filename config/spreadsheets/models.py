@@ -25,7 +25,7 @@ class Import(Job):
     FIRST = State.CHECKING
     RUNNING = (State.CHECKING, State.APPLYING)
     PURPOSE = "imports"
-    LARGE = ("content", "report")
+    LARGE_FIELDS = ("content", "report")
 
     state = models.CharField(max_length=8, choices=State.choices)
     report = models.JSONField(default=dict, db_default={})
@@ -37,7 +37,7 @@ class Import(Job):
         verbose_name_plural = _("imports")
 
     @property
-    def may_go_on(self) -> bool:
+    def has_authority(self) -> bool:
         """False once the person was blocked or signed out everywhere, or lost a permission."""
         app, name = self.kind.split(".")
         person: Any = self.person
@@ -53,7 +53,7 @@ class Import(Job):
         """As in `Job`; the file of an applied import is deleted at once."""
         return super().move(state, to=to, **fields, **({"content": b""} if to == self.State.APPLIED else {}))
 
-    def keep_faults(self, pages: Iterable[tuple[int, list[Fault]]]) -> None:
+    def store_faults(self, pages: Iterable[tuple[int, list[Fault]]]) -> None:
         """Stores pages of faults, each with its number."""
         for number, faults in pages:
             self.fault_pages.create(number=number, faults=faults)

@@ -55,7 +55,7 @@ class Report:
         self.fault_count += len(faults)
         self.faults += [(row, *fault) for fault in faults]
 
-    def take_pages(self, *, is_last: bool = False) -> Iterator[tuple[int, list[Fault]]]:
+    def pop_pages(self, *, is_last: bool = False) -> Iterator[tuple[int, list[Fault]]]:
         """Removes and yields number and faults of each full page, in the order of the rows; with `is_last`, of all."""
         self.faults.sort(key=itemgetter(0))
         while len(self.faults) >= FAULTS_PER_PAGE or (is_last and self.faults):

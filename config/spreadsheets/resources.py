@@ -104,7 +104,7 @@ class SheetResource(RowResource):
         return [field.export(row) for field in self._fields if not field.is_secret]
 
     # --- Import ---
-    def make_ready(self, sheet: Sheet) -> Iterator[int]:
+    def load_rows(self, sheet: Sheet) -> Iterator[int]:
         """Reads and precomputes a file to be applied, before the first lock. Yields the number of rows done."""
         self._file_columns = self._columns_of(sheet.headings)
         for row in sheet.rows:

@@ -1,7 +1,8 @@
-"""Who may read our answers from a page of another origin (CORS; the Fetch standard, contract 2.0 and 6.7).
+"""CORS of the API (Fetch standard; contract 2.0 and 6.7).
 
-Every answer of the API, refusals too, names the caller's origin if an app allows it by django-cors-headers' signal
-`check_request_enabled`. Nobody is named with `*` or may send cookies: tokens travel in a header.
+Every response of the API, errors included, allows the request's origin if an app's receiver of the signal
+`check_request_enabled` (django-cors-headers) does. Origins are never `*` and without credentials: tokens are sent in a
+header.
 """
 
 from collections.abc import Callable
@@ -25,16 +26,16 @@ _WHAT_TO_DO = (
 
 
 class CorsMiddleware(middleware.CorsMiddleware):
-    """The library's headers on answers of the API only, and preflights answered as the contract says."""
+    """The library's headers on API responses only, and preflight responses by the contract."""
 
     def is_enabled(self, request: HttpRequest) -> bool:
         return is_api(request)
 
     def check_preflight(self, request: HttpRequest) -> None:
-        """Left to `process_view`: a host that is not ours is refused first, and every header is on the answer."""
+        """Left to `process_view`: unknown hosts are refused first, and the response has all headers."""
 
     def process_view(self, request: HttpRequest, view: Callable[..., Any], *_: Any) -> HttpResponse | None:
-        """Answers OPTIONS, but for an unknown path where no page asks: that is the view's 404."""
+        """Answers OPTIONS, except without `Origin` on an unknown path: the view answers 404."""
         if request.method != "OPTIONS" or not is_api(request):
             return None
         view_class = getattr(view, "cls", None)
@@ -47,19 +48,19 @@ class CorsMiddleware(middleware.CorsMiddleware):
         return granted
 
     def add_response_headers(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Logs an origin that gets none: the request may succeed, and yet the page cannot read the answer."""
+        """Logs an origin that is not allowed: the browser hides even a successful response from its page."""
         response = super().add_response_headers(request, response)
         origin = request.headers.get("Origin")
         if (
             origin
             and is_api(request)
-            and not (middleware.ACCESS_CONTROL_ALLOW_ORIGIN in response or _is_our_own(origin, request))
+            and not (middleware.ACCESS_CONTROL_ALLOW_ORIGIN in response or _is_same_origin(origin, request))
         ):
             logger.warning("Origin not registered", origin=origin, what_to_do=_WHAT_TO_DO)
         return response
 
     def _fault(self, request: HttpRequest) -> Fault | None:
-        """What is wrong with a preflight: no page asks, or one of a foreign origin, or for more than we allow."""
+        """The fault of a preflight request: no origin, or an origin, method or header that is not allowed."""
         if "Origin" not in request.headers:
             return ORIGIN_MISSING
         methods = _names(request, "Access-Control-Request-Method")
@@ -68,11 +69,11 @@ class CorsMiddleware(middleware.CorsMiddleware):
         return None if is_within and self.check_signal(request) else NOT_ALLOWED
 
 
-def _is_our_own(origin: str, request: HttpRequest) -> bool:
-    """Whether the page is of this site, such as `/docs`. Browsers name its origin when it sends a form."""
+def _is_same_origin(origin: str, request: HttpRequest) -> bool:
+    """Whether the origin is this site, such as for a form of `/docs`."""
     return origin.partition("://")[2] == request.headers.get("Host")
 
 
 def _names(request: HttpRequest, header: str, spelling: Callable[[str], str] = str) -> set[str]:
-    """The members of a comma list. Names of headers are the same in any case, methods are not (RFC 9110)."""
+    """The members of a comma list. Header names are case-insensitive, methods are not (RFC 9110)."""
     return {spelling(name.strip()) for name in request.headers.get(header, "").split(",")} - {""}

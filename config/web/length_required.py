@@ -11,9 +11,9 @@ from config.api import errors
 
 
 class LengthRequiredMiddleware:
-    """WSGI gives the application a body by its length: one that comes in chunks would be taken for an empty one.
+    """Django reads a WSGI body by its `Content-Length` and would take a chunked body for an empty one.
 
-    A proxy that buffers bodies, as in `deploy/nginx.conf`, passes them on with their length.
+    A proxy that buffers bodies (`deploy/nginx.conf`) forwards them with a length.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

@@ -1,4 +1,4 @@
-"""Starts granian, and bounds how long it takes to end."""
+"""Starts granian and bounds its shutdown time."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-#: Largest head of a request, in bytes. The proxy's `large_client_header_buffers` must not be larger.
+#: Largest request head, in bytes. The proxy's `large_client_header_buffers` must not be larger.
 MAX_HEAD_BYTES = 65_536
-#: How long requests and jobs may go on once the server is told to end. Containers are killed after ten seconds.
+#: Grace period of requests and jobs at shutdown. Container runtimes kill after ten seconds.
 MAX_STOP_SECONDS = 4
-#: The same for jobs of a worker that is replaced.
-MAX_LEAVE_SECONDS = 30
-#: A worker without requests keeps its thread, and with it the database connection, for so long: granian's maximum.
+#: Grace period of jobs when a reload replaces their worker.
+MAX_RELOAD_SECONDS = 30
+#: Idle time after which a worker ends its thread and database connection: granian's maximum.
 _IDLE_SECONDS = 600
-#: What the successor of a worker has to load, before that is told to end. Meanwhile the other workers take requests.
+#: Time for a new worker to load, before the one that it replaces is stopped.
 _LOAD_SECONDS = 5
-#: What the main process waits for.
+#: Signals that the main process handles.
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-#: By which it interrupts itself.
+#: Signal by which its signal thread ends the main thread.
 _GIVE_UP = signal.SIGUSR1
 
 
 def serve(address: str, port: int, workers: int) -> None:
-    """Returns once the server was told to end (SIGTERM, SIGINT) and its workers have."""
+    """Returns when the server was stopped (SIGTERM, SIGINT) and its workers have ended."""
     server = Granian(
         "config.wsgi:application",
         address=address,
@@ -52,56 +52,56 @@ def serve(address: str, port: int, workers: int) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     signal.signal(_GIVE_UP, _give_up)
     threading.Thread(target=_handle_signals, args=(server,), name="signals", daemon=True).start()
-    os.register_at_fork(after_in_child=_heed_sigterm)
-    server.on_reload(_start_workers_from_nothing)
+    os.register_at_fork(after_in_child=_handle_sigterm)
+    server.on_reload(_spawn_workers)
     server.serve(target_loader=_load_worker, wrap_loader=False)
 
 
 # --- The main process -------------------------------------------------------------------------------------------
 def _handle_signals(server: Any) -> None:
-    """In a thread of its own. In a signal handler, as granian has it, `Event.set` deadlocks with the `Event.wait` that
-    it interrupts: then the server never ends. granian's `workers_kill_timeout` is left out, since it also reports, and
-    kills, workers that have just ended by themselves.
+    """Runs in a thread. In granian's signal handler, `Event.set` can deadlock with the `Event.wait` that it interrupts.
+
+    granian's `workers_kill_timeout` is not used: it also reports and kills workers that have just ended.
     """
     had_terminal = _has_terminal()
     while signal.sigwait(_SIGNALS) == signal.SIGHUP and had_terminal == _has_terminal():
         server.signal_handler_reload()
-    server.signal_handler_interrupt()  # also where SIGHUP says that the terminal was closed
-    signal.sigtimedwait(_SIGNALS, MAX_STOP_SECONDS)  # a second Ctrl-C waits no longer
+    server.signal_handler_interrupt()  # SIGTERM, SIGINT, or SIGHUP of a closed terminal
+    signal.sigtimedwait(_SIGNALS, MAX_STOP_SECONDS)  # a second Ctrl-C ends the grace period
     signal.pthread_kill(threading.main_thread().ident or 0, _GIVE_UP)
 
 
 def _give_up(*_: object) -> None:
-    """Ends the main thread, whatever it waits for."""
+    """Kills the workers and ends the main thread."""
     for worker in multiprocessing.active_children():
         worker.kill()
     sys.exit(0)
 
 
 def _has_terminal() -> bool:
-    """No longer so once the terminal has been closed."""
+    """Whether standard input is an open terminal."""
     return os.isatty(sys.__stdin__.fileno()) if sys.__stdin__ else False
 
 
-def _start_workers_from_nothing() -> None:
-    """A fork of the main process would go on with the code that this one has loaded."""
+def _spawn_workers() -> None:
+    """Reloads start new processes: a fork would run the code that the main process has loaded."""
     multiprocessing.set_start_method("spawn", force=True)
     resource_tracker.ensure_running()  # as spawning does, which unblocks signals
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
 # --- A worker ---------------------------------------------------------------------------------------------------
-def _heed_sigterm() -> None:
-    """A worker ends when the main process tells it, also before granian's own handler is there.
+def _handle_sigterm() -> None:
+    """SIGTERM ends a worker even before granian has set its handler.
 
-    Ctrl-C, which reaches every process of a terminal, and the wish to reload are for the main process alone.
+    SIGINT, which a terminal sends to all its processes, and SIGHUP are for the main process only.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _load_worker() -> Any:
-    _heed_sigterm()
+    _handle_sigterm()
     for watch in (_end_with_main_process, _end_in_time):
         threading.Thread(target=watch, daemon=True).start()
     from config.wsgi import application  # loads Django
@@ -110,14 +110,14 @@ def _load_worker() -> Any:
 
 
 def _end_with_main_process() -> None:
-    """Workers without their main process would keep the port."""
+    """Orphaned workers would keep the port."""
     if main_process := multiprocessing.parent_process():
         main_process.join()
         os._exit(1)
 
 
 def _end_in_time() -> None:
-    """A worker that is replaced waits for its jobs, and the main process for it: not for as long as a job may take."""
+    """A replaced worker waits for its jobs, which may take minutes, and the main process waits for the worker."""
     threading.main_thread().join()
-    time.sleep(MAX_LEAVE_SECONDS)
+    time.sleep(MAX_RELOAD_SECONDS)
     os._exit(1)

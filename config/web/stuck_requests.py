@@ -21,14 +21,14 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks at the current request.
+#: Interval of the checks.
 _INTERVAL_SECONDS = 0.5
-#: A request may take so many times as long as one statement.
+#: Longest request, in statement timeouts.
 _MAX_STATEMENTS = 3
 
 
 class StuckRequests:
-    """Watches the one thread of a worker that answers requests. Costs a request two assignments and no lock."""
+    """Watches the thread of a worker that answers requests. A request costs two assignments and no lock."""
 
     def __init__(self) -> None:
         self._max_seconds = settings.STATEMENT_TIMEOUT_SECONDS * _MAX_STATEMENTS
@@ -36,12 +36,12 @@ class StuckRequests:
         self._database: Any = None
 
     def watch(self) -> None:
-        """Starts the thread. Does nothing where statements have no limit either (`STATEMENT_TIMEOUT_SECONDS=0`)."""
+        """Starts the watching thread, unless `STATEMENT_TIMEOUT_SECONDS` is 0."""
         if self._max_seconds:
             threading.Thread(target=self._run, name="stuck-requests", daemon=True).start()
 
     def begin(self) -> None:
-        """Called by the thread that answers, whose database connection is its own."""
+        """Called by the answering thread: database connections belong to threads."""
         self._database = connections[DEFAULT_DB_ALIAS]
         self._started_at = time.monotonic()
 
@@ -57,10 +57,10 @@ class StuckRequests:
 
     def _cut_off(self, seconds: float) -> None:
         logger.error("A request has taken %.0f seconds: its connection to the database is shut down", seconds)
-        if (own := self._database.connection) is None:  # it is just being opened, which has a timeout of its own
+        if (own := self._database.connection) is None:  # a connection attempt has its own timeout
             return
         with (
-            suppress(OSError, psycopg.Error),  # it has been closed in this moment
+            suppress(OSError, psycopg.Error),  # it was closed concurrently
             socket.socket(fileno=os.dup(own.fileno())) as connection,
         ):
             connection.shutdown(socket.SHUT_RDWR)

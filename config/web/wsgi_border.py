@@ -1,4 +1,4 @@
-"""Between the server's WSGI (PEP 3333) and Django's: what comes in, and how an answer goes out."""
+"""WSGI middleware (PEP 3333) between granian and Django."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from config.web.stuck_requests import StuckRequests
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-#: Keys of the environ that a request may lack. An environment variable of such a name would pass for the request's.
+#: Optional keys of a request's environ. A process environment variable with such a name would count as the request's.
 _OF_SOME_REQUESTS = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH")
-#: Keys of the environ that the server sets for every request, whatever the process's environment says.
+#: Keys that the server sets for every request.
 _OF_EVERY_REQUEST = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "SCRIPT_NAME", "SERVER_", "REMOTE_ADDR", "GATEWAY_")
 
 
 class Border:
-    """Takes the process's environment out of the request, and hands each answer to the server as a whole.
+    """Removes the process environment from requests, and joins each response body.
 
-    granian copies `os.environ`, `SECRET_KEY` included, into every request's environ. It sends an answer that it has as
-    bytes by itself; for one that comes in pieces it would hold the worker until a slow client has taken them.
+    granian copies `os.environ`, `SECRET_KEY` included, into every request's environ. It sends a body of one piece
+    without the worker; for a body of several pieces the worker would wait for a slow client.
     """
 
     def __init__(self, application: Application) -> None:
@@ -40,7 +40,7 @@ class Border:
 
 
 def _environment_names() -> list[str]:
-    """The names to take out. Those that a request would bring are removed from the process's environment instead."""
+    """The names to remove. Optional keys of a request are removed from the process environment instead."""
     for name in [name for name in os.environ if name.startswith(_OF_SOME_REQUESTS)]:
         del os.environ[name]
     return [name for name in os.environ if not name.startswith(_OF_EVERY_REQUEST)]

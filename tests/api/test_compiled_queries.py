@@ -45,14 +45,14 @@ def states(found: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("limit", [1, 2, 1000])
 def test_the_first_rows_are_those_of_the_queryset(three: Any, olive: User, pat: User, limit: int) -> None:
     for caller in (olive, pat):
-        expected = rows.visible_to(caller).with_what_is_shown().order_by("id")[:limit]
+        expected = rows.visible_to(caller).with_shown_columns().order_by("id")[:limit]
         assert states(rows.first_visible_to(caller, limit)) == states(expected)
 
 
 def test_one_row_is_that_of_the_queryset(three: list[Any], olive: User, pat: User) -> None:
     for caller in (olive, pat):
         for wanted in (*(row.uuid for row in three), NIL):
-            expected = rows.visible_to(caller).with_what_is_shown().filter(uuid=wanted)
+            expected = rows.visible_to(caller).with_shown_columns().filter(uuid=wanted)
             found = rows.one_visible_to(caller, wanted)
             assert states([found] if found else []) == states(expected)
 

@@ -170,7 +170,7 @@ def test_saving_nothing_changes_nothing(
     office: Client, url: str, pat_north: WarehouseUserAssignment, nothing_changes: Callable[[], Any]
 ) -> None:
     with nothing_changes():
-        answer = office.post(url, {"assign": "", "deassign": "", "standing": ""})
+        answer = office.post(url, {"assign": "", "deassign": "", "current": ""})
 
     assert said(answer) == [f"{UPDATED} 0 assigned, 0 deassigned."]
 
@@ -180,10 +180,10 @@ def test_the_active_warehouse_is_switched_and_cleared(
 ) -> None:
     pat_north.activate()
 
-    office.post(url, {"assign": ids(river), "standing": river.pk})
+    office.post(url, {"assign": ids(river), "current": river.pk})
     assert [row.warehouse for row in pat.assignments.filter(is_active=True)] == [river]
 
-    office.post(url, {"standing": "none"})
+    office.post(url, {"current": "none"})
     assert not pat.assignments.filter(is_active=True).exists()
 
 
@@ -191,9 +191,11 @@ def test_a_warehouse_that_is_not_assigned_cannot_be_stood_in(
     office: Client, url: str, north: Warehouse, nothing_changes: Callable[[], Any]
 ) -> None:
     with nothing_changes():
-        answer = office.post(url, {"standing": north.pk})
+        answer = office.post(url, {"current": north.pk})
 
-    assert said(answer)[1] == "The warehouse to stand in is not assigned any more; nothing switched."
+    assert (
+        said(answer)[1] == "The warehouse to activate is not assigned any more; the current warehouse was not changed."
+    )
 
 
 def test_what_is_gone_meanwhile_is_left_out_and_told(office: Client, url: str, pat: User, north: Warehouse) -> None:
@@ -242,7 +244,7 @@ def test_without_scripts_the_boxes_of_one_page_are_applied(
 ) -> None:
     north, river = pat_north.warehouse, pat_river.warehouse
 
-    office.post(url, {"was_ticked": [north.pk, river.pk], "ticked": [river.pk], "standing": ["", river.pk]})
+    office.post(url, {"was_ticked": [north.pk, river.pk], "ticked": [river.pk], "current": ["", river.pk]})
     assert warehouses_of(pat) == {"River Annex"}
     assert pat.assignments.get().is_active
 
@@ -255,7 +257,7 @@ def test_without_scripts_an_untouched_choice_undoes_no_switch_of_others(
 ) -> None:
     pat_river.activate()
 
-    office.post(url, {"standing": pat_north.warehouse_id, "was_standing": pat_north.warehouse_id})
+    office.post(url, {"current": pat_north.warehouse_id, "was_current": pat_north.warehouse_id})
 
     pat_river.refresh_from_db()
     assert pat_river.is_active
@@ -293,7 +295,7 @@ def test_an_unknown_user_is_told_back_at_the_list(office: Client, uuid: str) -> 
         {"deassign": "9" * 30},
         {"assign": "²"},
         {"assign": "7", "deassign": "7"},
-        {"standing": "x"},
+        {"current": "x"},
         {"seen": "x"},
         {"change_reason": "x" * 256},
     ],
@@ -317,7 +319,7 @@ def test_who_may_only_look_sees_it_and_changes_nothing(
     assert names(reader, url, side="assigned") == ["North Dock"]
 
     with nothing_changes():
-        for data in ({"assign": ids(river)}, {"deassign": ids(pat_north.warehouse)}, {"standing": "none"}):
+        for data in ({"assign": ids(river)}, {"deassign": ids(pat_north.warehouse)}, {"current": "none"}):
             assert reader.post(url, data).status_code == 403
 
 
@@ -327,7 +329,7 @@ def test_to_switch_needs_the_right_to_change(
     client = staff(olive, "view", "add", "delete")
 
     with nothing_changes():
-        assert client.post(url, {"standing": pat_north.warehouse_id}).status_code == 403
+        assert client.post(url, {"current": pat_north.warehouse_id}).status_code == 403
 
 
 def test_without_the_right_to_view_there_is_nothing(

@@ -70,7 +70,7 @@ def test_the_warehouses_with_the_most_people_come_first(
         ("River Annex", 3, 100),
         ("North Dock", 1, 33),
     ]
-    assert page["standing"] == 4
+    assert page["working"] == 4
 
 
 def test_of_many_warehouses_twenty_are_shown(office: Client, make_user: Any, assign: Any) -> None:
@@ -78,7 +78,7 @@ def test_of_many_warehouses_twenty_are_shown(office: Client, make_user: Any, ass
         person = make_user(f"a.b{n}@example.test", is_warehouse_user=True)
         assign(person, Warehouse.objects.create(name=f"Warehouse {n}"), is_active=True)
     page = shown(office)
-    assert (len(page["places"]), page["standing"]) == (20, 22)
+    assert (len(page["places"]), page["working"]) == (20, 22)
     assert "The 20 with the most people are shown." in office.get(DASHBOARD).content.decode()
 
 
@@ -122,7 +122,7 @@ def test_the_latest_changes_are_told(office: Client, north: Warehouse) -> None:
 
 def test_the_page_of_an_empty_database_is_whole(office: Client) -> None:
     page = office.get(DASHBOARD).content.decode()
-    assert "Nobody stands in a warehouse now." in page
+    assert "Nobody works in a warehouse now." in page
 
 
 @pytest.mark.parametrize("rows", [1, 30])
@@ -154,7 +154,7 @@ def test_the_page_costs_at_most_eight_queries(clerk: Any, make_user: Any, assign
 def test_each_part_shows_to_those_who_may_view_it(clerk: Any, pat_north: Any, codenames: Any, parts: set[str]) -> None:
     page = clerk(*codenames).get(DASHBOARD).content.decode()
     headings = {
-        "places": "People standing in each warehouse",
+        "places": "People working in each warehouse",
         "idle": "warehouse users without a warehouse",
         "days": "Sign-ins per day",
         "latest": "Latest changes",

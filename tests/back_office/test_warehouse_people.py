@@ -258,7 +258,7 @@ def test_two_of_one_person_are_not_activated(
     with nothing_changes():
         answer = switch(office, "activate_chosen", pat_north, pat_river)
 
-    assert "pat.picker@example.test can stand in one warehouse only." in said(answer)[0]
+    assert "pat.picker@example.test works in one warehouse at a time." in said(answer)[0]
 
 
 def test_switching_needs_the_right_to_change(

@@ -59,7 +59,7 @@ def clerk(make_user: Callable[..., User]) -> Callable[..., Client]:
 
 # --- The list ---------------------------------------------------------------------------------------------------
 def rows(response: Any) -> list[tuple[str, int, int]]:
-    return [(one.name, one.assigned, one.standing) for one in response.context["cl"].result_list]
+    return [(one.name, one.assigned, one.working) for one in response.context["cl"].result_list]
 
 
 def test_the_list_says_how_many_are_assigned_and_how_many_stand_there(
@@ -185,7 +185,7 @@ def test_switching_off_a_warehouse_with_people_in_it_names_them_first(
     with nothing_changes():
         response = office.post(page_of(north, "change"), answers(is_active="False", note="kept"))
     page = response.content.decode()
-    assert "1 person stands in this warehouse now: Pat Picker (pat.picker@example.test)." in page
+    assert "1 person works in this warehouse now: Pat Picker (pat.picker@example.test)." in page
     assert "Yes, switch this warehouse off" in page
     assert "kept" in page
 
@@ -198,7 +198,7 @@ def test_of_many_people_the_first_ten_are_named(office: Client, north: Warehouse
     for n in range(12):
         assign(make_user(f"a.b{n}@example.test", is_warehouse_user=True), north, is_active=True)
     page = office.post(page_of(north, "change"), answers(is_active="False")).content.decode()
-    assert "12 people stand in this warehouse now" in page
+    assert "12 people work in this warehouse now" in page
     assert "a.b9@example.test" in page
     assert "a.b10@example.test" not in page
     assert "and 2 more" in page

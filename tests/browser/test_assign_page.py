@@ -184,18 +184,18 @@ def test_a_row_taken_back_before_the_answer_to_select_all_stays_so(page: Page) -
 
 
 def test_the_active_warehouse_is_marked_switched_and_cleared(page: Page, pat: User, assigned: list[Warehouse]) -> None:
-    standing = page.get_by_role("region", name="Active warehouse")
-    expect(standing).to_contain_text("Stands now in: Shed 290")
+    current = page.get_by_role("region", name="Active warehouse")
+    expect(current).to_contain_text("Works now in: Shed 290")
 
     page.get_by_role("button", name="Make Shed 293 the active warehouse").click()
-    expect(standing).to_contain_text("after saving: Shed 293")
+    expect(current).to_contain_text("after saving: Shed 293")
     page.get_by_role("button", name="Save").click()
-    expect(standing).to_contain_text("Stands now in: Shed 293")
+    expect(current).to_contain_text("Works now in: Shed 293")
     assert pat.assignments.get(is_active=True).warehouse == assigned[3]
 
-    standing.get_by_role("button", name="Clear").click()
+    current.get_by_role("button", name="Clear").click()
     page.get_by_role("button", name="Save").click()
-    expect(standing).to_contain_text("Stands now in: nowhere")
+    expect(current).to_contain_text("Works now in: nowhere")
     assert not pat.assignments.filter(is_active=True).exists()
 
 
@@ -327,7 +327,7 @@ def test_people_are_assigned_from_a_warehouse(
     page = open_page(admin, viewport=WIDE)
     page.goto(reverse("admin:assignments_assign_people", args=[sheds[0].uuid]))
 
-    expect(page.locator("#assigned-tab tbody tr")).to_contain_text("Stands here now")
+    expect(page.locator("#assigned-tab tbody tr")).to_contain_text("Works here now")
     expect(page.locator("#available-tab td.assign-name")).to_have_text([sam.email])
     tick(page.locator("#available-tab"), sam.email)
     tick(page.locator("#assigned-tab"), pat.email)

@@ -108,7 +108,7 @@ def _crowd() -> dict[str, list[str]]:
         User(email=f"o{n}@example.test", first_name=f"O{n}", **named) for n in range(PEOPLE)
     )
     rows = WarehouseUserAssignment.objects
-    rows.set_pairs(
+    rows.set_assignments(
         add=[(one.pk, places[(n + k) % PLACES].pk) for n, one in enumerate(people) for k in (0, 1)], remove=[]
     )
     me = User.objects.create_user(ME, "correct-Horse-7!", first_name="Pat", last_name="Picker", is_warehouse_user=True)

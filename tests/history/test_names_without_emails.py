@@ -120,7 +120,7 @@ def test_messages_name_people_without_their_emails(
 ) -> None:
     chosen = {"action": "activate_chosen", "_selected_action": [row.pk, pat_river.pk], "index": 0}
     assert told(as_clerk.post(ROWS, chosen)) == [
-        "Pat Picker can stand in one warehouse only. Nothing was changed; please select one of theirs."
+        "Pat Picker works in one warehouse at a time. Nothing was changed; please select one of theirs."
     ]
     assert "@" not in "".join(told(as_clerk.post(f"{ROWS}{row.pk}/delete/", {"post": "yes"})))
 

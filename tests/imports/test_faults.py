@@ -57,7 +57,7 @@ def test_every_fault_can_be_seen_page_by_page_and_in_one_file(admin: Client) -> 
     assert [row for row, _column, _reason in faults(job)] == expected
     assert [row for page in (1, 2, 3, 4) for row in shown(admin, job, page)] == expected
     lines = list(csv.reader(io.StringIO(content_of(admin.get(f"{USERS}import/{job.pk}/faults/")).decode("utf-8-sig"))))
-    assert lines[0] == ["Row", "Column", "Reason", "What stands there"]
+    assert lines[0] == ["Row", "Column", "Reason", "Content"]
     assert [int(line[0]) for line in lines[1:]] == expected
     assert lines[1] == ["2", "email", "Enter a valid email address.", "no address 0"]
 

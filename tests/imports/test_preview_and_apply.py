@@ -310,7 +310,7 @@ def test_faults_of_assignments(
         (2, "email", "There is no user with this e-mail. Check the spelling, or import users first."),
         (3, "warehouse", "There is no warehouse with this name. Check the spelling."),
         (4, "email", "This user is not a warehouse user, or is deleted. Make them a warehouse user first."),
-        (6, "active", "A person can stand in one warehouse only, and row 5 says yes already."),
+        (6, "active", "A person works in one warehouse at a time, and row 5 says yes already."),
         (7, "warehouse", "The same as in row 6: keep only one of them."),
     ]
 
@@ -361,7 +361,7 @@ def test_the_door_for_many_refuses_all_if_one_is_no_warehouse_user(
     pat: User, olive: User, north: Warehouse, nothing_changes: Any
 ) -> None:
     with nothing_changes(), pytest.raises(RuleError):
-        WarehouseUserAssignment.objects.set_many([(pat.pk, north.pk, True), (olive.pk, north.pk, False)])
+        WarehouseUserAssignment.objects.set_active([(pat.pk, north.pk, True), (olive.pk, north.pk, False)])
 
 
 def test_the_door_for_many_writes_only_what_is_not_so_already(
@@ -370,6 +370,6 @@ def test_the_door_for_many_writes_only_what_is_not_so_already(
     pat_north.activate()
     pat_north.refresh_from_db()
     wanted = [(pat.pk, pat_north.warehouse_id, True), (pat.pk, pat_river.warehouse_id, False)]
-    WarehouseUserAssignment.objects.set_many(wanted)
+    WarehouseUserAssignment.objects.set_active(wanted)
     again = WarehouseUserAssignment.objects.get(pk=pat_north.pk)
     assert (again.activation, again.updated_at) == (pat_north.activation, pat_north.updated_at)

@@ -16,7 +16,7 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from config.spreadsheets.jobs.queue import MAX_WAITING, TAKING, TooManyWaitingError, take_next
+from config.spreadsheets.jobs.queue import MAX_WAITING, QUEUE_LOCK, TooManyWaitingError, take_next
 from config.spreadsheets.jobs.threads import Runner
 from config.spreadsheets.models import Import
 from tests.support.back_office.sheets import USERS, until_idle, upload
@@ -115,7 +115,7 @@ def test_an_import_that_waits_for_long_is_not_taken_for_dead(admin: Client, oliv
 def test_two_processes_that_take_at_the_same_moment_never_take_two_of_one_person(olive: User) -> None:
     first, _second = begin(olive), begin(olive)
     with ThreadPoolExecutor() as threads:
-        with lock_held(TAKING) as until_waiting:
+        with lock_held(QUEUE_LOCK) as until_waiting:
             taken = [threads.submit(in_thread, take_next) for _ in range(2)]
             until_waiting(2)
         assert {job.result() for job in taken} == {first, None}
@@ -149,7 +149,7 @@ def test_uploads_at_the_same_moment_are_counted_one_after_the_other(olive: User)
     for _ in range(MAX_WAITING - 1):
         begin(olive)
     with ThreadPoolExecutor() as threads:
-        with lock_held(TAKING, olive.pk) as until_waiting:
+        with lock_held(QUEUE_LOCK, olive.pk) as until_waiting:
             begun = [threads.submit(in_thread, lambda: begin(olive)) for _ in range(3)]
             until_waiting(3)
         refused = [job.exception() for job in begun if job.exception()]

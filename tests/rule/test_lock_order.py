@@ -49,7 +49,7 @@ def _world(make_user: Callable[..., User]) -> World:
     for one in (max_, mona):
         member(one, "Crew")
     north, river = (Warehouse.objects.create(name=name) for name in ("North Dock", "River Annex"))
-    rows.set_many([(one.pk, place.pk, place == north) for one in (sam, pat) for place in (north, river)])
+    rows.set_active([(one.pk, place.pk, place == north) for one in (sam, pat) for place in (north, river)])
     scanner = make_client()
     for number, one in enumerate((sam, pat, bob, pat, sam)):
         Session.objects.create(

@@ -122,8 +122,8 @@ def test_many_are_written_with_as_many_statements_as_one(
     with CaptureQueriesContext(connection) as queries:
         assert doors.set_people(north, add=people, remove=[]) == AssignedCounts(assigned=20, deassigned=0)
         assert doors.set_people(river, add=[], remove=gone) == AssignedCounts(assigned=0, deassigned=2)
-        doors.set_many([(person.pk, north.pk, True) for person in people])
-        doors.set_many([(person.pk, north.pk, False) for person in gone])
+        doors.set_active([(person.pk, north.pk, True) for person in people])
+        doors.set_active([(person.pk, north.pk, False) for person in gone])
     statements = [query["sql"].split()[0] for query in queries if "SAVEPOINT" not in query["sql"]]
     lock = "SELECT"
     assert statements == [lock, "INSERT", lock, "DELETE", *([lock, "INSERT", "UPDATE", "UPDATE"] * 2)]
@@ -133,7 +133,7 @@ def test_many_are_written_with_as_many_statements_as_one(
 def test_many_doors_tell_history_each_row_with_the_reason(pat: User, north: Warehouse, river: Warehouse) -> None:
     with pghistory.context(reason="the new season"):
         doors.set_warehouses(pat, add=[north, river], remove=[])
-        doors.set_many([(pat.pk, river.pk, True)])
+        doors.set_active([(pat.pk, river.pk, True)])
         doors.set_warehouses(pat, add=[], remove=[north])
     events = apps.get_model("assignments", "WarehouseUserAssignmentEvent").objects.order_by("pgh_id")
     told = [(event.pgh_label, event.warehouse_id, event.pgh_context["reason"]) for event in events]

@@ -39,7 +39,7 @@ def test_it_is_so_as_soon_as_the_doors_are_through(pat: User, sam: User, north: 
     doors = WarehouseUserAssignment.objects
     doors.set_warehouses(pat, add=[north, river], remove=[])
     assert without() == {"Sam"}
-    doors.set_many([(sam.pk, north.pk, True)])
+    doors.set_active([(sam.pk, north.pk, True)])
     assert without() == set()
     doors.set_warehouses(pat, add=[], remove=[north])
     assert without() == set()

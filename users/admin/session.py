@@ -61,7 +61,7 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Adds `warehouse`, the name of the warehouse of a valid warehouse token, or None."""
-        grant = WarehouseGrant.objects.holding().filter(session=OuterRef("pk")).order_by()
+        grant = WarehouseGrant.objects.valid().filter(session=OuterRef("pk")).order_by()
         warehouse = Subquery(grant.values("assignment__warehouse__name")[:1])
         return super().get_queryset(request).annotate(warehouse=warehouse)
 

@@ -1,5 +1,5 @@
-/* The assign pages. Rows come from the server; what was picked is kept here until it is saved or taken back.
-   Everything shown is set as text, never as markup. */
+/* The assign pages. The server sends rows; the selection is held here until it is saved or undone.
+   All text is set by textContent, never as markup. */
 "use strict";
 
 (() => {
@@ -25,48 +25,48 @@
     return made;
   };
 
-  /* --- Where the person stands, and where they will ------------------------------------------------------------ */
-  const standing = {
-    now: form.dataset.standingId ? { id: Number(form.dataset.standingId), title: form.dataset.standingName } : null,
-    next: undefined, // undefined: as it is; null: nowhere; else a row
+  /* --- The current warehouse, and the one after saving --------------------------------------------------------- */
+  const current = {
+    now: form.dataset.currentId ? { id: Number(form.dataset.currentId), title: form.dataset.currentName } : null,
+    next: undefined, // undefined: unchanged; null: none; else a row
 
     effective() {
       if (this.next !== undefined) return this.next;
-      return this.now && pairs.assigned.picked.has(this.now.id) ? null : this.now;
+      return this.now && sides.assigned.picked.has(this.now.id) ? null : this.now;
     },
     choose(row) {
       this.next = row && this.now && row.id === this.now.id ? undefined : row;
-      pairs.assigned.picked.delete(row ? row.id : undefined);
+      sides.assigned.picked.delete(row ? row.id : undefined);
       refresh();
     },
     undo() {
       this.next = undefined;
-      if (this.now) pairs.assigned.picked.delete(this.now.id);
+      if (this.now) sides.assigned.picked.delete(this.now.id);
       refresh();
     },
-    /* A row that is not picked any more, or is to be deassigned, cannot be stood in. */
+    /* A row that is not selected any more, or is to be deassigned, cannot become the current warehouse. */
     forget(id) {
       if (this.next && this.next.id === id) this.next = undefined;
     },
     draw() {
-      const now = form.querySelector("[data-standing-now]");
+      const now = form.querySelector("[data-current-now]");
       if (!now) return;
       const next = this.effective();
       const changes = (next ? next.id : null) !== (this.now ? this.now.id : null);
       now.textContent = this.now ? this.now.title : say("Nowhere");
-      form.querySelector("[data-standing-next]").textContent = next ? next.title : say("Nowhere");
-      form.querySelector("[data-standing-next-row]").hidden = !changes;
+      form.querySelector("[data-current-next]").textContent = next ? next.title : say("Nowhere");
+      form.querySelector("[data-current-next-row]").hidden = !changes;
       if (!maySwitch) return;
-      form.querySelector("[data-standing-clear]").hidden = !next;
-      form.querySelector("[data-standing-undo]").hidden = !changes;
+      form.querySelector("[data-current-clear]").hidden = !next;
+      form.querySelector("[data-current-undo]").hidden = !changes;
     },
   };
 
   const hereCell = (row) => {
     const cell = element("td", "assign-here");
-    const here = standing.now && standing.now.id === row.id;
-    const next = standing.effective();
-    if (!form.querySelector("[data-standing-now]")) {
+    const here = current.now && current.now.id === row.id;
+    const next = current.effective();
+    if (!form.querySelector("[data-current-now]")) {
       if (row.here) cell.append(element("span", "assign-badge assign-badge-here", say("Here")));
     } else if (next && next.id === row.id) {
       cell.append(element("span", "assign-badge assign-badge-here", say(here ? "Here" : "Will")));
@@ -75,7 +75,7 @@
       if (maySwitch) {
         const label = say("ActivateRow", { name: row.title });
         const made = button(say("Activate"), label, () => {
-          standing.choose(row);
+          current.choose(row);
           focusWithin(cell.closest("[role=tabpanel]"));
         });
         cell.append(made);
@@ -83,7 +83,7 @@
     }
     return cell;
   };
-  /* The button just used may be gone; the keyboard must not fall back to the top of the page. */
+  /* Keeps the keyboard focus in the panel if the focused button was removed. */
   const focusWithin = (panel) => {
     if (document.activeElement === document.body && panel) {
       panel.tabIndex = -1;
@@ -101,17 +101,17 @@
     return line;
   };
 
-  /* --- A pair of sub-tabs --------------------------------------------------------------------------------------- */
-  class Pair {
+  /* --- A side: its list and its selected rows ------------------------------------------------------------------- */
+  class Side {
     constructor(root) {
       this.root = root;
-      this.side = root.dataset.pair;
-      this.picked = new Map(); // id → row, in the order in which they were picked
-      this.takenBack = new Set(); // ids, since all were asked for: an answer that comes later must not pick them again
+      this.side = root.dataset.side;
+      this.picked = new Map(); // id → row, in the order of selection
+      this.unpicked = new Set(); // ids unselected since "Select all" was requested: its late response must not select them
       this.shown = { rows: [], page: 1, pages: 1, total: 0, more: false };
-      this.question = { search: "", sort: "id", page: 1 };
+      this.query = { search: "", sort: "id", page: 1 };
       this.pickedPage = 1;
-      this.asked = 0;
+      this.requests = 0;
       this.list = root.querySelector("[data-list]");
       this.pickedPanel = root.querySelector("[data-picked]");
       this.withAlso = Boolean(root.querySelector("th.assign-also"));
@@ -128,25 +128,25 @@
       const search = this.find("[data-search]");
       search.addEventListener("input", () => {
         clearTimeout(waiting);
-        waiting = setTimeout(() => this.ask({ search: search.value.trim(), page: 1 }), 250);
+        waiting = setTimeout(() => this.load({ search: search.value.trim(), page: 1 }), 250);
       });
       search.addEventListener("keydown", (event) => {
         if (event.key !== "Enter") return;
-        event.preventDefault(); // it searches; it does not save
+        event.preventDefault(); // searches instead of submitting the form
         clearTimeout(waiting);
-        this.ask({ search: search.value.trim(), page: 1 });
+        this.load({ search: search.value.trim(), page: 1 });
       });
-      this.find("[data-previous]").addEventListener("click", () => this.ask({ page: this.shown.page - 1 }));
-      this.find("[data-next]").addEventListener("click", () => this.ask({ page: this.shown.page + 1 }));
+      this.find("[data-previous]").addEventListener("click", () => this.load({ page: this.shown.page - 1 }));
+      this.find("[data-next]").addEventListener("click", () => this.load({ page: this.shown.page + 1 }));
       for (const head of this.list.querySelectorAll("[data-sort]")) {
         head.addEventListener("click", () => {
           const name = head.dataset.sort;
-          this.ask({ sort: this.question.sort === name ? "-" + name : name, page: 1 });
+          this.load({ sort: this.query.sort === name ? "-" + name : name, page: 1 });
         });
       }
       if (!mayEdit) return;
-      this.find("[data-take-page]").addEventListener("click", () => this.take(this.shown.rows));
-      this.find("[data-take-all]").addEventListener("click", () => this.takeAll());
+      this.find("[data-select-page]").addEventListener("click", () => this.select(this.shown.rows));
+      this.find("[data-select-all]").addEventListener("click", () => this.selectAll());
       const picked = this.pickedPanel;
       this.find("[data-clear]", picked).addEventListener("click", () => {
         for (const row of this.picked.values()) this.drop(row);
@@ -158,47 +158,47 @@
     }
 
     address(also) {
-      return form.dataset.rowsUrl + "?" + new URLSearchParams({ side: this.side, ...this.question, ...also });
+      return form.dataset.rowsUrl + "?" + new URLSearchParams({ side: this.side, ...this.query, ...also });
     }
 
-    /* Asks the server for rows. A slow answer to an earlier question is dropped. */
-    async ask(change = {}) {
-      Object.assign(this.question, change);
-      const turn = ++this.asked;
+    /* Loads rows from the server. The response to an outdated request is dropped. */
+    async load(change = {}) {
+      Object.assign(this.query, change);
+      const request = ++this.requests;
       try {
         const answer = await getJson(this.address());
-        if (turn !== this.asked) return;
+        if (request !== this.requests) return;
         this.shown = answer;
         this.draw();
       } catch {
-        if (turn === this.asked) tell(say("Failed"), true);
+        if (request === this.requests) report(say("Failed"), true);
       }
     }
 
-    async takeAll() {
-      this.takenBack.clear();
+    async selectAll() {
+      this.unpicked.clear();
       try {
         const { rows } = await getJson(this.address({ all: 1 }));
-        this.take(rows.filter((row) => !this.takenBack.has(row.id)));
+        this.select(rows.filter((row) => !this.unpicked.has(row.id)));
       } catch {
-        tell(say("Failed"), true);
+        report(say("Failed"), true);
       }
     }
 
-    take(rows) {
+    select(rows) {
       for (const row of rows) if (!row.kept) this.pick(row);
       refresh();
     }
 
     pick(row) {
       this.picked.set(row.id, row);
-      if (this.side === "assigned") standing.forget(row.id);
+      if (this.side === "assigned") current.forget(row.id);
     }
 
     drop(row) {
       this.picked.delete(row.id);
-      this.takenBack.add(row.id);
-      if (this.side === "available") standing.forget(row.id);
+      this.unpicked.add(row.id);
+      if (this.side === "available") current.forget(row.id);
     }
 
     turnPicked(by) {
@@ -217,15 +217,15 @@
       this.find("[data-found]").textContent = more ? say("Many", { n: number(total) }) : say("Found", { n: number(total) });
       switchOff(this.find("[data-previous]"), page <= 1);
       switchOff(this.find("[data-next]"), page >= pages);
-      const [name, down] = [this.question.sort.replace("-", ""), this.question.sort.startsWith("-")];
+      const [name, down] = [this.query.sort.replace("-", ""), this.query.sort.startsWith("-")];
       for (const head of this.list.querySelectorAll("[data-sort]")) {
         const sorted = head.dataset.sort === name;
         if (sorted) head.parentElement.setAttribute("aria-sort", down ? "descending" : "ascending");
         else head.parentElement.removeAttribute("aria-sort");
       }
       if (!mayEdit) return;
-      switchOff(this.find("[data-take-page]"), rows.length === 0);
-      const all = this.find("[data-take-all]");
+      switchOff(this.find("[data-select-page]"), rows.length === 0);
+      const all = this.find("[data-select-all]");
       all.hidden = more || pages < 2;
       all.textContent = say(this.side === "available" ? "SelectAll" : "DeselectAll", { n: number(total) });
     }
@@ -335,74 +335,74 @@
     }
   };
 
-  /* --- The whole page ------------------------------------------------------------------------------------------- */
-  const pairs = {};
+  /* --- The page ------------------------------------------------------------------------------------------------- */
+  const sides = {};
   let isSaving = false;
 
-  /* Draws what follows from a selection. The list a box was ticked in stays: its box must keep the focus. */
+  /* Renders everything that depends on the selection, except the list whose checkbox has the focus. */
   const refresh = (except) => {
-    for (const pair of Object.values(pairs)) {
-      if (pair !== except || standing.now || standing.next) redrawKeepingFocus(pair);
-      pair.drawPicked();
+    for (const side of Object.values(sides)) {
+      if (side !== except || current.now || current.next) redrawKeepingFocus(side);
+      side.drawPicked();
     }
-    standing.draw();
-    const summary = say("Summary", { a: number(pairs.available.picked.size), d: number(pairs.assigned.picked.size) });
-    tell(isUnsaved() ? summary : "", false);
+    current.draw();
+    const summary = say("Summary", { a: number(sides.available.picked.size), d: number(sides.assigned.picked.size) });
+    report(isUnsaved() ? summary : "", false);
   };
 
-  const redrawKeepingFocus = (pair) => {
-    const boxes = () => [...pair.list.querySelectorAll("tbody input")];
+  const redrawKeepingFocus = (side) => {
+    const boxes = () => [...side.list.querySelectorAll("tbody input")];
     const place = boxes().indexOf(document.activeElement);
-    pair.draw();
+    side.draw();
     if (place >= 0) boxes()[place]?.focus();
   };
 
-  const tell = (text, isTrouble) => {
+  const report = (text, isError) => {
     form.querySelector("[data-status]").textContent = text;
     const summary = form.querySelector("[data-summary]");
     if (summary) summary.textContent = text;
-    if (isTrouble) warn(text);
+    if (isError) warn(text);
   };
 
-  const warn = (text) => form.querySelector("[data-meanwhile]").append(element("p", "", text));
+  const warn = (text) => form.querySelector("[data-conflicts]").append(element("p", "", text));
 
   const isUnsaved = () =>
-    pairs.available.picked.size > 0 || pairs.assigned.picked.size > 0 || standing.next !== undefined;
+    sides.available.picked.size > 0 || sides.assigned.picked.size > 0 || current.next !== undefined;
 
-  /* What others changed meanwhile is told, and shown, while the page is open. */
+  /* Polls for changes by others, warns about them and reloads the lists. */
   let seen = form.dataset.seen;
-  const lookForChanges = async () => {
+  const pollChanges = async () => {
     if (document.hidden || isSaving) return;
     try {
       const answer = await getJson(form.dataset.changesUrl + "?" + new URLSearchParams({ seen }));
       seen = answer.seen;
       answer.changes.forEach(warn);
-      if (answer.changes.length) for (const pair of Object.values(pairs)) pair.ask();
+      if (answer.changes.length) for (const side of Object.values(sides)) side.load();
     } catch {
-      /* Without a connection there is nothing to tell; saving will say so. */
+      /* No connection: saving will fail with a message. */
     }
   };
 
   const fill = () => {
-    const ids = (pair) => [...pair.picked.keys()].join(",");
-    form.elements.assign.value = ids(pairs.available);
-    form.elements.deassign.value = ids(pairs.assigned);
-    form.elements.standing.value = standing.next === undefined ? "" : standing.next ? standing.next.id : "none";
+    const ids = (side) => [...side.picked.keys()].join(",");
+    form.elements.assign.value = ids(sides.available);
+    form.elements.deassign.value = ids(sides.assigned);
+    form.elements.current.value = current.next === undefined ? "" : current.next ? current.next.id : "none";
     form.elements.seen.value = seen;
     isSaving = true;
     keep();
   };
 
-  /* What was sent is kept in this tab until the server says that it is saved: a session that ended, or a refusal,
-     must not cost anybody their selection. */
+  /* A submitted selection stays in sessionStorage until the server confirms that it is saved: it survives an expired
+     session and a refusal. */
   const KEPT = "assign:" + location.pathname;
   const keep = () => {
     try {
-      const kept = { next: standing.next };
-      for (const [side, pair] of Object.entries(pairs)) kept[side] = [...pair.picked.values()];
+      const kept = { next: current.next };
+      for (const [name, side] of Object.entries(sides)) kept[name] = [...side.picked.values()];
       if (isUnsaved()) sessionStorage.setItem(KEPT, JSON.stringify(kept));
     } catch {
-      /* Storage is full or switched off: then nothing is kept, as in any other form. */
+      /* Storage is full or disabled. */
     }
   };
   const restore = () => {
@@ -410,22 +410,22 @@
     sessionStorage.removeItem(KEPT);
     if (location.hash === "#saved") history.replaceState(null, "", location.pathname + location.search);
     else if (kept && mayEdit) {
-      for (const [side, pair] of Object.entries(pairs)) for (const row of kept[side]) pair.picked.set(row.id, row);
-      standing.next = kept.next;
+      for (const [name, side] of Object.entries(sides)) for (const row of kept[name]) side.picked.set(row.id, row);
+      current.next = kept.next;
       refresh();
       warn(say("Restored"));
     }
   };
 
-  for (const root of form.querySelectorAll("[data-pair]")) pairs[root.dataset.pair] = new Pair(root);
+  for (const root of form.querySelectorAll("[data-side]")) sides[root.dataset.side] = new Side(root);
   form.querySelector("[data-scripted]").hidden = false;
-  const [clear, undo] = ["[data-standing-clear]", "[data-standing-undo]"].map((one) => form.querySelector(one));
+  const [clear, undo] = ["[data-current-clear]", "[data-current-undo]"].map((one) => form.querySelector(one));
   clear?.addEventListener("click", () => {
-    standing.choose(null);
+    current.choose(null);
     (clear.hidden ? undo : clear).focus();
   });
   undo?.addEventListener("click", () => {
-    standing.undo();
+    current.undo();
     (clear.hidden ? undo : clear).focus();
   });
   form.addEventListener("submit", fill);
@@ -433,9 +433,9 @@
     if (!isSaving && isUnsaved()) event.preventDefault();
   });
   addEventListener("pageshow", () => (isSaving = false));
-  addEventListener("focus", lookForChanges);
-  setInterval(lookForChanges, 30000);
-  for (const pair of Object.values(pairs)) pair.ask().then(() => pair.drawPicked());
-  standing.draw();
+  addEventListener("focus", pollChanges);
+  setInterval(pollChanges, 30000);
+  for (const side of Object.values(sides)) side.load().then(() => side.drawPicked());
+  current.draw();
   restore();
 })();

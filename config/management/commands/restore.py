@@ -19,8 +19,8 @@ from config.database import backup
 from config.database.preparation import wait_for_preparation_lock
 
 _REASON = gettext_noop("restored from a backup")
-#: Every release has these tables and columns. The first statement is `SessionQuerySet.end_all`, the second signs out of
-#: the Back Office.
+#: SQL, because the backup may be of an earlier release. The first statement is `SessionQuerySet.end_all`, the second
+#: signs out of the Back Office.
 _END_SESSIONS = """
 UPDATE users_session SET ended_at = '{moment}', end_reason = '{reason}'
 WHERE ended_at IS NULL AND expires_at > '{moment}';
@@ -71,20 +71,20 @@ class Command(BaseCommand):
             backup.load(file, replace=replace, then=then)
         except backup.BackupError as problem:
             raise CommandError(f"Nothing was restored, and nothing has changed: {problem}") from None
-        self._bring_up_to_date(", and all sessions have ended" if end_sessions else "")
+        self._upgrade(", and all sessions have ended" if end_sessions else "")
         if end_sessions:
-            self._tell_ended(moment)
+            self._report_ended_sessions(moment)
         audit.warning("Database Restored", tag="database_restored", rows=rows)
         self.stdout.write(f"{rows:,} rows were restored.\n{_REMINDER.strip()}")
         if new_secret_key:
             self.stdout.write(_NO_KEY_YET.strip())
 
-    def _bring_up_to_date(self, done: str) -> None:
-        """Comes after that transaction. Raises CommandError, which says what is done and what is left to do."""
+    def _upgrade(self, done: str) -> None:
+        """Migrates, in transactions of its own. Raises CommandError with what is done and what remains to do."""
         try:
             self._migrate()
             with connection.cursor() as cursor:
-                cursor.execute("ANALYZE")  # PostgreSQL knows nothing of the new tables yet
+                cursor.execute("ANALYZE")  # the new tables have no statistics yet
         except Exception as problem:  # a migration may raise anything
             raise CommandError(
                 f"All of the backup is in the database{done}, but could not be brought up to this release: "
@@ -98,14 +98,14 @@ class Command(BaseCommand):
             self.stdout.write(f"The backup is of an earlier release: {len(missing)} migrations follow.")
             call_command("migrate", verbosity=0)
 
-    def _tell_ended(self, moment: datetime) -> None:
+    def _report_ended_sessions(self, moment: datetime) -> None:
         with connection.cursor() as cursor:
             cursor.execute(_COUNT_ENDED, [moment, _REASON])
             self.stdout.write(f"{cursor.fetchone()[0]:,} sessions were ended.")
 
 
 def _check(file: Path, *, new_secret_key: bool) -> int:
-    """Reads the whole file before anything is changed, and returns how many rows it has. Raises CommandError."""
+    """Reads the whole file, and returns its number of rows. Raises CommandError if it cannot be restored."""
     if not file.is_file():
         raise CommandError(f"There is no file {file}.")
     try:

@@ -1,6 +1,6 @@
 """`manage.py serve`, which `make run` calls: prepares the database and serves the site until Ctrl-C.
 
-SIGTERM and Ctrl-C end it, SIGHUP replaces the workers by ones that load the code anew (`config.web.server`).
+SIGTERM and Ctrl-C stop it, SIGHUP reloads the code (`config.web.server`).
 """
 
 from __future__ import annotations
@@ -37,34 +37,34 @@ _LOGINS = """
 
 class Command(BaseCommand):
     help = "Migrates, loads demo data into an empty embedded database, collects static files, and serves."
-    requires_system_checks = ()  # they are for those who write the site: `manage.py check`
+    requires_system_checks = ()  # they are for development: `manage.py check`
 
     def handle(self, **options: Any) -> None:
         _refuse_unusable_settings()
         address = _free_address()
-        _refuse_silent_database()
+        _refuse_unreachable_database()
         wait_for_preparation_lock(self.stderr.write)
         call_command("migrate", verbosity=0)
         logins = _demo_logins() if installation.is_embedded() else ""
         call_command("collectstatic", verbosity=0, interactive=False)
-        connection.close()  # which also ends the turn
+        connection.close()  # also releases the preparation lock
         with _reserved(address):
             self._announce(logins)
             server.serve(address, settings.PORT, settings.WORKERS)
 
     def _announce(self, logins: str) -> None:
         self.stdout.write(_BANNER.format(site=f"http://{_place()}", logins=logins))
-        self.stdout.flush()  # also where it is a pipe: someone may be waiting for it
+        self.stdout.flush()  # for readers of a pipe
 
 
 def _refuse_unusable_settings() -> None:
-    """What the apps' own checks find in the settings (`users.models.client_checks`)."""
+    """Raises CommandError with the faults that the apps' checks find (`users.models.client_checks`)."""
     if faults := [str(fault.msg) for fault in checks.run_checks(tags=["settings"])]:
         raise CommandError("\n".join(faults))
 
 
 def _free_address() -> str:
-    """The IP address to listen on. Refuses a port that another program uses, before anything is prepared."""
+    """The IP address to listen on. Raises CommandError if the port is in use."""
     try:
         address = socket.getaddrinfo(settings.HOST, settings.PORT, type=socket.SOCK_STREAM)[0][4][0]
     except OSError as problem:
@@ -74,14 +74,14 @@ def _free_address() -> str:
 
 
 def _reserved(address: str) -> socket.socket:
-    """A socket that is bound to the port and never listens. Refuses a port that another program, or `serve`, has.
+    """A socket that is bound to the port and never listens. Raises CommandError if the port is in use.
 
-    The workers share the port with each other (SO_REUSEPORT) and would share it with any other server's. This socket is
-    bound without that option, which the system allows to one process; set afterwards, it admits the workers.
+    The workers share the port by SO_REUSEPORT, and would share it with the workers of another server. Binding without
+    the option fails if any process has the port. Setting it afterwards admits the workers.
     """
     reserved = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     try:
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # whatever connections the last server has left
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ignores connections in TIME_WAIT
         reserved.bind((address, settings.PORT))
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -107,7 +107,7 @@ def _other_port() -> int:
     return 8_002 if settings.PORT == 8_001 else 8_001
 
 
-def _refuse_silent_database() -> None:
+def _refuse_unreachable_database() -> None:
     try:
         connection.ensure_connection()
     except OperationalError as problem:

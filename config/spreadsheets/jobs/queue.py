@@ -26,7 +26,7 @@ _START_TIMEOUT = timedelta(seconds=15)
 #: Most waiting jobs of one person.
 MAX_WAITING = 5
 #: Advisory lock for taking a job: two threads at once could take two jobs of one person.
-TAKING = 4_711_002
+QUEUE_LOCK = 4_711_002
 
 _Job = TypeVar("_Job", bound="Job")
 
@@ -38,7 +38,7 @@ class TooManyWaitingError(Exception):
 class JobQuerySet(models.QuerySet[_Job]):
     def of(self, person: Any, kind: str) -> JobQuerySet[_Job]:
         """This person's jobs for one model: a job is visible only to the person who asked for it."""
-        return self.filter(person=person, kind=kind).defer(*self.model.LARGE)
+        return self.filter(person=person, kind=kind).defer(*self.model.LARGE_FIELDS)
 
     def past_retention(self) -> JobQuerySet[_Job]:
         """Deleted by the next request for an import or export page, and by `manage.py purge`."""
@@ -76,7 +76,7 @@ class Job(models.Model):
     #: Selects the encryption key; see `config.encryption.fernet`.
     PURPOSE: ClassVar[str]
     #: Fields that the frequent requests for progress do not read.
-    LARGE: ClassVar[tuple[str, ...]] = ("content",)
+    LARGE_FIELDS: ClassVar[tuple[str, ...]] = ("content",)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     kind = models.CharField(max_length=100)
@@ -174,7 +174,7 @@ def delete_old() -> None:
 def one_more_waiting(person: Any) -> Iterator[None]:
     """A transaction that adds a waiting job, one per person at a time. Raises TooManyWaitingError."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashint8(%s))", [TAKING, person.pk])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashint8(%s))", [QUEUE_LOCK, person.pk])
         if sum(model.objects.waiting().filter(person=person).count() for model in kinds()) >= MAX_WAITING:
             raise TooManyWaitingError
         yield
@@ -183,10 +183,10 @@ def one_more_waiting(person: Any) -> Iterator[None]:
 def take_next() -> Job | None:
     """Takes the job that has waited longest among the people without a running job. The caller runs it."""
     for model in kinds():
-        for taken in model.objects.running().defer(*model.LARGE):
+        for taken in model.objects.running().defer(*model.LARGE_FIELDS):
             taken.detect_crash()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TAKING])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [QUEUE_LOCK])
         job = min(_first_of_each_kind(), key=lambda job: (job.started_at, job.pk), default=None)
         if job:
             job.asked_at, job.is_waiting, job.started_at = job.started_at, False, timezone.now()
@@ -198,4 +198,4 @@ def _first_of_each_kind() -> Iterator[Job]:
     busy = {person for model in kinds() for person in model.objects.running().values_list("person", flat=True)}
     for model in kinds():
         free = model.objects.waiting().exclude(person__in=busy)
-        yield from free.select_related("person").defer(*model.LARGE).order_by("started_at", "pk")[:1]
+        yield from free.select_related("person").defer(*model.LARGE_FIELDS).order_by("started_at", "pk")[:1]

@@ -36,7 +36,7 @@ from config.spreadsheets.resources import SheetResource
 
 _log = logging.getLogger(__name__)
 #: Advisory lock of the import that is applied: one at a time, so that two imports cannot deadlock.
-_ONE_AT_A_TIME = 4_711_000
+_APPLY_LOCK = 4_711_000
 #: Most jobs that one server process runs at a time.
 MAX_RUNNING = 2
 
@@ -89,9 +89,9 @@ def _check(job: Import, beat: Any, *notes: str) -> None:
     report = Report(notes=[*notes])
     job.fault_pages.all().delete()
     resource = resource_of(job.kind)(job.person)
-    for _batch in _go_through(job, report, beat, lambda sheet: resource.run(sheet, report)):
-        job.keep_faults(report.take_pages())
-    job.keep_faults(report.take_pages(is_last=True))
+    for _batch in _process(job, report, beat, lambda sheet: resource.run(sheet, report)):
+        job.store_faults(report.pop_pages())
+    job.store_faults(report.pop_pages(is_last=True))
     job.move(Import.State.CHECKING, to=Import.State.CHECKED, report=report.to_json(), rows_total=report.rows)
 
 
@@ -101,11 +101,11 @@ def _apply(job: Import, beat: Any) -> None:
     Raises AuthorityLostError if the person loses the permission before the commit.
     """
     report, resource = Report(), resource_of(job.kind)(job.person, is_applied=True)
-    deque(_go_through(job, report, beat, resource.make_ready), maxlen=0)  # hashes passwords for minutes, without a lock
+    deque(_process(job, report, beat, resource.load_rows), maxlen=0)  # hashes passwords for minutes, without a lock
     with pghistory.context(**job.context), transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
-        for _batch in _go_through(job, report, beat, lambda sheet: resource.run(sheet, report)):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_APPLY_LOCK])
+        for _batch in _process(job, report, beat, lambda sheet: resource.run(sheet, report)):
             if not report.is_sound:
                 break
         applied = report.is_sound and report.plan == job.report.get("plan")
@@ -122,24 +122,24 @@ def _apply(job: Import, beat: Any) -> None:
         _check(job, beat, _("Someone has changed the data since you looked. Nothing was applied: look again."))
 
 
-def _go_through(job: Import, report: Report, beat: Any, work: Callable[[Sheet], Iterator[int]]) -> Iterator[None]:
+def _process(job: Import, report: Report, beat: Any, work: Callable[[Sheet], Iterator[int]]) -> Iterator[None]:
     """Calls `work` with the sheet, batch by batch, and adds faults of the file as a whole to the report.
 
     Raises AuthorityLostError as soon as the person loses the permission.
     """
-    _stay_allowed(job)
+    _check_authority(job)
     try:
         sheet = files.read(job.read(), resource_of(job.kind).known_headings())
         for done in work(sheet):
             beat(done, sheet.size or job.rows_total)
-            _stay_allowed(job)
+            _check_authority(job)
             yield
     except ValidationError as error:
         report.problems += error.messages
 
 
-def _stay_allowed(job: Import) -> None:
-    if not job.may_go_on:
+def _check_authority(job: Import) -> None:
+    if not job.has_authority:
         raise AuthorityLostError
 
 

@@ -130,7 +130,7 @@ def test_an_action_that_there_is_not_does_nothing(
     assert (answer.status_code, told(answer)) == (302, ["No action selected."])
 
 
-@pytest.mark.parametrize("name", ["assign", "deassign", "standing", "seen", "ticked"])
+@pytest.mark.parametrize("name", ["assign", "deassign", "current", "seen", "ticked"])
 @pytest.mark.parametrize("value", [DIGITS, f"1,{DIGITS}", "a\0b", str(2**63)])
 def test_an_assign_page_refuses_what_is_no_selection(
     as_ada: Client, pat_north: Any, nothing_changes: Callable[[], Any], name: str, value: str

@@ -1,0 +1,161 @@
+"""The base of the lists of the assign pages.
+
+A picker has two sides, available and assigned. The database searches, sorts and pages each, and counts at most
+`max_rows` rows.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.db.models import F, OrderBy, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from assignments.admin import edit_conflicts
+from assignments.models.assignment import AssignedCounts
+from config.identifiers import parse_key
+from users.models import User
+from warehouses.models import Warehouse
+
+AVAILABLE, ASSIGNED = "available", "assigned"
+PAGE_ROWS = 10
+
+
+@dataclass(frozen=True)
+class PickerQuery:
+    """Side, search text, order and page."""
+
+    side: str = AVAILABLE
+    search: str = ""
+    sort: str = "id"
+    page: int = 1
+
+    @classmethod
+    def parse(cls, query: Any) -> PickerQuery:
+        """From a query string. Invalid values become the defaults."""
+        return cls(
+            side=ASSIGNED if query.get("side") == ASSIGNED else AVAILABLE,
+            search=query.get("search", "").replace("\0", "").strip()[:255],
+            sort=query.get("sort", "id"),
+            page=parse_key(query.get("page")) or 1,
+        )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One page of a side."""
+
+    rows: list[dict[str, Any]]
+    page: int
+    pages: int
+    total: int
+    #: Whether there are more than `total` rows, which is then `max_rows`.
+    more: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A submitted selection, by primary keys."""
+
+    assign: set[int]
+    deassign: set[int]
+    #: The warehouse to activate, or `NO_WAREHOUSE`; empty for no change.
+    current: str = ""
+    #: The newest history event when the page was rendered.
+    seen: int | None = None
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The result of saving a selection."""
+
+    counts: AssignedCounts
+    #: Number of selected rows that were deleted or may not be assigned any more.
+    left_out: int
+    #: Messages about changes by others since the page was rendered.
+    conflicts: list[str]
+    #: Whether the warehouse to activate was not assigned any more.
+    is_current_missing: bool = False
+
+
+class Picker(ABC):
+    """One user or warehouse, and its two sides."""
+
+    subject: User | Warehouse
+    #: Whether users are shown by their e-mails, or by their names only.
+    with_emails: bool
+    #: Sort name → heading of each column.
+    columns: Mapping[str, str | Promise]
+    search_label: str | Promise
+    #: Most rows that are counted, paged through and selected at once.
+    max_rows: ClassVar[int]
+    #: Sort name → expression.
+    order: ClassVar[dict[str, str]]
+
+    @classmethod
+    @abstractmethod
+    def find(cls, uuid: str, *, with_emails: bool) -> Picker | None:
+        """The picker of the user or warehouse with this uuid."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The name of the user or warehouse."""
+
+    @abstractmethod
+    def available(self) -> QuerySet[Any]:
+        """Rows that may be assigned and are not."""
+
+    @abstractmethod
+    def assigned(self) -> QuerySet[Any]:
+        """Assigned rows. `here` is whether the assignment is active."""
+
+    def current(self) -> Warehouse | None:
+        """The current warehouse, if this is the picker of a user."""
+        return None
+
+    @abstractmethod
+    def found(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        """The rows that match a search text."""
+
+    @abstractmethod
+    def save(self, choice: Choice) -> Saved:
+        """Writes a selection, all or nothing. Raises RuleError 5202 if a user is no warehouse user."""
+
+    @abstractmethod
+    def history(self) -> edit_conflicts.History:
+        """The history of the assigned side."""
+
+    def matching(self, query: PickerQuery) -> QuerySet[Any]:
+        rows = self.assigned() if query.side == ASSIGNED else self.available()
+        column = self.order.get(query.sort.removeprefix("-"), "pk")
+        ordering = [OrderBy(F(name), descending=query.sort.startswith("-")) for name in (column, "pk")]
+        return (self.found(rows, query.search) if query.search else rows).order_by(*ordering)
+
+    def page(self, query: PickerQuery) -> Rows:
+        """One page and the number of rows, in two queries."""
+        matching = self.matching(query)
+        counted = matching.order_by()[: self.max_rows + 1].count()
+        total = min(counted, self.max_rows)
+        pages = max(1, -(-total // PAGE_ROWS))
+        page = min(query.page, pages)
+        shown = matching[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
+        return Rows(self._read(shown), page, pages, total, counted > self.max_rows)
+
+    def everything(self, query: PickerQuery) -> list[dict[str, Any]]:
+        """All matching rows, at most `max_rows`."""
+        return self._read(self.matching(query)[: self.max_rows])
+
+    def _read(self, rows: QuerySet[Any]) -> list[dict[str, Any]]:
+        words = {True: _("Active"), False: _("Inactive")}
+        return [
+            row | {"id": row.pop("pk"), "status": words[row["works"]], "here": bool(row["here"])}
+            for row in rows.values(*_FIELDS)
+        ]
+
+
+_FIELDS = ("pk", "title", "also", "works", "here", "kept")
