@@ -258,7 +258,8 @@ def test_a_server_with_another_secret_key_spoils_no_backup(
     server = live.start(other | {"PORT": str(port)}, tmp_path / "other.log")
     try:
         live.wait_until_started(server, tmp_path / "other.log")
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        transport = httpx.HTTPTransport(retries=6)  # the workers may take a moment to listen
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=transport, timeout=30) as client:
             asked = ("/.well-known/jwks.json", "/health/ready")
             assert [client.get(path).status_code for path in asked] == [503, 503]
     finally:
