@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles import finders
 
 from tests.support.sources import APPS, ROOT, module_of, name_of, sources, written
 
@@ -206,3 +207,15 @@ def test_no_test_module_imports_another() -> None:
         if re.match(r"tests\.(\w+\.)*test_", module) and (ROOT / (module.replace(".", "/") + ".py")).exists()
     ]
     assert found == []
+
+
+def test_every_static_file_that_a_template_names_is_there() -> None:
+    """Else the page has no style in development, and fails in production."""
+    named = {
+        name
+        for page in (ROOT / "templates").rglob("*.html")
+        for name in re.findall(r"{% static ['\"]([^'\"]+)", page.read_text())
+    }
+
+    assert named
+    assert {name for name in named if finders.find(name) is None} == set()
