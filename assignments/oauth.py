@@ -10,7 +10,6 @@ from django.utils.translation import gettext_noop
 from rest_framework_simplejwt.exceptions import TokenError
 
 from assignments.models import WarehouseGrant
-from assignments.models.warehouse_grant import WarehouseGrantQuerySet
 from assignments.tokens import WarehouseToken
 from users.models import User
 from users.oauth.errors import BAD_REFRESH_TOKEN
@@ -28,20 +27,15 @@ class GrantToken(IssuedToken):
 
     @classmethod
     def of_access_token(cls, text: str) -> Self | None:
-        return cls._found(text, WarehouseGrant.objects.valid())
+        token = _warehouse_token_in(text)
+        grant = token and WarehouseGrant.objects.valid_for_claims(**token.identity)
+        return cls(grant, token) if grant else None
 
     @classmethod
     def to_withdraw(cls, text: str) -> Self | None:
-        return cls._found(text, WarehouseGrant.objects.all())
-
-    @classmethod
-    def _found(cls, text: str, among: WarehouseGrantQuerySet) -> Self | None:
-        try:
-            token = WarehouseToken(text)
-        except TokenError:
-            return None
-        grant = among.for_claims(**token.identity).select_related("session").first()
-        return cls(grant, token) if grant else None
+        token = _warehouse_token_in(text)
+        grant = token and WarehouseGrant.objects.for_claims(**token.identity).first()
+        return cls(grant) if grant else None
 
     @classmethod
     def of_refresh_token(cls, text: str) -> Self | None:
@@ -59,6 +53,14 @@ class GrantToken(IssuedToken):
         assert self.access_token is not None  # noqa: S101 (introspection finds access tokens only)
         token = self.access_token
         return shared_claims(token, token["act"]) | {name: token[name] for name in ("assignment", "warehouse")}
+
+
+def _warehouse_token_in(text: str) -> WarehouseToken | None:
+    """The warehouse token that this is, if its signature and times are good."""
+    try:
+        return WarehouseToken(text)
+    except TokenError:
+        return None
 
 
 class WarehouseRefreshGrant(RotatingGrant):

@@ -12,9 +12,9 @@ from config.api.views import ApiViewSet, ReadOnlyModelViewSet
 from users import errors, schema
 from users.filters import UserFilterSet
 from users.models import User
-from users.oauth import schema as oauth_schema
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
 from users.oauth.key_ring import key_ring
+from users.oauth.schema import discovery, operations
 from users.oauth.server import metadata, server
 from users.oauth.tokens import Scope
 from users.serializers import UserSerializer
@@ -45,39 +45,39 @@ class OAuthViewSet(ApiViewSet):
 class AuthorizeView(OAuthViewSet):
     """`POST /authorize`: the app's own login form asks for a code (contract section 2.2)."""
 
-    @oauth_schema.AUTHORIZE
+    @operations.AUTHORIZE
     def create(self, request: Request) -> HttpResponse:
-        return server.authorization_response(request._request)
+        return server.authorization_response(request)
 
 
 class TokenView(OAuthViewSet):
     """`POST /token`: sign in and refresh (contract section 2.1)."""
 
-    @oauth_schema.TOKEN
+    @operations.TOKEN
     def create(self, request: Request) -> HttpResponse:
-        return server.token_response(request._request)
+        return server.token_response(request)
 
 
 class RevokeView(OAuthViewSet):
     """`POST /revoke`: a token is wanted no more (RFC 7009)."""
 
-    @oauth_schema.REVOKE
+    @operations.REVOKE
     def create(self, request: Request) -> HttpResponse:
-        return server.endpoint_response(RevocationEndpoint, request._request)
+        return server.endpoint_response(RevocationEndpoint, request)
 
 
 class IntrospectView(OAuthViewSet):
     """`POST /introspect`: does this token hold now? (RFC 7662)"""
 
-    @oauth_schema.INTROSPECT
+    @operations.INTROSPECT
     def create(self, request: Request) -> HttpResponse:
-        return server.endpoint_response(IntrospectionEndpoint, request._request)
+        return server.endpoint_response(IntrospectionEndpoint, request)
 
 
 class MetadataView(OAuthViewSet):
     """`GET /.well-known/oauth-authorization-server`: where everything is (RFC 8414 section 3)."""
 
-    @oauth_schema.METADATA
+    @discovery.METADATA
     def retrieve(self, request: Request) -> Response:
         return Response(metadata(), headers={"Cache-Control": "public, max-age=300"})
 
@@ -85,7 +85,7 @@ class MetadataView(OAuthViewSet):
 class KeySetView(OAuthViewSet):
     """`GET /.well-known/jwks.json`: the public keys that our tokens verify with (RFC 7517 section 5)."""
 
-    @oauth_schema.KEYS
+    @discovery.KEYS
     def retrieve(self, request: Request) -> Response:
         keys = {"keys": [key.jwk for key in key_ring.newest_keys.values()]}
         return Response(keys, headers={"Cache-Control": f"public, max-age={settings.KEY_PUBLISHED_SECONDS}"})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import ClassVar
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from assignments.models.assignment import WarehouseUserAssignment
 from config.audit_log import audit
-from config.database.compiled_queries import Insert
+from config.database.compiled_queries import Insert, Parameter, Select
 from users.models import Session, SigningKey, User
 from users.models.refresh_token import RotatingCredential
 
@@ -34,9 +34,9 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
         """Expired grants. `manage.py purge` deletes them."""
         return self.filter(expires_at__lt=timezone.now())
 
-    def valid(self) -> WarehouseGrantQuerySet:
+    def valid(self, now: datetime | Parameter | None = None) -> WarehouseGrantQuerySet:
         """Grants whose tokens are valid now (contract 0.4, "Ended at once")."""
-        now = timezone.now()
+        now = now or timezone.now()
         return self.filter(
             expires_at__gt=now,
             activation=models.F("assignment__activation"),
@@ -58,12 +58,24 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
         return self.select_related("session__user", "assignment__user", "assignment__warehouse")
 
     def for_claims(
-        self, *, grant: UUID, session: UUID, assignment: UUID, warehouse: UUID, kid: str
+        self, *, grant: Any, session: Any, assignment: Any, warehouse: Any, kid: Any
     ) -> WarehouseGrantQuerySet:
         """The grant of a token with these claims: one or none, if session and assignment match, too."""
-        return self.filter(
-            pk=grant, session=session, assignment__uuid=assignment, assignment__warehouse__uuid=warehouse
-        ).filter(SigningKey.objects.have(kid))
+        return self.select_related("session").filter(
+            SigningKey.objects.have(kid),
+            pk=grant,
+            session=session,
+            assignment__uuid=assignment,
+            assignment__warehouse__uuid=warehouse,
+        )
+
+    def valid_for_claims(
+        self, *, grant: UUID, session: UUID, assignment: UUID, warehouse: UUID, kid: str
+    ) -> WarehouseGrant | None:
+        """The valid grant of a token with these claims, from one compiled query. Reads only the session's client."""
+        return _VALID_FOR_CLAIMS.first(
+            now=timezone.now(), grant=grant, session=session, assignment=assignment, warehouse=warehouse, kid=kid
+        )
 
 
 class WarehouseGrant(RotatingCredential):
@@ -88,3 +100,17 @@ class WarehouseGrant(RotatingCredential):
 
 
 _INSERT = Insert(WarehouseGrant)
+
+_VALID_FOR_CLAIMS: Select[WarehouseGrant] = Select(
+    lambda: (
+        WarehouseGrant.objects.valid(Parameter("now", models.DateTimeField()))
+        .for_claims(
+            grant=Parameter("grant", models.UUIDField()),
+            session=Parameter("session", models.UUIDField()),
+            assignment=Parameter("assignment", models.UUIDField()),
+            warehouse=Parameter("warehouse", models.UUIDField()),
+            kid=Parameter("kid", models.CharField()),
+        )
+        .only("session__client_id")
+    )
+)

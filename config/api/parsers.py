@@ -23,7 +23,7 @@ class JSONParser(parsers.JSONParser):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
         """Raises RequestDataTooBig before the body is read, and ApiError for what is no document."""
         try:
-            document = strict_json.loads(parser_context["request"]._request.body)
+            document = strict_json.loads(parser_context["request"].body)
         except strict_json.RepeatedNameError:
             raise ApiError(NOT_UNIQUE) from None
         except ValueError:

@@ -12,10 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from assignments.models import WarehouseUserAssignment
+from assignments.models import WarehouseGrant, WarehouseUserAssignment
+from assignments.tokens import WarehouseToken
 from config.database.compiled_queries import Parameter, Select, Update
 from config.identifiers import NIL
 from tests.support.api.client import ASSIGNMENTS, Api
+from tests.support.oauth.held_tokens import Issued
 from users.models import Session, User
 from users.oauth.tokens import AccessToken
 
@@ -74,6 +76,19 @@ def test_the_session_behind_a_token_is_that_of_the_queryset(as_pat: Api, pat: Us
     assert states([found]) == states(Session.objects.of_caller(**given))
     Session.objects.all().end_all("lost phone")
     assert token.live_session() is None
+
+
+def test_the_grant_of_a_warehouse_token_is_that_of_the_queryset(issued: Issued) -> None:
+    identity = WarehouseToken(issued.warehouse_token).identity
+    found = WarehouseGrant.objects.valid_for_claims(**identity)
+    assert found is not None
+    expected = WarehouseGrant.objects.valid().for_claims(**identity).only("session__client_id")
+    assert states([found]) == states(expected)
+    for name, other in identity.items():
+        changed = identity | {name: "x" if isinstance(other, str) else NIL}
+        assert WarehouseGrant.objects.valid_for_claims(**changed) is None
+    issued.row.deactivate()
+    assert WarehouseGrant.objects.valid_for_claims(**identity) is None
 
 
 # --- What statements do -----------------------------------------------------------------------------------------
