@@ -47,7 +47,7 @@ class JSONParser(parsers.JSONParser):
         attributes = data.get("attributes", {})
         if not isinstance(attributes, dict):
             return {"attributes": attributes}
-        names = {name: undo_format_field_name(name) for name in attributes}
+        names = {name: undo_format_field_name(name) for name in attributes if name}  # the library cannot read ""
         return {
             python: attributes[wire]
             for wire, python in names.items()

@@ -212,6 +212,7 @@ HARMLESS_PATCHES = {
     "no attributes": {},
     "no members": {"attributes": {}},
     "unknown members": {"attributes": {"nope": [None], "\0": "\0", "is_active": True, "isactive": True}},
+    "names without a letter": {"attributes": {name: True for name in ("", " ", "_", "__", "-", ".", "\0")}},
     "50,000 unknown members": {"attributes": {str(number): number for number in range(50_000)}},
 }
 
