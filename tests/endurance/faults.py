@@ -1,7 +1,8 @@
-"""Faults: while 32 clients write, the server and its database are killed, stopped, filled up and reloaded.
+"""Faults: while 32 clients write through nginx, the server and its database are killed, stopped and filled up.
 
-After each fault every acknowledged write is there, nobody stands in two warehouses (looked at from outside all the
-while), callers got an answer in time and in shape, and all write again within five seconds, with nobody's help.
+nginx is `deploy/nginx.conf`, whose limits by address are raised: all clients share one. After each fault every
+acknowledged write is there, nobody stands in two warehouses (looked at from outside all the while), callers got an
+answer in time and in shape, and all write again within five seconds, with nobody's help.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from tests.benchmarks.report import figure, table
 from tests.endurance.installation import NAME, Installation, installation
 from tests.endurance.report import FAULTS, write
 from tests.endurance.writers import ACKNOWLEDGED, LOST, REFUSED, Journal, Outcome, Writer
+from tests.support.servers import nginx
 
 CLIENTS = 32
+#: For `nginx.proxy`: the limits of one address, raised for all clients of a drill.
+ONE_ADDRESS = {"rate=10r/s": "rate=500r/s", "rate=200r/s": "rate=5000r/s"}
 #: Everybody writes again within so many seconds of the database's return.
 RECOVERY_SECONDS = 5
 #: How long all is well before a fault, and after it.
@@ -84,10 +88,6 @@ def kill_transactions(site: Installation) -> None:
     assert killed > 0
 
 
-def reload_the_server(site: Installation) -> None:
-    site.reload()
-
-
 @dataclass(frozen=True)
 class Fault:
     name: str
@@ -99,13 +99,12 @@ class Fault:
 
 
 DRILLS = (
-    Fault("kill -9 the server, main process and workers", kill_the_server, (LOST,)),
-    Fault("kill -9 one worker", kill_a_worker, (LOST,), is_felt=False),
+    Fault("kill -9 the server, main process and workers", kill_the_server, (REFUSED,)),
+    Fault("kill -9 one worker", kill_a_worker, (REFUSED,), is_felt=False),
     Fault("kill -9 PostgreSQL, with its children", kill_postgresql, (REFUSED,)),
     Fault(f"stop PostgreSQL for {_STOPPED_SECONDS} s", stop_postgresql, (REFUSED,)),
     Fault(f"no connection free for {_FULL_SECONDS} s", fill_the_connections, (REFUSED,)),
     Fault(f"kill backends in mid-transaction for {_KILLING_SECONDS} s", kill_transactions, (REFUSED,)),
-    Fault("reload the server (SIGHUP)", reload_the_server, is_felt=False),
 )
 
 
@@ -201,10 +200,10 @@ def _nothing_is_forgotten(site: Installation, journal: Journal) -> None:
 # --- All of them --------------------------------------------------------------------------------------------------
 def run() -> None:
     journal, stop = Journal(), threading.Event()
-    with installation() as site:
+    with installation() as site, nginx.temporary_proxy(site.server, replaced=ONE_ADDRESS) as proxy:
         site.load(people=CLIENTS, warehouses=8, assignments=CLIENTS * 4)
         watch = Watch(site, stop)
-        with writing(site.url, journal, stop), _running(watch, stop):
+        with writing(proxy.url, journal, stop), _running(watch, stop):
             results = [drill(fault, site, journal) for fault in DRILLS]
         assert journal.broken == [], "\n".join(journal.broken)
         assert watch.seen == 0, "somebody stood in two warehouses"
@@ -244,8 +243,8 @@ def _report(results: list[Result], journal: Journal, watch: Watch) -> None:
     columns = ("Fault", "answered", "503", "lost", "worst wait, s", "ready after, s", "all served after, s")
     write(
         FAULTS,
-        f"{CLIENTS} clients write all the while (switch, assign, deassign, refresh) to two workers. *Lost* is an "
-        "answer that never came, or a connection that nobody took, because a process was killed. The last columns "
+        f"{CLIENTS} clients write all the while (switch, assign, deassign, refresh) through nginx to two workers. "
+        "*Lost* is an answer that never came, or a connection that nobody took. The last columns "
         "count from when PostgreSQL, or the server, answers again; a client that got a 503 waits as long as told.",
         table(columns, [result.row for result in results]),
         f"{len(journal.written):,} acknowledged changes, each found in the history after each fault; clients looked "

@@ -6,14 +6,12 @@ address are raised: all clients share one.
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections import Counter
 from contextlib import ExitStack
-from pathlib import Path
 
 from tests.benchmarks.report import figure, table
-from tests.endurance.faults import writing
+from tests.endurance.faults import ONE_ADDRESS, writing
 from tests.endurance.installation import Installation, installation
 from tests.endurance.report import RESTARTS, write
 from tests.endurance.writers import ACKNOWLEDGED, Journal
@@ -21,7 +19,6 @@ from tests.support.servers import nginx
 
 CLIENTS = 8
 MIN_REQUESTS = 3_000
-_ONE_ADDRESS = {"rate=10r/s": "rate=500r/s", "rate=200r/s": "rate=5000r/s"}
 
 
 def run() -> None:
@@ -29,9 +26,7 @@ def run() -> None:
     with ExitStack() as stack:
         first = stack.enter_context(installation())
         second = stack.enter_context(first.another_server())
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="warehouse-nginx-")))
-        folder.chmod(0o755)  # nginx may run as another user
-        proxy = stack.enter_context(nginx.proxy(folder, first.server, second.server, replaced=_ONE_ADDRESS))
+        proxy = stack.enter_context(nginx.temporary_proxy(first.server, second.server, replaced=ONE_ADDRESS))
         first.load(people=CLIENTS, warehouses=8, assignments=CLIENTS * 4)
         with writing(proxy.url, journal, stop, CLIENTS):
             rounds = _restart_again_and_again(journal, first, second)

@@ -22,9 +22,15 @@ PATIENCE_SECONDS = 10
 #: Between two writes of one client.
 _PAUSE_SECONDS = 0.01
 _DETAIL = "The database does not answer at the moment. Please try again."
-_REFUSALS: tuple[Any, ...] = (
-    {"errors": [error(503, _DETAIL)]},
-    {"error": "server_error", "error_description": _DETAIL},
+#: nginx's, where a server is gone.
+_BUSY = "More is asked of this server than it can do at the moment. Please try again."
+_REFUSALS: tuple[Any, ...] = tuple(
+    refusal
+    for detail in (_DETAIL, _BUSY)
+    for refusal in (
+        {"errors": [error(503, detail)]},
+        {"error": "server_error", "error_description": detail},
+    )
 )
 
 

@@ -6,6 +6,7 @@ import getpass
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -109,6 +110,15 @@ def proxy(
     finally:
         started.process.terminate()
         started.process.wait(timeout=30)
+
+
+@contextmanager
+def temporary_proxy(*servers: str, replaced: Mapping[str, str] = MappingProxyType({})) -> Iterator[Proxy]:
+    """The same with a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="warehouse-nginx-") as folder:
+        Path(folder).chmod(0o755)  # nginx may run as another user
+        with proxy(Path(folder), *servers, replaced=replaced) as started:
+            yield started
 
 
 def check(file: Path) -> str:
