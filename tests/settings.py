@@ -8,6 +8,8 @@ import os
 import shutil
 import tempfile
 
+import psycopg
+
 _folder = tempfile.mkdtemp(prefix="warehouse-test-")
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)  # runs after the embedded server has been stopped
 os.environ["VAR_DIR"] = _folder
@@ -19,6 +21,11 @@ os.environ.setdefault("HTTPS", "false")
 from config.database import embedded  # noqa: E402 (reads the environment set above)
 
 embedded.start()
+if address := os.environ.get("EMBEDDED_DATABASE_URL"):
+    with psycopg.connect(address, autocommit=True) as _operator:  # nothing in it has to survive the machine
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            _operator.execute(f"ALTER SYSTEM SET {name} = off")
+        _operator.execute("SELECT pg_reload_conf()")
 
 from config.settings import *  # noqa: E402, F403
 
