@@ -211,7 +211,7 @@ def test_patch_changes_nothing_but_is_active_of_the_row_it_names(
 HARMLESS_PATCHES = {
     "no attributes": {},
     "no members": {"attributes": {}},
-    "unknown members": {"attributes": {"nope": [None], "\0": "\0", "is_active": True, "isactive": True}},
+    "unknown members": {"attributes": {"nope": [None], "\0": "\0", "": 1, "is_active": True, "isactive": True}},
     "50,000 unknown members": {"attributes": {str(number): number for number in range(50_000)}},
 }
 
