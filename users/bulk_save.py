@@ -83,7 +83,7 @@ def _end_sessions(reasons: Mapping[int, str]) -> None:
     for pk, reason in reasons.items():
         if reason:
             people[reason].append(pk)
-    Session.objects.live().filter(user__in=[pk for pks in people.values() for pk in pks]).hold()
+    Session.objects.live().filter(user__in=[pk for pks in people.values() for pk in pks]).lock()
     for reason, pks in people.items():
         ended = Session.objects.filter(user__in=pks).end_all(reason)
         audit.info("Sessions Ended", users=len(pks), sessions=ended, reason=reason)

@@ -1,4 +1,4 @@
-"""What a person signs in with, and how it is changed without undoing what others do to the account."""
+"""Passwords: replacing one ends all sessions and loses no concurrent change of the account."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from django.utils.translation import gettext_noop
 
 from config.database.lost_updates import SavesChangedColumns
 
-#: What a person is told whose account was changed while they changed it themselves.
+#: Message for a RowChangedError of the user's own account.
 CHANGED = _("Somebody has changed your account meanwhile, so nothing was saved.")
 
 
 class Account(SavesChangedColumns, AbstractBaseUser):
-    """A password, and when it may be replaced."""
+    """Abstract base of `User` with the password."""
 
     #: As in Django's `PermissionsMixin`, with a default in the database.
     is_superuser = models.BooleanField(
@@ -27,7 +27,7 @@ class Account(SavesChangedColumns, AbstractBaseUser):
         help_text=_("Designates that this user has all permissions without explicitly assigning them."),
     )
 
-    #: Whoever decides about an account by these must find them as they were, once its row is locked.
+    #: Decisions about an account depend on these, and are refused if one has changed.
     compared_fields: ClassVar[tuple[str, ...]] = (
         "email",
         "password",
@@ -42,10 +42,10 @@ class Account(SavesChangedColumns, AbstractBaseUser):
         abstract = True
 
     def save(self, **options: Any) -> None:
-        """A new password signs the person out everywhere, whoever set it.
+        """A new password ends all sessions of the person.
 
-        Hashing it takes long. Raises RowChangedError if the person was blocked, signed out or given other rights, or
-        the password was replaced, since the row was read: then nothing is written.
+        Raises RowChangedError, and writes nothing, if one of `compared_fields` was changed since the row was read,
+        such as during the hashing.
         """
         with transaction.atomic():
             has_new_password = self._has_new_password(options.get("update_fields"))
@@ -61,15 +61,15 @@ class Account(SavesChangedColumns, AbstractBaseUser):
         return self._is_changed("password")
 
     def check_password(self, raw_password: str | None) -> bool:
-        """A digest with outdated parameters is made anew, unless the password has been replaced since it was read."""
-        return check_password(raw_password, self.password, self._renew_digest)
+        """Renews a hash with outdated parameters, unless the password was changed since the row was read."""
+        return check_password(raw_password, self.password, self._renew_hash)
 
-    def _renew_digest(self, raw_password: str) -> None:
+    def _renew_hash(self, raw_password: str) -> None:
         outdated, self.password = self.password, make_password(raw_password)
         same = type(self)._base_manager.filter(pk=self.pk, password=outdated)
         if same.update(password=self.password):
             self._note(["password"])
 
     def end_sessions(self, reason: str) -> int:
-        """Signs the person out everywhere. Returns how many sessions that ended."""
+        """Ends all sessions of the person, and returns their number."""
         raise NotImplementedError

@@ -1,10 +1,10 @@
-"""People and their sessions."""
+"""People: accounts of warehouse users and of Back Office users."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.base_user import BaseUserManager
@@ -27,9 +27,6 @@ from users.models.authority import Authority
 from users.querysets import UserQuerySet
 from users.roles import ADMINISTRATION, grantable_by
 
-if TYPE_CHECKING:
-    pass
-
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
     def get_by_natural_key(self, username: str | None) -> User:
@@ -50,7 +47,7 @@ _name_rule = RegexValidator(r"^[^:/<>]+$", _("A name must not contain any of : /
 
 @tracked(exclude=["password", "last_login", "signed_out_at", "has_warehouse", "created_at", "updated_at"])
 class User(Authority, Account, PermissionsMixin):
-    """A person. One flag makes them a warehouse user, who works in warehouses and has no Back Office."""
+    """A person. A warehouse user works in warehouses and cannot enter the Back Office; others can."""
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("Active")
@@ -76,16 +73,16 @@ class User(Authority, Account, PermissionsMixin):
         default=Language.ENGLISH,
         db_default=Language.ENGLISH,
     )
-    #: Names of the groups, and what else the history tells of. PostgreSQL keeps these three by itself (migration
-    #: 0002): whatever is saved here is replaced by what is so.
+    #: The names of the groups. Triggers maintain this and the next two columns (migration 0002), for the history; saved
+    #: values are ignored.
     roles = ArrayField(
         models.CharField(max_length=150), verbose_name=_("Roles"), default=list, db_default=[], editable=False
     )
     has_two_factor = models.BooleanField(_("Two-factor sign-in"), default=False, db_default=False, editable=False)
     password_changed_at = models.DateTimeField(_("Password changed"), null=True, editable=False)
-    #: Whether any warehouse is assigned. PostgreSQL keeps it right by triggers; what is written here is ignored.
+    #: Whether any warehouse is assigned. Triggers maintain it; saved values are ignored.
     has_warehouse = models.BooleanField(default=False, db_default=False, editable=False)
-    #: Every Back Office session from before is over.
+    #: Back Office sessions from before this time are invalid.
     signed_out_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
@@ -95,14 +92,14 @@ class User(Authority, Account, PermissionsMixin):
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = ["first_name", "last_name"]
 
-    #: Set by authentication when the token in use grants less than the account now would.
+    #: Set by authentication if the token's role is less than the account's.
     own_rows_only = False
 
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
         ordering = ["id"]
-        # One for each column that the Back Office sorts by; those for its search are in migration 0001.
+        # For sorting in the Back Office; the indexes for its search are in migration 0001.
         indexes = [
             models.Index(Lower("first_name"), "id", name="user_by_first_name"),
             models.Index(Lower("last_name"), "id", name="user_by_last_name"),
@@ -140,7 +137,7 @@ class User(Authority, Account, PermissionsMixin):
 
     @property
     def is_staff(self) -> bool:
-        """Django's name for "may enter the Back Office": never a warehouse user (contract 5.6)."""
+        """Django's name for "may enter the Back Office", which warehouse users may not (contract 5.6)."""
         return self.is_active and not self.is_warehouse_user
 
     def get_full_name(self) -> str:
@@ -148,43 +145,43 @@ class User(Authority, Account, PermissionsMixin):
 
     @property
     def language_code(self) -> str:
-        """The interface language as Django names it: `en`, `de`."""
+        """Django's code of the interface language: `en` or `de`."""
         return self.language[:2]
 
     @property
     def sees_everyone(self) -> bool:
-        """Whether other people's rows are shown: the live flag and the token in use must both allow it."""
+        """Whether other people's rows are visible, by the account's current flag and the token."""
         return not (self.is_warehouse_user or self.own_rows_only)
 
     @property
     def may_be_assigned(self) -> bool:
-        """Whether assignments may be made and switched: flagged, and not deleted (contract 0.4)."""
+        """Whether the person can be assigned: a warehouse user who is not deleted (contract 0.4)."""
         return self.is_warehouse_user and not self.is_deleted
 
     @property
     def is_administrator(self) -> bool:
-        """Whether this person may give any right to others: by what they may do, whatever their roles are called."""
+        """Whether this person can grant any right: by permissions, not by the names of roles."""
         return self.is_staff and self.has_perms(ADMINISTRATION)
 
     @cached_property
     def grantable_roles(self) -> frozenset[str]:
-        """The roles that this person may give to others, and take from them."""
+        """The names of the roles that this person may grant and revoke."""
         return frozenset(grantable_by(self).values_list("name", flat=True))
 
     def may_be_changed_by(self, other: User) -> bool:
         """Whether the other may edit, block or delete this person, set their password or end their sessions.
 
-        Nobody does that to who may do more than they: whoever sets a password can sign in with it. Costs a query
-        once for the other, and none for those without roles.
+        Only if this person has no rights that the other lacks: whoever sets a password can sign in with it. One query
+        for each `other`, none for people without roles.
         """
         if other.is_superuser:
             return True
         return not self.is_superuser and (not self.roles or other.grantable_roles.issuperset(self.roles))
 
     def end_sessions(self, reason: str) -> int:
-        """Signs the person out everywhere, from the next request on. Returns how many sessions that ended."""
+        """Signs the person out everywhere, from the next request on. Returns the number of ended app sessions."""
         with transaction.atomic():
-            self.sign_out_of_back_office()  # first: it waits for a session that is just beginning
+            self.sign_out_of_back_office()  # first: it waits for a starting session
             ended = self.sessions.end_all(reason)
         audit.info("Sessions Ended", user_uuid=str(self.uuid), sessions=ended, reason=reason)
         return ended
@@ -195,7 +192,7 @@ class User(Authority, Account, PermissionsMixin):
         self.save(update_fields=["signed_out_at"])
 
     def get_session_auth_hash(self) -> str:
-        """What a Back Office session must carry to be believed: Django's own, and the last time of being signed out."""
+        """A new password or a sign-out changes it, which invalidates Back Office sessions and authorization codes."""
         return self._session_proof()
 
     def get_session_auth_fallback_hash(self) -> Iterator[str]:

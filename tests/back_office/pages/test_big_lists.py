@@ -67,7 +67,7 @@ def paths() -> Iterator[str]:
     place = Warehouse.objects.get(name="Warehouse 00050")
     yield from (f"{USERS}{query}" for query in _queries("?o=-1", "?o=2", "?o=-4", "?o=5"))
     yield from (f"{USERS}?{filters}" for filters in _FILTERS)
-    yield from (f"{USERS}?{filters}={place.pk}" for filters in ("assigned", "standing", "q=picker&assigned"))
+    yield from (f"{USERS}?{filters}={place.pk}" for filters in ("assigned", "working", "q=picker&assigned"))
     yield from (f"{SESSIONS}{query}" for query in _queries("?state=live", f"?user={person.pk}", "?state=live&q=picker"))
     yield from (f"{ASSIGNMENTS}{query}" for query in ("", "?q=picker.000200", "?q=nobody", "?is_active__exact=0"))
     yield from (f"{PICK}{text}" for text in ("", "picker", "picker.002", "picker no.", "nobody"))
