@@ -90,7 +90,7 @@ class ReadyView(HealthViewSet):
         "health_ready",
         "Can it serve?",
         "The database answers and takes changes, all migrations are applied, and a signing key can be read. The "
-        "first of these that does not hold is told. Send nobody to a server that refuses this; there is no need to "
+        "error names the first check that fails. Send no requests to a server that refuses this; there is no need to "
         "restart it.",
         "ready",
         errors.UNAVAILABLE,

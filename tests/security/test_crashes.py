@@ -113,7 +113,7 @@ def _breaks(*_: Any, **__: Any) -> None:
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("debug", [False, True], ids=["in production", "with DEBUG"])
 @pytest.mark.parametrize("what", BREAKS)
-def test_a_crash_while_a_secret_is_at_hand_tells_nothing_of_it(
+def test_a_crash_while_a_secret_is_in_use_discloses_nothing_of_it(
     ada: User, issued: Issued, no_secret_is_written: Lines, settings: Any, monkeypatch: Any, what: str, debug: bool
 ) -> None:
     """The lines are searched when the test ends, as those of every test are."""

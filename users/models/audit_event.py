@@ -29,7 +29,7 @@ _NOT_DETAILS |= {"request_id", "address", "path"}
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    def keep(self, record: logging.LogRecord) -> None:
+    def store(self, record: logging.LogRecord) -> None:
         """Stores a log record with one INSERT.
 
         In a transaction, a savepoint protects the transaction from a failed INSERT. Raises django.db.Error.

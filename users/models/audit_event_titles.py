@@ -16,7 +16,7 @@ TITLES: dict[str, str] = {
     "warehouse_user_failed_login": gettext_noop("Failed Login (Warehouse User)"),
     "password_reset_requested": gettext_noop("Password Reset Requested"),
     "password_updated_after_reset": gettext_noop("Password Updated after Reset"),
-    # Ours
+    # Others
     "authorization_code_made": gettext_noop("Authorization Code Made"),
     "authorization_code_replayed": gettext_noop("Authorization Code Replayed"),
     "refresh_token_reused": gettext_noop("Refresh Token Reused"),

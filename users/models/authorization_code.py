@@ -24,7 +24,7 @@ class CodeReplayedError(CodeRefusedError):
 
 
 class AuthorizationCodeQuerySet(models.QuerySet["AuthorizationCode"]):
-    def keep(
+    def store(
         self, code: str, user: User, *, client_id: str, redirect_uri: str, scope: str, challenge: str
     ) -> AuthorizationCode:
         """Stores the digest of a new code for an authenticated person."""

@@ -40,11 +40,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
             .filter(pk=session, client_id=client, user__uuid=person, user__status=User.Status.ACTIVE)
         )
 
-    def behind(self, *, session: UUID, client: str, person: UUID, kid: str) -> Session | None:
+    def live_by_claims(self, *, session: UUID, client: str, person: UUID, kid: str) -> Session | None:
         """`of_caller`, compiled once. The caller must check `is_key_known` (`AccessToken.live_session`)."""
-        return _BEHIND.first(now=timezone.now(), session=session, client=client, person=person, kid=kid)
+        return _LIVE_BY_CLAIMS.first(now=timezone.now(), session=session, client=client, person=person, kid=kid)
 
-    def named_by(self, *, session: UUID, client: str, person: UUID, kid: str) -> SessionQuerySet:
+    def by_claims(self, *, session: UUID, client: str, person: UUID, kid: str) -> SessionQuerySet:
         """The session of a token with these claims, also if it has ended or its person is not active."""
         named = self.filter(pk=session, client_id=client, user__uuid=person)
         return named.filter(SigningKey.objects.have(kid))
@@ -138,7 +138,7 @@ class Session(RotatingCredential):
 #: The columns of the person that requests read; the others are deferred.
 _CALLER_COLUMNS = ("uuid", "email", "status", "is_warehouse_user", "language")
 
-_BEHIND: Select[Session] = Select(
+_LIVE_BY_CLAIMS: Select[Session] = Select(
     lambda: Session.objects.of_caller(
         now=Parameter("now", models.DateTimeField()),
         session=Parameter("session", models.UUIDField()),

@@ -156,7 +156,7 @@ class CodeGrant(AuthorizationCodeGrant):
         return 200, orjson.dumps([answer]).decode(), self.TOKEN_RESPONSE_HEADER
 
     def save_authorization_code(self, code: str, request: Request) -> None:
-        AuthorizationCode.objects.keep(
+        AuthorizationCode.objects.store(
             code,
             request.user,
             client_id=request.client.client_id,

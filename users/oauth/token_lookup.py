@@ -80,7 +80,7 @@ class SessionToken(IssuedToken):
     def to_withdraw(cls, text: str) -> Self | None:
         token = _access_token_in(text)
         session = (
-            token and Session.objects.named_by(**token.identity).filter(ended_at=None).select_related("user").first()
+            token and Session.objects.by_claims(**token.identity).filter(ended_at=None).select_related("user").first()
         )
         return cls(session) if session else None
 

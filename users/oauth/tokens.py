@@ -110,7 +110,7 @@ class AccessToken(SignedToken):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The claims that identify its session (`Session.objects.behind` and `named_by`)."""
+        """The claims that identify its session (`Session.objects.live_by_claims` and `by_claims`)."""
         return {
             "session": self.session_id,
             "client": str(self.get("aud")),
@@ -123,7 +123,7 @@ class AccessToken(SignedToken):
 
         Also None if its key was deleted after this process had read the keys, which are then read again.
         """
-        session = Session.objects.behind(**self.identity)
+        session = Session.objects.live_by_claims(**self.identity)
         if session is not None and not session.is_key_known:
             self.get_token_backend().mark_outdated()
             return None

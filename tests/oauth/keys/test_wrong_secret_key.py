@@ -96,7 +96,7 @@ def test_it_is_ready_once_an_operator_has_rotated_the_key_with_its_secret_key(
     assert refusal(as_olive.get(ASSIGNMENTS)) == [INVALID_TOKEN]
 
 
-def test_an_operator_who_replaces_all_keys_is_told_that_some_could_not_be_read(
+def test_replacing_all_keys_reports_those_that_could_not_be_read(
     wrong_secret_key: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("rotate_signing_key", "--compromised")
