@@ -38,9 +38,9 @@ class UserQuerySet(QuerySet[Any]):
         """The person with this e-mail address."""
         return self.by_emails([email])
 
-    def found(self, text: str, most: int, *, by_email: bool = True) -> Any:
+    def found(self, text: str, limit: int, *, by_email: bool = True) -> Any:
         """Primary keys of the people that a search finds; see `keys_found`."""
-        return keys_found(self, text, most, searched=SEARCHED if by_email else NAMES)
+        return keys_found(self, text, limit, searched=SEARCHED if by_email else NAMES)
 
     def by_emails(self, emails: Iterable[str]) -> Any:
         """The people with these e-mail addresses, case-insensitive, by the unique index."""
@@ -57,9 +57,9 @@ class UserQuerySet(QuerySet[Any]):
         locked_out = Exists(locking_sign_in().filter(username=Lower(OuterRef("email"))))
         return self.annotate(current_warehouse=Subquery(current), assigned=Subquery(assigned), is_locked_out=locked_out)
 
-    def locked_out(self, most: int) -> Any:
-        """The people whose sign-in is locked for any network or browser, by the newest `most` lockouts."""
-        return self.by_emails(locking_sign_in().order_by("-attempt_time").values_list("username", flat=True)[:most])
+    def locked_out(self, limit: int) -> Any:
+        """The people whose sign-in is locked for any network or browser, by the newest `limit` lockouts."""
+        return self.by_emails(locking_sign_in().order_by("-attempt_time").values_list("username", flat=True)[:limit])
 
     def changeable_by(self, other: Any) -> Any:
         """The people for whom `User.may_be_changed_by(other)` is true."""
@@ -101,16 +101,16 @@ class _AsIndexed(OrderBy):
 
 
 def keys_found(
-    rows: QuerySet[Any], text: str, most: int, *, person: str = "", searched: Sequence[str] = SEARCHED
+    rows: QuerySet[Any], text: str, limit: int, *, person: str = "", searched: Sequence[str] = SEARCHED
 ) -> QuerySet[Any, Any]:
     """Primary keys of the rows whose person has an e-mail address or names that begin with all words of the text.
 
-    At most the first `most` rows by each column, perhaps with duplicates. `person` is the lookup from a row to the
+    At most the first `limit` rows by each column, perhaps with duplicates. `person` is the lookup from a row to the
     person, such as `user__`; `searched` are the columns. An empty text matches every row.
     """
     rows = rows.alias(**{f"{field}_lower": Lower(f"{person}{field}") for field in searched})
     found = [
-        rows.filter(way).order_by(_AsIndexed(F(f"{field}_lower"))).values_list("pk", flat=True)[:most]
+        rows.filter(way).order_by(_AsIndexed(F(f"{field}_lower"))).values_list("pk", flat=True)[:limit]
         for field, way in _ways(text.lower().split(), searched)
     ]
     return found[0].union(*found[1:], all=True)

@@ -41,7 +41,7 @@ class CursorPagination(JsonApiLimitOffsetPagination):
         if sum(name in members for name in ("after", "before", "offset")) > 1:
             raise bad_parameter("page", "Use only one of `page[after]`, `page[before]` and `page[offset]`.")
         limit = self.limit_of(members)
-        offset = _number(members, "offset", 0, least=0, most=MAX_OFFSET)
+        offset = _number(members, "offset", 0, minimum=0, maximum=MAX_OFFSET)
         order = Order(OrderingFilter().get_ordering(request, queryset, view))
         backwards = "before" in members
         if _wants_total(members):
@@ -71,7 +71,7 @@ class CursorPagination(JsonApiLimitOffsetPagination):
         return self.limit_of(members)
 
     def limit_of(self, members: dict[str, str]) -> int:
-        return _number(members, "limit", settings.PAGE_LIMIT, least=1, most=settings.PAGE_LIMIT)
+        return _number(members, "limit", settings.PAGE_LIMIT, minimum=1, maximum=settings.PAGE_LIMIT)
 
     def get_paginated_response(self, data: Any) -> Response:
         content = {"results": data, "links": self.links}
@@ -166,14 +166,14 @@ def _wants_total(members: dict[str, str]) -> bool:
     return value
 
 
-def _number(members: dict[str, str], name: str, default: int, *, least: int, most: int) -> int:
+def _number(members: dict[str, str], name: str, default: int, *, minimum: int, maximum: int) -> int:
     text = members.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) <= most):
-        raise not_a_number(name, least, most)
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and minimum <= int(text) <= maximum):
+        raise not_a_number(name, minimum, maximum)
     return int(text)
 
 
-def not_a_number(name: str, least: int, most: int) -> ApiError:
-    return bad_parameter(f"page[{name}]", f"`page[{name}]` must be a whole number from {least} to {most}.")
+def not_a_number(name: str, minimum: int, maximum: int) -> ApiError:
+    return bad_parameter(f"page[{name}]", f"`page[{name}]` must be a whole number from {minimum} to {maximum}.")

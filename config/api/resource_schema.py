@@ -200,8 +200,8 @@ _FILTERS: dict[type[Any], tuple[str, dict[str, Any]]] = {
 def _filter(name: str, kind: Any) -> OpenApiParameter:
     words, items = _FILTERS[type(kind)]
     text = f"Only rows whose `{name.partition('.')[2]}` is this: {words}. A comma list means any of them."
-    least = {"minItems": 1} if "enum" in items else {}  # an empty boolean is refused; an empty text matches no row
-    return _list_of(f"filter[{name}]", text, items, **least)
+    minimum = {"minItems": 1} if "enum" in items else {}  # an empty boolean is refused; an empty text matches no row
+    return _list_of(f"filter[{name}]", text, items, **minimum)
 
 
 def _sort(resource: str, names: Iterable[str]) -> OpenApiParameter:
@@ -211,9 +211,9 @@ def _sort(resource: str, names: Iterable[str]) -> OpenApiParameter:
 
 
 def _page_parameters() -> list[OpenApiParameter]:
-    most = settings.PAGE_LIMIT
+    limit = settings.PAGE_LIMIT
     described: dict[str, tuple[str, dict[str, Any]]] = {
-        "limit": ("Rows on a page.", {"type": "integer", "minimum": 1, "maximum": most, "default": most}),
+        "limit": ("Rows on a page.", {"type": "integer", "minimum": 1, "maximum": limit, "default": limit}),
         "after": ("The page after this cursor: taken from `links.next`.", {"type": "string"}),
         "before": ("The page before this cursor: taken from `links.prev`.", {"type": "string"}),
         "offset": (

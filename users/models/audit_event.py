@@ -144,8 +144,8 @@ def _details(line: dict[str, Any], request: HttpRequest | None) -> str:
     return json.dumps(storable, default=str, ensure_ascii=False)
 
 
-def _text(value: Any, most: int) -> str:
-    return _storable(str(value))[:most] if value else ""
+def _text(value: Any, length: int) -> str:
+    return _storable(str(value))[:length] if value else ""
 
 
 def _storable(text: str) -> str:

@@ -65,9 +65,9 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """Ended or expired."""
         return self.filter(models.Q(ended_at__isnull=False) | models.Q(expires_at__lte=timezone.now()))
 
-    def found(self, text: str, most: int) -> Any:
+    def found(self, text: str, limit: int) -> Any:
         """Primary keys of the sessions that a search finds; see `keys_found`."""
-        return keys_found(self, text, most, person="user__")
+        return keys_found(self, text, limit, person="user__")
 
     def endable_by(self, other: User) -> SessionQuerySet:
         """Sessions of people whom the other may change (`User.may_be_changed_by`)."""

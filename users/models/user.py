@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
-from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
@@ -18,14 +19,18 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from config.audit_log import audit
+from config.database.lost_updates import SavesChangedColumns
 from config.history.tracking import tracked
-from users.models.account import Account
 from users.models.audit_event import AuditEvent as AuditEvent
 from users.models.authority import Authority
 from users.querysets import UserQuerySet
 from users.roles import ADMINISTRATION, grantable_by
+
+#: Message for a RowChangedError of the user's own account.
+CHANGED = _("Somebody has changed your account meanwhile, so nothing was saved.")
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
@@ -46,7 +51,7 @@ _name_rule = RegexValidator(r"^[^:/<>]+$", _("A name must not contain any of : /
 
 
 @tracked(exclude=["password", "last_login", "signed_out_at", "has_warehouse", "created_at", "updated_at"])
-class User(Authority, Account, PermissionsMixin):
+class User(Authority, SavesChangedColumns, AbstractBaseUser, PermissionsMixin):
     """A person. A warehouse user works in warehouses and cannot enter the Back Office; others can."""
 
     class Status(models.TextChoices):
@@ -58,6 +63,13 @@ class User(Authority, Account, PermissionsMixin):
         ENGLISH = "en_US", "English"
         GERMAN = "de_DE", "Deutsch"
 
+    #: As in Django's `PermissionsMixin`, with a default in the database.
+    is_superuser = models.BooleanField(
+        _("superuser status"),
+        default=False,
+        db_default=False,
+        help_text=_("Designates that this user has all permissions without explicitly assigning them."),
+    )
     uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     email = models.EmailField(_("E-mail"), max_length=254)
     first_name = models.CharField(_("First Name"), max_length=45, validators=[_name_rule])
@@ -92,6 +104,16 @@ class User(Authority, Account, PermissionsMixin):
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = ["first_name", "last_name"]
 
+    #: Decisions about an account depend on these, and are refused if one has changed.
+    compared_fields: ClassVar[tuple[str, ...]] = (
+        "email",
+        "password",
+        "status",
+        "is_warehouse_user",
+        "is_superuser",
+        "roles",
+        "signed_out_at",
+    )
     #: Set by authentication if the token's role is less than the account's.
     own_rows_only = False
 
@@ -125,6 +147,8 @@ class User(Authority, Account, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    # --- Rights -------------------------------------------------------------------------------------------------
 
     @property
     def is_active(self) -> bool:  # type: ignore[override]
@@ -177,6 +201,36 @@ class User(Authority, Account, PermissionsMixin):
         if other.is_superuser:
             return True
         return not self.is_superuser and (not self.roles or other.grantable_roles.issuperset(self.roles))
+
+    # --- Passwords and sessions ---------------------------------------------------------------------------------
+    def save(self, **options: Any) -> None:
+        """A new password ends all sessions of the person.
+
+        Raises RowChangedError, and writes nothing, if one of `compared_fields` was changed since the row was read,
+        such as during the hashing.
+        """
+        with transaction.atomic():
+            has_new_password = self._has_new_password(options.get("update_fields"))
+            if has_new_password:
+                self.lock_unchanged()
+            super().save(**options)
+            if has_new_password:
+                self.end_sessions(gettext_noop("password changed"))
+
+    def _has_new_password(self, written: Any) -> bool:
+        if self._state.adding or (written is not None and "password" not in written):
+            return False
+        return self._is_changed("password")
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Renews a hash with outdated parameters, unless the password was changed since the row was read."""
+        return check_password(raw_password, self.password, self._renew_hash)
+
+    def _renew_hash(self, raw_password: str) -> None:
+        outdated, self.password = self.password, make_password(raw_password)
+        same = User._base_manager.filter(pk=self.pk, password=outdated)
+        if same.update(password=self.password):
+            self._note(["password"])
 
     def end_sessions(self, reason: str) -> int:
         """Signs the person out everywhere, from the next request on. Returns the number of ended app sessions."""
