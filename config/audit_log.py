@@ -119,7 +119,7 @@ class OneLinePerRefusal(logging.Filter):
 
 
 class RowHandler(logging.Handler):
-    """Stores each record as a row of `model`, whose manager has `keep(record)`."""
+    """Stores each record as a row of `model`, whose manager has `store(record)`."""
 
     def __init__(self, model: str) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class RowHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Logs any failure instead of raising it: the event has its log line, and the request goes on."""
         try:
-            apps.get_model(self.model)._default_manager.keep(record)
+            apps.get_model(self.model)._default_manager.store(record)
         except Exception:
             logging.getLogger(__name__).exception("An audit event could not be kept as a row")
 

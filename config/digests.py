@@ -1,4 +1,4 @@
-"""The digest under which secrets are kept that have enough random bits to need no slow hash."""
+"""The digest of stored secrets that have enough random bits not to need a slow hash."""
 
 import hashlib
 

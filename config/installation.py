@@ -7,6 +7,7 @@ has a default.
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -76,26 +77,20 @@ def required(name: str, embedded_default: Callable[[], str]) -> str:
 
 def secret_key() -> str:
     """Django's signing secret (`SECRET_KEY`)."""
-    return required("SECRET_KEY", lambda: _read_or_create("secret_key", get_random_secret_key))
+    return required("SECRET_KEY", _generated_secret_key)
 
 
-def _read_or_create(name: str, make: Callable[[], str]) -> str:
-    """The text of a file under `VAR_DIR`, created with mode 600."""
-    path = var_dir() / name
+def _generated_secret_key() -> str:
+    """The secret in a file under `VAR_DIR`, created atomically with mode 600. If two processes race, the first wins."""
+    path = var_dir() / "secret_key"
     if not path.exists():
-        _create_once(path, make())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=path.parent)  # with mode 600
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(get_random_secret_key())
+            with suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            os.unlink(draft)
     return path.read_text()
-
-
-def _create_once(path: Path, text: str) -> None:
-    """Creates the file atomically; if two processes race, the first file is kept."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent)  # with mode 600
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        os.unlink(draft)

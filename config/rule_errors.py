@@ -1,4 +1,4 @@
-"""What a rule of the domain refuses. It knows nothing of HTTP: `config.api.errors` gives it its wire form."""
+"""Domain errors, independent of HTTP. `config.api.errors` translates them into responses."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RuleViolation:
-    """One reason: in words, with the code of contract section 3.2, and the field whose value is refused.
+    """One reason: the message, the code of contract section 3.2, and the field whose value is refused.
 
-    Without a field, the row itself is not there, or nothing about the action can be bettered by another value.
+    Without a field, the row is missing, or no other value would be accepted.
     """
 
     message: str
     code: str | None = None
-    #: As the model names it; `__all__`, as in Django, for several fields together.
+    #: The model's field; Django's `__all__` for several.
     field: str = ""
 
 
 class RuleError(Exception):
-    """Nothing was written, for these reasons."""
+    """Refuses a write, with all reasons. Nothing was written."""
 
     def __init__(self, *violations: RuleViolation) -> None:
         super().__init__("; ".join(violation.message for violation in violations))

@@ -252,7 +252,7 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [
         {"name": "Tokens", "description": "Sign in, stay signed in, and verify tokens."},
         {"name": "Assignments", "description": "Who works where. At most one assignment of a person is active."},
-        {"name": "Warehouse tokens", "description": "Proof, for other programs, of where a person stands now."},
+        {"name": "Warehouse tokens", "description": "Proof, for other programs, of where a person works now."},
         {"name": "Users", "description": "People, to find out whom to assign. Read-only."},
         {"name": "Warehouses", "description": "Warehouses, to find out what to assign. Read-only."},
         {"name": "Health", "description": "For load balancers: is the process alive, and can it serve?"},
@@ -261,7 +261,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_PATCH": False,
     "SERVE_AUTHENTICATION": [],
     "PREPROCESSING_HOOKS": ["config.api.openapi.plain_paths"],
-    "POSTPROCESSING_HOOKS": ["config.api.openapi.tell_common_errors"],
+    "POSTPROCESSING_HOOKS": ["config.api.openapi.describe_common_errors"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {

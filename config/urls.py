@@ -1,4 +1,4 @@
-"""The site map."""
+"""The site's URLs."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path
@@ -13,11 +13,11 @@ from config.api.views import NotFoundView
 from config.web.paths import BACK_OFFICE
 from users.oauth.key_ring import key_ring
 
-#: What must hold before the site can serve, in this order.
+#: The readiness checks, in this order.
 READY = {"checks": (database_takes_changes, migrations_are_applied, key_ring.read)}
 
 urlpatterns = [
-    path("", include("assignments.urls")),  # asked for most, so looked at first
+    path("", include("assignments.urls")),  # first, since most requests are for it
     path("", csrf_exempt(RedirectView.as_view(url=BACK_OFFICE)), name="home"),
     path("admin", RedirectView.as_view(url=BACK_OFFICE), name="home"),
     path("admin/", include("users.sign_in.urls")),
@@ -31,7 +31,7 @@ urlpatterns = [
     re_path(r"", NotFoundView.as_view()),
 ]
 
-# Outside the Back Office, which has pages of its own, every error is JSON.
+# HTML in the Back Office, JSON elsewhere.
 handler400 = "config.api.errors.bad_request"
 handler404 = "config.api.errors.not_found"
 handler500 = "config.api.errors.server_error"

@@ -1,4 +1,4 @@
-"""What the server loads."""
+"""The WSGI application, as granian loads it."""
 
 import gc
 import os
@@ -18,5 +18,5 @@ if settings.TRUSTED_PROXIES:
     _site = wrap_wsgi_with_proxy_headers(_site, trusted_hosts=settings.TRUSTED_PROXIES)
 application = Border(_site)
 
-# What is loaded now lives as long as the process: the collector need not walk it again and again.
+# The loaded code lives as long as the process: garbage collection need not traverse it.
 gc.freeze()

@@ -133,7 +133,7 @@ def mill(db: None) -> Warehouse:
 
 @pytest.fixture
 def assign() -> Callable[..., WarehouseUserAssignment]:
-    """The door, with people and warehouses instead of their uuids."""
+    """The write method, with people and warehouses instead of their uuids."""
 
     def assign(user: User, warehouse: Warehouse, *, is_active: bool = False) -> WarehouseUserAssignment:
         return WarehouseUserAssignment.objects.assign(

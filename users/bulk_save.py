@@ -9,18 +9,14 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from config.audit_log import audit
-from users.account_actions import why_signed_out
+from users.account_actions import sign_out, why_signed_out
 from users.models import Session, User
 from users.roles import make_administrators
 
 #: Columns of existing people that are written. The e-mail identifies a person and is not changed.
-_WRITTEN = (
-    "first_name", "last_name", "is_warehouse_user", "language", "status", "password", "signed_out_at", "updated_at"
-)  # fmt: skip
+_WRITTEN = ("first_name", "last_name", "is_warehouse_user", "language", "status", "password", "updated_at")
 _NEW_PASSWORD = gettext_noop("password changed")
 
 
@@ -37,8 +33,6 @@ def save_many(new: Collection[Any], known: Collection[Any], groups: Mapping[str,
     reasons = {person.pk: _why_signed_out(person, before[person.pk]) for person in known}
     for person in known:
         person.updated_at = Now()
-        if reasons[person.pk]:
-            person.signed_out_at = timezone.now()
     User.objects.bulk_create(new)
     if written := [name for name in _WRITTEN if _is_new(name, known, before)]:
         User.objects.bulk_update(known, written)  # fewer columns: a shorter lock
@@ -83,7 +77,6 @@ def _end_sessions(reasons: Mapping[int, str]) -> None:
     for pk, reason in reasons.items():
         if reason:
             people[reason].append(pk)
-    Session.objects.live().filter(user__in=[pk for pks in people.values() for pk in pks]).hold()
+    Session.objects.live().filter(user__in=[pk for pks in people.values() for pk in pks]).lock()
     for reason, pks in people.items():
-        ended = Session.objects.filter(user__in=pks).end_all(reason)
-        audit.info("Sessions Ended", users=len(pks), sessions=ended, reason=reason)
+        sign_out(pks, reason)

@@ -1,8 +1,8 @@
-"""Which people there are to be found, and by what: each question has a name and an index behind it.
+"""Named queries for people, each with an index.
 
-A search finds people whose e-mail or names begin with what was typed. No word matches from its middle. Each column has
-an index for "begins with" (migration 0001). Asked for any of them at once, PostgreSQL reads all that match before it
-takes a few, or everybody; asked for one after the other, it stops at as many as are wanted.
+A search matches the beginning of the e-mail address or a name, by an index on each column (migration 0001). It is a
+union of one query for each column: with OR in one query, PostgreSQL would read all matching rows, or the whole table,
+before it applies the limit.
 """
 
 from __future__ import annotations
@@ -23,70 +23,70 @@ from users.sign_in.lockouts import locking_sign_in
 
 class UserQuerySet(QuerySet[Any]):
     def listed(self) -> Any:
-        """All but the deleted, who are kept for history only."""
+        """All but deleted people, whose rows are kept for the history."""
         return self.exclude(status="deleted")
 
     def visible_to(self, user: Any) -> Any:
-        """All listed people for those who see everyone; else the user alone."""
+        """All listed people if the user may see them; else only the user."""
         return self.listed() if user.sees_everyone else self.listed().filter(pk=user.pk)
 
     def locked(self) -> Any:
-        """Holds the rows until the transaction ends: whoever changes their assignments waits here."""
+        """Locks the rows until the transaction ends. Every change of assignments takes this lock."""
         return self.select_for_update(no_key=True, of=("self",))
 
     def by_email(self, email: str) -> Any:
-        """The one with this e-mail, in any case of letters. Reads the unique index."""
-        return self.alias(email_lower=Lower("email")).filter(email_lower=email.lower())
+        """The person with this e-mail address."""
+        return self.by_emails([email])
 
-    def found(self, text: str, most: int, *, by_email: bool = True) -> Any:
-        """Primary keys of those whose e-mail or names begin with the words of the text; at most so many by each."""
-        return keys_found(self, text, most, searched=SEARCHED if by_email else NAMES)
+    def found(self, text: str, limit: int, *, by_email: bool = True) -> Any:
+        """Primary keys of the people that a search finds; see `keys_found`."""
+        return keys_found(self, text, limit, searched=SEARCHED if by_email else NAMES)
 
     def by_emails(self, emails: Iterable[str]) -> Any:
-        """Those with these e-mails, in any case of letters. Reads the unique index."""
+        """The people with these e-mail addresses, case-insensitive, by the unique index."""
         lower = {email.lower() for email in emails}
         return self.alias(email_lower=Lower("email")).filter(email_lower__in=lower)
 
-    def with_whereabouts(self) -> Any:
-        """Adds `standing_in`, the name of the warehouse they stand in now, `assigned`, how many they have, and
-        `is_locked_out`, whether their sign-in is locked for some network or browser.
+    def with_list_columns(self) -> Any:
+        """Adds `current_warehouse` (its name), `assigned` (the number of warehouses), and `is_locked_out`: whether
+        sign-in to the account is locked for any network or browser.
         """
         this_person = self.model._default_manager.filter(pk=OuterRef("pk")).order_by()
-        standing = this_person.filter(assignments__is_active=True).values("assignments__warehouse__name")
+        current = this_person.filter(assignments__is_active=True).values("assignments__warehouse__name")
         assigned = this_person.values("pk").annotate(number=Count("assignments")).values("number")
         locked_out = Exists(locking_sign_in().filter(username=Lower(OuterRef("email"))))
-        return self.annotate(standing_in=Subquery(standing), assigned=Subquery(assigned), is_locked_out=locked_out)
+        return self.annotate(current_warehouse=Subquery(current), assigned=Subquery(assigned), is_locked_out=locked_out)
 
-    def locked_out(self, most: int) -> Any:
-        """Those whose sign-in is locked now for some network or browser; looks at so many locks, the newest."""
-        return self.by_emails(locking_sign_in().order_by("-attempt_time").values_list("username", flat=True)[:most])
+    def locked_out(self, limit: int) -> Any:
+        """The people whose sign-in is locked for any network or browser, by the newest `limit` lockouts."""
+        return self.by_emails(locking_sign_in().order_by("-attempt_time").values_list("username", flat=True)[:limit])
 
     def changeable_by(self, other: Any) -> Any:
-        """Those of whom `User.may_be_changed_by(other)` is true."""
+        """The people for whom `User.may_be_changed_by(other)` is true."""
         if other.is_superuser:
             return self
         return self.filter(is_superuser=False, roles__contained_by=sorted(other.grantable_roles))
 
     def without_warehouse(self) -> Any:
-        """Warehouse users to whom no warehouse is assigned, so that they cannot work."""
+        """Warehouse users without an assigned warehouse."""
         return self.filter(is_warehouse_user=True, has_warehouse=False)
 
     def never_signed_in(self) -> Any:
         return self.filter(last_login=None)
 
     def administrators(self) -> Any:
-        """Those of whom `User.is_administrator` is true."""
+        """The people for whom `User.is_administrator` is true."""
         superusers = self.model._default_manager.filter(is_superuser=True).order_by().values("pk")
-        first, *others = (self._holding(right) for right in ADMINISTRATION)
+        first, *others = (self._with_right(right) for right in ADMINISTRATION)
         with_all = first.intersection(*others)
         return self.filter(pk__in=superusers.union(with_all), status="active", is_warehouse_user=False)
 
-    def _holding(self, right: str) -> Any:
-        """Keys of the people who have a right by a role or by themselves."""
+    def _with_right(self, right: str) -> Any:
+        """Keys of the people who have a permission by a role or directly."""
         permission = Permission.objects.filter(named([right])).values("pk")
         by_role = self.model.groups.through.objects.filter(group__permissions__in=permission)
-        by_themselves = self.model.user_permissions.through.objects.filter(permission__in=permission)
-        return by_role.values("user_id").union(by_themselves.values("user_id"))
+        direct = self.model.user_permissions.through.objects.filter(permission__in=permission)
+        return by_role.values("user_id").union(direct.values("user_id"))
 
 
 # --- Search -----------------------------------------------------------------------------------------------------
@@ -95,29 +95,29 @@ SEARCHED = ("email", *NAMES)
 
 
 class _AsIndexed(OrderBy):
-    """In the order of the indexes, byte by byte: so they are read, and a table is not sorted nor hoped to be lucky."""
+    """The byte order of the indexes, so that PostgreSQL reads them in order instead of sorting."""
 
-    template = "%(expression)s USING ~<~ /* ASC */"  # Django looks for one of its two words
+    template = "%(expression)s USING ~<~ /* ASC */"  # Django requires ASC or DESC in it
 
 
 def keys_found(
-    rows: QuerySet[Any], text: str, most: int, *, person: str = "", searched: Sequence[str] = SEARCHED
+    rows: QuerySet[Any], text: str, limit: int, *, person: str = "", searched: Sequence[str] = SEARCHED
 ) -> QuerySet[Any, Any]:
-    """Primary keys of rows whose person has e-mail or names beginning with the text, or with each of its words.
+    """Primary keys of the rows whose person has an e-mail address or names that begin with all words of the text.
 
-    At most `most` by each column, the first ones by it; some perhaps twice. `person` leads from a row to the person,
-    such as `user__`; `searched` are the columns to look into. Of no words, any rows.
+    At most the first `limit` rows by each column, perhaps with duplicates. `person` is the lookup from a row to the
+    person, such as `user__`; `searched` are the columns. An empty text matches every row.
     """
     rows = rows.alias(**{f"{field}_lower": Lower(f"{person}{field}") for field in searched})
     found = [
-        rows.filter(way).order_by(_AsIndexed(F(f"{field}_lower"))).values_list("pk", flat=True)[:most]
+        rows.filter(way).order_by(_AsIndexed(F(f"{field}_lower"))).values_list("pk", flat=True)[:limit]
         for field, way in _ways(text.lower().split(), searched)
     ]
     return found[0].union(*found[1:], all=True)
 
 
 def _ways(words: list[str], searched: Sequence[str]) -> Iterator[tuple[str, Q]]:
-    """One for each index to look into: for the longest word, then for all words as one name."""
+    """A column and a condition for each index scan: for the longest word, then for all words as one name."""
     longest = max(words, key=len, default="")
     others = [reduce(or_, _begins(word, searched).values()) for word in words if word != longest]
     for field, begins in _begins(longest, searched).items():

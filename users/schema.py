@@ -1,4 +1,4 @@
-"""What the OpenAPI document says about people, and how to prove who is calling."""
+"""People and authentication in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ USERS = extend_schema_view(
 
 
 class UserToken(OpenApiAuthenticationExtension):
-    """How to prove who is calling."""
+    """The security scheme of access tokens."""
 
     target_class = "users.oauth.authentication.BearerAuthentication"
     name = "userToken"

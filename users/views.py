@@ -22,7 +22,7 @@ from users.serializers import UserSerializer
 
 @schema.USERS
 class UserViewSet(ReadOnlyModelViewSet):
-    """People, so that an integrator can find whom to assign (contract 0.4)."""
+    """People, read-only (contract 0.4)."""
 
     serializer_class = UserSerializer
     filterset_class = UserFilterSet
@@ -34,7 +34,7 @@ class UserViewSet(ReadOnlyModelViewSet):
 
 
 class OAuthViewSet(ApiViewSet):
-    """What the routes of OAuth share: no access token is asked for, and errors are those of RFC 6749 section 5.2."""
+    """Base of the OAuth routes: without access token, with the errors of RFC 6749 section 5.2."""
 
     error_shape = "oauth"
     authentication_classes = ()
@@ -43,7 +43,7 @@ class OAuthViewSet(ApiViewSet):
 
 
 class AuthorizeView(OAuthViewSet):
-    """`POST /authorize`: the app's own login form asks for a code (contract section 2.2)."""
+    """`POST /authorize`: issues an authorization code (contract section 2.2)."""
 
     @operations.AUTHORIZE
     def create(self, request: Request) -> HttpResponse:
@@ -51,7 +51,7 @@ class AuthorizeView(OAuthViewSet):
 
 
 class TokenView(OAuthViewSet):
-    """`POST /token`: sign in and refresh (contract section 2.1)."""
+    """`POST /token`: signs in and refreshes (contract section 2.1)."""
 
     @operations.TOKEN
     def create(self, request: Request) -> HttpResponse:
@@ -59,7 +59,7 @@ class TokenView(OAuthViewSet):
 
 
 class RevokeView(OAuthViewSet):
-    """`POST /revoke`: a token is wanted no more (RFC 7009)."""
+    """`POST /revoke`: token revocation (RFC 7009)."""
 
     @operations.REVOKE
     def create(self, request: Request) -> HttpResponse:
@@ -67,7 +67,7 @@ class RevokeView(OAuthViewSet):
 
 
 class IntrospectView(OAuthViewSet):
-    """`POST /introspect`: does this token hold now? (RFC 7662)"""
+    """`POST /introspect`: token introspection (RFC 7662)."""
 
     @operations.INTROSPECT
     def create(self, request: Request) -> HttpResponse:
@@ -75,7 +75,7 @@ class IntrospectView(OAuthViewSet):
 
 
 class MetadataView(OAuthViewSet):
-    """`GET /.well-known/oauth-authorization-server`: where everything is (RFC 8414 section 3)."""
+    """`GET /.well-known/oauth-authorization-server`: server metadata (RFC 8414 section 3)."""
 
     @discovery.METADATA
     def retrieve(self, request: Request) -> Response:
@@ -83,7 +83,7 @@ class MetadataView(OAuthViewSet):
 
 
 class KeySetView(OAuthViewSet):
-    """`GET /.well-known/jwks.json`: the public keys that our tokens verify with (RFC 7517 section 5)."""
+    """`GET /.well-known/jwks.json`: the public keys of the tokens (RFC 7517 section 5)."""
 
     @discovery.KEYS
     def retrieve(self, request: Request) -> Response:

@@ -1,6 +1,6 @@
-"""The one border where an error gets its wire form, per route family (contract sections 0.1 and 3).
+"""Error responses of the API, in the shape of the route family (contract sections 0.1 and 3).
 
-Below it, code raises `ApiError` with one or more faults, or lets Django, DRF or PostgreSQL speak. A view names
+Views raise `ApiError` with one or more faults, or exceptions of the domain, Django, DRF or the database. A view names
 its family in `error_shape`.
 """
 
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with a request: HTTP status, words, code, and the input at fault if it is one."""
+    """One fault of a request: HTTP status, message, code, and the input at fault, if any."""
 
     status: int
     detail: str
@@ -58,7 +58,7 @@ class Fault:
 
 
 class ApiError(Exception):
-    """A refusal: every fault found, the first of which decides the HTTP status."""
+    """Refuses a request with all faults that were found. The first one's status is the response's."""
 
     def __init__(self, *faults: Fault | RuleViolation, headers: dict[str, str] | None = None) -> None:
         self.faults = tuple(one if isinstance(one, Fault) else fault_of(one) for one in faults)
@@ -66,10 +66,10 @@ class ApiError(Exception):
         self.headers = headers or {}
 
 
-# --- What the domain refuses (contract section 3.2) -------------------------------------------------------------
-#: Code → status, where it is not that of a refused value (400) or of a row that is not there (404).
+# --- Errors of the domain (contract section 3.2) ----------------------------------------------------------------
+#: Code → status, if it is neither 400 for a value nor 404 for a missing row.
 _STATUS = {"5101": 403}
-#: The field of a model whose value is refused → where a request has it.
+#: Field of a model → JSON pointer to its value in a request.
 _POINTERS = {
     "user": "/data/attributes/userUuid",
     "warehouse": "/data/attributes/warehouse/uuid",
@@ -79,7 +79,7 @@ _POINTERS = {
 
 
 def fault_of(violation: RuleViolation) -> Fault:
-    """The wire form of what the domain refuses."""
+    """The fault of a violated rule."""
     status = _STATUS.get(violation.code or "", 400 if violation.field else 404)
     return Fault(status, violation.message, violation.code, pointer=_POINTERS.get(violation.field))
 
@@ -121,10 +121,10 @@ def handle(exc: Exception, context: dict[str, Any]) -> HttpResponse:
 
 
 def faults_of(exc: Exception) -> Sequence[Fault]:
-    """What an exception says to the caller. Unforeseen ones are logged and say nothing."""
+    """The faults of an exception. An unexpected one is logged, and only `CRASHED` is disclosed."""
     if isinstance(exc, ApiError):
         return exc.faults
-    if will_pass(exc):
+    if is_unavailable(exc):
         return [UNAVAILABLE]
     for kinds, translate in _TRANSLATIONS:
         if isinstance(exc, kinds):
@@ -134,7 +134,7 @@ def faults_of(exc: Exception) -> Sequence[Fault]:
 
 
 def _from_constraint(exc: Exception) -> list[Fault]:
-    """A violated database constraint, in the code and words that its model gave it."""
+    """The message and code that the model defines for the violated constraint."""
     if isinstance(exc.__cause__, ForeignKeyViolation):
         return [VANISHED]
     name = getattr(getattr(exc.__cause__, "diag", None), "constraint_name", None)
@@ -146,14 +146,14 @@ def _from_constraint(exc: Exception) -> list[Fault]:
     return [CRASHED]
 
 
-def will_pass(problem: BaseException | None) -> bool:
-    """Whether the database cannot just now: down, starting, full, killed, out of time, or of patience with a lock."""
-    if isinstance(problem, InternalError):  # where psycopg files some of it, along with what is a defect of ours
+def is_unavailable(problem: BaseException | None) -> bool:
+    """Whether the database is temporarily unavailable: down, starting, full, or past a statement or lock timeout."""
+    if isinstance(problem, InternalError):  # some of these are transient; the others are bugs
         return isinstance(problem.__cause__, _ENDED_BY_POSTGRESQL)
     return isinstance(problem, (OperationalError, InterfaceError))
 
 
-#: A transaction that took too long; a server that another one has taken over from, to which we are still connected.
+#: Transaction timeouts, and writes to a former primary server after a failover.
 _ENDED_BY_POSTGRESQL = (IdleInTransactionSessionTimeout, TransactionTimeout, ReadOnlySqlTransaction)
 
 
@@ -162,7 +162,7 @@ def _from_drf(exc: Any) -> list[Fault]:
 
 
 def faults_in(errors: Any, pointer: str = "/data/attributes") -> list[Fault]:
-    """A serializer's nested errors as faults, each with a pointer to its member of the request document."""
+    """The faults of a serializer's nested errors, each with a JSON pointer into the request document."""
     if isinstance(errors, list):
         return [Fault(400, str(error), pointer=pointer) for error in errors]
     return [fault for name, nested in errors.items() for fault in faults_in(nested, _pointer(pointer, name))]
@@ -202,9 +202,9 @@ def _headers_of(exc: Exception, faults: Sequence[Fault], view: Any) -> dict[str,
     return headers
 
 
-# --- Faults to bytes --------------------------------------------------------------------------------------------
+# --- Responses ----------------------------------------------------------------------------------------------
 def respond(shape: str, faults: Sequence[Fault]) -> HttpResponse:
-    """The answer that carries these faults in the shape of one route family."""
+    """The response with these faults in the shape of one route family."""
     content_type, build, headers = _SHAPES[shape]
     if faults[0].status == 503:
         headers = headers | RETRY_SOON
@@ -214,7 +214,7 @@ def respond(shape: str, faults: Sequence[Fault]) -> HttpResponse:
 
 
 def _jsonapi(faults: Iterable[Fault]) -> dict[str, Any]:
-    """An error document (contract 0.1): valid JSON:API, plus the `message` that the app reads."""
+    """A JSON:API error document, with the additional member `message` that the app reads (contract 0.1)."""
     return {"errors": [_error_object(fault) for fault in faults]}
 
 
@@ -234,12 +234,12 @@ def _plain(faults: Iterable[Fault]) -> list[dict[str, Any]]:
 
 
 def _oauth(faults: Sequence[Fault]) -> dict[str, str]:
-    """RFC 6749 section 5.2, for what goes wrong before the protocol is reached."""
+    """RFC 6749 section 5.2, for errors outside Authlib."""
     error = "invalid_request" if faults[0].status < 500 else "server_error"
     return {"error": error, "error_description": faults[0].detail}
 
 
-#: Seconds after which it is worth trying again: the database, once it is back, is found by the next request.
+#: One second: the first request after the database has recovered reconnects.
 RETRY_SOON = {"Retry-After": "1"}
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _SHAPES: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
@@ -249,52 +249,45 @@ _SHAPES: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
 }
 
 
-# --- What goes wrong outside the views --------------------------------------------------------------------------
+# --- Errors outside the views -----------------------------------------------------------------------------------
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's `handler400`.
-
-    Its default would look for a CSRF token in the body, which may be what cannot be read.
-    """
+    """Django's `handler400`. The default one reads the body for a CSRF token, which may be what failed."""
     if is_back_office(request):
         return HttpResponse(loader.render_to_string("400.html"), status=HTTPStatus.BAD_REQUEST)
     return respond(_shape_of(request), faults_of(exception))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's `handler404`, for what no view of ours has answered."""
+    """Django's `handler404`."""
     return defaults.page_not_found(request, exception) if is_back_office(request) else respond("jsonapi", [NOT_FOUND])
 
 
 def length_required(request: HttpRequest) -> HttpResponse:
-    """For `config.web.length_required`."""
+    """The response of `config.web.length_required`."""
     if is_back_office(request):
         return HttpResponse(LENGTH_REQUIRED.detail, status=LENGTH_REQUIRED.status, content_type="text/plain")
     return respond(_shape_of(request), [LENGTH_REQUIRED])
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's `handler500`, which also gets what middleware raises; Django has logged the exception."""
-    away = will_pass(sys.exception())
+    """Django's `handler500`, also for exceptions in middleware. Django has logged the exception."""
+    unavailable = is_unavailable(sys.exception())
     if not is_back_office(request):
-        return respond(_shape_of(request), [UNAVAILABLE if away else CRASHED])
-    return _unavailable_page(request) if away else defaults.server_error(request)
+        return respond(_shape_of(request), [UNAVAILABLE if unavailable else CRASHED])
+    return _unavailable_page(request) if unavailable else defaults.server_error(request)
 
 
 def _unavailable_page(request: HttpRequest) -> HttpResponse:
-    """In the browser's language: whose account it is only the database knows."""
+    """In the browser's language: the user's is in the database."""
     with translation.override(translation.get_language_from_request(request)):
         page = loader.render_to_string("503.html", {"again": request.get_full_path()})
     return HttpResponse(page, status=503, headers=RETRY_SOON)
 
 
 def _shape_of(request: HttpRequest) -> str:
-    return _shape_at(request.path_info)
-
-
-def _shape_at(path: str) -> str:
-    """The shape of the family that the path belongs to."""
+    """The error shape of the route at the request's path."""
     try:
-        view = resolve(path).func
+        view = resolve(request.path_info).func
     except Resolver404:
         return "jsonapi"
     return getattr(getattr(view, "cls", None), "error_shape", "jsonapi")

@@ -1,4 +1,4 @@
-"""Filter backends of JSON:API lists, and the kinds of filter: a comma list means "any of" (contract 0.2)."""
+"""Filter backends of JSON:API lists, and the filter types. A comma list means "any of" (contract 0.2)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SORTED_TWICE = "A field can be sorted by in one direction only."
 
 
 class QueryParameterValidationFilter(filters.QueryParameterValidationFilter):
-    """Refuses unknown names of `include`, `fields` and `page`, repeated parameters and near misses.
+    """Refuses unknown names in `include`, `fields` and `page`, and repeated or malformed parameters.
 
     Unknown filters and sort fields are refused by the backends that apply them.
     """
@@ -69,9 +69,9 @@ def unknown_field(resource: str, name: str) -> ApiError:
 
 
 class OrderingFilter(filters.OrderingFilter):
-    """`sort` by the `ordering_fields` of the view, under their wire names, with or without the type as a prefix.
+    """Sorts by the view's `ordering_fields` under their wire names, with or without the type as a prefix.
 
-    The row's id breaks ties. It has the direction of the last field, so that an index has this order from either end.
+    The row's id breaks ties. It has the direction of the last field, so that one index serves both directions.
     """
 
     def get_ordering(self, request: Request, queryset: Any, view: Any) -> list[str]:
@@ -99,9 +99,9 @@ def unknown_sort(term: str, known: Iterable[str]) -> ApiError:
 
 
 class DjangoFilterBackend(backends.DjangoFilterBackend):
-    """`filter[type.name]` by the filters that the view's `filterset_class` declares, in the order of the query.
+    """Applies `filter[type.name]` by the filters of the view's `filterset_class`, in the order of the query.
 
-    They are used as they are: the library would copy them all, and build a form of them, for each request.
+    The class's filters are used directly: the library would copy all of them and build a form for each request.
     """
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
@@ -125,9 +125,9 @@ def filter_names(resource: str, filterset_class: Any) -> dict[str, str]:
     return {f"{resource}.{format_field_name(name)}": name for name in filterset_class.base_filters}
 
 
-# --- Kinds of filter --------------------------------------------------------------------------------------------
+# --- Filter types -----------------------------------------------------------------------------------------------
 class CommaList(forms.Field):
-    """The values of a comma list, each read by `read`, which raises ValidationError."""
+    """A comma list. `read` converts each value, or raises ValidationError."""
 
     def __init__(self, *, read: Callable[[str], Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -150,7 +150,7 @@ def _boolean(text: str) -> bool:
 
 
 class TextFilter(django_filters.Filter):
-    """Exact texts, case as written."""
+    """Exact texts; case-sensitive."""
 
     field_class = CommaList
     read: Callable[[str], Any] = str
@@ -160,19 +160,19 @@ class TextFilter(django_filters.Filter):
 
 
 class UUIDFilter(TextFilter):
-    """Exact uuids; a text that is none finds nothing."""
+    """Exact UUIDs; any other text matches no row."""
 
     read = staticmethod(parse_uuid)
 
 
 class BooleanFilter(TextFilter):
-    """In the spellings of contract 0.2."""
+    """Booleans in the spellings of contract 0.2."""
 
     read = staticmethod(_boolean)
 
 
 class EmailFilter(TextFilter):
-    """E-mail addresses, which are the same in any case of letters. Reads the index on the lower-case ones."""
+    """E-mail addresses; case-insensitive, by the index on the lower-case addresses."""
 
     read = staticmethod(str.lower)
 
@@ -181,9 +181,9 @@ class EmailFilter(TextFilter):
 
 
 class RelatedUUIDFilter(UUIDFilter):
-    """The uuid of the row that a foreign key leads to.
+    """The UUID of the row that a foreign key refers to.
 
-    A single one is looked up first, so that an index on the key has the order of the list as well.
+    A single UUID becomes a subquery for the key, so that an index on the key can also provide the list's order.
     """
 
     def __init__(self, *args: Any, to: Any, **kwargs: Any) -> None:

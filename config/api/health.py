@@ -1,6 +1,6 @@
-"""What load balancers ask: whether this process lives, and whether it can serve. The site map names the checks.
+"""Health probes for load balancers: liveness and readiness. `config.urls` names the checks.
 
-A check raises ApiError, or lets the database speak.
+A failed check raises ApiError or a database error.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from config.api.renderers import PlainJSONRenderer
 from config.api.views import ApiViewSet
 
 
-# --- What must hold before the site can serve -------------------------------------------------------------------
+# --- Checks -----------------------------------------------------------------------------------------------------
 def database_takes_changes() -> None:
-    """Raises ApiError on a standby and wherever else nothing can be written, as signing in does.
+    """Raises ApiError on a standby or other read-only server: signing in writes.
 
-    Raises OperationalError, which is a 503 of its own, where the database does not answer.
+    Raises OperationalError, which also becomes a 503, if the database does not answer.
     """
     with connection.cursor() as cursor:
         cursor.execute("SHOW transaction_read_only")  # always on while PostgreSQL is in recovery
@@ -36,7 +36,7 @@ def database_takes_changes() -> None:
             raise ApiError(errors.READ_ONLY)
 
 
-@cache  # an answer is kept, a refusal is not: nobody takes a migration back under a server at work
+@cache  # success only: migrations are not reverted while a server runs
 def migrations_are_applied() -> None:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
@@ -59,7 +59,7 @@ def _described(id: str, summary: str, description: str, status: str, *faults: Fa
 
 
 class HealthViewSet(ApiViewSet):
-    """For anyone, whatever host they name and without TLS: probes come from inside, by address (`config.web.paths`)."""
+    """Public, for any `Host` header and without TLS: load balancers probe by IP address (`config.web.paths`)."""
 
     error_shape = "plain"
     authentication_classes = ()
@@ -68,7 +68,7 @@ class HealthViewSet(ApiViewSet):
 
 
 class LiveView(HealthViewSet):
-    """`GET /health/live`: where this is not answered, restart the process. The database is not asked."""
+    """`GET /health/live`: restart a process that does not answer. Makes no query."""
 
     @_described(
         "health_live",
@@ -81,16 +81,16 @@ class LiveView(HealthViewSet):
 
 
 class ReadyView(HealthViewSet):
-    """`GET /health/ready`: where this is refused, send nobody here for the moment."""
+    """`GET /health/ready`: send no requests to a server that refuses this."""
 
-    #: Asked in this order; the first that fails is told, since the next ones need what it looked for.
+    #: In this order. The response reports the first that fails, since the later ones depend on it.
     checks: Sequence[Callable[[], None]] = ()
 
     @_described(
         "health_ready",
         "Can it serve?",
         "The database answers and takes changes, all migrations are applied, and a signing key can be read. The "
-        "first of these that does not hold is told. Send nobody to a server that refuses this; there is no need to "
+        "error names the first check that fails. Send no requests to a server that refuses this; there is no need to "
         "restart it.",
         "ready",
         errors.UNAVAILABLE,

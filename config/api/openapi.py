@@ -1,7 +1,7 @@
-"""What the OpenAPI document at `/schema` has in common: refusals, components, hooks of drf-spectacular.
+"""Shared parts of the OpenAPI document at `/schema`: components, error responses, hooks of drf-spectacular.
 
-Operations are described with `@extend_schema` in each app's `schema.py`. Examples of refusals are the answers of
-`config.api.errors`, so that they cannot differ from what is served.
+Operations are described with `@extend_schema` in each app's `schema.py`. Examples of error responses are made by
+`config.api.errors`, so that they equal the real ones.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from config.api import errors
 from config.api.errors import ApiError, Fault, respond
 from config.rule_errors import RuleViolation
 
-#: What an operation may be refused with; a whole answer where several faults are told at once.
+#: One reason to refuse an operation, or a whole response with several faults.
 Refused = Fault | RuleViolation | HttpResponse
-#: A text that can be asked for: PostgreSQL stores none with a NUL, and so one is refused.
+#: A text without NUL, which PostgreSQL cannot store.
 TEXT = {"type": "string", "pattern": "^[^\\u0000]*$"}
 
-#: How a call that needs a token may be refused because of it, and because authentication reads the database.
+#: Refusals of every operation that requires a token.
 TOKEN_FAULTS = (
     errors.UNAUTHORIZED,
     errors.INVALID_TOKEN,
@@ -47,14 +47,14 @@ TOKEN_FAULTS = (
 # --- Parts of a description -------------------------------------------------------------------------------------
 @extend_schema_serializer(many=False)
 class Component:
-    """A JSON Schema with a name, to be named wherever drf-spectacular takes a serializer. May contain others."""
+    """A named JSON Schema, for use wherever drf-spectacular takes a serializer. May contain other components."""
 
     def __init__(self, name: str, schema: Mapping[str, Any]) -> None:
         self.name, self.schema = name, schema
 
 
 class ComponentExtension(OpenApiSerializerExtension):
-    """Writes a `Component` once under `components`, with references to those in it."""
+    """Writes a `Component` under `components`, with references to the components in it."""
 
     target_class = Component
 
@@ -76,27 +76,27 @@ class ComponentExtension(OpenApiSerializerExtension):
 
 
 def examples(values: Mapping[str, Any]) -> list[OpenApiExample]:
-    """By their captions."""
+    """Examples by caption."""
     return [OpenApiExample(caption, value) for caption, value in values.items()]
 
 
 def request(media_types: Iterable[str], schema: Component, values: Mapping[str, Any]) -> dict[str, OpenApiRequest]:
-    """A body that may come in several media types; `values` are examples by their captions."""
+    """A body in any of the media types; `values` are examples by caption."""
     return dict.fromkeys(media_types, OpenApiRequest(schema, examples=examples(values)))
 
 
 def response(schema: Any, description: str, values: Mapping[str, Any]) -> OpenApiResponse:
-    """A successful answer; `values` are examples by their captions."""
+    """A successful response; `values` are examples by caption."""
     return OpenApiResponse(schema, description, examples=examples(values))
 
 
 def header(name: str, status: int, description: str) -> OpenApiParameter:
-    """A header of the answers with this status."""
+    """A header of the responses with this status."""
     return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description, response=[status])
 
 
 def refusals(shape: str, *refused: Refused) -> dict[int, OpenApiResponse]:
-    """By status; the caption of each example is its code and words. `shape` is that of the route family."""
+    """Status → response, with an example for each refusal. `shape` is that of the route family."""
     found: dict[int, dict[str, Any]] = {}
     for one in refused:
         answer = one if isinstance(one, HttpResponse) else respond(shape, ApiError(one).faults)
@@ -110,7 +110,7 @@ def refusals(shape: str, *refused: Refused) -> dict[int, OpenApiResponse]:
 
 
 def _caption(document: Any) -> str:
-    """`5201 · Warehouse user assignment not found.`, whatever shape the error has."""
+    """The caption of an error in any shape: `5201 · Warehouse user assignment not found.`"""
     if "error" in document:
         return f"{document['error']} · {document['error_description']}"
     first, *others = document if isinstance(document, list) else document["errors"]
@@ -118,9 +118,9 @@ def _caption(document: Any) -> str:
     return " · ".join(filter(None, [first.get("code"), first["message"], more]))
 
 
-# --- The shapes of an error (contract 0.1) ----------------------------------------------------------------------
+# --- Shapes of errors (contract 0.1) ----------------------------------------------------------------------------
 def members(required: Iterable[str] | None = None, **properties: Any) -> dict[str, Any]:
-    """An object; all its members are required unless some are named."""
+    """An object. By default, all its members are required."""
     names = properties if required is None else required
     return {"type": "object", "required": list(names), "properties": properties}
 
@@ -169,7 +169,7 @@ ERROR_SCHEMAS = {
 
 # --- drf-spectacular --------------------------------------------------------------------------------------------
 class Schema(AutoSchema):
-    """Describes the headers of refusals. Filters, pages and bodies are described by `extend_schema`."""
+    """Adds the headers of error responses. Filters, pages and bodies are described with `extend_schema`."""
 
     def get_filter_backends(self) -> list[Any]:
         return []
@@ -182,12 +182,12 @@ class Schema(AutoSchema):
 
 
 def plain_paths(endpoints: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Paths as people write them: our patterns take a slash at the end, and escape dots and hyphens."""
+    """Paths without the optional trailing slash and without the escapes of regular expressions."""
     return [(path.replace("\\", "").rstrip("/"), *others) for path, *others in endpoints]
 
 
-def tell_common_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Adds to the introduction what is answered where no operation is."""
+def describe_common_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Adds the responses for unknown paths and methods to the introduction."""
     result["info"]["description"] += (
         f"\n\nA path that is not in this document is answered with 404 `{errors.NOT_FOUND.code}` "
         f"(`{errors.NOT_FOUND.detail}`), a method that a path does not have with 405 `{errors.NO_SUCH_METHOD.code}` "

@@ -1,6 +1,6 @@
-"""Paging by cursor, so that the last page of millions costs what the first did; by offset for old clients.
+"""Keyset pagination: every page of a list costs the same. Offsets are for old clients.
 
-A cursor is the sort values of the row it points at, and the row's id to break ties (keyset paging).
+A cursor contains the sort values of a row, and the row's id to break ties.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ MAX_OFFSET = 2**31 - 1
 
 
 class CursorPagination(JsonApiLimitOffsetPagination):
-    """`page[limit]` rows from `page[offset]`, or past the cursor of `page[after]` or before that of `page[before]`.
+    """`page[limit]` rows from `page[offset]`, after the cursor `page[after]`, or before the cursor `page[before]`.
 
-    Reads one row more than it returns, to see whether there are more. Counts only for `page[total]`.
+    Reads one row more than it returns, to find out whether there is a next page. Counts rows only for `page[total]`.
     """
 
     links: dict[str, str]
@@ -41,7 +41,7 @@ class CursorPagination(JsonApiLimitOffsetPagination):
         if sum(name in members for name in ("after", "before", "offset")) > 1:
             raise bad_parameter("page", "Use only one of `page[after]`, `page[before]` and `page[offset]`.")
         limit = self.limit_of(members)
-        offset = _number(members, "offset", 0, least=0, most=MAX_OFFSET)
+        offset = _number(members, "offset", 0, minimum=0, maximum=MAX_OFFSET)
         order = Order(OrderingFilter().get_ordering(request, queryset, view))
         backwards = "before" in members
         if _wants_total(members):
@@ -58,27 +58,27 @@ class CursorPagination(JsonApiLimitOffsetPagination):
         return found
 
     def first_page(self, found: Sequence[Any], limit: int, view: Any) -> list[Any]:
-        """The page of the first rows in the default order; `found` is one more than `limit`, if there are so many."""
+        """The first page in the default order. `found` has up to `limit` + 1 rows."""
         rows = [*found[:limit]]
         self._link(view, Order(["id"]), rows, has_previous=False, has_next=len(found) > limit)
         return rows
 
     def first_page_limit(self, query: Query) -> int | None:
-        """Rows on the page of a request for nothing but the first rows in the default order; None for any other."""
+        """The limit, if the query asks for the first page in the default order without filters; else None."""
         members = query.members("page")
         if query.families.keys() & {"filter", "sort"} or members.keys() - {"limit"}:
             return None
         return self.limit_of(members)
 
     def limit_of(self, members: dict[str, str]) -> int:
-        return _number(members, "limit", settings.PAGE_LIMIT, least=1, most=settings.PAGE_LIMIT)
+        return _number(members, "limit", settings.PAGE_LIMIT, minimum=1, maximum=settings.PAGE_LIMIT)
 
     def get_paginated_response(self, data: Any) -> Response:
         content = {"results": data, "links": self.links}
         return Response(content if self.total is None else content | {"meta": {"total": self.total}})
 
     def _link(self, view: Any, order: Order, rows: list[Any], *, has_previous: bool, has_next: bool) -> None:
-        """The neighbouring pages; at the ends, and on an empty page, what is not there is absent."""
+        """Sets the links. A link to a page that does not exist is absent."""
         query = view.query
         links = {"self": query.echo}
         if has_previous:
@@ -92,7 +92,7 @@ class CursorPagination(JsonApiLimitOffsetPagination):
 
 
 class Order:
-    """The order of a list, as `order_by` takes it; the last term is the row's id."""
+    """The order of a list, in the terms of `order_by`; the last term is the row's id."""
 
     def __init__(self, ordering: Sequence[str]) -> None:
         self.terms = [(term.removeprefix("-"), term.startswith("-")) for term in ordering]
@@ -103,12 +103,12 @@ class Order:
         )
 
     def cursor_at(self, row: Model) -> str:
-        """Opaque to clients: names the order it was made for, so that it cannot be used with another."""
+        """Opaque to clients. It contains the order, so that it is refused in a list with another order."""
         values = [attrgetter(path.replace("__", "."))(row) for path, _ in self.terms]
         return base64.urlsafe_b64encode(orjson.dumps([self.terms, values])).decode().rstrip("=")
 
     def beyond(self, parameter: str, cursor: str, *, backwards: bool) -> Q:
-        """The rows past a cursor. Raises ApiError 400 for one that is not ours or of another order."""
+        """The condition for rows past a cursor. Raises ApiError 400 for an invalid one, or one of another order."""
         values = self._values_of(parameter, cursor)
         if self._is_of_one_index:
             past_row = TupleLessThan if self.terms[0][1] is not backwards else TupleGreaterThan
@@ -119,11 +119,11 @@ class Order:
             condition = Q(**{past: value}) | Q(**{path: value}) & condition if condition else Q(**{past: value})
         path, descending = self.terms[0]
         bound = f"{path}__{'lte' if descending is not backwards else 'gte'}"
-        return Q(**{bound: values[0]}) & condition  # the bound lets the index be entered at the right place
+        return Q(**{bound: values[0]}) & condition  # an index range scan starts at the bound
 
     @property
     def _is_of_one_index(self) -> bool:
-        """Whether an index of several columns of the table itself has this order: its rows compare as such."""
+        """Whether one multicolumn index can have this order, so that PostgreSQL can compare whole rows by it."""
         is_one_way = len({descending for _, descending in self.terms}) == 1
         return len(self.terms) > 1 and is_one_way and not any("__" in path for path, _ in self.terms)
 
@@ -138,7 +138,7 @@ class Order:
 
 
 def _typed(path: str, value: Any) -> Any:
-    """A cursor's value as the column's type, or ValueError: cursors come from outside."""
+    """A cursor's value in the column's type. Raises ValueError, since clients can send any cursor."""
     if path == "id":
         if type(value) is not int or not 0 <= value < 2**63:
             raise ValueError("not a row id")
@@ -151,7 +151,7 @@ def _typed(path: str, value: Any) -> Any:
 
 
 def _moment(value: Any) -> datetime:
-    """In UTC, since PostgreSQL knows fewer offsets than Python. Raises OverflowError where that leaves the calendar."""
+    """In UTC: PostgreSQL supports fewer offsets than Python. Raises ValueError or OverflowError."""
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         raise ValueError("not a moment: no offset")
@@ -166,14 +166,14 @@ def _wants_total(members: dict[str, str]) -> bool:
     return value
 
 
-def _number(members: dict[str, str], name: str, default: int, *, least: int, most: int) -> int:
+def _number(members: dict[str, str], name: str, default: int, *, minimum: int, maximum: int) -> int:
     text = members.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) <= most):
-        raise not_a_number(name, least, most)
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and minimum <= int(text) <= maximum):
+        raise not_a_number(name, minimum, maximum)
     return int(text)
 
 
-def not_a_number(name: str, least: int, most: int) -> ApiError:
-    return bad_parameter(f"page[{name}]", f"`page[{name}]` must be a whole number from {least} to {most}.")
+def not_a_number(name: str, minimum: int, maximum: int) -> ApiError:
+    return bad_parameter(f"page[{name}]", f"`page[{name}]` must be a whole number from {minimum} to {maximum}.")

@@ -1,4 +1,4 @@
-"""Request documents: read strictly, and flattened for the serializer as the library does."""
+"""Parses JSON:API request documents and flattens them for the serializer, as the library does."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ NOT_UNIQUE = Fault(400, "An object of the body has two members of the same name.
 
 
 class JSONParser(parsers.JSONParser):
-    """`data.type` and `data.id` are compared by the serializer, so that all faults are told at once."""
+    """Leaves checks of `data.type` and `data.id` to the serializer, so that one response reports all faults."""
 
     media_types = ("application/vnd.api+json", "application/json")
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
-        """Raises RequestDataTooBig before the body is read, and ApiError for what is no document."""
+        """Raises RequestDataTooBig before the body is read, and ApiError if it is not a document."""
         try:
             document = strict_json.loads(parser_context["request"].body)
         except strict_json.RepeatedNameError:
@@ -31,7 +31,7 @@ class JSONParser(parsers.JSONParser):
         return self.parse_data(document, parser_context)
 
     def parse_data(self, result: Any, parser_context: Any) -> dict[str, Any]:
-        """The attributes by their Python names, `type` (by default the right one), and `id` if it was sent."""
+        """The attributes by their Python names, `type` (default: the view's), and `id` if it was sent."""
         data = result.get("data") if isinstance(result, dict) else None
         if not isinstance(data, dict):
             raise ApiError(NOT_A_DOCUMENT)
@@ -40,9 +40,9 @@ class JSONParser(parsers.JSONParser):
 
     @staticmethod
     def parse_attributes(data: dict[str, Any]) -> dict[str, Any]:
-        """Names in any other spelling than camelCase are dropped, as unknown ones are.
+        """Drops names that are not in camelCase. (The serializer ignores unknown ones.)
 
-        Attributes that are no object are left as they are, under `attributes`, for the serializer to refuse.
+        If `attributes` is not an object, it is passed on for the serializer to refuse.
         """
         attributes = data.get("attributes", {})
         if not isinstance(attributes, dict):
@@ -55,7 +55,7 @@ class JSONParser(parsers.JSONParser):
         }
 
 
-#: Members of `data` that are passed on.
+#: Members of `data` that are passed on as they are.
 _OWN = ("type", "id")
-#: No attribute has such a name (JSON:API, "Fields").
+#: Names that no attribute may have (JSON:API, "Fields").
 _RESERVED = (*_OWN, "attributes")

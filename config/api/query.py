@@ -1,4 +1,4 @@
-"""The query string of a request, read strictly: what is not understood is refused, not ignored (contract 0.2)."""
+"""Strict parsing of query strings: unknown parameters of JSON:API are refused, not ignored (contract 0.2)."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from urllib.parse import parse_qsl, quote
 from config.api.errors import UNSUPPORTED_FILTER, ApiError, Fault
 
 _FAMILY = re.compile(r"(include|sort|filter|page|fields)(\[([^\[\]]+)\])?")
-#: Characters that stay as they are when a query is echoed in a link: brackets raw, as the reference's.
+#: Characters that links do not percent-encode: brackets, as in the reference.
 _ECHO_SAFE = "[]!$()*,:;@/?"
 #: The members of `page[...]`.
 PAGE = ("offset", "limit", "after", "before", "total")
-#: Written in any case of letters.
+#: Spellings of booleans, in any case.
 YES, NO = ("true", "1", "on", "yes"), ("false", "0", "off", "no")
 
 
 class Query:
-    """The parameters of one request. Every reader raises ApiError 400 with the parameter at fault."""
+    """The parameters of one request. Every method raises ApiError 400, which names the parameter at fault."""
 
     def __init__(self, query_string: str) -> None:
         self.pairs = parse_qsl(query_string, keep_blank_values=True, errors="replace")
 
     @cached_property
     def echo(self) -> str:
-        """The query as it was sent, for `links.self`; empty when there was none."""
+        """The query as it was sent, for `links.self`; empty if there is none."""
         return self.link()
 
     def link(self, without: Iterable[str] = (), **pages: str) -> str:
-        """The query with `page[...]` members left out or replaced; "?" included."""
+        """The query with `page[...]` members removed or replaced, and with the "?"."""
         left_out = {f"page[{name}]" for name in (*without, *pages)}
         pairs = [pair for pair in self.pairs if pair[0] not in left_out]
         pairs += [(f"page[{name}]", value) for name, value in pages.items()]
@@ -39,12 +39,12 @@ class Query:
 
     @cached_property
     def families(self) -> dict[str, dict[str, str]]:
-        """`{"filter": {"users.uuid": "…"}, …}`; a parameter without brackets has the key ""."""
+        """`{"filter": {"users.uuid": "…"}, …}`; the key of a parameter without brackets is ""."""
         families: dict[str, dict[str, str]] = {}
         for key, value in self.pairs:
             match = _FAMILY.fullmatch(key)
             if not match:
-                _refuse_near_miss(key)
+                _refuse_malformed(key)
                 continue
             members = families.setdefault(match[1], {})
             name = match[3] or ""
@@ -66,27 +66,27 @@ class Query:
 
     @cached_property
     def include(self) -> list[str]:
-        """The related resources asked for."""
+        """The requested relationships."""
         return self.names("include")
 
     @cached_property
     def fields(self) -> dict[str, frozenset[str]]:
-        """Sparse fieldsets: the names chosen for each type."""
+        """Sparse fieldsets: the requested fields by type."""
         return {resource: frozenset(filter(None, text.split(","))) for resource, text in self.members("fields").items()}
 
 
 def bad_parameter(parameter: str, detail: str) -> ApiError:
-    """A refusal that names the query parameter at fault."""
+    """A 400 response that names the query parameter at fault."""
     return ApiError(Fault(400, detail, parameter=parameter))
 
 
 def unsupported_filter(parameter: str) -> ApiError:
-    """Code 011: the prefix of the resource is missing, or it has no such filter."""
+    """Code 011: the resource prefix is missing, or the resource has no such filter."""
     return ApiError(Fault(400, UNSUPPORTED_FILTER.detail, UNSUPPORTED_FILTER.code, parameter=parameter))
 
 
-def _refuse_near_miss(key: str) -> None:
-    """`sort[]`, `filter[a][b]`: meant for us, but not understood. Anything else is the caller's own business."""
+def _refuse_malformed(key: str) -> None:
+    """Refuses malformed parameters of JSON:API, such as `sort[]` and `filter[a][b]`. Other names are ignored."""
     if key.startswith("filter["):
         raise unsupported_filter(key)
     if re.match(r"(include|sort|page|fields)\[", key):
@@ -94,7 +94,7 @@ def _refuse_near_miss(key: str) -> None:
 
 
 def read_boolean(text: str) -> bool | None:
-    """None for what is neither of `YES` nor of `NO`."""
+    """None if the text is in neither `YES` nor `NO`."""
     word = text.lower()
     return True if word in YES else False if word in NO else None
 

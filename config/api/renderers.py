@@ -1,4 +1,4 @@
-"""The library's documents, built from what `config.api.serializers` works out once per class, written by orjson."""
+"""Renders JSON:API documents with orjson, from the fields that `config.api.serializers` caches for each class."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from rest_framework_json_api import renderers as json_api
 from config.api.query import Query
 from config.api.serializers import SerializerClass, reader_of, relationships_of
 
-#: A longer query, in characters, is repeated in the link of the list only: in each of thousands of resources it
-#: would make a hundred megabytes of one small request.
-_LONGEST_ECHO = 2_048
+#: Maximum length of a query in the links of resources; a longer one is only in the link of the list. Repeated in
+#: thousands of resources, it would make a response of 100 MB.
+_MAX_ECHO_CHARACTERS = 2_048
 
 #: Related rows by the name of the relationship.
 Related = dict[str, list[Any]]
 
 
 class JSONRenderer(json_api.JSONRenderer):
-    """Writes what a serializer or a pagination class of this folder returned as `data`."""
+    """Renders the `data` of the serializers and the pagination class in this folder."""
 
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
@@ -37,12 +37,12 @@ class JSONRenderer(json_api.JSONRenderer):
             return orjson.dumps(document.one(data.serializer.instance, data))
         results = data.pop("results")
         listed = results.serializer
-        listed.child.parent = None  # a circle would keep all rows until the garbage collector comes
+        listed.child.parent = None  # the reference cycle would keep all rows until garbage collection
         return orjson.dumps(document.many(listed.instance, results, data))
 
 
 class PlainJSONRenderer(renderers.JSONRenderer):
-    """For the routes that answer plain JSON (contract 0.1)."""
+    """For routes with plain JSON responses (contract 0.1)."""
 
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
@@ -51,7 +51,7 @@ class PlainJSONRenderer(renderers.JSONRenderer):
 
 
 class OneFormat(BaseContentNegotiation):
-    """A route has one format, whatever the request's headers say (contract 0.1)."""
+    """Ignores `Accept`: a route has one format (contract 0.1)."""
 
     def select_parser(self, request: Any, parsers: Any) -> Any:
         content_type = request.content_type.partition(";")[0].strip().lower()
@@ -62,11 +62,11 @@ class OneFormat(BaseContentNegotiation):
 
 
 class Document:
-    """Builds the document of one request: knows what to include, which fields to show, and how links begin."""
+    """Builds the response document of a request: includes, fields and links as its query asks."""
 
     def __init__(self, serializer: SerializerClass, query: Query, base: str) -> None:
         self.serializer, self.query, self.base = serializer, query, base
-        self.echo = query.echo if len(query.echo) <= _LONGEST_ECHO else ""
+        self.echo = query.echo if len(query.echo) <= _MAX_ECHO_CHARACTERS else ""
         relationships = relationships_of(serializer) if query.include else {}
         self._related = {name: relationships[name] for name in query.include}
 
@@ -97,7 +97,7 @@ class Document:
         return document
 
     def _included(self, related: Iterable[Related]) -> dict[str, Any]:
-        """The related resources of all rows, each once."""
+        """The related resources of all rows, without duplicates."""
         if not self._related:
             return {}
         kinds = self.serializer.included_serializers

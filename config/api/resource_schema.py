@@ -1,4 +1,4 @@
-"""How JSON:API resources are described in the OpenAPI document: read from their serializers, filters and sorts."""
+"""Describes JSON:API resources in the OpenAPI document, from their serializers, filters and sort fields."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from config.api.serializers import (
 )
 from config.rule_errors import RuleViolation
 
-#: Where the examples are said to be served.
+#: The base URL of examples.
 _EXAMPLE_HOST = "https://bapi.example.test"
-#: An address, but no URI by RFC 3986: the brackets of the query are as they were sent (contract 0.2).
+#: Not `format: uri`: brackets in the query are not percent-encoded (contract 0.2).
 _LINK = {"type": "string", "pattern": "^https?://"}
 _UUID = {"type": "string", "format": "uuid"}
 
@@ -53,7 +53,7 @@ _SENT: dict[type[serializers.Field], dict[str, Any]] = {
 
 
 def _shown(serializer: SerializerClass) -> dict[str, Any]:
-    """The attributes of an answer."""
+    """The attributes of a response."""
     return {
         name: members(**_shown(type(field))) if isinstance(field, ModelSerializer) else _SHOWN[type(field)]
         for name, field in attributes_of(serializer).items()
@@ -104,7 +104,7 @@ def _included(serializer: SerializerClass) -> dict[str, Any]:
 def request(
     name: str, serializer: SerializerClass, values: Mapping[str, Any], *, partial: bool = False
 ) -> dict[str, OpenApiRequest]:
-    """A request document; `values` are examples of attributes. A change may leave them out, and repeat the id."""
+    """A request document; `values` are examples of attributes. With `partial`, for PATCH."""
     resource = serializer.Meta.resource_name
     properties: dict[str, Any] = {"type": {"const": resource}, "attributes": _sent(serializer, partial=partial)}
     if partial:
@@ -114,9 +114,9 @@ def request(
     return openapi.request(parsers.JSONParser.media_types, schema, documents)
 
 
-# --- Answers, made by what makes the real ones ------------------------------------------------------------------
+# --- Responses, built by the renderer's code --------------------------------------------------------------------
 def _one(serializer: SerializerClass, row: Any, description: str) -> OpenApiResponse:
-    """A single resource; a second example shows it with everything included."""
+    """A single resource, with an example for `include`."""
     schema = Component(
         f"{_name(serializer)}Document", members(["data"], data=_resource(serializer), **_included(serializer))
     )
@@ -129,7 +129,7 @@ def _one(serializer: SerializerClass, row: Any, description: str) -> OpenApiResp
 
 
 def _many(serializer: SerializerClass, row: Any, description: str) -> OpenApiResponse:
-    """A collection; further examples show it with everything included, and one page of many."""
+    """A collection, with examples for `include` and for one page of many."""
     next_page = "page[limit]=1&page[total]=true&page[after]=" + Order(["id"]).cursor_at(row)
     values = {
         caption: _collection(serializer, row, query)
@@ -166,7 +166,7 @@ PATH_ID = OpenApiParameter("uuid", _UUID, OpenApiParameter.PATH, description="Th
 
 
 def _list_of(name: str, description: str, items: dict[str, Any], **others: Any) -> OpenApiParameter:
-    """A parameter that takes a comma list."""
+    """A parameter with a comma list."""
     schema = {"type": "array", "items": items, **others}
     return OpenApiParameter(name, schema, description=description, style="form", explode=False)
 
@@ -200,8 +200,8 @@ _FILTERS: dict[type[Any], tuple[str, dict[str, Any]]] = {
 def _filter(name: str, kind: Any) -> OpenApiParameter:
     words, items = _FILTERS[type(kind)]
     text = f"Only rows whose `{name.partition('.')[2]}` is this: {words}. A comma list means any of them."
-    least = {"minItems": 1} if "enum" in items else {}  # nothing is neither true nor false; of texts, it finds none
-    return _list_of(f"filter[{name}]", text, items, **least)
+    minimum = {"minItems": 1} if "enum" in items else {}  # an empty boolean is refused; an empty text matches no row
+    return _list_of(f"filter[{name}]", text, items, **minimum)
 
 
 def _sort(resource: str, names: Iterable[str]) -> OpenApiParameter:
@@ -211,9 +211,9 @@ def _sort(resource: str, names: Iterable[str]) -> OpenApiParameter:
 
 
 def _page_parameters() -> list[OpenApiParameter]:
-    most = settings.PAGE_LIMIT
+    limit = settings.PAGE_LIMIT
     described: dict[str, tuple[str, dict[str, Any]]] = {
-        "limit": ("Rows on a page.", {"type": "integer", "minimum": 1, "maximum": most, "default": most}),
+        "limit": ("Rows on a page.", {"type": "integer", "minimum": 1, "maximum": limit, "default": limit}),
         "after": ("The page after this cursor: taken from `links.next`.", {"type": "string"}),
         "before": ("The page before this cursor: taken from `links.prev`.", {"type": "string"}),
         "offset": (
@@ -226,7 +226,7 @@ def _page_parameters() -> list[OpenApiParameter]:
 
 
 # --- Operations -------------------------------------------------------------------------------------------------
-#: How a request document may be refused.
+#: Refusals of a request document.
 _BODY_FAULTS = (parsers.NOT_JSON, NOT_A_DOCUMENT, errors.TOO_LARGE, errors.UNSUPPORTED_TYPE)
 
 
@@ -272,7 +272,7 @@ def reading(serializer: SerializerClass, row: Any, description: str, missing: Ru
 def writing(
     serializer: SerializerClass, row: Any, description: str, *refused: Refused, status: int = 200
 ) -> dict[str, Any]:
-    """Parameters and responses of making a row (with status 201) or changing one."""
+    """Parameters and responses of creating a row (with status 201) or changing one."""
     found = [*refused, *_faults(_query_refusals(serializer)), *_BODY_FAULTS, *TOKEN_FAULTS]
     place = header("Location", 201, "Where the new row is found.") if status == 201 else PATH_ID
     return {
@@ -282,7 +282,7 @@ def writing(
 
 
 def _query_refusals(serializer: SerializerClass) -> list[ApiError]:
-    """Of `include` and `fields[…]`."""
+    """Refusals of `include` and `fields[…]`."""
     return [filters.unknown_include("cats"), filters.unknown_field(serializer.Meta.resource_name, "colour")]
 
 
@@ -291,7 +291,7 @@ def _faults(refused: Iterable[ApiError]) -> list[Fault]:
 
 
 def body_refusal(serializer: ModelSerializer, **data: Any) -> HttpResponse:
-    """The answer to members of a wrong kind, all at once. `data` is what the parser hands to the serializer."""
+    """The response to `data`, as the parser passes it to the serializer, with members of a wrong type."""
     try:
         serializer.run_validation({"type": serializer.Meta.resource_name} | data)
     except ApiError as refusal:

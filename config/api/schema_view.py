@@ -31,10 +31,10 @@ def _written(renderer: Any) -> tuple[bytes, str]:
 
 @method_decorator(conditional_page, name="dispatch")
 class SchemaView(SpectacularAPIView):
-    """As YAML or JSON. Who has it already is answered with 304."""
+    """As YAML or JSON, with ETag and 304 (Not Modified)."""
 
     content_negotiation_class = DefaultContentNegotiation
-    http_method_names = ("get", "head")  # no `OPTIONS` of its own: see `config.web.cors`
+    http_method_names = ("get", "head")  # `config.web.cors` answers OPTIONS
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -44,7 +44,7 @@ class SchemaView(SpectacularAPIView):
         charset = f"; charset={renderer.charset}" if renderer.charset else ""
         headers = {
             "ETag": etag,
-            "Cache-Control": "public, no-cache",  # whoever keeps it asks each time whether there is a newer one
+            "Cache-Control": "public, no-cache",  # caches must revalidate it
             "Content-Disposition": f'inline; filename="{settings.SPECTACULAR_SETTINGS["TITLE"]}.{renderer.format}"',
         }
         return HttpResponse(content, content_type=f"{renderer.media_type}{charset}", headers=headers)

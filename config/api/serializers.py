@@ -1,4 +1,4 @@
-"""Serializers of JSON:API resources: the library's, with their fields worked out once per class, not per row."""
+"""The library's serializers of JSON:API resources, with fields that are built once for each class, not for each row."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from config.api.errors import ApiError, Fault
 
 NOT_A_DOCUMENT = Fault(400, "The body must be a JSON object with a `data` object.", pointer="")
 
-
-#: A subclass of `ModelSerializer`, whose metaclass mypy does not know.
+#: A subclass of `ModelSerializer`. Its metaclass is unknown to mypy.
 SerializerClass = Any
 
 
 class ModelSerializer(serializers.ModelSerializer):
-    """A resource: `Meta.resource_name` is its type, a row's uuid its id.
+    """A resource: its type is `Meta.resource_name`, its id the row's UUID.
 
-    Attributes are in camelCase on the wire. `included_serializers` names the relationships, which are arrays, and are
-    written only where `include` asks for them.
+    Attributes are in camelCase on the wire. `included_serializers` names the relationships. They are arrays, and
+    present only if `include` asks for them.
     """
 
     included_serializers: dict[str, Any] = {}
@@ -34,12 +33,12 @@ class ModelSerializer(serializers.ModelSerializer):
 
     @classmethod
     def many_init(cls, instance: Any = None, **kwargs: Any) -> Any:
-        """The library's, without the options of fields that are lists: this is a resource, and read-only."""
+        """The library's, without the options for writable lists."""
         context = kwargs["context"]
         return serializers.ListSerializer(instance, child=cls(context=context), context=context)
 
     def get_fields(self) -> dict[str, Any]:
-        """Copies, as each belongs to one serializer; of those that are only shown none, where data is to be read."""
+        """Copies, since a field belongs to one serializer. Without read-only fields if there is input."""
         serializer: SerializerClass = type(self)
         fields = _fields_of(serializer)
         if hasattr(self.root, "initial_data"):
@@ -47,15 +46,15 @@ class ModelSerializer(serializers.ModelSerializer):
         return copy.deepcopy(fields)
 
     def build_fields(self) -> dict[str, Any]:
-        """The library's `get_fields`, which asks the model for each of them."""
+        """The library's `get_fields`, which is slow: it inspects the model."""
         return super().get_fields()
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
-        """The attributes under their wire names, also where this resource is an attribute of another."""
+        """The attributes under their wire names, also for a resource that is an attribute of another."""
         return self._read(instance)
 
     def to_internal_value(self, data: Any) -> Any:
-        """Raises ValidationError with the faults of the document's `type` and `id` too."""
+        """Raises ValidationError, also with the faults of the document's `type` and `id`."""
         if self.parent is not None:
             return super().to_internal_value(data)
         faults = self._document_faults(data)
@@ -68,7 +67,7 @@ class ModelSerializer(serializers.ModelSerializer):
         return values
 
     def _document_faults(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Of what `config.api.parsers` has left beside the attributes. Raises ApiError if there was no document."""
+        """The faults of `type` and `id` as `config.api.parsers` passes them on. Raises ApiError without a document."""
         resource = self.Meta.resource_name
         if "type" not in data:
             raise ApiError(NOT_A_DOCUMENT)
@@ -89,7 +88,7 @@ class ModelSerializer(serializers.ModelSerializer):
 
 
 class StrictBoolean(Field):
-    """JSON booleans, and the texts "true" and "false" in any case, which clients of the reference send."""
+    """JSON booleans, and the texts "true" and "false" in any case, since clients of the reference send them."""
 
     default_error_messages = {"invalid": 'Must be true or false, or the text "true" or "false".'}
 
@@ -105,7 +104,7 @@ class StrictBoolean(Field):
 
 
 class UUIDText(Field):
-    """The uuid of a row, as a JSON string. One that is no uuid is not refused here: it finds no row."""
+    """The UUID of a row, as a JSON string. Any other string is accepted, and matches no row."""
 
     default_error_messages = {"invalid": "Must be a text."}
 
@@ -118,9 +117,9 @@ class UUIDText(Field):
         return str(value)
 
 
-# --- Worked out once per class ----------------------------------------------------------------------------------
-#: Fields whose values are written as they are: orjson knows uuids.
-_AS_THEY_ARE = (serializers.CharField, serializers.BooleanField, serializers.UUIDField, StrictBoolean, UUIDText)
+# --- Cached for each class --------------------------------------------------------------------------------------
+#: Fields whose values need no conversion: orjson writes UUIDs.
+_UNCONVERTED = (serializers.CharField, serializers.BooleanField, serializers.UUIDField, StrictBoolean, UUIDText)
 
 
 @cache
@@ -130,7 +129,7 @@ def _fields_of(serializer: SerializerClass) -> dict[str, Any]:
 
 @cache
 def attributes_of(serializer: SerializerClass) -> dict[str, Any]:
-    """Its fields that are attributes, by their wire names."""
+    """Wire name → field, for fields that are attributes."""
     return {
         format_field_name(name): field
         for name, field in serializer().fields.items()
@@ -140,24 +139,24 @@ def attributes_of(serializer: SerializerClass) -> dict[str, Any]:
 
 @cache
 def relationships_of(serializer: SerializerClass) -> dict[str, Callable[[Any], list[Any]]]:
-    """By the name of each relationship: finds the related rows of a row."""
+    """Relationship → function that returns the related rows of a row."""
     fields = serializer().fields
     return {name: fields[name].get_attribute for name in serializer.included_serializers}
 
 
 @cache
 def field_names(serializer: SerializerClass) -> list[str]:
-    """What `fields[...]` may name."""
+    """The names that `fields[...]` accepts."""
     return [*attributes_of(serializer), *serializer.included_serializers]
 
 
 @lru_cache(maxsize=100)
 def reader_of(serializer: SerializerClass, chosen: frozenset[str] | None = None) -> Callable[[Any], dict[str, Any]]:
-    """Reads the attributes of a row, or those chosen, in one go: what is done for each row costs most."""
+    """A function that returns the attributes of a row, or the chosen ones. It does little work for each row."""
     fields = {name: field for name, field in attributes_of(serializer).items() if chosen is None or name in chosen}
     names = list(fields)
-    values_of = attrgetter(*(field.source for field in fields.values()), "uuid", "uuid")  # two at least: a tuple
-    shown = [(name, _show(field)) for name, field in fields.items() if not isinstance(field, _AS_THEY_ARE)]
+    values_of = attrgetter(*(field.source for field in fields.values()), "uuid", "uuid")  # two: a tuple in any case
+    shown = [(name, _show(field)) for name, field in fields.items() if not isinstance(field, _UNCONVERTED)]
 
     def read(row: Any) -> dict[str, Any]:
         found = dict(zip(names, values_of(row), strict=False))

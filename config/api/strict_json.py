@@ -1,4 +1,4 @@
-"""JSON that says one thing only."""
+"""A JSON parser that refuses repeated member names."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import orjson
 
 
 class RepeatedNameError(ValueError):
-    """An object has two members of the same name, of which some programs take the first and some the last."""
+    """An object has two members of the same name. Parsers differ in which of them they take."""
 
 
 def loads(text: bytes) -> Any:
-    """Raises ValueError for what is no JSON (RFC 8259), and RepeatedNameError where names are not unique (section 4).
+    """Raises ValueError for invalid JSON (RFC 8259), and RepeatedNameError for repeated names (its section 4).
 
-    orjson is the stricter parser, but keeps the last of several members without a word; the standard library's finds
-    them, at any depth.
+    orjson is the stricter parser, but silently takes the last of several members. The standard library's finds them at
+    any depth.
     """
     value = orjson.loads(text)
     try:
         _FINDER.decode(text.decode())
-    except RecursionError:  # it goes less deep than orjson
+    except RecursionError:  # its limit is lower than that of orjson
         raise ValueError("too deeply nested") from None
     return value
 

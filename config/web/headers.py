@@ -1,11 +1,11 @@
 """Response headers for browsers and caches (contract 2.0), also of responses that no view makes."""
 
-from collections.abc import Callable
 from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
 
 HEADERS = {
     # Most responses depend on the caller. A view whose response does not sets a `Cache-Control` of its own.
@@ -18,14 +18,10 @@ HEADERS = {
 }
 
 
-class HeadersMiddleware:
+class HeadersMiddleware(MiddlewareMixin):
     """Adds the headers that a response lacks. Outside Django's SecurityMiddleware, which skips unknown hosts."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if response.status_code == HTTPStatus.NO_CONTENT:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +14,7 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponsePermanentRedi
 from django.middleware import common
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
+from django.utils.deprecation import MiddlewareMixin
 from django_otp import middleware as otp
 from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
@@ -58,19 +58,15 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         return response
 
 
-class ConnectionMiddleware:
+class ConnectionMiddleware(MiddlewareMixin):
     """Closes a connection that PostgreSQL has ended since the last request, so that this request opens a new one.
 
     Unlike `CONN_HEALTH_CHECKS`, it costs no query: data on an idle connection means that the server is closing it.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def process_request(self, request: HttpRequest) -> None:
         if connection.connection is not None and not connection.in_atomic_block and _is_readable(connection.connection):
             connection.close()
-        return self.get_response(request)
 
 
 def _is_readable(psycopg_connection: Any) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from contextvars import ContextVar
 from ipaddress import ip_address
 from typing import Any
 
 from django.core.signals import request_finished
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
+from django.utils.deprecation import MiddlewareMixin
 
 from config.web.paths import redact_reset_link
 
@@ -17,15 +17,11 @@ MAX_REQUEST_ID_CHARACTERS = 64
 _current: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)
 
 
-class RequestContextMiddleware:
+class RequestContextMiddleware(MiddlewareMixin):
     """Sets the current request until its response is sent. Outermost, so that every log line can name the request."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def process_request(self, request: HttpRequest) -> None:
         _current.set(request)
-        return self.get_response(request)
 
 
 def _clear(**_: Any) -> None:

@@ -99,7 +99,7 @@ def test_the_database_id_is_never_accepted(as_olive: Api, pat_north: WarehouseUs
 
 
 # --- POST -------------------------------------------------------------------------------------------------------
-def test_post_creates_an_inactive_assignment_unless_told_otherwise(as_olive: Api, pat: User, north: Warehouse) -> None:
+def test_post_creates_an_inactive_assignment_by_default(as_olive: Api, pat: User, north: Warehouse) -> None:
     answer = as_olive.post(ASSIGNMENTS, attributes(pat, north))
     created = WarehouseUserAssignment.objects.get()
     assert (answer.status_code, answer.reason_phrase) == (201, "Created")
@@ -178,7 +178,7 @@ def test_a_pair_exists_once(
     assert refusal(answer) == [error(400, "Warehouse user assignment already exists.", "5206", pointer="/data")]
 
 
-def test_all_faults_of_a_pair_are_told_at_once(
+def test_all_faults_of_a_pair_are_reported_at_once(
     as_olive: Api, pat: User, pat_north: WarehouseUserAssignment, nothing_changes: Callable[[], Any]
 ) -> None:
     User.objects.filter(pk=pat.pk).update(is_warehouse_user=False)

@@ -20,7 +20,7 @@ PREFIX = "filter[warehouse-user-assignments."
 def rows(
     pat_north: WarehouseUserAssignment, pat_river: WarehouseUserAssignment, sam_north: WarehouseUserAssignment
 ) -> list[WarehouseUserAssignment]:
-    """Three rows, oldest first; Pat stands in River Annex."""
+    """Three rows, oldest first; Pat works in River Annex now."""
     pat_river.activate()
     return [pat_north, pat_river, sam_north]
 
@@ -141,12 +141,12 @@ def test_other_sort_fields_are_refused(as_olive: Api, sort: str) -> None:
 def many(pat: User, sam: User) -> list[str]:
     """Twenty-five rows of two people, with many equal sort values; their ids, oldest first."""
     places = [Warehouse.objects.create(name=f"Hall {n:02}") for n in range(13)]
-    doors = WarehouseUserAssignment.objects
-    doors.set_warehouses(pat, add=places, remove=[])
-    doors.set_warehouses(sam, add=places[:12], remove=[])
-    doors.get(user=pat, warehouse=places[5]).activate()
-    doors.get(user=sam, warehouse=places[2]).activate()
-    return uuids(*doors.order_by("id"))
+    objects = WarehouseUserAssignment.objects
+    objects.set_warehouses(pat, add=places, remove=[])
+    objects.set_warehouses(sam, add=places[:12], remove=[])
+    objects.get(user=pat, warehouse=places[5]).activate()
+    objects.get(user=sam, warehouse=places[2]).activate()
+    return uuids(*objects.order_by("id"))
 
 
 @pytest.mark.parametrize("sort", ["", "-isActive", "warehouse.name", "-warehouse.name,isActive", "-updatedAt"])
@@ -170,13 +170,13 @@ def test_links_lead_through_every_row_once_forth_and_back(as_olive: Api, many: l
     assert back == pages
 
 
-def test_rows_added_or_removed_meanwhile_shift_no_page(as_olive: Api, many: list[str], sam: User) -> None:
+def test_rows_added_or_removed_between_pages_shift_no_page(as_olive: Api, many: list[str], sam: User) -> None:
     first = as_olive.get(f"{ASSIGNMENTS}?page[limit]=10")
     WarehouseUserAssignment.objects.filter(uuid__in=many[:5]).delete()
     assert ids(follow(as_olive, first, "next")) == many[10:20]
 
 
-def test_offset_and_limit_each_stand_alone(as_olive: Api, many: list[str]) -> None:
+def test_offset_and_limit_work_alone(as_olive: Api, many: list[str]) -> None:
     assert ids(as_olive.get(f"{ASSIGNMENTS}?page[limit]=3")) == many[:3]
     assert ids(as_olive.get(f"{ASSIGNMENTS}?page[offset]=20")) == many[20:]
     assert ids(as_olive.get(f"{ASSIGNMENTS}?page[offset]=7&page[limit]=3")) == many[7:10]

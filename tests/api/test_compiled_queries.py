@@ -106,7 +106,7 @@ def test_each_run_has_values_of_its_own(
         assert statement.first(name="Pat'; DROP TABLE users_user; --") is None
 
 
-def test_a_value_that_is_missing_is_told(pat: User) -> None:
+def test_a_missing_value_is_an_error(pat: User) -> None:
     with pytest.raises(KeyError, match="name"):
         by_name().all()
 

@@ -263,7 +263,7 @@ def test_each_family_refuses_a_preflight_in_its_own_shape(headers: dict[str, str
     assert {answer["Content-Type"] for answer in (plain, oauth)} == {"application/json"}
 
 
-def test_an_unknown_path_is_told_before_a_missing_origin(anonymous: Api) -> None:
+def test_an_unknown_path_is_reported_before_a_missing_origin(anonymous: Api) -> None:
     assert refusal(anonymous.call("OPTIONS", "/no-such-path")) == [error(404, "Not found", "007")]
 
 

@@ -93,7 +93,7 @@ def test_an_unknown_id_is_a_missing_row(as_olive: Api, identifier: str) -> None:
     assert refusal(as_olive.get(f"/warehouses/{identifier}")) == [WAREHOUSE_MISSING]
 
 
-def test_the_manners_of_lists_hold_here_too(as_olive: Api, pat: User) -> None:
+def test_lists_of_the_directory_work_like_other_lists(as_olive: Api, pat: User) -> None:
     page = as_olive.get("/users?page[limit]=1&page[total]=true&fields[users]=firstName").json()
     assert [person["attributes"] for person in page["data"]] == [{"firstName": "Olive"}]
     assert page["meta"] == {"total": 2}

@@ -39,7 +39,9 @@ def answers(api: Api) -> tuple[Any, Any, Any]:
     return api.get(ASSIGNMENTS), api.post("/warehouse-tokens"), sign_in
 
 
-def test_a_crash_is_json_in_the_shape_of_each_family_and_tells_nothing(as_pat: Api, broken: Any, caplog: Any) -> None:
+def test_a_crash_is_json_in_the_shape_of_each_family_and_discloses_nothing(
+    as_pat: Api, broken: Any, caplog: Any
+) -> None:
     broken(RuntimeError("the secret of the house"))
     resource, plain, oauth = answers(as_pat)
     assert refusal(resource) == [error(500, CRASHED)]
@@ -59,7 +61,7 @@ def test_a_silent_database_is_a_503_that_says_when_to_come_back(as_pat: Api, bro
 
 
 def test_a_constraint_that_speaks_for_itself_is_heard(as_olive: Api, pat: User, north: Any, monkeypatch: Any) -> None:
-    """Should a writer ever get past a door, the index answers in the words of the contract."""
+    """A violation of the index itself has the message of the contract."""
     monkeypatch.setattr(AssignmentQuerySet, "_violations", lambda *args: [])
     wanted = {"userUuid": str(pat.uuid), "warehouse": {"uuid": str(north.uuid)}}
     assert as_olive.post(ASSIGNMENTS, wanted).status_code == 201
@@ -75,7 +77,7 @@ def test_an_unknown_path_is_a_404_document_for_every_method(anonymous: Api, as_o
             assert refusal(api.call(method, path)) == [error(404, "Not found", "007")]
 
 
-def test_a_bad_token_on_an_unknown_path_is_told_first(anonymous: Api) -> None:
+def test_a_bad_token_on_an_unknown_path_is_reported_first(anonymous: Api) -> None:
     assert refusal(anonymous.get("/no-such-path", Authorization="Bearer nonsense")) == [INVALID_TOKEN]
 
 
@@ -87,7 +89,7 @@ def test_a_bad_token_on_an_unknown_path_is_told_first(anonymous: Api) -> None:
         ("POST", f"{ASSIGNMENTS}/a6f8da15-cd2e-4923-89ed-56dc94865418", "GET, HEAD, PATCH, DELETE"),
     ],
 )
-def test_a_wrong_method_is_told_which_ones_there_are(as_olive: Api, method: str, path: str, allow: str) -> None:
+def test_a_wrong_method_is_answered_with_those_there_are(as_olive: Api, method: str, path: str, allow: str) -> None:
     answer = as_olive.call(method, path)
     assert refusal(answer) == [error(405, "Method does not exist", "008")]
     assert answer["Allow"] == allow

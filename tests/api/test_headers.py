@@ -117,7 +117,7 @@ def over_tls(settings: Any) -> Callable[[str], Any]:
 
 
 @pytest.mark.parametrize("path", ["/users", "/token", "/no-such-path", "/docs", "/admin/login/", "/"])
-def test_over_tls_browsers_are_told_to_stay_there(db: None, over_tls: Callable[..., Any], path: str) -> None:
+def test_over_tls_responses_have_hsts(db: None, over_tls: Callable[..., Any], path: str) -> None:
     assert over_tls(path)["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"
 
 

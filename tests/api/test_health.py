@@ -72,7 +72,7 @@ def test_being_ready_costs_two_queries_once_migrations_were_seen(django_assert_n
         assert told(Client().get("/health/ready")) == (200, None, READY)
 
 
-def test_a_migration_that_is_missing_is_told_until_it_is_there() -> None:
+def test_a_missing_migration_is_reported_until_it_is_applied() -> None:
     recorder = MigrationRecorder(connection)
     (newest,) = MigrationLoader(connection).graph.leaf_nodes("assignments")
     recorder.record_unapplied(*newest)
@@ -81,7 +81,7 @@ def test_a_migration_that_is_missing_is_told_until_it_is_there() -> None:
     assert told(Client().get("/health/ready")) == (200, None, READY)
 
 
-def test_keys_that_this_secret_key_does_not_open_are_told(settings: Any) -> None:
+def test_keys_that_this_secret_key_does_not_open_are_reported(settings: Any) -> None:
     before = list(SigningKey.objects.values_list("kid", flat=True))
     settings.SECRET_KEY = "another-" + "y" * 40
     assert told(Client().get("/health/ready")) == refusal(NO_KEY)
@@ -125,7 +125,7 @@ def test_other_methods_are_refused_as_on_every_route() -> None:
 
 
 # --- With a database that takes no changes ------------------------------------------------------------------------
-def test_a_database_that_is_read_only_is_told(document: Document) -> None:
+def test_a_read_only_database_is_reported(document: Document) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET transaction_read_only = on")
     answer = Api().get("/health/ready")
@@ -179,5 +179,7 @@ def test_a_server_whose_database_is_made_read_only_is_not_ready_until_it_is_writ
         for setting, answer in (("on", refusal(READ_ONLY)), ("off", (200, None, READY))):
             with postgres.operator() as connected:
                 connected.execute(f"ALTER DATABASE site SET default_transaction_read_only = {setting}")
-                connected.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'site'")
+                connected.execute(
+                    "SELECT pg_terminate_backend(pid, 10_000) FROM pg_stat_activity WHERE datname = 'site'"
+                )
             assert told(probe.get("/health/ready")) == answer

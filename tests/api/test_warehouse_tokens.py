@@ -28,14 +28,14 @@ OPERATION_FORBIDDEN = [{"message": "Operation is forbidden.", "status": 403, "co
 
 
 @pytest.fixture
-def standing(pat_north: WarehouseUserAssignment) -> WarehouseUserAssignment:
-    """Pat stands in North Dock."""
+def assignment(pat_north: WarehouseUserAssignment) -> WarehouseUserAssignment:
+    """Pat works in North Dock now."""
     pat_north.activate()
     return pat_north
 
 
 @pytest.fixture
-def issued(as_pat: Api, standing: WarehouseUserAssignment) -> dict[str, Any]:
+def issued(as_pat: Api, assignment: WarehouseUserAssignment) -> dict[str, Any]:
     """What Pat was given for it."""
     return as_pat.call("POST", "/warehouse-tokens").json()[0]
 
@@ -50,7 +50,9 @@ def security_lines(caplog: pytest.LogCaptureFixture) -> list[Any]:
     ("body", "content_type"),
     [(None, "application/json"), ({}, "application/json"), (b"", ""), (b"{", JSON_API), (b"x=1", "text/plain")],
 )
-def test_the_answer_is_an_array_of_one_in_camel_case(as_pat: Api, standing: Any, body: Any, content_type: str) -> None:
+def test_the_answer_is_an_array_of_one_in_camel_case(
+    as_pat: Api, assignment: Any, body: Any, content_type: str
+) -> None:
     answer = as_pat.call("POST", "/warehouse-tokens/", body, content_type=content_type)
     assert (answer.status_code, answer.reason_phrase, answer["Content-Type"]) == (201, "Created", "application/json")
     (token,) = answer.json()
@@ -60,7 +62,7 @@ def test_the_answer_is_an_array_of_one_in_camel_case(as_pat: Api, standing: Any,
 
 
 def test_the_claims_are_exact_and_verify_against_the_published_keys(
-    issued: dict[str, Any], standing: WarehouseUserAssignment, settings: Any
+    issued: dict[str, Any], assignment: WarehouseUserAssignment, settings: Any
 ) -> None:
     keys = PyJWKSet.from_dict(Client().get("/.well-known/jwks.json").json())
     header = jwt.get_unverified_header(issued["accessToken"])
@@ -79,11 +81,11 @@ def test_the_claims_are_exact_and_verify_against_the_published_keys(
     assert claims == {
         "iss": settings.ISSUER,
         "aud": "frontend",
-        "sub": json.dumps({"id_warehouse": standing.warehouse_id}, separators=(",", ":")),
+        "sub": json.dumps({"id_warehouse": assignment.warehouse_id}, separators=(",", ":")),
         "sid": str(Session.objects.get().pk),
-        "act": str(standing.user.uuid),
-        "assignment": str(standing.uuid),
-        "warehouse": str(standing.warehouse.uuid),
+        "act": str(assignment.user.uuid),
+        "assignment": str(assignment.uuid),
+        "warehouse": str(assignment.warehouse.uuid),
         "scopes": ["warehouse"],
     }
 
@@ -105,18 +107,18 @@ def test_the_published_keys_are_public_only(db: None) -> None:
     ],
     ids=["nothing active", "nothing assigned", "warehouse inactive", "flag off"],
 )
-def test_without_an_active_place_to_stand_there_is_no_token(
-    as_pat: Api, standing: Any, reason: Callable[[Any], Any], caplog: Any, nothing_changes: Callable[[], Any]
+def test_without_an_active_assignment_there_is_no_token(
+    as_pat: Api, assignment: Any, reason: Callable[[Any], Any], caplog: Any, nothing_changes: Callable[[], Any]
 ) -> None:
-    reason(standing)
+    reason(assignment)
     with nothing_changes(), caplog.at_level(logging.INFO, logger="security"):
         answer = as_pat.post("/warehouse-tokens")
     assert (answer.status_code, answer.reason_phrase, answer.json()) == (403, "Forbidden", OPERATION_FORBIDDEN)
     (line,) = security_lines(caplog)
-    assert (line["event"], line["user_uuid"]) == ("Failed Login (Warehouse User)", str(standing.user.uuid))
+    assert (line["event"], line["user_uuid"]) == ("Failed Login (Warehouse User)", str(assignment.user.uuid))
 
 
-def test_a_back_office_user_gets_none(as_olive: Api, standing: Any) -> None:
+def test_a_back_office_user_gets_none(as_olive: Api, assignment: Any) -> None:
     assert as_olive.post("/warehouse-tokens").json() == OPERATION_FORBIDDEN
 
 
@@ -134,7 +136,7 @@ def test_a_caller_without_a_good_token_gets_the_plain_array(anonymous: Api, head
     assert answer["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_warehouse_token_opens_no_route_of_a_person(issued: dict[str, Any], standing: Any) -> None:
+def test_a_warehouse_token_opens_no_route_of_a_person(issued: dict[str, Any], assignment: Any) -> None:
     bearer = Api(issued["accessToken"])
     assert refusal(bearer.get(ASSIGNMENTS)) == [FORBIDDEN]
     answer = bearer.post("/warehouse-tokens")
@@ -142,7 +144,7 @@ def test_a_warehouse_token_opens_no_route_of_a_person(issued: dict[str, Any], st
 
 
 def test_tokens_given_are_logged_with_the_person(
-    as_pat: Api, standing: WarehouseUserAssignment, caplog: pytest.LogCaptureFixture
+    as_pat: Api, assignment: WarehouseUserAssignment, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, logger="security"):
         answer = as_pat.post("/warehouse-tokens")
@@ -150,7 +152,7 @@ def test_tokens_given_are_logged_with_the_person(
     assert (line["event"], line["tag"], line["user_uuid"]) == (
         "Successful Login (Warehouse User)",
         "warehouse_user_successful_login",
-        str(standing.user.uuid),
+        str(assignment.user.uuid),
     )
     assert answer.json()[0]["accessToken"] not in caplog.text
 
@@ -183,29 +185,29 @@ WITHDRAWALS: dict[str, Callable[[WarehouseUserAssignment], Any]] = {
 
 @pytest.mark.parametrize("event", WITHDRAWALS.values(), ids=WITHDRAWALS.keys())
 def test_a_withdrawn_token_is_refused_from_the_very_next_call(
-    issued: dict[str, Any], standing: WarehouseUserAssignment, event: Callable[[Any], Any]
+    issued: dict[str, Any], assignment: WarehouseUserAssignment, event: Callable[[Any], Any]
 ) -> None:
     assert holds(issued["accessToken"])
-    event(standing)
+    event(assignment)
     assert not holds(issued["accessToken"])
     answer = refresh(issued["refreshToken"])
     assert (answer.status_code, answer.json()) == (400, BAD_REFRESH_TOKEN)
 
 
 def test_a_token_stays_withdrawn_after_the_person_comes_back(
-    as_pat: Api, issued: dict[str, Any], standing: WarehouseUserAssignment
+    as_pat: Api, issued: dict[str, Any], assignment: WarehouseUserAssignment
 ) -> None:
-    standing.deactivate()
-    standing.activate()
+    assignment.deactivate()
+    assignment.activate()
     assert not holds(issued["accessToken"])
     assert refresh(issued["refreshToken"]).json() == BAD_REFRESH_TOKEN
     assert holds(as_pat.post("/warehouse-tokens").json()[0]["accessToken"])
 
 
 def test_choosing_the_same_warehouse_again_withdraws_nothing(
-    as_pat: Api, issued: dict[str, Any], standing: WarehouseUserAssignment
+    as_pat: Api, issued: dict[str, Any], assignment: WarehouseUserAssignment
 ) -> None:
-    as_pat.patch(f"{ASSIGNMENTS}/{standing.uuid}", {"isActive": True})
+    as_pat.patch(f"{ASSIGNMENTS}/{assignment.uuid}", {"isActive": True})
     assert holds(issued["accessToken"])
 
 
@@ -228,7 +230,7 @@ def test_nothing_else_holds(as_pat: Api, issued: dict[str, Any]) -> None:
 
 
 def test_a_token_holds_only_for_the_warehouse_it_names(issued: dict[str, Any], river: Warehouse) -> None:
-    """Should a row ever be moved past the doors, what was said of the old place is not believed of the new one."""
+    """A token of the old warehouse is not valid for a row that was moved to another one by SQL."""
     WarehouseUserAssignment.objects.update(warehouse=river)
     assert not holds(issued["accessToken"])
 

@@ -76,7 +76,7 @@ def test_a_deleted_person_is_brought_back_on_their_page_only(as_ada: Client, pat
 
 
 @pytest.mark.parametrize("change_", [DEACTIVATE, DELETE, MAKE_WAREHOUSE_USER])
-def test_the_last_administrator_is_safe_at_the_door_itself(
+def test_the_last_administrator_is_safe_in_the_write_method_itself(
     ada: User, make_user: Callable[..., User], change_: Any, nothing_changes: Any
 ) -> None:
     outsider = make_user("root.outside@example.test", is_superuser=True, status="blocked")

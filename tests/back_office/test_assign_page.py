@@ -149,7 +149,7 @@ def test_the_page_and_its_data_cost_the_same_for_one_warehouse_and_many(
 
     with django_assert_num_queries(7):  # session, user, two of rights; person, count and rows
         office.get(f"{url}rows/", {"side": "assigned"})
-    with django_assert_num_queries(9):  # and where the person stands, and the last change
+    with django_assert_num_queries(9):  # and the current warehouse, and the last change
         office.get(url)
 
 
@@ -198,14 +198,14 @@ def test_a_warehouse_that_is_not_assigned_cannot_be_stood_in(
     )
 
 
-def test_what_is_gone_meanwhile_is_left_out_and_told(office: Client, url: str, pat: User, north: Warehouse) -> None:
+def test_what_was_deleted_since_is_left_out_and_reported(office: Client, url: str, pat: User, north: Warehouse) -> None:
     answer = office.post(url, {"assign": f"{north.pk},999999999"})
 
     assert warehouses_of(pat) == {"North Dock"}
     assert "1 chosen row is not there any more and was left out." in said(answer)
 
 
-def test_two_who_edit_at_once_lose_nothing_and_both_are_told(
+def test_two_who_edit_at_once_lose_nothing_and_both_see_a_message(
     office: Client, make_user: Callable[..., User], url: str, pat: User, north: Warehouse, river: Warehouse
 ) -> None:
     nora = staff(make_user("nora.night@example.test"), "view", "add", "delete")
@@ -280,7 +280,7 @@ def test_only_a_warehouse_user_has_this_page(
 
 
 @pytest.mark.parametrize("uuid", ["7b0e3b8c-0000-4000-8000-000000000000", "nonsense", "1"])
-def test_an_unknown_user_is_told_back_at_the_list(office: Client, uuid: str) -> None:
+def test_an_unknown_user_is_reported_on_the_list(office: Client, uuid: str) -> None:
     answer = office.get(reverse("admin:assignments_assign_warehouses", args=[uuid]))
 
     assert answer["Location"] == reverse("admin:users_user_changelist")

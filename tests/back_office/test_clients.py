@@ -76,7 +76,7 @@ def test_the_list_says_what_each_client_is(as_ada: Browser, scanner: Client, pri
         assert text in page.content.decode()
 
 
-def test_above_the_list_stands_the_default_client_from_the_settings(as_ada: Browser, settings: Any) -> None:
+def test_above_the_list_is_the_default_client_from_the_settings(as_ada: Browser, settings: Any) -> None:
     settings.DEFAULT_CLIENT_ID = "fulfillment"
     settings.DEFAULT_CLIENT_REDIRECT_URIS = ["https://app.example.test/oauth/cb/spryker"]
     settings.DEFAULT_CLIENT_ORIGINS = ["https://app.example.test"]
@@ -169,7 +169,7 @@ def test_saving_a_client_keeps_its_secret(as_ada: Browser, printer: Client) -> N
     assert (printer.name, printer.check_client_secret(secret)) == ("Printer", True)
 
 
-def test_what_somebody_changed_meanwhile_is_told_before_it_is_overwritten(as_ada: Browser, scanner: Client) -> None:
+def test_an_edit_conflict_is_reported_before_a_change_is_overwritten(as_ada: Browser, scanner: Client) -> None:
     opened = as_ada.get(page_of(scanner, "change")).context["adminform"].form["seen"].value()
     as_ada.post(page_of(scanner, "change"), answers(name="Theirs"))
     sent = answers(name="Mine", seen=str(opened))
@@ -262,7 +262,7 @@ def test_a_secret_is_in_one_answer_and_nowhere_else(
     assert [one for one in kept for secret in secrets if secret in str(one)] == []
 
 
-def test_history_tells_when_a_secret_was_made_and_why(as_ada: Browser, printer: Client) -> None:
+def test_history_shows_when_a_secret_was_made_and_why(as_ada: Browser, printer: Client) -> None:
     as_ada.post(page_of(printer, "secret"), {"change_reason": "It was in an e-mail"})
     for path in (page_of(printer, "history"), "/admin/history/?kind=users.client"):
         page = as_ada.get(path).content.decode()
@@ -283,7 +283,7 @@ def test_history_shows_addresses_before_and_after(as_ada: Browser, scanner: Clie
 # --- Removing ---------------------------------------------------------------------------------------------------
 def code_for(person: User, client_id: str) -> AuthorizationCode:
     given = {"client_id": client_id, "redirect_uri": "", "scope": "", "challenge": "x" * 43}
-    return AuthorizationCode.objects.keep(f"code for {client_id}", person, **given)
+    return AuthorizationCode.objects.store(f"code for {client_id}", person, **given)
 
 
 def test_removing_a_client_says_what_ends_and_ends_it(as_ada: Browser, scanner: Client, pat: User, sam: User) -> None:

@@ -97,7 +97,7 @@ def test_warehouse_users_without_a_warehouse_are_counted(
     assert shown(office)["idle"] == 1
 
 
-def test_sign_ins_and_failures_are_told_by_day(office: Client, pat: User, olive: User) -> None:
+def test_sign_ins_and_failures_are_shown_by_day(office: Client, pat: User, olive: User) -> None:
     for _ in range(3):
         sign_in(pat.email)
     yesterday = timezone.now() - timedelta(days=1)
@@ -116,7 +116,7 @@ def test_sign_ins_and_failures_are_told_by_day(office: Client, pat: User, olive:
     assert (page["open_sessions"], page["failures_today"]) == (2, 1)
 
 
-def test_the_latest_changes_are_told(office: Client, north: Warehouse) -> None:
+def test_the_latest_changes_are_shown(office: Client, north: Warehouse) -> None:
     assert ("Created", "North Dock") in [(change.what, change.subject) for change in shown(office)["latest"]]
 
 

@@ -42,7 +42,7 @@ def found(client: Client, **asked: str) -> list[AuditEvent]:
     return list(answer.context["cl"].result_list)
 
 
-def test_the_newest_stands_first(as_auditor: Client, happened: Any) -> None:
+def test_the_newest_is_first(as_auditor: Client, happened: Any) -> None:
     old, new, middle = happened("2025-03-01"), happened("2026-03-01"), happened("2025-09-01")
     assert found(as_auditor) == [new, middle, old]
 

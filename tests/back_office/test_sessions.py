@@ -27,7 +27,7 @@ def listed(client: Client, **query: Any) -> list[Session]:
     return list(client.get(LIST, query).context["cl"].result_list)
 
 
-def test_the_list_tells_who_is_signed_in_with_what_and_where_they_stand(
+def test_the_list_shows_who_is_signed_in_with_what_and_where_they_work(
     as_manager: Client, as_pat: Api, pat: User, pat_north: WarehouseUserAssignment
 ) -> None:
     Session.objects.update(user_agent=PHONE, address="192.0.2.7")

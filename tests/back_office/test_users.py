@@ -19,7 +19,7 @@ from warehouses.models import Warehouse
 
 
 # --- The list ---------------------------------------------------------------------------------------------------
-def test_the_list_tells_who_where_and_how_many(
+def test_the_list_shows_who_where_and_how_many(
     as_ada: Client, pat: User, pat_north: WarehouseUserAssignment, pat_river: WarehouseUserAssignment
 ) -> None:
     pat_river.activate()

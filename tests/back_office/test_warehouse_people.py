@@ -56,7 +56,7 @@ def test_only_warehouse_users_are_offered(
     assert names(office, url) == [pat.email, sam.email]
 
 
-def test_who_stands_here_now_is_marked(
+def test_who_works_here_now_is_marked(
     office: Client,
     url: str,
     pat_north: WarehouseUserAssignment,
@@ -98,7 +98,7 @@ def test_people_are_assigned_and_deassigned_at_once(
     assert reasons.count() == 2
 
 
-def test_who_is_no_warehouse_user_is_left_out_and_told(
+def test_who_is_no_warehouse_user_is_left_out_and_reported(
     office: Client,
     url: str,
     north: Warehouse,
@@ -124,7 +124,7 @@ def test_who_lost_the_flag_is_shown_without_a_box(
         office.post(url, {"deassign": ids(pat_north.user)})
 
 
-def test_changes_of_others_are_told_by_person(
+def test_changes_of_others_are_shown_by_person(
     office: Client,
     url: str,
     sam: User,
@@ -138,7 +138,7 @@ def test_changes_of_others_are_told_by_person(
     assert told == ["Meanwhile “sam.stacker@example.test” was also assigned by someone in the database."]
 
 
-def test_an_unknown_warehouse_is_told_back_at_the_list(office: Client) -> None:
+def test_an_unknown_warehouse_is_reported_on_the_list(office: Client) -> None:
     answer = office.get(reverse("admin:assignments_assign_people", args=["nonsense"]))
 
     assert answer["Location"] == reverse("admin:warehouses_warehouse_changelist")
@@ -234,7 +234,7 @@ def switch(client: Client, action: str, *assignments: WarehouseUserAssignment) -
     return client.post(LIST, {"action": action, "_selected_action": chosen})
 
 
-def test_assignments_are_switched_from_the_list_through_the_doors(
+def test_assignments_are_switched_from_the_list_by_the_write_methods(
     office: Client,
     pat_north: WarehouseUserAssignment,
     pat_river: WarehouseUserAssignment,
@@ -270,7 +270,7 @@ def test_switching_needs_the_right_to_change(
         switch(reader, "activate_chosen", pat_north)
 
 
-def test_no_form_makes_or_changes_a_row_past_the_doors(
+def test_no_form_makes_or_changes_a_row_past_the_write_methods(
     office: Client,
     pat_north: WarehouseUserAssignment,
     sam: User,

@@ -62,7 +62,7 @@ def rows(response: Any) -> list[tuple[str, int, int]]:
     return [(one.name, one.assigned, one.working) for one in response.context["cl"].result_list]
 
 
-def test_the_list_says_how_many_are_assigned_and_how_many_stand_there(
+def test_the_list_shows_how_many_are_assigned_and_how_many_work_there_now(
     office: Client, mill: Warehouse, pat_north: Any, sam_north: Any, pat_river: Any
 ) -> None:
     sam_north.activate()
@@ -164,7 +164,7 @@ def test_a_warehouse_that_is_not_there_is_said_to_be_so(office: Client) -> None:
         assert messages(response) == ["There is no warehouse with the ID “4711”."]
 
 
-def test_the_view_page_tells_all_and_changes_nothing(office: Client, north: Warehouse, pat_north: Any) -> None:
+def test_the_view_page_shows_all_and_changes_nothing(office: Client, north: Warehouse, pat_north: Any) -> None:
     pat_north.activate()
     Warehouse.objects.filter(pk=north.pk).update(note="second gate")
     page = office.get(page_of(north, "view")).content.decode()
@@ -263,7 +263,7 @@ def test_a_form_without_any_answer_deletes_what_nobody_is_assigned_to(office: Cl
     assert not Warehouse.objects.exists()
 
 
-def test_the_door_refuses_to_delete_what_people_are_assigned_to(north: Warehouse, pat_north: Any) -> None:
+def test_the_write_method_refuses_to_delete_what_people_are_assigned_to(north: Warehouse, pat_north: Any) -> None:
     with pytest.raises(ProtectedError):
         north.remove()
     assert Warehouse.objects.filter(pk=north.pk).exists()

@@ -49,7 +49,7 @@ FOLLOWING = 5
 MOST = 0.05
 
 
-def test_time_tells_nobody_who_exists(transactional_db: None, password_hash: str, tmp_path: Path) -> None:
+def test_time_does_not_disclose_who_exists(transactional_db: None, password_hash: str, tmp_path: Path) -> None:
     tries = [*_accounts(password_hash)]
     taken: dict[str, list[tuple[float, float]]] = {}
     with mail_server() as port:

@@ -19,7 +19,7 @@ LIST = "/warehouse-user-assignments"
 
 @dataclass
 class Person:
-    """A warehouse user with five assignments, who stands in one of them."""
+    """A warehouse user with five assignments, who works in one of them now."""
 
     email: str
     uuid: str
@@ -40,7 +40,7 @@ class Callers:
 
 
 def sign_in(site: Site) -> Callers:
-    """Through the front doors, as everybody does."""
+    """By the public routes."""
     emails = site.folder.ask(_STANDING, site.folder.size.users // PEOPLE, PEOPLE)
     office = token_of(site, _OFFICE)["access_token"]
     return Callers(office, _cookies(site), [_person(site, email) for (email,) in emails])
@@ -114,7 +114,7 @@ def switches(callers: Callers) -> list[Request]:
 
 
 def switch(person: Person, turn: int) -> Request:
-    """Makes the person stand in one of their two places."""
+    """Activates one of the two assignments of the person."""
     place = person.places[turn]
     data = {"type": "warehouse-user-assignments", "id": place, "attributes": {"isActive": True}}
     return bearing(person.token, "PATCH", f"{LIST}/{place}", json.dumps({"data": data}))
@@ -146,6 +146,6 @@ WORKS = [
 
 
 def stand_in_first(site: Site, callers: Callers) -> None:
-    """Where everybody stands before the switches begin."""
+    """Activates the first assignment of everybody, before the switches begin."""
     for person in callers.people:
         ask(site, switch(person, 0))

@@ -58,7 +58,7 @@ def _some_session(user: User) -> Session:
     return started[0]
 
 
-def test_the_door_has_no_serious_fault(open_page: Callable[..., Page], olive: User) -> None:
+def test_the_login_page_has_no_serious_fault(open_page: Callable[..., Page], olive: User) -> None:
     key = urlsafe_base64_encode(force_bytes(olive.pk))
     token = default_token_generator.make_token(olive)
     page = open_page()

@@ -38,7 +38,7 @@ def sheds(live_server: Any) -> list[Warehouse]:
 
 @pytest.fixture
 def assigned(pat: User, sheds: list[Warehouse]) -> list[Warehouse]:
-    """Ten of them, assigned to Pat, who stands in the first."""
+    """Ten of them, assigned to Pat, who works in the first now."""
     WarehouseUserAssignment.objects.set_warehouses(pat, add=sheds[290:], remove=[])
     pat.assignments.get(warehouse=sheds[290]).activate()
     return sheds[290:]
@@ -285,7 +285,7 @@ def test_a_session_that_ends_costs_nobody_their_selection(page: Page, admin: Use
     expect(page.get_by_text("was not saved yet")).to_have_count(0)
 
 
-def test_what_another_changed_meanwhile_is_told_on_the_open_page(page: Page, pat: User, sheds: list[Warehouse]) -> None:
+def test_a_concurrent_change_is_shown_on_the_open_page(page: Page, pat: User, sheds: list[Warehouse]) -> None:
     tick(available(page), "Dock 001")
 
     WarehouseUserAssignment.objects.set_warehouses(pat, add=[sheds[0]], remove=[sheds[299]])

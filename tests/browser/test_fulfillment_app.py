@@ -131,7 +131,7 @@ def test_the_callback_is_given_the_code_and_nothing_else(phone: Page, app: str, 
     assert [name for name, _ in parse_qsl(address.query)] == ["code"]
 
 
-def test_a_wrong_password_is_told_and_the_same_form_works_again(phone: Page, pat: User, two_places: Any) -> None:
+def test_a_wrong_password_is_reported_and_the_same_form_works_again(phone: Page, pat: User, two_places: Any) -> None:
     log_in(phone, pat, "wrong-Horse-7!")
     expect(phone.get_by_role("status")).to_have_text("Username or password is invalid")
     assert not Session.objects.exists()
@@ -146,7 +146,7 @@ def test_an_app_that_is_not_registered_gets_no_code(phone: Page, pat: User, sett
     assert not Session.objects.exists()
 
 
-def test_somebody_without_a_warehouse_is_told_so(phone: Page, pat: User) -> None:
+def test_somebody_without_a_warehouse_sees_a_message(phone: Page, pat: User) -> None:
     log_in(phone, pat)
     expect(phone.get_by_role("status")).to_have_text("You are not assigned to any locations")
 
@@ -183,7 +183,7 @@ def test_a_session_ended_by_staff_leads_to_the_login_page(phone: Page, app: str,
     assert phone.evaluate("localStorage.getItem('oryx.oauth-token')") is None
 
 
-def test_what_cannot_be_done_is_told_in_words(phone: Page, pat: User, two_places: Any) -> None:
+def test_what_cannot_be_done_is_explained_in_words(phone: Page, pat: User, two_places: Any) -> None:
     log_in(phone, pat)
     expect(phone.get_by_role("button", name="Select River Annex")).to_be_visible()
     WarehouseUserAssignment.objects.all().delete()

@@ -83,7 +83,7 @@ def test_five_faults_are_shown_at_once_corrected_and_the_file_applied(desk: Page
     assert User.objects.get(email="cem.cam@example.test").last_name == "=Cam()"
 
 
-def test_what_stands_in_a_file_is_shown_as_text(desk: Page, tmp_path: Path) -> None:
+def test_the_content_of_a_file_is_shown_as_text(desk: Page, tmp_path: Path) -> None:
     desk.goto(f"{LIST}import/")
     check(desk, written(tmp_path, GOOD))
     expect(desk.locator("#faults tbody tr")).to_contain_text(["<img src=x onerror=alert(1)>"])

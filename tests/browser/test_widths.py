@@ -30,7 +30,7 @@ HIDDEN = """() => {
 
 @pytest.fixture
 def crowd(live_server: object, pat: User) -> None:
-    """People with long names, who stand in a warehouse with a long one; an open session and one that was ended."""
+    """People with long names, with a current warehouse with a long one; an open session and one that was ended."""
     User.objects.filter(pk=pat.pk).update(
         email="maximiliana.hohenstein@lager.example.test", last_login="2026-03-01T12:00Z"
     )

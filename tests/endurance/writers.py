@@ -55,7 +55,7 @@ class Journal:
 
 
 class State(NamedTuple):
-    """The warehouses that a person has, and the one where the person stands."""
+    """The warehouses assigned to a person, and the current one."""
 
     assigned: frozenset[str]
     active: str | None
@@ -124,7 +124,7 @@ class Writer(threading.Thread):
         self._rows = {row["attributes"]["warehouse"]["uuid"]: row["id"] for row in rows}
         self._person = rows[0]["attributes"]["userUuid"]
         active = [row["attributes"]["warehouse"]["uuid"] for row in rows if row["attributes"]["isActive"]]
-        assert len(active) <= 1, "somebody stands in two warehouses"
+        assert len(active) <= 1, "somebody has two current warehouses"
         self.journal.looked += 1
         return State(frozenset(self._rows), active[0] if active else None)
 

@@ -50,7 +50,7 @@ def as_olive(olive: User) -> Client:
 
 
 # --- One after the other ----------------------------------------------------------------------------------------
-def test_a_save_over_a_newer_person_is_refused_and_tells_what_changed(
+def test_a_save_over_a_newer_person_is_refused_and_shows_what_changed(
     as_manager: Client, manager: User, as_olive: Client, pat: User, path: str, nothing_changes: Any
 ) -> None:
     mine, theirs = seen(as_olive.get(path)), seen(as_manager.get(path))
@@ -78,7 +78,7 @@ def test_saving_again_goes_through(as_manager: Client, as_olive: Client, pat: Us
     assert pat.get_full_name() == "Patricia Picker"
 
 
-def test_a_third_change_is_told_as_well(as_manager: Client, as_olive: Client, pat: User, path: str) -> None:
+def test_a_third_change_is_shown_as_well(as_manager: Client, as_olive: Client, pat: User, path: str) -> None:
     mine = seen(as_olive.get(path))
     as_manager.post(path, person(pat, last_name="Packer"))
     refused = as_olive.post(path, person(pat, first_name="Patricia", seen=mine))

@@ -36,7 +36,7 @@ def as_clerk(clerk: User) -> Client:
 
 @pytest.fixture
 def row(pat_north: WarehouseUserAssignment, sam_north: Any, as_ada: Client, ada: User) -> WarehouseUserAssignment:
-    """Pat's, who stands there; Ada, who may see people, has changed the warehouse."""
+    """Pat's, who works there now; Ada, who may see people, has changed the warehouse."""
     pat_north.activate()
     form = {"name": "North Dock", "is_active": "True", "note": "new", "change_reason": ""}
     as_ada.post(f"/admin/warehouses/warehouse/{pat_north.warehouse_id}/change/", form)
@@ -168,7 +168,7 @@ def test_who_may_see_people_asks_about_them(as_ada: Client, row: WarehouseUserAs
     assert as_ada.get(HISTORY, {"person": pat.email}).context["changes"]
 
 
-def test_nothing_tells_a_person_who_is_there_from_one_who_is_not(as_clerk: Client, pat: User, ada: User) -> None:
+def test_nothing_distinguishes_an_existing_person_from_a_missing_one(as_clerk: Client, pat: User, ada: User) -> None:
     missing = 987654321
     for page in ("change/", "history/", "delete/", "view/", "switch/deactivate/", "sign-out/", "unlock-sign-in/"):
         for send in (as_clerk.get, as_clerk.post):

@@ -48,7 +48,7 @@ def clerk(make_user: Callable[..., User]) -> Callable[..., Client]:
 
 
 # --- What a change says -----------------------------------------------------------------------------------------
-def test_a_change_is_told_in_plain_words(office: Client, olive: User, mill: Warehouse) -> None:
+def test_a_change_is_shown_in_plain_words(office: Client, olive: User, mill: Warehouse) -> None:
     form = {"name": "New Mill", "is_active": "True", "note": "", "change_reason": "rebuilt", "confirmed": "1"}
     office.post(f"/admin/warehouses/warehouse/{mill.pk}/change/", form, headers={"X-Request-Id": "desk-1"})
 
@@ -64,7 +64,7 @@ def test_a_change_is_told_in_plain_words(office: Client, olive: User, mill: Ware
     assert created.what == "Created"
 
 
-def test_roles_are_told_as_they_were_and_became(office: Client, pat: User, as_pat: Api) -> None:
+def test_roles_are_shown_as_they_were_and_became(office: Client, pat: User, as_pat: Api) -> None:
     for names in (["Auditor"], ["Auditor", "Staff manager"], ["Staff manager"]):
         change(office, pat, groups=[group(name).pk for name in names], is_warehouse_user=None)
     User.groups.through.objects.all().delete()
@@ -87,7 +87,7 @@ def test_roles_are_told_as_they_were_and_became(office: Client, pat: User, as_pa
     )
 
 
-def test_whoever_gives_a_role_in_whatever_way_is_told_of(
+def test_every_way_of_giving_a_role_is_shown_with_its_actor(
     office: Client, olive: User, make_user: Callable[..., User]
 ) -> None:
     people = [make_user(f"{name}.new@example.test") for name in ("ann", "bob")]
@@ -106,7 +106,7 @@ def test_whoever_gives_a_role_in_whatever_way_is_told_of(
         assert given.who == "Database"
 
 
-def test_a_new_password_is_told_as_a_fact(office: Client, olive: User, pat: User) -> None:
+def test_a_new_password_is_shown_without_its_value(office: Client, olive: User, pat: User) -> None:
     assert change(office, pat, password1=NEW_PASSWORD, password2=NEW_PASSWORD).status_code == 302
     newest = ask(office, tab(pat))[0]
     (fact,) = newest.differences
@@ -117,7 +117,7 @@ def test_a_new_password_is_told_as_a_fact(office: Client, olive: User, pat: User
     assert b"argon2" not in office.get(tab(pat)).content
 
 
-def test_the_second_factor_is_told(office: Client, olive: User, pat: User) -> None:
+def test_the_second_factor_is_shown(office: Client, olive: User, pat: User) -> None:
     TOTPDevice.objects.create(user=pat, confirmed=True)
     office.post(f"/admin/users/user/{pat.pk}/reset-two-factor/")
     reset, switched_on, _created = ask(office, tab(pat))
@@ -125,14 +125,14 @@ def test_the_second_factor_is_told(office: Client, olive: User, pat: User) -> No
     assert (reset.who, said(reset)[2]) == (olive.email, [("Two-factor sign-in", "yes", "no")])
 
 
-def test_what_is_told_of_a_person_cannot_be_made_up(olive: User) -> None:
+def test_what_is_shown_of_a_person_cannot_be_forged(olive: User) -> None:
     olive.roles, olive.has_two_factor, olive.password_changed_at = ["Administrator"], True, now()
     olive.save()
     olive.refresh_from_db()
     assert (olive.roles, olive.has_two_factor, olive.password_changed_at) == ([], False, None)
 
 
-def test_an_assignment_is_told_by_the_names_of_its_ends(
+def test_an_assignment_is_shown_by_the_names_of_its_ends(
     office: Client, as_pat: Api, pat: User, pat_north: WarehouseUserAssignment
 ) -> None:
     as_pat.patch(f"{ASSIGNMENTS}/{pat_north.uuid}", {"isActive": True})

@@ -37,7 +37,7 @@ def auditor(db: None) -> Group:
     return group(AUDITOR)
 
 
-def test_a_right_given_and_one_taken_are_told_with_who_did_it(as_ada: Client, ada: User, auditor: Group) -> None:
+def test_a_right_given_and_one_taken_are_shown_with_the_actor(as_ada: Client, ada: User, auditor: Group) -> None:
     kept = set(auditor.permissions.values_list("pk", flat=True))
     changed = kept - {right("view_session").pk} | {right("change_user").pk}
     as_ada.post(page_of(auditor), {"name": AUDITOR, "permissions": sorted(changed), "change_reason": "new season"})
@@ -61,7 +61,7 @@ def test_a_german_reads_it_in_german(as_ada: Client, ada: User, auditor: Group) 
     assert (given.kind, given.who) == ("Recht einer Rolle", "Datenbank")
 
 
-def test_a_role_renamed_made_and_deleted_is_told(as_ada: Client, ada: User, auditor: Group) -> None:
+def test_a_role_renamed_made_and_deleted_is_shown(as_ada: Client, ada: User, auditor: Group) -> None:
     as_ada.post(page_of(auditor), {"name": "Inspector", "permissions": []})
     renamed = next(one for one in ask(as_ada, tab(auditor)) if one.kind == "Role")
     assert (renamed.who, *said(renamed)) == (ada.email, "Changed", "Inspector", [("Name", "Auditor", "Inspector")])
@@ -86,7 +86,7 @@ def test_sql_by_hand_leaves_its_trace(as_ada: Client, auditor: Group, pat: User)
     assert "Right given" in {one.what for one in ask(as_ada, tab(pat))}
 
 
-def test_sql_that_moves_a_right_to_another_role_is_told(as_ada: Client, auditor: Group) -> None:
+def test_sql_that_moves_a_right_to_another_role_is_shown(as_ada: Client, auditor: Group) -> None:
     view, other = right("view_session"), group(STAFF_MANAGER)
     other.permissions.remove(view)
     run(

@@ -71,13 +71,13 @@ def test_a_refused_sign_in_is_kept_as_it_was_typed(pat: User) -> None:
     assert re.fullmatch("[0-9a-f]{32}", row.request_id)
 
 
-def test_both_doors_of_the_back_office_are_kept(olive: User) -> None:
-    door = "/admin/login/"
-    Client().post(door, {"username": olive.email, "password": "a-guess-that-fails"})
-    Client().post(door, {"username": olive.email, "password": PASSWORD})
+def test_sign_ins_to_the_back_office_are_recorded(olive: User) -> None:
+    path = "/admin/login/"
+    Client().post(path, {"username": olive.email, "password": "a-guess-that-fails"})
+    Client().post(path, {"username": olive.email, "password": PASSWORD})
 
     rows = AuditEvent.objects.order_by("id").values_list("event", "username", "path")
-    assert list(rows) == [("Failed Login", olive.email, door), ("Successful Login", olive.email, door)]
+    assert list(rows) == [("Failed Login", olive.email, path), ("Successful Login", olive.email, path)]
 
 
 def test_a_warehouse_token_given_or_refused_is_kept_with_the_persons_uuid(
@@ -249,9 +249,9 @@ def test_refusals_stay_whatever_their_request_takes_back(pat: User, olive: User)
 def test_tries_while_an_account_is_closed_fill_no_table(olive: User, caplog: pytest.LogCaptureFixture) -> None:
     """Each has its line; only what was looked at has a row."""
     answers = [token(olive.email, "a-guess-that-fails").status_code for _ in range(14)]
-    door = Client().post("/admin/login/", {"username": olive.email, "password": PASSWORD})
+    page = Client().post("/admin/login/", {"username": olive.email, "password": PASSWORD})
 
-    assert (answers, door.status_code) == ([400] * 9 + [429] * 5, 429)
+    assert (answers, page.status_code) == ([400] * 9 + [429] * 5, 429)
     assert AuditEvent.objects.filter(username=olive.email).count() == AuditEvent.objects.count() == 9
     closed: list[Any] = [record.msg for record in caplog.records if record.name == "users.sign_in.throttling"]
     assert {line["event"] for line in closed} == {"Sign-in Refused While Closed"}

@@ -107,7 +107,7 @@ def test_the_file_is_encrypted_where_it_is_kept(admin: Client, pat: User) -> Non
 
 
 # --- What the page tells ----------------------------------------------------------------------------------------
-def test_asking_answers_at_once_with_a_page_that_tells_how_far_it_is(admin: Client, pat: User) -> None:
+def test_asking_answers_at_once_with_a_progress_page(admin: Client, pat: User) -> None:
     job = ask_for_export(admin, USERS)
     page = admin.get(f"{USERS}export/{job.pk}/").content.decode()
     assert f'data-progress="{USERS}export/{job.pk}/progress/"' in page

@@ -90,7 +90,7 @@ def test_checking_again_forgets_the_faults_of_before(admin: Client) -> None:
     assert len(faults(job)) == ROWS * 6
 
 
-def test_progress_is_told_without_reading_the_file_or_the_report(admin: Client) -> None:
+def test_progress_is_shown_without_reading_the_file_or_the_report(admin: Client) -> None:
     job = upload(admin, USERS, BAD)
     with CaptureQueriesContext(connection) as queries:
         answer = admin.get(f"{USERS}import/{job.pk}/progress/")
@@ -110,7 +110,7 @@ def test_everybody_in_a_file_is_locked_at_once_and_in_one_order(
     with CaptureQueriesContext(connection) as queries:
         assert apply(admin, ASSIGNMENTS, job).state == Import.State.APPLIED
     locks = [query["sql"] for query in queries if "FOR NO KEY UPDATE" in query["sql"]]
-    assert len(locks) == 2  # all the people; and once more, by the door that writes
+    assert len(locks) == 2  # all the people; and once more, by the write method
     assert all(people[n].email in locks[0] for n in (0, ROWS - 1))
     assert all('ORDER BY "users_user"."id" ASC' in lock for lock in locks)
     assert WarehouseUserAssignment.objects.filter(warehouse=north, is_active=True).count() == ROWS

@@ -99,7 +99,7 @@ def test_an_export_keeps_the_language_in_which_it_was_asked_for(admin: Client, s
     assert rows_of(content_of(answer))[2][3:6] == ["ja", "en", "aktiv"]
 
 
-def test_faults_and_changes_are_told_in_the_words_of_the_reader(admin: Client, speak: Any, pat: User) -> None:
+def test_faults_and_changes_are_shown_in_the_language_of_the_reader(admin: Client, speak: Any, pat: User) -> None:
     speak("de_DE")
     job = upload(admin, USERS, "E-Mail;Vorname;Nachname;Lagerbenutzer\nkeine;Ann;Ames;vielleicht")
     assert faults(job) == [

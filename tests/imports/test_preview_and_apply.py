@@ -215,7 +215,7 @@ def test_an_import_given_up_before_it_began_applies_nothing(admin: Client, pat: 
 
 
 # --- Rights -----------------------------------------------------------------------------------------------------
-def test_a_staff_manager_cannot_make_or_change_who_stands_above_them(
+def test_a_staff_manager_cannot_make_or_change_people_with_more_rights(
     enter: Callable[..., Client], make_user: Callable[..., User], nothing_changes: Any
 ) -> None:
     manager = enter(STAFF_MANAGER)
@@ -356,15 +356,15 @@ def test_a_check_costs_the_same_queries_for_any_number_of_rows_of_a_batch(
     assert cost(2) == cost(200)
 
 
-# --- The door behind it -----------------------------------------------------------------------------------------
-def test_the_door_for_many_refuses_all_if_one_is_no_warehouse_user(
+# --- The write method -------------------------------------------------------------------------------------------
+def test_the_bulk_write_method_refuses_all_if_one_is_no_warehouse_user(
     pat: User, olive: User, north: Warehouse, nothing_changes: Any
 ) -> None:
     with nothing_changes(), pytest.raises(RuleError):
         WarehouseUserAssignment.objects.set_active([(pat.pk, north.pk, True), (olive.pk, north.pk, False)])
 
 
-def test_the_door_for_many_writes_only_what_is_not_so_already(
+def test_the_bulk_write_method_writes_only_changes(
     pat: User, pat_north: WarehouseUserAssignment, pat_river: WarehouseUserAssignment
 ) -> None:
     pat_north.activate()

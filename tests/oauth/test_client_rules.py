@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 
 from tests.support.servers import live
 from users.models.client import check_origin, check_redirect_uri
-from users.models.client_checks import default_client_is_sound
+from users.models.client_checks import check_default_client
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_origins_that_no_browser_would_send_or_nobody_should_trust(origin: str) 
 def test_settings_are_held_to_the_same(settings: Any) -> None:
     settings.DEFAULT_CLIENT_REDIRECT_URIS = ["https://app.example.com/cb", "nonsense"]
     settings.DEFAULT_CLIENT_ORIGINS = ["https://app.example.com/"]
-    assert [fault.msg for fault in default_client_is_sound()] == [
+    assert [fault.msg for fault in check_default_client()] == [
         "DEFAULT_CLIENT_REDIRECT_URIS: “nonsense” is not a complete address, such as https://app.example.com/oauth/cb.",
         "DEFAULT_CLIENT_ORIGINS: “https://app.example.com/” must be the beginning of an address in small letters, with "
         "nothing after the name of the site, such as https://app.example.com.",

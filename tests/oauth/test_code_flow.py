@@ -177,7 +177,7 @@ WRONGS: list[tuple[str, dict[str, Any], tuple[str, str]]] = [
 
 
 @pytest.mark.parametrize("index", range(len(WRONGS)), ids=[name for name, _, _ in WRONGS])
-def test_what_is_wrong_is_told_in_the_order_of_the_contract(pat: User, nothing_changes: Watch, index: int) -> None:
+def test_faults_are_reported_in_the_order_of_the_contract(pat: User, nothing_changes: Watch, index: int) -> None:
     _, changes, expected = WRONGS[index]
     later: dict[str, Any] = {}
     for _, change, _ in reversed(WRONGS[index + 1 :]):

@@ -133,7 +133,7 @@ def test_a_challenge_is_never_taken_back(pat: User, nothing_changes: Watch) -> N
 
 
 @pytest.mark.parametrize("name", sorted(login_form("x")))
-def test_no_parameter_of_the_login_form_may_stand_twice(pat: User, nothing_changes: Watch, name: str) -> None:
+def test_no_parameter_of_the_login_form_may_be_repeated(pat: User, nothing_changes: Watch, name: str) -> None:
     form = login_form(pat)
     twice = "&".join(f"{key}={value}" for key, value in [*form.items(), (name, form[name])])
     with nothing_changes():

@@ -24,7 +24,7 @@ def claims(token: str) -> dict[str, Any]:
     return jwt.decode(token, options={"verify_signature": False})
 
 
-def test_a_warehouse_token_that_holds_is_told_with_its_person_and_place(issued: Issued) -> None:
+def test_a_valid_warehouse_token_is_described_with_its_person_and_place(issued: Issued) -> None:
     assert issued.introspected(issued.warehouse_token) == {
         "active": True,
         "sub": json.dumps({"id_warehouse": issued.row.warehouse_id}, separators=(",", ":")),
@@ -37,7 +37,7 @@ def test_a_warehouse_token_that_holds_is_told_with_its_person_and_place(issued: 
     }
 
 
-def test_a_user_token_is_told_with_its_scopes(issued: Issued) -> None:
+def test_a_user_token_is_described_with_its_scopes(issued: Issued) -> None:
     assert issued.introspected(issued.user_token) == {
         "active": True,
         "sub": claims(issued.user_token)["sub"],
@@ -130,7 +130,7 @@ def test_an_access_token_is_no_proof_of_being_a_service(issued: Issued) -> None:
     assert (answer.status_code, answer.json()) == (401, BAD_CLIENT)
 
 
-def test_a_missing_token_is_told(issued: Issued) -> None:
+def test_a_missing_token_is_refused(issued: Issued) -> None:
     answer = post("/introspect", **issued.service)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 

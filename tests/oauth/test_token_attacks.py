@@ -55,13 +55,13 @@ def assert_revocation_does_nothing(token: str, nothing_changes: Watch, **paramet
 
 
 @pytest.fixture
-def standing(pat_north: WarehouseUserAssignment) -> WarehouseUserAssignment:
+def assignment(pat_north: WarehouseUserAssignment) -> WarehouseUserAssignment:
     pat_north.activate()
     return pat_north
 
 
 @pytest.fixture
-def tokens(pat: User, standing: WarehouseUserAssignment) -> dict[str, str]:
+def tokens(pat: User, assignment: WarehouseUserAssignment) -> dict[str, str]:
     """One of each kind, of one person."""
     session = sign_in(pat.email)
     warehouse = Api(session["access_token"]).post("/warehouse-tokens").json()[0]
@@ -127,15 +127,15 @@ def test_a_refresh_token_is_of_the_kind_it_was_issued_as(tokens: dict[str, str],
 
 # --- Introspection ----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("kind", ["refresh", "warehouse refresh", "code"])
-def test_introspection_tells_of_access_tokens_only(
+def test_introspection_describes_access_tokens_only(
     tokens: dict[str, str], partner: Any, nothing_changes: Watch, kind: str
 ) -> None:
     with nothing_changes():
         assert introspect(tokens[kind], partner) == {"active": False}
 
 
-def test_a_persons_token_is_never_told_as_a_warehouses(
-    tokens: dict[str, str], pat: User, standing: WarehouseUserAssignment, partner: Any
+def test_a_persons_token_is_never_described_as_a_warehouses(
+    tokens: dict[str, str], pat: User, assignment: WarehouseUserAssignment, partner: Any
 ) -> None:
     told = introspect(tokens["access"], partner)
     assert {name: told[name] for name in ("active", "act", "scope")} == {
@@ -145,7 +145,10 @@ def test_a_persons_token_is_never_told_as_a_warehouses(
     }
     assert not {"warehouse", "assignment"} & set(told)
     forged = changed(
-        tokens["access"], warehouse=str(standing.warehouse.uuid), assignment=str(standing.uuid), scopes=["warehouse"]
+        tokens["access"],
+        warehouse=str(assignment.warehouse.uuid),
+        assignment=str(assignment.uuid),
+        scopes=["warehouse"],
     )
     assert introspect(forged, partner) == {"active": False}
 

@@ -200,7 +200,7 @@ GOOD_BODIES = {
 
 
 @pytest.mark.parametrize(("body", "content_type"), GOOD_BODIES.values(), ids=GOOD_BODIES.keys())
-def test_what_is_meant_is_told_by_looking_at_the_body(olive: User, body: str, content_type: str) -> None:
+def test_the_format_is_recognised_by_the_body(olive: User, body: str, content_type: str) -> None:
     answer = _post(body.encode(), content_type)
     assert answer.status_code == 200, answer.content
     assert Session.objects.get().user == olive

@@ -62,7 +62,7 @@ def test_loads_as_many_more_rows_as_asked_for() -> None:
     assert counts() == (33, 10, 103)
 
 
-def test_nobody_stands_in_two_warehouses_and_four_in_five_stand_in_one() -> None:
+def test_nobody_works_in_two_warehouses_now_and_four_in_five_work_in_one() -> None:
     load(*FEW)
 
     loaded = User.objects.filter(email__regex=r"^picker\.\d+@example\.test$")
@@ -127,9 +127,7 @@ def test_impossible_numbers_are_refused(nothing_changes: Any, arguments: tuple[s
     assert str(refusal.value) == message
 
 
-def test_a_real_database_is_left_alone_unless_told_otherwise(
-    nothing_changes: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_real_database_is_left_alone_by_default(nothing_changes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", installation.database_url())
 
     with nothing_changes(), pytest.raises(CommandError) as refusal:

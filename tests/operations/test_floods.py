@@ -234,7 +234,7 @@ def test_what_is_no_http_is_refused_in_json(patient: str, line: bytes, header: b
 BUSY = "More is asked of this server than it can do at the moment. Please try again."
 
 
-def test_where_no_server_answers_callers_are_told_to_come_back(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_where_no_server_answers_callers_are_asked_to_retry(tmp_path_factory: pytest.TempPathFactory) -> None:
     with nginx.proxy(nginx.folder(tmp_path_factory), f"127.0.0.1:{free_port()}", status=503) as proxy:
         answer = httpx.post(f"{proxy.url}/token")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
@@ -268,7 +268,7 @@ def office(patient: str, ada: User) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.parametrize(("megabytes", "status"), [(3, 302), (8, 200)], ids=["at most", "more"])
-def test_a_sheet_is_taken_up_to_its_limit_and_a_page_tells_of_more(
+def test_a_sheet_is_accepted_up_to_its_limit_and_a_page_refuses_more(
     office: httpx.Client, megabytes: int, status: int
 ) -> None:
     office.get(f"{PEOPLE}import/")
@@ -324,7 +324,7 @@ def test_an_export_arrives_whole(office: httpx.Client, kind: str) -> None:
 
 
 # --- Who asks -----------------------------------------------------------------------------------------------------
-def test_the_callers_own_address_is_told_whatever_the_caller_claims(patient: str, olive: User) -> None:
+def test_the_callers_own_address_is_forwarded_whatever_the_caller_claims(patient: str, olive: User) -> None:
     """With an underscore it would have the same name in WSGI."""
     form = {"grant_type": "password", "username": olive.email, "password": "correct-Horse-7!"}
     claimed = {"X-Forwarded-For": "203.0.113.9", "X_Forwarded_For": "203.0.113.66"}

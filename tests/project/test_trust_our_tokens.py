@@ -70,7 +70,7 @@ def gates(printed: dict[str, Any], gate: Callable[..., Any], issued: Issued) -> 
     return [gate(printed[check], str(issued.row.warehouse.uuid)) for check in ("claims_of", "valid_claims_of")]
 
 
-def test_both_gates_open_for_who_stands_there(gates: list[Callable[[str], int]], issued: Issued) -> None:
+def test_both_gates_open_for_who_works_there_now(gates: list[Callable[[str], int]], issued: Issued) -> None:
     assert [opens(issued.warehouse_token) for opens in gates] == [200, 200]
 
 

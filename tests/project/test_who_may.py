@@ -205,7 +205,7 @@ def test_the_table_of_the_back_office_says_what_the_matrix_holds() -> None:
     assert list(rows_of_the_back_office()[0]) == ["What", *roles.ROLES, "No role"]
 
 
-def test_the_table_of_the_back_office_tells_of_everything_that_is_not_for_all_or_nobody() -> None:
+def test_the_table_of_the_back_office_lists_everything_that_is_not_for_all_or_nobody() -> None:
     told = {(route, letters_of(words)) for words, (_, routes) in DEEDS.items() for route in routes}
     special = {
         (route, letters)

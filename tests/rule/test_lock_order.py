@@ -56,7 +56,7 @@ def _world(make_user: Callable[..., User]) -> World:
             user=one, client_id=scanner.client_id, refresh_digest=str(number) * 64, address="192.0.2.1",
             expires_at=timezone.now() + timedelta(days=1),
         )  # fmt: skip
-    code = AuthorizationCode.objects.keep(
+    code = AuthorizationCode.objects.store(
         "code", pat, client_id=scanner.client_id, redirect_uri="", scope="", challenge=""
     )
     Authenticator.of_key(pat, "00" * 20).save()

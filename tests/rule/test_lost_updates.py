@@ -329,7 +329,7 @@ def _rename_client(browser: Browser, client: Client) -> Any:
     return browser.post(f"/admin/users/client/{client.pk}/change/", sent)
 
 
-def test_a_client_that_is_renamed_keeps_the_secret_made_meanwhile(as_ada: Browser, printer: Client) -> None:
+def test_a_client_that_is_renamed_keeps_a_concurrently_made_secret(as_ada: Browser, printer: Client) -> None:
     found = Client.objects.get(pk=printer.pk)
     found.make_secret()
 
@@ -340,7 +340,7 @@ def test_a_client_that_is_renamed_keeps_the_secret_made_meanwhile(as_ada: Browse
     assert (printer.name, printer.secret_digest) == ("Printer", found.secret_digest)
 
 
-def test_a_new_secret_leaves_what_a_colleague_did_to_the_client_meanwhile(as_ada: Browser, printer: Client) -> None:
+def test_a_new_secret_keeps_a_concurrent_change_of_the_client(as_ada: Browser, printer: Client) -> None:
     rename, before = Client.objects.filter(pk=printer.pk), printer.secret_digest
 
     answer = while_waiting(

@@ -95,7 +95,7 @@ def test_no_line_of_the_product_saves_a_whole_row_that_was_there_before() -> Non
         "assignments/demo.py: client.save()",
         "config/database/lost_updates.py: super().save(**options)",
         "config/spreadsheets/exports.py: book.save(file)",
-        "users/models/account.py: super().save(**options)",
+        "users/models/user.py: super().save(**options)",
         "users/admin/client.py: client.save()",
         "users/forms.py: return super().save(commit)",
         "users/models/user.py: user.save(using=self._db)",

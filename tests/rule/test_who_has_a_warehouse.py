@@ -35,15 +35,17 @@ def test_a_new_warehouse_user_has_none(pat: User, olive: User) -> None:
     assert without() == {"Pat"}
 
 
-def test_it_is_so_as_soon_as_the_doors_are_through(pat: User, sam: User, north: Warehouse, river: Warehouse) -> None:
-    doors = WarehouseUserAssignment.objects
-    doors.set_warehouses(pat, add=[north, river], remove=[])
+def test_it_is_so_as_soon_as_a_write_method_has_returned(
+    pat: User, sam: User, north: Warehouse, river: Warehouse
+) -> None:
+    objects = WarehouseUserAssignment.objects
+    objects.set_warehouses(pat, add=[north, river], remove=[])
     assert without() == {"Sam"}
-    doors.set_active([(sam.pk, north.pk, True)])
+    objects.set_active([(sam.pk, north.pk, True)])
     assert without() == set()
-    doors.set_warehouses(pat, add=[], remove=[north])
+    objects.set_warehouses(pat, add=[], remove=[north])
     assert without() == set()
-    doors.set_warehouses(pat, add=[], remove=[river])
+    objects.set_warehouses(pat, add=[], remove=[river])
     assert without() == {"Pat"}
 
 

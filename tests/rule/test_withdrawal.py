@@ -1,4 +1,4 @@
-"""What ends a sign-in or a warehouse token, through the doors people use: refused on the very next call (contract 0.4).
+"""What ends a sign-in or a warehouse token, by the API and the pages: refused on the very next call (contract 0.4).
 
 One table: each trigger times the five ways to use what was issued. `tests/benchmarks/withdrawal.py` measures how late.
 """

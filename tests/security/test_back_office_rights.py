@@ -22,7 +22,7 @@ from users.models import Session, User
 from users.models.audit_event import AuditEvent
 from warehouses.models import Warehouse
 
-#: The door itself, which is open to everyone.
+#: The sign-in, which is open to everyone.
 OPEN = {"login/", "login/code/", "password_reset/", "reset/", "reset/<uidb64>/<token>/"}
 
 

@@ -95,7 +95,7 @@ BREAKS: dict[str, tuple[str, Prepared]] = {
     "sign-in for a code": (VERIFY, lambda ada, issued: partial(send, "/authorize", login_form(ada))),
     "refresh": ("users.models.refresh_token.RotatingCredential.rotate", _refresh),
     "introspection": ("users.models.client.Client.check_client_secret", _introspection),
-    "access token": ("users.models.session.SessionQuerySet.behind", _access_token),
+    "access token": ("users.models.session.SessionQuerySet.live_by_claims", _access_token),
     "Back Office sign-in": (VERIFY, _back_office_sign_in),
     "own password": ("users.models.User.save", _own_password),
     "password of another": ("users.models.User.save", _password_of_another),
@@ -113,7 +113,7 @@ def _breaks(*_: Any, **__: Any) -> None:
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("debug", [False, True], ids=["in production", "with DEBUG"])
 @pytest.mark.parametrize("what", BREAKS)
-def test_a_crash_while_a_secret_is_at_hand_tells_nothing_of_it(
+def test_a_crash_while_a_secret_is_in_use_discloses_nothing_of_it(
     ada: User, issued: Issued, no_secret_is_written: Lines, settings: Any, monkeypatch: Any, what: str, debug: bool
 ) -> None:
     """The lines are searched when the test ends, as those of every test are."""

@@ -1,4 +1,4 @@
-"""What opens a door by itself is long and random, and travels where nobody writes it down."""
+"""Credentials are long and random, and are sent where they are not logged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def cookie(user: User) -> str:
     return browser.cookies[site.SESSION_COOKIE_NAME].value
 
 
-def test_nothing_that_opens_a_door_can_be_guessed(olive: User) -> None:
+def test_no_credential_can_be_guessed(olive: User) -> None:
     """Ten of each differ, and each has as many random characters as it takes."""
     numbers = iter(range(10))
     makers = {

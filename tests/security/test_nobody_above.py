@@ -59,8 +59,8 @@ def test_a_group_of_the_operators_counts_by_what_it_may(manager: User, as_manage
 
 def test_nobody_edits_who_may_do_more(as_manager: Client, boss: User, nothing_changes: Any) -> None:
     page = as_manager.get(f"{LIST}{boss.pk}/change/").content.decode()
-    for door in ("password1", "sign-out", "unlock-sign-in", "reset-two-factor"):
-        assert door not in page, door
+    for control in ("password1", "sign-out", "unlock-sign-in", "reset-two-factor"):
+        assert control not in page, control
     with nothing_changes():
         sent = change(as_manager, boss, first_name="X", password1=NEW_PASSWORD, password2=NEW_PASSWORD)
         assert sent.status_code == 403

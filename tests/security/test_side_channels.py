@@ -102,7 +102,7 @@ def test_no_answer_names_anybody_elses_row(as_olive: Api, as_pat: Api, others: d
         assert [name for name in map(str, names) if name in text] == [], path
 
 
-def test_the_same_questions_tell_the_back_office_of_them(as_olive: Api, others: dict[str, list[Any]]) -> None:
+def test_the_same_requests_show_them_to_the_back_office(as_olive: Api, others: dict[str, list[Any]]) -> None:
     """So that there is something to be hidden: most of these answers do change for who sees all."""
     asked = questions(others, cursors(as_olive))
     with_others = _all_told(as_olive, asked)

@@ -249,7 +249,7 @@ def test_the_api_neither_reads_nor_sets_it(olive: User) -> None:
     assert (answer.status_code, dict(answer.cookies)) == (200, {})
 
 
-def test_it_tells_nobody_who_else_has_an_account(olive: User, ada: User) -> None:
+def test_it_discloses_no_other_account(olive: User, ada: User) -> None:
     """The same page after the same queries for an account that is there and one that is not, whatever cookie comes."""
     seen = []
     adas = known_to(ada)

@@ -1,4 +1,4 @@
-"""The door of the Back Office: who is let in, in which words the others are not, passwords, languages."""
+"""Sign-in to the Back Office: who may, the messages for others, passwords, languages."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_sign_ins_are_logged(olive: User, pat: User, caplog: pytest.LogCaptureFi
     assert "Horse" not in caplog.text
 
 
-def test_signing_out_leads_back_to_the_door(inside: Client) -> None:
+def test_signing_out_leads_back_to_the_login_page(inside: Client) -> None:
     assert inside.post("/admin/logout/").status_code in (200, 302)
     assert not is_in(inside)
 
@@ -259,7 +259,7 @@ def _cost_of_asking(make_user: Callable[..., User], columns: dict[str, Any] | No
     return [*(re.sub(r"'[^']*'|\d+", "?", query["sql"]) for query in queries), *done]
 
 
-def test_where_no_email_is_sent_nobody_is_told_to_wait_for_one(olive: User, settings: Any) -> None:
+def test_where_no_email_is_sent_nobody_is_asked_to_wait_for_one(olive: User, settings: Any) -> None:
     settings.SENDS_EMAIL = False
 
     assert "Forgot password?" not in text(Client().get(LOGIN))

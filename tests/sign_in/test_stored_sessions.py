@@ -35,7 +35,7 @@ def with_cookie(value: str) -> Client:
     return client
 
 
-def test_the_cookie_opens_the_door_and_what_is_kept_of_it_does_not(inside: Client) -> None:
+def test_the_cookie_opens_the_session_and_its_stored_digest_does_not(inside: Client) -> None:
     row = BrowserSession.objects.get()
     assert is_in(with_cookie(cookie_of(inside)))
     assert row.session_key != cookie_of(inside)

@@ -17,25 +17,27 @@ from tests.support.sign_in.throttling import WRONG, asking_for_a_password, at_th
 from users.models import User
 from users.sign_in.account_recovery import unlock_sign_in
 
-DOORS: list[Callable[..., Any]] = [at_the_api, at_the_back_office]
+SIGN_INS: list[Callable[..., Any]] = [at_the_api, at_the_back_office]
 
 
-@pytest.fixture(params=DOORS, ids=lambda door: door.__name__)
-def door(request: Any) -> Callable[..., Any]:
+@pytest.fixture(params=SIGN_INS, ids=lambda one: one.__name__)
+def try_sign_in(request: Any) -> Callable[..., Any]:
     return request.param
 
 
-def test_nine_failures_close_the_account_even_to_the_right_password(door: Callable[..., Any], olive: User) -> None:
-    assert {door(olive.email).status_code for _ in range(9)} <= {200, 400}
-    answer = door(olive.email, PASSWORD)
+def test_nine_failures_close_the_account_even_to_the_right_password(
+    try_sign_in: Callable[..., Any], olive: User
+) -> None:
+    assert {try_sign_in(olive.email).status_code for _ in range(9)} <= {200, 400}
+    answer = try_sign_in(olive.email, PASSWORD)
     assert answer.status_code == 429
     assert 350 < int(answer["Retry-After"]) <= 360
 
 
-def test_the_eighth_closes_nothing(door: Callable[..., Any], olive: User) -> None:
+def test_the_eighth_closes_nothing(try_sign_in: Callable[..., Any], olive: User) -> None:
     for _ in range(8):
-        door(olive.email)
-    assert door(olive.email, PASSWORD).status_code in (200, 302)
+        try_sign_in(olive.email)
+    assert try_sign_in(olive.email, PASSWORD).status_code in (200, 302)
 
 
 def test_unknown_and_warehouse_accounts_are_closed_the_same_way(olive: User, pat: User) -> None:
@@ -48,7 +50,7 @@ def test_unknown_and_warehouse_accounts_are_closed_the_same_way(olive: User, pat
     assert len({answer.content for answer in answers}) == 1
 
 
-def test_both_doors_count_together(olive: User) -> None:
+def test_the_api_and_the_back_office_count_together(olive: User) -> None:
     for _ in range(5):
         at_the_api(olive.email)
     for _ in range(4):
@@ -56,10 +58,10 @@ def test_both_doors_count_together(olive: User) -> None:
     assert (at_the_api(olive.email).status_code, at_the_back_office(olive.email).status_code) == (429, 429)
 
 
-def test_the_case_of_letters_opens_no_way_around(door: Callable[..., Any], olive: User) -> None:
+def test_the_case_of_letters_opens_no_way_around(try_sign_in: Callable[..., Any], olive: User) -> None:
     for attempt in range(9):
-        door(olive.email.upper() if attempt % 2 else olive.email)
-    assert door("Olive.Office@Example.Test", PASSWORD).status_code == 429
+        try_sign_in(olive.email.upper() if attempt % 2 else olive.email)
+    assert try_sign_in("Olive.Office@Example.Test", PASSWORD).status_code == 429
 
 
 def test_wrong_current_passwords_count_too(olive: User) -> None:
@@ -71,14 +73,14 @@ def test_wrong_current_passwords_count_too(olive: User) -> None:
         assert inside.post("/admin/password_change/", form).status_code == 200
     answer = inside.post("/admin/password_change/", form | {"old_password": PASSWORD})
     assert (answer.status_code, int(answer["Retry-After"]) > 350) == (429, True)
-    assert {door(olive.email, PASSWORD).status_code for door in DOORS} == {429}
+    assert {one(olive.email, PASSWORD).status_code for one in SIGN_INS} == {429}
     assert User.objects.get(pk=olive.pk).check_password(PASSWORD)
 
 
-def test_other_accounts_and_other_addresses_stay_open(door: Callable[..., Any], olive: User, pat: User) -> None:
+def test_other_accounts_and_other_addresses_stay_open(try_sign_in: Callable[..., Any], olive: User, pat: User) -> None:
     for _ in range(10):
-        door(olive.email)
-    assert door(olive.email, PASSWORD, address="192.0.2.8").status_code in (200, 302)
+        try_sign_in(olive.email)
+    assert try_sign_in(olive.email, PASSWORD, address="192.0.2.8").status_code in (200, 302)
     assert at_the_api(pat.email, PASSWORD).status_code == 200
 
 
@@ -104,12 +106,12 @@ def test_an_ipv4_address_counts_as_one_however_it_is_written(olive: User) -> Non
     assert at_the_api(olive.email, PASSWORD).status_code == 429
 
 
-def test_failures_older_than_the_window_do_not_count(door: Callable[..., Any], olive: User) -> None:
+def test_failures_older_than_the_window_do_not_count(try_sign_in: Callable[..., Any], olive: User) -> None:
     for _ in range(8):
-        door(olive.email)
+        try_sign_in(olive.email)
     pass_time(900)
-    door(olive.email)
-    assert door(olive.email, PASSWORD).status_code in (200, 302)
+    try_sign_in(olive.email)
+    assert try_sign_in(olive.email, PASSWORD).status_code in (200, 302)
 
 
 def test_the_window_slides(olive: User) -> None:
@@ -121,30 +123,30 @@ def test_the_window_slides(olive: User) -> None:
     assert at_the_api(olive.email, PASSWORD).status_code == 429
 
 
-def test_the_block_ends_by_itself_and_counting_begins_anew(door: Callable[..., Any], olive: User) -> None:
+def test_the_block_ends_by_itself_and_counting_begins_anew(try_sign_in: Callable[..., Any], olive: User) -> None:
     for _ in range(9):
-        door(olive.email)
+        try_sign_in(olive.email)
     pass_time(360)
-    assert {door(olive.email).status_code for _ in range(8)} <= {200, 400}
-    assert door(olive.email, PASSWORD).status_code in (200, 302)
+    assert {try_sign_in(olive.email).status_code for _ in range(8)} <= {200, 400}
+    assert try_sign_in(olive.email, PASSWORD).status_code in (200, 302)
 
 
-def test_trying_while_it_is_closed_does_not_keep_it_closed(door: Callable[..., Any], olive: User) -> None:
+def test_trying_while_it_is_closed_does_not_keep_it_closed(try_sign_in: Callable[..., Any], olive: User) -> None:
     for _ in range(9):
-        door(olive.email)
+        try_sign_in(olive.email)
     pass_time(350)
     for _ in range(9):
-        answer = door(olive.email)
+        answer = try_sign_in(olive.email)
         assert (answer.status_code, int(answer["Retry-After"]) <= 10) == (429, True)
     pass_time(10)
-    assert door(olive.email, PASSWORD).status_code in (200, 302)
+    assert try_sign_in(olive.email, PASSWORD).status_code in (200, 302)
 
 
-def test_unlocking_opens_the_account_at_once(door: Callable[..., Any], olive: User) -> None:
+def test_unlocking_opens_the_account_at_once(try_sign_in: Callable[..., Any], olive: User) -> None:
     for _ in range(9):
-        door(olive.email)
+        try_sign_in(olive.email)
     assert unlock_sign_in(olive) == 9
-    assert door(olive.email, PASSWORD).status_code in (200, 302)
+    assert try_sign_in(olive.email, PASSWORD).status_code in (200, 302)
 
 
 def test_staff_unlock_on_the_persons_page(olive: User, pat: User, client: Client) -> None:
@@ -187,14 +189,14 @@ def test_asking_for_a_new_password_is_throttled_by_itself(olive: User) -> None:
     assert at_the_back_office(olive.email, PASSWORD).status_code == 302
 
 
-def test_a_proxy_that_hides_the_address_breaks_nothing(door: Callable[..., Any], olive: User) -> None:
+def test_a_proxy_that_hides_the_address_breaks_nothing(try_sign_in: Callable[..., Any], olive: User) -> None:
     for _ in range(9):
-        assert door(olive.email, address="unknown").status_code in (200, 400)
-    assert door(olive.email, PASSWORD, address="").status_code == 429
+        assert try_sign_in(olive.email, address="unknown").status_code in (200, 400)
+    assert try_sign_in(olive.email, PASSWORD, address="").status_code == 429
 
 
-def test_a_giant_name_breaks_nothing(door: Callable[..., Any], db: None) -> None:
-    assert door("x" * 5_000 + "@example.test").status_code in (200, 400)
+def test_a_giant_name_breaks_nothing(try_sign_in: Callable[..., Any], db: None) -> None:
+    assert try_sign_in("x" * 5_000 + "@example.test").status_code in (200, 400)
 
 
 def test_a_sign_in_pays_one_query_for_it(olive: User) -> None:

@@ -79,7 +79,7 @@ def test_nobody_else_has_such_a_page(pat: User) -> None:
 
 
 # --- Signing in with it -----------------------------------------------------------------------------------------
-def test_the_password_alone_no_longer_opens_the_door(recovery_codes: list[str], olive: User) -> None:
+def test_the_password_alone_no_longer_signs_in(recovery_codes: list[str], olive: User) -> None:
     client = Client()
     answer = log_in(olive.email, client=client)
     assert (answer.status_code, answer["Location"]) == (302, SECOND_STEP)
@@ -239,7 +239,7 @@ def test_a_browser_on_the_lost_phone_is_signed_out(
     assert not is_in(inside)
 
 
-def test_nobody_resets_it_for_who_stands_above_them(
+def test_nobody_resets_it_for_people_with_more_rights(
     administrator: Client, recovery_codes: list[str], olive: User
 ) -> None:
     User.objects.filter(pk=olive.pk).update(is_superuser=True)
@@ -296,7 +296,7 @@ def test_a_key_opens_for_its_own_person_only(recovery_codes: list[str], olive: U
         _ = moved.bin_key
 
 
-def test_after_a_new_secret_key_a_recovery_code_still_opens_the_door(
+def test_after_a_new_secret_key_a_recovery_code_still_signs_in(
     recovery_codes: list[str], olive: User, settings: Any
 ) -> None:
     settings.SECRET_KEY = "another " * 10

@@ -133,7 +133,7 @@ class AssignedFilter(RelatedFilter):
         return queryset.filter(assignments__warehouse=key)
 
 
-class StandingFilter(AssignedFilter):
+class WorkingFilter(AssignedFilter):
     title = _("works in warehouse now")
     parameter_name = "working"
 

@@ -17,7 +17,7 @@ from unfold.decorators import display
 from config.back_office.model_admin import ModelAdmin
 from users.account_actions import ACTIVATE, DEACTIVATE
 from users.admin.buttons import button, link
-from users.admin.filters import AssignedFilter, GapFilter, KindFilter, LockoutFilter, StandingFilter, StatusFilter
+from users.admin.filters import AssignedFilter, GapFilter, KindFilter, LockoutFilter, StatusFilter, WorkingFilter
 from users.admin.paging import CappedPaginator, IndexedChangeList, narrowed
 from users.models import User
 
@@ -26,7 +26,7 @@ class PeopleList(ModelAdmin):
     """Every filter, order and search reads an index; every page costs the same."""
 
     list_display_links = ("email_",)
-    list_filter = (StatusFilter, KindFilter, AssignedFilter, StandingFilter, GapFilter, LockoutFilter)
+    list_filter = (StatusFilter, KindFilter, AssignedFilter, WorkingFilter, GapFilter, LockoutFilter)
     list_filter_submit = True
     list_per_page = 50
     show_full_result_count = False
@@ -37,7 +37,7 @@ class PeopleList(ModelAdmin):
     search_help_text = _("E-mail or names, from their beginnings")
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        columns = ("email_", "first_name_", "last_name_", "last_login_", "status_", "standing_in", "assigned")
+        columns = ("email_", "first_name_", "last_name_", "last_login_", "status_", "current_warehouse", "assigned")
         return (*columns, self._buttons_column(request))
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -45,7 +45,7 @@ class PeopleList(ModelAdmin):
         name = request.resolver_match.url_name if request.resolver_match else ""
         if name == "autocomplete":
             return people.listed()
-        return people.with_whereabouts() if name == "users_user_changelist" else people
+        return people.with_list_columns() if name == "users_user_changelist" else people
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         if not search_term.strip():
@@ -84,9 +84,9 @@ class PeopleList(ModelAdmin):
             return "locked", _("Active, locked out")
         return obj.status, obj.get_status_display()
 
-    @display(description=_("Stands in"))
-    def standing_in(self, obj: Any) -> Any:
-        return obj.standing_in
+    @display(description=_("Current warehouse"))
+    def current_warehouse(self, obj: Any) -> Any:
+        return obj.current_warehouse
 
     @display(description=_("Warehouses"))
     def assigned(self, obj: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The tables of this app, one model a file. Django looks for them here."""
+"""The models of this app, one a file."""
 
 from users.models.audit_event import AuditEvent
 from users.models.authorization_code import AuthorizationCode

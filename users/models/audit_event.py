@@ -1,7 +1,4 @@
-"""Security events as rows: who signed in, who was refused, what was withdrawn (contract section 4.5).
-
-Each call of `config.audit_log.audit` is a log line and, through `config.audit_log.RowHandler`, one of these.
-"""
+"""Security events (contract section 4.5). `config.audit_log.RowHandler` stores one for each call of `audit`."""
 
 from __future__ import annotations
 
@@ -26,39 +23,38 @@ from users.models.audit_event_titles import title_of
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-#: What a line says besides what happened, and is not told twice in the row's details.
-_TOLD_BY_COLUMNS = {"event", "tag", "level", "logger", "timestamp", "username", "user_uuid", "client_id", "session"}
-_TOLD_BY_COLUMNS |= {"request_id", "address", "path"}
+#: Keys of a log line that are columns or redundant; the others are the row's details.
+_NOT_DETAILS = {"event", "tag", "level", "logger", "timestamp", "username", "user_uuid", "client_id", "session"}
+_NOT_DETAILS |= {"request_id", "address", "path"}
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    def keep(self, record: logging.LogRecord) -> None:
-        """Writes a line of the channel as a row: one INSERT.
+    def store(self, record: logging.LogRecord) -> None:
+        """Stores a log record with one INSERT.
 
-        Inside a transaction a savepoint stands before it: a row that cannot be written must not spoil what else the
-        transaction does. Raises what the database raises.
+        In a transaction, a savepoint protects the transaction from a failed INSERT. Raises django.db.Error.
         """
         row = _row(record, request_context.current_request())
         with transaction.atomic() if connection.in_atomic_block else nullcontext():
             execute(_INSERT, [row[name] for name in _COLUMNS])
 
     def past_retention(self) -> AuditEventQuerySet:
-        """The old ones: `manage.py purge` deletes them."""
+        """The events that `manage.py purge` deletes."""
         return self.filter(at__lt=retention_cutoff())
 
     def named(self, *, email: str = "", user_uuid: UUID | None = None) -> AuditEventQuerySet:
-        """Events that name exactly this e-mail, in any case of letters, or exactly this person."""
+        """The events with this e-mail address, case-insensitive, or with this person's UUID."""
         if user_uuid is not None:
             return self.filter(user_uuid=user_uuid)
         return self.filter(account=email.lower())
 
     def beginning(self, text: str) -> AuditEventQuerySet:
-        """Events whose e-mail begins with this text, in any case of letters."""
+        """The events whose e-mail address begins with this text, case-insensitive."""
         return self.filter(account__startswith=text.lower())
 
 
 class AuditEvent(models.Model):
-    """One event. Nobody changes it; `manage.py purge` deletes it after `AUDIT_DAYS`."""
+    """One security event; append-only. `manage.py purge` deletes it after `AUDIT_DAYS`."""
 
     class Level(models.TextChoices):
         INFO = "info", _("Notice")
@@ -69,9 +65,9 @@ class AuditEvent(models.Model):
     event = models.CharField(_("Event"), max_length=100)
     tag = models.CharField(_("Kind of event"), max_length=100)
     level = models.CharField(_("Level"), max_length=8, choices=Level.choices)
-    #: As it was typed: it need not be anybody's.
+    #: As entered; there may be no such account.
     username = models.CharField(_("E-mail"), max_length=254, blank=True, default="", db_default="")
-    #: The same for searching, in small letters: its index has all that the search needs.
+    #: In lower case, for search by an index.
     account = models.GeneratedField(expression=Lower("username"), output_field=models.TextField(), db_persist=True)
     user_uuid = models.UUIDField(_("UUID of the user"), null=True)
     client_id = models.CharField(_("Client"), max_length=255, blank=True, default="", db_default="")
@@ -89,8 +85,7 @@ class AuditEvent(models.Model):
         verbose_name_plural = _("security events")
         ordering = ["-at", "-id"]
         default_permissions = ("view",)
-        # One for each question of the Back Office's list; that for e-mails is in the migration, as it must serve
-        # "begins with".
+        # For the filters of the Back Office's list. The index on `account` has an operator class: see the migration.
         indexes = [
             models.Index(fields=["at", "id"], name="auditevent_newest"),
             models.Index(fields=["tag", "at", "id"], name="auditevent_by_tag"),
@@ -107,14 +102,14 @@ class AuditEvent(models.Model):
 
 
 _COLUMNS = [one.name for one in AuditEvent._meta.concrete_fields if not (one.primary_key or one.generated)]
-#: Written out once: the ORM would work it out anew for each sign-in.
+#: A constant, since the ORM would build it for each event.
 _INSERT = (
     f'INSERT INTO "{AuditEvent._meta.db_table}" ({", ".join(_COLUMNS)}) VALUES ({", ".join(["%s"] * len(_COLUMNS))})'  # noqa: S608 (our own names)
 )
 
 
 def _row(record: logging.LogRecord, request: HttpRequest | None) -> dict[str, Any]:
-    """Column → value. What a line says decides; the request adds what no line needs to say."""
+    """Column → value, from the log line and the request."""
     line: dict[str, Any] = dict(record.msg) if isinstance(record.msg, dict) else {"event": record.getMessage()}
     return {
         "at": datetime.fromtimestamp(record.created, UTC),
@@ -134,13 +129,13 @@ def _row(record: logging.LogRecord, request: HttpRequest | None) -> dict[str, An
 
 
 def tag_of(event: str) -> str:
-    """The tag of an event that was given none: "Sign-in Unlocked" is `sign_in_unlocked`."""
+    """The default tag of an event: `sign_in_unlocked` for "Sign-in Unlocked"."""
     return re.sub(r"\W+", "_", event.lower()).strip("_")
 
 
 def _details(line: dict[str, Any], request: HttpRequest | None) -> str:
-    """Whatever else the line says, and who did it where somebody was signed in at the Back Office."""
-    details = {name: value for name, value in line.items() if name not in _TOLD_BY_COLUMNS and name[0] != "_"}
+    """The other keys of the line, and in the Back Office the user, as JSON."""
+    details = {name: value for name, value in line.items() if name not in _NOT_DETAILS and name[0] != "_"}
     if request is not None and is_back_office(request):
         actor = getattr(request, "user", None)
         if actor is not None and actor.is_authenticated and actor.email != line.get("username"):
@@ -149,12 +144,12 @@ def _details(line: dict[str, Any], request: HttpRequest | None) -> str:
     return json.dumps(storable, default=str, ensure_ascii=False)
 
 
-def _text(value: Any, most: int) -> str:
-    return _storable(str(value))[:most] if value else ""
+def _text(value: Any, length: int) -> str:
+    return _storable(str(value))[:length] if value else ""
 
 
 def _storable(text: str) -> str:
-    """PostgreSQL keeps neither NUL nor half a character; what somebody sent to stay unseen is kept without."""
+    """The text without NUL and lone surrogates, which PostgreSQL cannot store."""
     return text.replace("\x00", "").encode(errors="replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""What security events are called. Lines and rows carry the English title; the Back Office shows it translated."""
+"""Titles of security events. Log lines and rows have the English title; the Back Office translates it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext, gettext_noop
 
-#: Tag → title, as in the calls of `config.audit_log.audit`: a test holds that none is missing.
+#: Tag → title, as in the calls of `config.audit_log.audit`. A test checks that none is missing.
 TITLES: dict[str, str] = {
     # Contract section 4.5
     "successful_login": gettext_noop("Successful Login"),
@@ -16,7 +16,7 @@ TITLES: dict[str, str] = {
     "warehouse_user_failed_login": gettext_noop("Failed Login (Warehouse User)"),
     "password_reset_requested": gettext_noop("Password Reset Requested"),
     "password_updated_after_reset": gettext_noop("Password Updated after Reset"),
-    # Ours
+    # Others
     "authorization_code_made": gettext_noop("Authorization Code Made"),
     "authorization_code_replayed": gettext_noop("Authorization Code Replayed"),
     "refresh_token_reused": gettext_noop("Refresh Token Reused"),
@@ -41,11 +41,11 @@ TITLES: dict[str, str] = {
 
 
 def title_of(tag: str, event: str) -> str:
-    """The event in the language of the moment; one that is not known here, as it was written."""
+    """The title in the active language; an unknown one is not translated."""
     return gettext(TITLES.get(tag, event))
 
 
-#: What details say, in words for people; a name that is not known here stays as it is.
+#: Name of a detail → label.
 DETAILS: dict[str, str] = {
     "by": gettext_noop("by"),
     "changed": gettext_noop("changed rows"),
@@ -63,7 +63,7 @@ DETAILS: dict[str, str] = {
 
 
 def in_words(details: Mapping[str, Any]) -> str:
-    """ "reason: signed out, by: ada@example.test" in the language of the moment."""
+    """The details in the active language, such as `reason: signed out, by: ada@example.test`."""
     return ", ".join(f"{gettext(DETAILS.get(name, name))}: {_plain(value)}" for name, value in details.items())
 
 

@@ -1,4 +1,4 @@
-"""Whether a person may still do what they asked for a while ago, asked as the last thing before it is committed."""
+"""Confirms a user's rights again before the commit of what they requested."""
 
 from __future__ import annotations
 
@@ -10,34 +10,33 @@ from users.locks import NotFreeError, briefly
 
 
 class Authority:
-    """What `User` knows of its own right to go on. `self` is the person as read when they asked, rights included.
+    """Mixin of `User`. `self` is the user as read at the time of the request, with permissions.
 
-    Signing out of one browser takes nothing back: an import goes on after its page was closed. `since` says from when
-    on being signed out everywhere does: a colleague who presses "End sessions", or a new password, stops what has been
-    at work since. A request is not asked that: it ends within a second or so, and "from the next request on" is what
-    the contract promises (0.4, "Ended at once").
+    With `since`, for background jobs, a sign-out everywhere after that time also counts: "End sessions" or a new
+    password stops the job, and signing out of one browser does not. Requests are short and do not use it: the contract
+    promises an effect from the next request on (0.4, "Ended at once").
     """
 
     pk: Any
     get_all_permissions: Any
 
     def confirm_authority(self, since: datetime | None = None) -> None:
-        """Holds the person as they are until the transaction ends. Call it last. Raises AuthorityLostError.
+        """Locks the user's row until the transaction ends. Call it last. Raises AuthorityLostError.
 
-        `FOR SHARE` lets no change of status, flags or roles pass, not even of what a role may do (`users.admin.role`
-        locks its members), but any number of other requests of the same person.
+        `FOR SHARE` blocks changes of status, flags, roles and of the roles' permissions (`users.admin.role` locks the
+        members), but not other requests of the same user.
         """
         table = type(self)._meta.db_table  # type: ignore[attr-defined]
         try:
             with briefly():
-                held = list(_people(self).raw(f'SELECT * FROM "{table}" WHERE id = %s FOR SHARE', [self.pk]))  # noqa: S608 (our own name)
-        except NotFreeError as problem:  # somebody is changing this person right now
+                rows = list(_people(self).raw(f'SELECT * FROM "{table}" WHERE id = %s FOR SHARE', [self.pk]))  # noqa: S608 (our own name)
+        except NotFreeError as problem:  # the row is being changed
             raise AuthorityLostError from problem
-        if not (held and self._has_lost_nothing(held[0], since)):
+        if not (rows and self._has_lost_nothing(rows[0], since)):
             raise AuthorityLostError
 
     def has_authority(self, since: datetime | None = None) -> bool:
-        """The same at this moment, for what is long and may as well stop early. Locks nobody."""
+        """The same without a lock, so that a long job can stop early."""
         now = _people(self).filter(pk=self.pk).first()
         return now is not None and self._has_lost_nothing(now, since)
 
@@ -46,7 +45,7 @@ class Authority:
             return False
         if now.is_superuser:
             return True
-        roles = vars(self).get("grantable_roles", frozenset())  # only if anything was judged by them
+        roles = vars(self).get("grantable_roles", frozenset())  # cached only if a decision used them
         return self.get_all_permissions() <= now.get_all_permissions() and roles <= (roles and now.grantable_roles)
 
 

@@ -1,4 +1,4 @@
-"""OAuth clients: the programs that may ask for tokens (RFC 6749 section 2, RFC 9700 section 2.1)."""
+"""OAuth clients (RFC 6749 section 2, RFC 9700 section 2.1)."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from config.history.tracking import tracked
 from users.models.authorization_code import AuthorizationCode
 from users.models.session import Session
 
-#: Hosts that mean the user's own device, where plain http goes over no network (RFC 8252 section 7.3).
+#: Loopback hosts, for which plain http is allowed (RFC 8252 section 7.3).
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-# --- What may be registered -------------------------------------------------------------------------------------
+# --- Validators -------------------------------------------------------------------------------------------------
 def check_redirect_uri(text: str) -> None:
-    """Raises ValidationError unless `text` is an absolute address that nobody else can listen at."""
+    """Raises ValidationError unless `text` is an absolute URL with https or of a loopback host."""
     if "#" in text or "*" in text:
         raise ValidationError(
             _("“%(value)s” must not contain # or *: every address is written out in full."), params={"value": text}
@@ -46,7 +46,7 @@ def check_redirect_uri(text: str) -> None:
 
 
 def check_origin(text: str) -> None:
-    """Raises ValidationError unless `text` is an origin as browsers send it (RFC 6454 section 6.2)."""
+    """Raises ValidationError unless `text` is a serialized origin (RFC 6454 section 6.2)."""
     address = _parsed(text)
     if address is None or "*" in text or text != _origin_of(address):
         raise ValidationError(
@@ -60,21 +60,21 @@ def check_origin(text: str) -> None:
 
 
 def _origin_of(address: Any) -> str:
-    """The port is left out where it is the scheme's own."""
+    """The origin, without the scheme's default port."""
     host = f"[{address.hostname}]" if ":" in address.hostname else address.hostname
     usual = {"https": 443, "http": 80}.get(address.scheme)
     return f"{address.scheme}://{host}" + ("" if address.port in (None, usual) else f":{address.port}")
 
 
 def _parsed(text: str) -> Any:
-    """None for what no browser would take for an address; user information is none of an address's parts here."""
+    """The URL's parts; None if it is not a URL or has user information."""
     try:
         address = urlsplit(text)
-        address.port  # noqa: B018 (raises ValueError for a port that is none)
+        address.port  # noqa: B018 (raises ValueError for an invalid port)
     except ValueError:
         return None
-    is_sound = address.hostname and "@" not in address.netloc and text.isascii() and text.isprintable()
-    return address if is_sound and " " not in text and "\\" not in text else None
+    is_valid = address.hostname and "@" not in address.netloc and text.isascii() and text.isprintable()
+    return address if is_valid and " " not in text and "\\" not in text else None
 
 
 def _refuse_plain_http(text: str, address: Any) -> None:
@@ -86,11 +86,11 @@ def _refuse_plain_http(text: str, address: Any) -> None:
 
 
 class CheckedText(models.CharField):
-    """Text with validators of ours. Migrations do not know them, since they must not import this module."""
+    """A CharField whose validators are not in migrations, which must not import this module."""
 
     def deconstruct(self) -> Any:
         name, _path, arguments, options = super().deconstruct()
-        options.pop("validators", None)  # of a copy that has none any more
+        options.pop("validators", None)
         return name, "django.db.models.CharField", arguments, options
 
 
@@ -102,13 +102,13 @@ _identifier_rule = RegexValidator(
 # --- Clients ----------------------------------------------------------------------------------------------------
 class ClientQuerySet(models.QuerySet["Client"]):
     def known(self, client_id: str) -> Client | None:
-        """The client with this id. The default one costs no query."""
+        """The client with this id. No query for the default one."""
         if client_id == settings.DEFAULT_CLIENT_ID:
             return self.default()
         return self.filter(client_id=client_id).first()
 
     def default(self) -> Client:
-        """The public client that exists from the start, as the settings describe it; it has no row."""
+        """The built-in public client, from the settings. It has no row."""
         return self.model(
             client_id=settings.DEFAULT_CLIENT_ID,
             name="Fulfillment App",
@@ -116,23 +116,23 @@ class ClientQuerySet(models.QuerySet["Client"]):
             allowed_origins=settings.DEFAULT_CLIENT_ORIGINS,
         )
 
-    def hold(self, client_id: str) -> bool:
-        """Whether there is this client; if so, nobody removes it before the transaction ends. The default one stays."""
+    def lock(self, client_id: str) -> bool:
+        """Whether the client exists. Locks its row against removal until the transaction ends."""
         if client_id == settings.DEFAULT_CLIENT_ID:
             return True
         table = self.model._meta.db_table
-        held = self.raw(f'SELECT id FROM "{table}" WHERE client_id = %s FOR KEY SHARE', [client_id])  # noqa: S608 (our own name)
-        return any(held)
+        rows = self.raw(f'SELECT id FROM "{table}" WHERE client_id = %s FOR KEY SHARE', [client_id])  # noqa: S608 (our own name)
+        return any(rows)
 
     def origins(self) -> set[str]:
-        """Every origin whose pages may read our answers (CORS). One query."""
+        """The allowed origins of all clients (CORS). One query."""
         registered = self.values_list("allowed_origins", flat=True)
         return set(settings.DEFAULT_CLIENT_ORIGINS).union(*registered)
 
 
 @tracked(exclude=["secret_digest", "created_at", "updated_at"])
 class Client(ClientMixin, SavesChangedColumns):
-    """A program that may ask for tokens. A confidential one proves itself with a secret; a public one cannot."""
+    """An OAuth client. Only a confidential one authenticates with a secret."""
 
     client_id = models.CharField(_("Client ID"), max_length=100, validators=[_identifier_rule])
     name = models.CharField(_("Name"), max_length=255)
@@ -151,9 +151,9 @@ class Client(ClientMixin, SavesChangedColumns):
         blank=True,
     )
     is_confidential = models.BooleanField(_("This client can keep a secret"), default=False, db_default=False)
-    #: SHA-256: the secret has 256 random bits, so that a slow hash would add nothing.
+    #: SHA-256: the secret has 256 random bits, so a slow hash is not needed.
     secret_digest = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
-    #: What the history tells of the secret.
+    #: For the history, which does not contain the secret's digest.
     secret_made_at = models.DateTimeField(_("Secret made"), null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
@@ -184,7 +184,7 @@ class Client(ClientMixin, SavesChangedColumns):
             raise ValidationError({"client_id": _("This client comes from the settings of the site.")})
 
     def make_secret(self) -> str:
-        """A new secret, which replaces the one before. It is returned once and kept as a digest only."""
+        """Replaces the secret, and returns it. Only its digest is stored."""
         secret = secrets.token_urlsafe(32)
         self.keep_secret(secret)
         audit.info("Client Secret Made", tag="client_secret_made", client_id=self.client_id)
@@ -195,13 +195,13 @@ class Client(ClientMixin, SavesChangedColumns):
         self.secret_made_at = timezone.now()
 
     def sessions(self) -> Any:
-        """Those that people began through this client."""
+        """The sessions of this client."""
         return Session.objects.filter(client_id=self.client_id)
 
     def remove(self) -> int:
-        """Deletes it, with the codes it was given, and ends its sessions. Returns how many of them that were.
+        """Deletes the client and its codes, and ends its sessions. Returns the number of sessions.
 
-        The codes come first: whoever redeems one locks it before the client (`hold`).
+        Codes first, since redemption locks the code before the client (`lock`).
         """
         with transaction.atomic():
             AuthorizationCode.objects.filter(client_id=self.client_id, redeemed_at=None).delete()
@@ -210,27 +210,27 @@ class Client(ClientMixin, SavesChangedColumns):
             audit.info("Client Removed", tag="client_removed", client_id=self.client_id)
         return int(ended)
 
-    # --- As Authlib asks ----------------------------------------------------------------------------------------
+    # --- Authlib's interface ------------------------------------------------------------------------------------
     def get_client_id(self) -> str:
         return self.client_id
 
     def get_default_redirect_uri(self) -> str | None:
-        """The one that is meant when none is named (RFC 6749 section 3.1.2.3)."""
+        """The redirect URI of a request without one (RFC 6749 section 3.1.2.3)."""
         return self.redirect_uris[0] if len(self.redirect_uris) == 1 else None
 
     def get_allowed_scope(self, scope: str | None) -> str:
-        """Any: what a token may do is decided by the account, never by the client."""
+        """Every scope: rights depend on the account, not on the client."""
         return scope or ""
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Character by character (RFC 9700 section 2.1)."""
+        """Exact comparison (RFC 9700 section 2.1)."""
         return redirect_uri in self.redirect_uris
 
     def check_client_secret(self, client_secret: str) -> bool:
         return bool(self.secret_digest) and constant_time_compare(self.secret_digest, digest(client_secret))
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        """Whoever can keep a secret must show it."""
+        """A confidential client must authenticate."""
         return self.is_confidential == (method != "none")
 
     def check_response_type(self, response_type: str) -> bool:

@@ -1,4 +1,4 @@
-"""What is wrong with the settings about clients. `manage.py serve` asks before it serves."""
+"""System checks of the default client's settings, which `manage.py serve` runs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _CHECKED = {"DEFAULT_CLIENT_REDIRECT_URIS": check_redirect_uri, "DEFAULT_CLIENT_
 
 
 @register("settings")
-def default_client_is_sound(**_: Any) -> list[CheckMessage]:
-    """One line for each value that could not be registered in the Back Office either."""
+def check_default_client(**_: Any) -> list[CheckMessage]:
+    """An error for each value that could not be registered in the Back Office."""
     return [Error(f"{name}: {fault}", id="users.E001") for name in _CHECKED for fault in _faults(name)]
 
 

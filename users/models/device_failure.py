@@ -3,7 +3,7 @@ from django.db import models
 
 
 class DeviceFailure(AccessFailureLog):
-    """A failure in a browser that is known to the account: it counts for that browser alone."""
+    """A failed sign-in with a device cookie of the account; it counts for that browser only."""
 
     device = models.UUIDField(db_index=True)
 

@@ -1,9 +1,8 @@
-"""Refresh tokens: opaque, single-use, never stored in clear (RFC 6749 section 6, RFC 9700 section 4.14).
+"""Refresh tokens: opaque, single-use, stored as digests (RFC 6749 section 6, RFC 9700 section 4.14).
 
-A token is `<kind>.<row id>.<secret>.<signature>`. The row keeps digests of the current and the previous
-secret. The next secret is derived from the one before it, so that a client whose answer got lost can ask
-again within the grace window and be given the *same* successor without our keeping it. The signature tells a
-token we once issued, and which is used again, from one somebody invented.
+A token is `<kind>.<row id>.<secret>.<signature>`. The row has the digests of the current and the previous secret. Each
+secret is derived from the previous one: a client that lost the response can retry within the grace period and gets the
+*same* successor, which is not stored. The signature distinguishes a reused token from a forged one.
 """
 
 from __future__ import annotations
@@ -24,23 +23,23 @@ from django.utils.crypto import salted_hmac
 
 from config.digests import digest
 
-#: Columns of a credential that using it up changes.
+#: The columns that rotation writes.
 _ROTATED = ("refresh_digest", "previous_refresh_digest", "refreshed_at", "retry_used", "expires_at")
 _signer = Signer(sep=".", salt="refresh-token")
 
 
 class RefreshRefusedError(Exception):
-    """The row behind the refresh token has ended or expired."""
+    """The row of the refresh token has ended or expired."""
 
 
 class RefreshTokenReusedError(RefreshRefusedError):
-    """A refresh token came back after its successor was in use: a copy is in other hands."""
+    """The refresh token was used before: somebody may have a copy of it."""
 
 
 class RotatingCredential(models.Model):
-    """A row that a chain of refresh tokens stands for."""
+    """Abstract base of rows with a chain of refresh tokens."""
 
-    #: First part of its refresh tokens: tells which table they belong to.
+    #: First part of its refresh tokens, which names the table.
     kind: ClassVar[str]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
@@ -60,37 +59,37 @@ class RotatingCredential(models.Model):
 
     @property
     def is_live(self) -> bool:
-        """Whether what hangs on this row may still be used."""
+        """Whether its tokens are still valid."""
         return self.expires_at > timezone.now()
 
     def first_refresh_token(self) -> str:
-        """Starts the chain; call before the row is first saved."""
+        """The first token of the chain. Call it before the row is first saved."""
         secret = secrets.token_hex(32)
         self.refresh_digest = digest(secret)
         return self._token(secret)
 
     @classmethod
     def of_refresh_token(cls, token: str) -> Self | None:
-        """The row this token was issued for, whether or not the token is still good; None for a foreign one."""
+        """The row of an issued token, valid or not; None for any other text."""
         parts = _parts(token)
         return cls._default_manager.filter(pk=parts[1]).first() if parts and parts[0] == cls.kind else None
 
     def rotate(self, token: str) -> str:
-        """The successor of `token`, which is thereby used up.
+        """Invalidates `token` and returns its successor.
 
-        Raises RefreshRefusedError when the row is no longer live, and RefreshTokenReusedError when the token had been
-        used up before, except for the one retry within `REFRESH_GRACE_SECONDS` that gets the same successor.
+        Raises RefreshRefusedError if the row is not live, and RefreshTokenReusedError for a token that was used before.
+        One retry within `REFRESH_GRACE_SECONDS` returns the same successor.
         """
         _, _, secret = _parts(token) or ("", "", "")
         with transaction.atomic():
             current = type(self)._default_manager.select_for_update(of=("self",)).filter(pk=self.pk).first()
             if current is None or not current.is_live:
                 raise RefreshRefusedError
-            successor = current._use_up(secret)
+            successor = current._rotate_secret(secret)
         return self._token(successor)
 
-    def _use_up(self, secret: str) -> str:
-        """Writes that the secret is used up. Returns its successor."""
+    def _rotate_secret(self, secret: str) -> str:
+        """Stores the digest of the secret's successor, and returns the successor."""
         now, used = timezone.now(), digest(secret)
         if used == self.refresh_digest:
             successor = next(_successors(secret))
@@ -98,15 +97,15 @@ class RotatingCredential(models.Model):
             self.refreshed_at, self.retry_used = now, False
             self.expires_at = now + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS)
         elif used == self.previous_refresh_digest and self._may_retry(now):
-            successor = self._successor_given_before(secret)
+            successor = self._same_successor(secret)
             self.retry_used = True
         else:
             raise RefreshTokenReusedError
         self.save(update_fields=_ROTATED)
         return successor
 
-    def _successor_given_before(self, secret: str) -> str:
-        """Also where `SECRET_KEY` has changed since. Raises RefreshTokenReusedError where no key of ours made it."""
+    def _same_successor(self, secret: str) -> str:
+        """The successor as it was returned before, derived with a former `SECRET_KEY` if that has changed."""
         for successor in _successors(secret):
             if digest(successor) == self.refresh_digest:
                 return successor
@@ -121,13 +120,13 @@ class RotatingCredential(models.Model):
 
 
 def _successors(secret: str) -> Iterator[str]:
-    """What `SECRET_KEY`, and then each of `SECRET_KEY_FALLBACKS`, derives from this secret."""
+    """The successors that `SECRET_KEY` and each of `SECRET_KEY_FALLBACKS` derive from this secret."""
     for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         yield salted_hmac("refresh-successor", secret, secret=key, algorithm="sha256").hexdigest()
 
 
 def _parts(token: str) -> tuple[str, str, str] | None:
-    """Kind, row id and secret of a token that we issued."""
+    """Kind, row id and secret of a token with a valid signature."""
     try:
         kind, pk, secret = _signer.unsign(token).split(".")
     except (BadSignature, ValueError):

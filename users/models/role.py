@@ -1,7 +1,4 @@
-"""Roles and rights are Django's tables; these stand-ins give them the history that ours have.
-
-Whoever writes, also SQL by hand: PostgreSQL's triggers record which right a role was given or lost.
-"""
+"""Proxies of Django's tables of groups and permissions, which track their history."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ _RIGHT_LABELS = {"insert": _("Right given"), "delete": _("Right taken")}
 
 @tracked()
 class Role(Group):
-    """A group of people who may do the same."""
+    """A group with its permissions."""
 
     history_seen_with: ClassVar[str] = "auth.view_group"
 
@@ -33,7 +30,7 @@ class Role(Group):
 
 @tracked()
 class RoleRight(_OfRoles):
-    """One right of one role."""
+    """A permission of a role."""
 
     history_seen_with: ClassVar[str] = "auth.view_group"
     history_labels = _RIGHT_LABELS
@@ -51,7 +48,7 @@ class RoleRight(_OfRoles):
 
 @tracked()
 class PersonRight(_OfPeople):
-    """One right that a person has by no role. No page gives any; an operator can."""
+    """A direct permission of a person. No page grants any, but an operator can."""
 
     history_seen_with: ClassVar[str] = "users.view_user"
     history_labels = _RIGHT_LABELS

@@ -1,4 +1,4 @@
-"""Sessions: one sign-in of an app, with the tokens that were issued in it."""
+"""Sessions: sign-ins of apps, with their tokens."""
 
 from __future__ import annotations
 
@@ -28,55 +28,55 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(ended_at=None, expires_at__gt=now or timezone.now())
 
     def of_caller(self, *, now: Any, session: Any, client: Any, person: Any, kid: Any) -> SessionQuerySet:
-        """The live session with this id, of this client and this active person, with what is read of whoever calls.
+        """The live session with this id, of this client and this active person, with the columns that requests read.
 
-        `key_is_ours` says whether the token's key still is.
+        `is_key_known` says whether the signing key still exists.
         """
         return (
             self.live(now)
             .select_related("user")
-            .only("client_id", "last_used_at", *(f"user__{name}" for name in _KNOWN_OF_A_CALLER))
-            .annotate(key_is_ours=SigningKey.objects.have(kid))  # type: ignore[no-redef]
+            .only("client_id", "last_used_at", *(f"user__{name}" for name in _CALLER_COLUMNS))
+            .annotate(is_key_known=SigningKey.objects.have(kid))  # type: ignore[no-redef]
             .filter(pk=session, client_id=client, user__uuid=person, user__status=User.Status.ACTIVE)
         )
 
-    def behind(self, *, session: UUID, client: str, person: UUID, kid: str) -> Session | None:
-        """`of_caller` now, compiled once. Whoever asks must look at `key_is_ours`: see `AccessToken.live_session`."""
-        return _BEHIND.first(now=timezone.now(), session=session, client=client, person=person, kid=kid)
+    def live_by_claims(self, *, session: UUID, client: str, person: UUID, kid: str) -> Session | None:
+        """`of_caller`, compiled once. The caller must check `is_key_known` (`AccessToken.live_session`)."""
+        return _LIVE_BY_CLAIMS.first(now=timezone.now(), session=session, client=client, person=person, kid=kid)
 
-    def named_by(self, *, session: UUID, client: str, person: UUID, kid: str) -> SessionQuerySet:
-        """The session that a token with these claims was issued in, whatever has become of it and of its person."""
+    def by_claims(self, *, session: UUID, client: str, person: UUID, kid: str) -> SessionQuerySet:
+        """The session of a token with these claims, also if it has ended or its person is not active."""
         named = self.filter(pk=session, client_id=client, user__uuid=person)
         return named.filter(SigningKey.objects.have(kid))
 
     def past_retention(self) -> SessionQuerySet:
-        """Those that were over long ago: `manage.py purge` deletes them."""
+        """The sessions that `manage.py purge` deletes."""
         oldest = retention_cutoff()
         over = models.Q(ended_at__lt=oldest) | models.Q(expires_at__lt=oldest)
-        return self.filter(over, created_at__lt=oldest)  # which has an index
+        return self.filter(over, created_at__lt=oldest)  # by an index
 
     def end_all(self, reason: str) -> int:
-        """Ends those that are live, for this reason. Returns how many that were."""
+        """Ends the live sessions, and returns their number."""
         with transaction.atomic():
-            self.live().hold()
+            self.live().lock()
             return self.live().update(ended_at=timezone.now(), end_reason=reason)
 
     def ended(self) -> SessionQuerySet:
-        """Ended by somebody, or expired."""
+        """Ended or expired."""
         return self.filter(models.Q(ended_at__isnull=False) | models.Q(expires_at__lte=timezone.now()))
 
-    def found(self, text: str, most: int) -> Any:
-        """Primary keys of those whose person's e-mail or names begin so; at most so many by each."""
-        return keys_found(self, text, most, person="user__")
+    def found(self, text: str, limit: int) -> Any:
+        """Primary keys of the sessions that a search finds; see `keys_found`."""
+        return keys_found(self, text, limit, person="user__")
 
     def endable_by(self, other: User) -> SessionQuerySet:
-        """Sessions of people whom the other may change: nobody signs out who may do more than they."""
+        """Sessions of people whom the other may change (`User.may_be_changed_by`)."""
         if other.is_superuser:
             return self
         return self.filter(user__in=User.objects.changeable_by(other).order_by().values("pk"))
 
-    def hold(self) -> None:
-        """Locks these sessions in the order of their ids until the transaction ends: one UPDATE has none."""
+    def lock(self) -> None:
+        """Locks the rows in the order of their ids until the transaction ends. An UPDATE has no defined order."""
         rows = self.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk", flat=True)
         deque(rows.iterator(), maxlen=0)
 
@@ -85,11 +85,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
     fields=["id", "user", "client_id", "address", "user_agent", "ended_at", "end_reason"], model_name="SessionEvent"
 )
 class Session(RotatingCredential):
-    """One sign-in. Its tokens carry its id and stop working with it."""
+    """One sign-in. Its tokens contain its id, and are valid only while it is live."""
 
     kind: ClassVar[str] = "session"
     history_labels: ClassVar[dict[str, Any]] = {"insert": _("Signed in")}
-    #: How stale, in seconds, `last_used_at` may be: a session in use is written at most this often.
+    #: Precision of `last_used_at` in seconds, and minimum interval of its writes.
     LAST_USED_SECONDS: ClassVar[int] = 300
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
@@ -101,8 +101,8 @@ class Session(RotatingCredential):
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=255, blank=True, default="", db_default="")
 
-    #: Read along by `SessionQuerySet.of_caller`.
-    key_is_ours: bool
+    #: Annotated by `SessionQuerySet.of_caller`.
+    is_key_known: bool
 
     objects = SessionQuerySet.as_manager()
 
@@ -124,21 +124,21 @@ class Session(RotatingCredential):
         return self.ended_at is None and super().is_live
 
     def end(self, reason: str) -> None:
-        """Ends it once; what ended it first stays recorded."""
+        """Ends the session; the reason of the first call is kept."""
         running = Session.objects.filter(pk=self.pk, ended_at=None)
         if running.update(ended_at=timezone.now(), end_reason=reason):
             audit.info("Session Ended", session=str(self.pk), reason=reason)
 
     def note_use(self, now: datetime) -> None:
-        """Keeps `last_used_at` roughly right without a write for each request."""
+        """Updates `last_used_at` if it is older than `LAST_USED_SECONDS`."""
         if now - self.last_used_at > timedelta(seconds=self.LAST_USED_SECONDS):
             Session.objects.filter(pk=self.pk).update(last_used_at=now)
 
 
-#: What is read of whoever calls; the rest is read when somebody asks for it.
-_KNOWN_OF_A_CALLER = ("uuid", "email", "status", "is_warehouse_user", "language")
+#: The columns of the person that requests read; the others are deferred.
+_CALLER_COLUMNS = ("uuid", "email", "status", "is_warehouse_user", "language")
 
-_BEHIND: Select[Session] = Select(
+_LIVE_BY_CLAIMS: Select[Session] = Select(
     lambda: Session.objects.of_caller(
         now=Parameter("now", models.DateTimeField()),
         session=Parameter("session", models.UUIDField()),

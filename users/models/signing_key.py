@@ -1,7 +1,7 @@
-"""The keys that sign our tokens: RSA, kept in the database, encrypted with `SECRET_KEY` (RFC 7517, RFC 7518).
+"""The RSA keys of tokens, stored encrypted with `SECRET_KEY` (RFC 7517, RFC 7518).
 
-The newest key is published at once, but signs only from `signs_from` on, so that everybody knows it before its first
-token. The keys before it verify until their last token has ended: rotating signs nobody out.
+The newest key is published at once, but signs only from `signs_from` on, so that every service knows it before its
+first token. Older keys verify until their last token has expired: a rotation ends no session.
 """
 
 from __future__ import annotations
@@ -30,55 +30,55 @@ from config.database.compiled_queries import Parameter
 
 logger = structlog.stdlib.get_logger(__name__)
 
-#: The least that RS256 allows (RFC 7518 section 3.3).
+#: The minimum for RS256 (RFC 7518 section 3.3).
 KEY_BITS = 2048
-#: A running process reads the keys again when it last did so many seconds ago,
+#: Interval at which a process reads the keys again.
 REREAD_SECONDS = 60
-#: or, for a token that names a key it does not know, already after so many.
+#: The same for a token with an unknown key.
 REREAD_FOR_UNKNOWN_SECONDS = 1
 
 
 class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
     def verifying(self) -> SigningKeyQuerySet:
-        """Those whose tokens may be believed."""
+        """The keys whose tokens are valid."""
         return self.exclude(verifies_until__lte=timezone.now())
 
     def have(self, kid: str | Parameter) -> models.Exists:
-        """Whether this key is still ours, for queries that ask it along with what else they ask.
+        """A condition for other queries: the key exists.
 
-        So a key that was removed counts for nothing from the next request on, whenever a process last read the keys.
+        So the removal of a key takes effect at the next request, before processes read the keys again.
         """
         return models.Exists(self.filter(kid=kid))
 
     def past_retention(self) -> SigningKeyQuerySet:
-        """Those that have ended: the next rotation deletes them, or `manage.py purge`."""
+        """The keys that `manage.py purge` and the next rotation delete."""
         return self.filter(verifies_until__lte=timezone.now())
 
     def readable(self) -> list[SigningKey]:
-        """Those that verify and that this `SECRET_KEY` opens, newest first."""
+        """The verifying keys that `SECRET_KEY` decrypts, newest first."""
         return [key for key in self.verifying() if key.is_readable]
 
     def make_first(self) -> None:
-        """A key that signs at once, where the table has none at all: of those who race for it, one makes it.
+        """Makes a key that signs at once, if the table is empty. Safe against concurrent calls.
 
-        A key that this `SECRET_KEY` does not open, even one that has ended, says that other servers have another one:
-        a key made here would take the place of theirs. Then an operator decides (`rotate_signing_key`).
+        A key that `SECRET_KEY` does not decrypt, even an expired one, means that other servers have another
+        `SECRET_KEY`. A new key would replace theirs, so an operator must decide (`rotate_signing_key`).
         """
         key = SigningKey.generate()
-        with _alone():
+        with _exclusively():
             if self.exists():
                 return
             self._add(key, signs_in_seconds=0)
         logger.info("Signing Key Made", kid=key.kid)
 
     def rotate(self, *, published_seconds: int) -> SigningKey:
-        """A new key, which signs after it was published for so long. Removes the keys that have ended.
+        """Makes a key that signs after it has been published for `published_seconds`. Deletes expired keys.
 
-        It never signs before every process of ours, whatever its clock says, would look it up on meeting its name.
+        It never signs before all processes read unknown keys again, whatever their clocks.
         """
         key = SigningKey.generate()
         least_seconds = REREAD_FOR_UNKNOWN_SECONDS + settings.CLOCK_SKEW_SECONDS
-        with _alone():
+        with _exclusively():
             self.past_retention().delete()
             self._add(key, signs_in_seconds=published_seconds + least_seconds)
             signs_from = key.signs_from.isoformat()
@@ -86,12 +86,12 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
         return key
 
     def replace_all(self) -> tuple[SigningKey, list[str]]:
-        """For a key that has leaked: a new one signs at once, and all others are gone.
+        """After a leak: makes a key that signs at once, and deletes all others.
 
-        No token of theirs is believed from the next request on (`have`). Returns the new key and the ids of the others.
+        Their tokens are invalid from the next request on (`have`). Returns the new key and the ids of the others.
         """
         key = SigningKey.generate()
-        with _alone():
+        with _exclusively():
             removed = list(self.values_list("kid", flat=True))
             self.all().delete()
             self._add(key, signs_in_seconds=0)
@@ -99,17 +99,17 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
 
     def reencrypt(self) -> tuple[int, int]:
         """See `config.encryption.reencrypt`."""
-        return encryption.reencrypt(self.all(), "encrypted", lambda key: _safe().rotate(bytes(key.encrypted)))
+        return encryption.reencrypt(self.all(), "encrypted", lambda key: _fernet().rotate(bytes(key.encrypted)))
 
     def _add(self, key: SigningKey, *, signs_in_seconds: int) -> None:
         key.created_at = timezone.now()
         key.signs_from = key.created_at + timedelta(seconds=signs_in_seconds)
-        self.filter(verifies_until=None).update(verifies_until=key.signs_from + _last_token_ends_after())
+        self.filter(verifies_until=None).update(verifies_until=key.signs_from + _verifying_period())
         key.save(force_insert=True)
 
 
 def signer_among(keys: Iterable[SigningKey]) -> SigningKey | None:
-    """Of keys sorted newest first, the one that signs. Where a slow clock says that none may, the oldest does."""
+    """The signing key among keys sorted newest first; the oldest, if none has started by a slow clock."""
     signing = None
     for signing in keys:
         if signing.has_started:
@@ -118,28 +118,28 @@ def signer_among(keys: Iterable[SigningKey]) -> SigningKey | None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """A transaction in which nobody else adds or removes keys. Reading goes on."""
+def _exclusively() -> Iterator[None]:
+    """A transaction that locks the table against other writes, not against reading."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE users_signingkey IN SHARE ROW EXCLUSIVE MODE")
         yield
 
 
-def _last_token_ends_after() -> timedelta:
-    """How long after its successor begins to sign a key still has tokens: some process may not have noticed yet."""
+def _verifying_period() -> timedelta:
+    """How long a key verifies after its successor has started: until the last token of a late process expires."""
     longest = max(settings.ACCESS_TOKEN_SECONDS, settings.WAREHOUSE_TOKEN_SECONDS)
     return timedelta(seconds=longest + REREAD_SECONDS + settings.CLOCK_SKEW_SECONDS)
 
 
 class SigningKey(models.Model):
-    """One RSA key. Its private half is readable only with `SECRET_KEY`, and shown nowhere."""
+    """An RSA key pair, encrypted with `SECRET_KEY`."""
 
-    #: Its thumbprint (RFC 7638).
+    #: The thumbprint (RFC 7638).
     kid = models.CharField(primary_key=True, max_length=43)
     encrypted = models.BinaryField()
     created_at = models.DateTimeField()
     signs_from = models.DateTimeField()
-    #: None for the newest.
+    #: None for the newest key.
     verifies_until = models.DateTimeField(null=True)
 
     objects = SigningKeyQuerySet.as_manager()
@@ -161,11 +161,11 @@ class SigningKey(models.Model):
         """A new key, not saved."""
         private = generate_private_key(public_exponent=65_537, key_size=KEY_BITS)
         der = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        return cls(kid=_thumbprint(private.public_key()), encrypted=_safe().encrypt(der))
+        return cls(kid=_thumbprint(private.public_key()), encrypted=_fernet().encrypt(der))
 
     @property
     def is_readable(self) -> bool:
-        """Whether this `SECRET_KEY` opens it. One that it does not is a line in the log."""
+        """Whether `SECRET_KEY` decrypts it. Logs a warning if not."""
         try:
             return bool(self.private)
         except InvalidToken:
@@ -179,14 +179,14 @@ class SigningKey(models.Model):
 
     @property
     def has_ended(self) -> bool:
-        """Whether none of its tokens may be believed any more."""
+        """Whether all its tokens have expired."""
         return self.verifies_until is not None and self.verifies_until <= timezone.now()
 
     @cached_property
     def private(self) -> RSAPrivateKey:
-        """Raises InvalidToken if `SECRET_KEY` does not open it."""
-        der = _safe().decrypt(bytes(self.encrypted))
-        # The check of the numbers takes thousands of times as long as the rest, and encryption vouches for them.
+        """Raises InvalidToken if `SECRET_KEY` does not decrypt it."""
+        der = _fernet().decrypt(bytes(self.encrypted))
+        # Validation is slow, and the encryption authenticates the key.
         return cast(RSAPrivateKey, load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True))
 
     @cached_property
@@ -195,11 +195,11 @@ class SigningKey(models.Model):
 
     @cached_property
     def jwk(self) -> dict[str, str]:
-        """The public half as a JSON Web Key (RFC 7517 section 4)."""
+        """The public key as a JSON Web Key (RFC 7517 section 4)."""
         return {"use": "sig", "alg": "RS256", "kid": self.kid} | _members(self.public)
 
 
-def _safe() -> Any:
+def _fernet() -> Any:
     return encryption.fernet("signing keys")
 
 
@@ -209,6 +209,6 @@ def _thumbprint(key: RSAPublicKey) -> str:
 
 
 def _members(key: RSAPublicKey) -> dict[str, str]:
-    """What a JSON Web Key must hold of it: `e`, `kty` and `n` (RFC 7638 section 3.2)."""
+    """The required members of its JSON Web Key (RFC 7638 section 3.2)."""
     members = RSAAlgorithm.to_jwk(key, as_dict=True)
     return {name: members[name] for name in ("kty", "n", "e")}

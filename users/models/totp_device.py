@@ -1,6 +1,6 @@
-"""What is kept of the second factor: the key that a person's app shares with us, and digests of recovery codes.
+"""Second factors: encrypted TOTP keys, and digests of recovery codes.
 
-The tables are django-otp's, which would keep both in clear.
+The models are proxies of django-otp's, which would store both in clear.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ _PURPOSE = "second factors"
 
 # --- Wrong codes ------------------------------------------------------------------------------------------------
 class BackOff:
-    """Before django-otp's `ThrottlingMixin`, whose pause after a wrong code doubles with each one, without end: whoever
-    has the password could close the second factor for years.
+    """Limits the pause of django-otp's `ThrottlingMixin`, which doubles with each wrong code. Must precede it.
+
+    Without a limit, somebody who has the password could lock the second factor for years.
     """
 
-    #: Failures in a row from which on the pause grows no longer: 2 ** 8 seconds, some four minutes.
+    #: Failures after which the pause no longer grows: at 2 ** 8 seconds, about four minutes.
     MAX_COUNTED = 9
     throttling_failure_count: int
 
@@ -43,9 +44,9 @@ class BackOff:
         return allowed
 
 
-# --- The app ----------------------------------------------------------------------------------------------------
+# --- TOTP -------------------------------------------------------------------------------------------------------
 def sealed(key: str, user_id: int) -> str:
-    """A key, in hexadecimal digits, as the column holds it."""
+    """A hexadecimal key, encrypted for the column."""
     return encryption.seal(_PURPOSE, unhexlify(key), str(user_id))
 
 
@@ -56,7 +57,7 @@ class AuthenticatorManager(DeviceManager):
 
 
 class Authenticator(BackOff, TOTPDevice):
-    """A person's app. Its key, from which every code follows, is encrypted with `SECRET_KEY`."""
+    """A person's authenticator app. Its key is encrypted with `SECRET_KEY`."""
 
     objects = AuthenticatorManager()
 
@@ -71,11 +72,11 @@ class Authenticator(BackOff, TOTPDevice):
 
     @property
     def bin_key(self) -> bytes:
-        """Raises InvalidTag if this `SECRET_KEY` does not open it."""
+        """Raises InvalidTag if `SECRET_KEY` does not decrypt it."""
         return encryption.unseal(_PURPOSE, self.key, str(self.user_id))
 
     def shows(self, code: str) -> bool:
-        """Whether the app shows this code now; if so, the code is used up once the row is saved."""
+        """Whether the code is valid now. If so, saving the row prevents a second use of it."""
         clock = TOTP(self.bin_key, self.step, self.t0, self.digits)
         clock.time = time.time()
         if not (code.isascii() and code.isdigit() and clock.verify(int(code), self.tolerance)):
@@ -84,7 +85,7 @@ class Authenticator(BackOff, TOTPDevice):
         return True
 
     def verify_token(self, token: str) -> bool:
-        """No code is right where `SECRET_KEY` has changed: the person comes in with a recovery code."""
+        """False for every code if `SECRET_KEY` has changed; recovery codes still work."""
         try:
             return bool(super().verify_token(token))
         except InvalidTag:
@@ -94,7 +95,7 @@ class Authenticator(BackOff, TOTPDevice):
 
 # --- Recovery codes ---------------------------------------------------------------------------------------------
 class RecoveryCodes(BackOff, StaticDevice):
-    """A person's recovery codes; of each only the digest is kept."""
+    """A person's recovery codes, stored as digests."""
 
     class Meta:
         proxy = True
@@ -102,10 +103,9 @@ class RecoveryCodes(BackOff, StaticDevice):
 
 
 def recovery_digest(person: UUID, code: str) -> str:
-    """What is kept of a recovery code: 16 characters.
+    """The digest of a recovery code, in 16 characters.
 
-    Slow on purpose, as for a password: a code has 40 random bits, which a fast digest would give away. `SECRET_KEY`
-    has no part in it, so that the codes still work after that has changed.
+    By scrypt, since a code has only 40 random bits. Independent of `SECRET_KEY`, so that codes survive its change.
     """
     digest = hashlib.scrypt(code.encode(), salt=person.bytes, n=2**14, r=8, p=1, dklen=12)
     return urlsafe_b64encode(digest).decode()

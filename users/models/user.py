@@ -1,13 +1,14 @@
-"""People and their sessions."""
+"""People: accounts of warehouse users and of Back Office users."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from django.conf import settings
-from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
@@ -18,17 +19,18 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from config.audit_log import audit
+from config.database.lost_updates import SavesChangedColumns
 from config.history.tracking import tracked
-from users.models.account import Account
 from users.models.audit_event import AuditEvent as AuditEvent
 from users.models.authority import Authority
 from users.querysets import UserQuerySet
 from users.roles import ADMINISTRATION, grantable_by
 
-if TYPE_CHECKING:
-    pass
+#: Message for a RowChangedError of the user's own account.
+CHANGED = _("Somebody has changed your account meanwhile, so nothing was saved.")
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
@@ -49,8 +51,8 @@ _name_rule = RegexValidator(r"^[^:/<>]+$", _("A name must not contain any of : /
 
 
 @tracked(exclude=["password", "last_login", "signed_out_at", "has_warehouse", "created_at", "updated_at"])
-class User(Authority, Account, PermissionsMixin):
-    """A person. One flag makes them a warehouse user, who works in warehouses and has no Back Office."""
+class User(Authority, SavesChangedColumns, AbstractBaseUser, PermissionsMixin):
+    """A person. A warehouse user works in warehouses and cannot enter the Back Office; others can."""
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("Active")
@@ -61,6 +63,13 @@ class User(Authority, Account, PermissionsMixin):
         ENGLISH = "en_US", "English"
         GERMAN = "de_DE", "Deutsch"
 
+    #: As in Django's `PermissionsMixin`, with a default in the database.
+    is_superuser = models.BooleanField(
+        _("superuser status"),
+        default=False,
+        db_default=False,
+        help_text=_("Designates that this user has all permissions without explicitly assigning them."),
+    )
     uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     email = models.EmailField(_("E-mail"), max_length=254)
     first_name = models.CharField(_("First Name"), max_length=45, validators=[_name_rule])
@@ -76,16 +85,16 @@ class User(Authority, Account, PermissionsMixin):
         default=Language.ENGLISH,
         db_default=Language.ENGLISH,
     )
-    #: Names of the groups, and what else the history tells of. PostgreSQL keeps these three by itself (migration
-    #: 0002): whatever is saved here is replaced by what is so.
+    #: The names of the groups. Triggers maintain this and the next two columns (migration 0002), for the history; saved
+    #: values are ignored.
     roles = ArrayField(
         models.CharField(max_length=150), verbose_name=_("Roles"), default=list, db_default=[], editable=False
     )
     has_two_factor = models.BooleanField(_("Two-factor sign-in"), default=False, db_default=False, editable=False)
     password_changed_at = models.DateTimeField(_("Password changed"), null=True, editable=False)
-    #: Whether any warehouse is assigned. PostgreSQL keeps it right by triggers; what is written here is ignored.
+    #: Whether any warehouse is assigned. Triggers maintain it; saved values are ignored.
     has_warehouse = models.BooleanField(default=False, db_default=False, editable=False)
-    #: Every Back Office session from before is over.
+    #: Back Office sessions from before this time are invalid.
     signed_out_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
@@ -95,14 +104,24 @@ class User(Authority, Account, PermissionsMixin):
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = ["first_name", "last_name"]
 
-    #: Set by authentication when the token in use grants less than the account now would.
+    #: Decisions about an account depend on these, and are refused if one has changed.
+    compared_fields: ClassVar[tuple[str, ...]] = (
+        "email",
+        "password",
+        "status",
+        "is_warehouse_user",
+        "is_superuser",
+        "roles",
+        "signed_out_at",
+    )
+    #: Set by authentication if the token's role is less than the account's.
     own_rows_only = False
 
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
         ordering = ["id"]
-        # One for each column that the Back Office sorts by; those for its search are in migration 0001.
+        # For sorting in the Back Office; the indexes for its search are in migration 0001.
         indexes = [
             models.Index(Lower("first_name"), "id", name="user_by_first_name"),
             models.Index(Lower("last_name"), "id", name="user_by_last_name"),
@@ -129,6 +148,8 @@ class User(Authority, Account, PermissionsMixin):
     def __str__(self) -> str:
         return self.email
 
+    # --- Rights -------------------------------------------------------------------------------------------------
+
     @property
     def is_active(self) -> bool:  # type: ignore[override]
         """Django's name for "may sign in"."""
@@ -140,7 +161,7 @@ class User(Authority, Account, PermissionsMixin):
 
     @property
     def is_staff(self) -> bool:
-        """Django's name for "may enter the Back Office": never a warehouse user (contract 5.6)."""
+        """Django's name for "may enter the Back Office", which warehouse users may not (contract 5.6)."""
         return self.is_active and not self.is_warehouse_user
 
     def get_full_name(self) -> str:
@@ -148,43 +169,73 @@ class User(Authority, Account, PermissionsMixin):
 
     @property
     def language_code(self) -> str:
-        """The interface language as Django names it: `en`, `de`."""
+        """Django's code of the interface language: `en` or `de`."""
         return self.language[:2]
 
     @property
     def sees_everyone(self) -> bool:
-        """Whether other people's rows are shown: the live flag and the token in use must both allow it."""
+        """Whether other people's rows are visible, by the account's current flag and the token."""
         return not (self.is_warehouse_user or self.own_rows_only)
 
     @property
     def may_be_assigned(self) -> bool:
-        """Whether assignments may be made and switched: flagged, and not deleted (contract 0.4)."""
+        """Whether the person can be assigned: a warehouse user who is not deleted (contract 0.4)."""
         return self.is_warehouse_user and not self.is_deleted
 
     @property
     def is_administrator(self) -> bool:
-        """Whether this person may give any right to others: by what they may do, whatever their roles are called."""
+        """Whether this person can grant any right: by permissions, not by the names of roles."""
         return self.is_staff and self.has_perms(ADMINISTRATION)
 
     @cached_property
     def grantable_roles(self) -> frozenset[str]:
-        """The roles that this person may give to others, and take from them."""
+        """The names of the roles that this person may grant and revoke."""
         return frozenset(grantable_by(self).values_list("name", flat=True))
 
     def may_be_changed_by(self, other: User) -> bool:
         """Whether the other may edit, block or delete this person, set their password or end their sessions.
 
-        Nobody does that to who may do more than they: whoever sets a password can sign in with it. Costs a query
-        once for the other, and none for those without roles.
+        Only if this person has no rights that the other lacks: whoever sets a password can sign in with it. One query
+        for each `other`, none for people without roles.
         """
         if other.is_superuser:
             return True
         return not self.is_superuser and (not self.roles or other.grantable_roles.issuperset(self.roles))
 
-    def end_sessions(self, reason: str) -> int:
-        """Signs the person out everywhere, from the next request on. Returns how many sessions that ended."""
+    # --- Passwords and sessions ---------------------------------------------------------------------------------
+    def save(self, **options: Any) -> None:
+        """A new password ends all sessions of the person.
+
+        Raises RowChangedError, and writes nothing, if one of `compared_fields` was changed since the row was read,
+        such as during the hashing.
+        """
         with transaction.atomic():
-            self.sign_out_of_back_office()  # first: it waits for a session that is just beginning
+            has_new_password = self._has_new_password(options.get("update_fields"))
+            if has_new_password:
+                self.lock_unchanged()
+            super().save(**options)
+            if has_new_password:
+                self.end_sessions(gettext_noop("password changed"))
+
+    def _has_new_password(self, written: Any) -> bool:
+        if self._state.adding or (written is not None and "password" not in written):
+            return False
+        return self._is_changed("password")
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Renews a hash with outdated parameters, unless the password was changed since the row was read."""
+        return check_password(raw_password, self.password, self._renew_hash)
+
+    def _renew_hash(self, raw_password: str) -> None:
+        outdated, self.password = self.password, make_password(raw_password)
+        same = User._base_manager.filter(pk=self.pk, password=outdated)
+        if same.update(password=self.password):
+            self._note(["password"])
+
+    def end_sessions(self, reason: str) -> int:
+        """Signs the person out everywhere, from the next request on. Returns the number of ended app sessions."""
+        with transaction.atomic():
+            self.sign_out_of_back_office()  # first: it waits for a starting session
             ended = self.sessions.end_all(reason)
         audit.info("Sessions Ended", user_uuid=str(self.uuid), sessions=ended, reason=reason)
         return ended
@@ -195,7 +246,7 @@ class User(Authority, Account, PermissionsMixin):
         self.save(update_fields=["signed_out_at"])
 
     def get_session_auth_hash(self) -> str:
-        """What a Back Office session must carry to be believed: Django's own, and the last time of being signed out."""
+        """A new password or a sign-out changes it, which invalidates Back Office sessions and authorization codes."""
         return self._session_proof()
 
     def get_session_auth_fallback_hash(self) -> Iterator[str]:

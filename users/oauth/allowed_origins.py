@@ -1,4 +1,4 @@
-"""Whose pages may read our answers: the origins of clients, as `config.web.cors` asks for them."""
+"""The allowed origins of all clients, for `config.web.cors`."""
 
 import logging
 from time import monotonic
@@ -12,19 +12,19 @@ from users.models.client import Client
 
 logger = logging.getLogger(__name__)
 
-#: How many seconds a process goes by what it last read: so soon is a change of a client in force everywhere.
+#: Interval at which a process reads the origins again, and maximum delay of a change.
 REFRESH_SECONDS = 10
 
 
 class AllowedOrigins:
-    """The origins of all clients, kept in the process. While the database is away, those last known go on."""
+    """A cache of the origins. While the database is unavailable, the last known ones stay in force."""
 
     def __init__(self) -> None:
         self._known: set[str] = set()
         self._read_at: float | None = None
 
     def __contains__(self, origin: object) -> bool:
-        """Compared character by character. The default client's cost no query."""
+        """Exact comparison. No query for the default client's origins."""
         if origin in settings.DEFAULT_CLIENT_ORIGINS:
             return True
         if self._read_at is None or monotonic() - self._read_at >= REFRESH_SECONDS:
@@ -32,7 +32,7 @@ class AllowedOrigins:
         return origin in self._known
 
     def _read(self) -> None:
-        self._read_at = monotonic()  # also if it fails: not every request shall wait for a silent database
+        self._read_at = monotonic()  # also after a failure, so that not every request waits
         try:
             self._known = Client.objects.origins()
         except Error as problem:
@@ -43,5 +43,5 @@ allowed_origins = AllowedOrigins()
 
 
 def is_allowed(request: HttpRequest, **_: Any) -> bool:
-    """Answers django-cors-headers' signal `check_request_enabled`."""
+    """Receiver of django-cors-headers' signal `check_request_enabled`."""
     return request.headers.get("Origin") in allowed_origins

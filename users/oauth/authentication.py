@@ -1,4 +1,4 @@
-"""From the `Authorization` header to (user, token): one staircase, one query (contract section 3.3)."""
+"""Authentication by the `Authorization` header, with one query (contract section 3.3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from users.oauth.tokens import AccessToken, Scope
 
 
 class BearerAuthentication(BaseAuthentication):
-    """RFC 6750 section 2.1. Every refusal of a token that cannot work looks the same."""
+    """RFC 6750 section 2.1. All invalid tokens are refused alike."""
 
     def authenticate(self, request: Request) -> tuple[User | AnonymousUser, AccessToken] | None:
         header = request.META.get("HTTP_AUTHORIZATION")
@@ -23,7 +23,7 @@ class BearerAuthentication(BaseAuthentication):
             return None
         token = _token_in(header)
         if "id_warehouse" in token.subject:
-            return AnonymousUser(), token  # names no person: no right of its own on any route of ours
+            return AnonymousUser(), token  # names no person, and has no rights here
         if "id_user" not in token.subject:
             raise ApiError(errors.NOBODY_IN_TOKEN)
         return self._person(token), token
@@ -32,7 +32,7 @@ class BearerAuthentication(BaseAuthentication):
         return "Bearer"
 
     def _person(self, token: AccessToken) -> User:
-        """The live session's person. Who they are comes from the token, what they may from the database."""
+        """The person of the live session. The token identifies them; the database has their rights."""
         session = token.live_session()
         if session is None:
             raise ApiError(errors.INVALID_TOKEN)
@@ -44,7 +44,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def _token_in(header: str) -> AccessToken:
-    """The token that a header carries, if its signature and times are good. Raises ApiError 401."""
+    """The token in a header, with valid signature and times. Raises ApiError 401."""
     parts = header.split()
     if len(parts) < 2:
         raise ApiError(errors.MISSING_TOKEN)

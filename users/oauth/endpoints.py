@@ -1,4 +1,4 @@
-"""Withdrawing tokens, and telling other programs whether one holds (RFC 7009, RFC 7662; contract 0.4)."""
+"""Token revocation and introspection (RFC 7009, RFC 7662; contract 0.4)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from users.oauth.token_lookup import IssuedToken
 
 
 class _AnyHint(TokenEndpoint):
-    """Looks for a token of any kind. A hint that says something else is passed over (RFC 7009 section 2.2)."""
+    """Finds tokens of any kind and ignores `token_type_hint` (RFC 7009 section 2.2)."""
 
     def check_params(self, request: Request, client: Client) -> None:
         if "token" not in request.form:
@@ -25,9 +25,9 @@ class _AnyHint(TokenEndpoint):
 
 
 class RevocationEndpoint(_AnyHint, Revocation):
-    """`POST /revoke`. An unknown token is no error (RFC 7009 section 2.2): what it asks for is already so.
+    """`POST /revoke`. An unknown token is not an error (RFC 7009 section 2.2).
 
-    `everywhere=true`, which is ours, signs the token's person out of every device.
+    The additional parameter `everywhere=true` ends all sessions of the token's person.
     """
 
     CLIENT_AUTH_METHODS = CLIENT_METHODS
@@ -38,7 +38,7 @@ class RevocationEndpoint(_AnyHint, Revocation):
     def check_params(self, request: Request, client: Client) -> None:
         super().check_params(request, client)
         if request.form.get("everywhere", "false").lower() not in ("true", "false"):
-            raise InvalidRequestError  # silently taken for "false", it would leave other devices signed in
+            raise InvalidRequestError  # as "false", it would leave other sessions live
 
     def revoke_token(self, token: IssuedToken, request: Request) -> None:
         everywhere = request.form.get("everywhere", "").lower() == "true"
@@ -47,7 +47,7 @@ class RevocationEndpoint(_AnyHint, Revocation):
 
 
 class IntrospectionEndpoint(_AnyHint, Introspection):
-    """`POST /introspect`, for clients that can prove themselves. Refresh tokens are no business of theirs."""
+    """`POST /introspect`, for confidential clients. Refresh tokens are answered as unknown."""
 
     CLIENT_AUTH_METHODS = CLIENT_METHODS[1:]
 

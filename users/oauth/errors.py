@@ -1,4 +1,4 @@
-"""The sentences of the reference (contract sections 2.1 and 2.2), and the refusals that RFC 6749 does not know."""
+"""Error messages of the reference (contract sections 2.1 and 2.2), and errors beyond RFC 6749."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from users.oauth.requests import Request
 
 logger = structlog.stdlib.get_logger(__name__)
 
-#: RFC 6749's own sentence, which the reference answers for every malformed request.
+#: From RFC 6749; the reference uses it for every malformed request.
 MALFORMED = (
     "The request is missing a required parameter, includes an invalid parameter value, "
     "includes a parameter more than once, or is otherwise malformed."
 )
-#: RFC 6749's own sentence again, for a grant that is somebody else's.
+#: From RFC 6749.
 BAD_GRANT = (
     "The provided authorization grant (e.g., authorization code, resource owner credentials) or refresh token is "
     "invalid, expired, revoked, does not match the redirection URI used in the authorization request, or was issued "
     "to another client."
 )
 BAD_CREDENTIALS = "The user credentials were incorrect."
-BAD_REFRESH_TOKEN = "The refresh token is invalid."  # noqa: S105 (a sentence, not a secret)
+BAD_REFRESH_TOKEN = "The refresh token is invalid."  # noqa: S105 (a message, not a secret)
 BAD_CLIENT = "Client authentication failed"
 
 
@@ -37,8 +37,9 @@ class BlockedError(InvalidGrantError):
 
 
 class BadClientError(InvalidClientError):
-    """The client is unknown, or its secret wrong. Challenged with 401 where that is not `/token`, whose answers never
-    say `WWW-Authenticate`: the app takes it for a failure (contract 6.3).
+    """The client is unknown, or its secret wrong. With `is_challenged`, 401 and `WWW-Authenticate`.
+
+    `/token` never sends that header, which the app would treat as a failure (contract 6.3).
     """
 
     def __init__(self, *, is_challenged: bool) -> None:
@@ -46,25 +47,25 @@ class BadClientError(InvalidClientError):
         self.is_challenged = is_challenged
 
 
-def words_of(error: OAuth2Error) -> str:
-    """The sentence that tells about an error: ours where we chose one, else the reference's."""
+def message_of(error: OAuth2Error) -> str:
+    """The error's description, if it is one of this site's, or else the reference's message."""
     if error.description in {BAD_CREDENTIALS, BAD_REFRESH_TOKEN} or isinstance(error, BlockedError):
         return error.description
     if isinstance(error, UnsupportedGrantTypeError):
         return f'Grant type "{error.grant_type or ""}" not found'
-    return _WORDS.get(error.error) or error.get_error_description()
+    return _MESSAGES.get(error.error) or error.get_error_description()
 
 
-_WORDS = {"invalid_request": MALFORMED, "invalid_client": BAD_CLIENT, "invalid_grant": BAD_GRANT}
+_MESSAGES = {"invalid_request": MALFORMED, "invalid_client": BAD_CLIENT, "invalid_grant": BAD_GRANT}
 
 
 # --- Logging ----------------------------------------------------------------------------------------------------
-#: Parts of an address that may hold a secret: user name and password, query, fragment.
+#: Parts of a URL that may contain secrets: user information, query, fragment.
 _SECRET_PARTS = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
 
 
 def log_refused_client(request: Request, reason: str) -> None:
-    """One line that names the setting or the page where an operator registers the client or its redirect address."""
+    """Logs the setting or page where an operator registers the client or its redirect URI."""
     sent = request.payload
     what_to_do = (
         "Add the app's redirect address to DEFAULT_CLIENT_REDIRECT_URIS, character by character, and restart."

@@ -1,4 +1,4 @@
-"""How a session starts, and how it goes on (RFC 6749 sections 4.1, 4.3 and 6; RFC 7636; contract 2.1 and 2.2)."""
+"""Grants: authorization code with PKCE, password, refresh token (RFC 6749, RFC 7636; contract 2.1 and 2.2)."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from users.oauth.token_lookup import SessionToken
 from users.oauth.tokens import AccessToken, scopes_for
 from users.sign_in.throttling import is_blocked, log_failure
 
-#: How a client may prove itself: a public one not at all, a confidential one by its secret (RFC 6749 section 2.3).
+#: Authentication methods: `none` for public clients, the others for confidential ones (RFC 6749 section 2.3).
 CLIENT_METHODS = ("none", "client_secret_basic", "client_secret_post")
-#: As long as an e-mail can be: what else is sent as a user name must not fill the log.
+#: Maximum length of an e-mail address, to which user names are truncated in the log.
 _LOGGED_CHARACTERS = 254
 
 
-# --- What the grants share --------------------------------------------------------------------------------------
+# --- Shared by the grants ---------------------------------------------------------------------------------------
 def token_answer(access_token: str, refresh_token: str, expires_in: int) -> dict[str, Any]:
     """The body of a successful `/token` (RFC 6749 section 5.1)."""
     return {
@@ -51,9 +51,9 @@ def _session_answer(session: Session, refresh_token: str, scope: str = "") -> di
     return token_answer(str(token), refresh_token, settings.ACCESS_TOKEN_SECONDS)
 
 
-def _proved(request: Request, username: str, password: str) -> User:
-    """The person whose name and password these are. Raises BlockedError or InvalidGrantError, and logs it."""
-    # Django's backend hashes once for an unknown user too, so that time tells nothing about who exists.
+def _authenticated(request: Request, username: str, password: str) -> User:
+    """The person with this name and password. Logs a failure, and raises BlockedError or InvalidGrantError."""
+    # Django's backend also hashes for an unknown user, so that the time does not disclose accounts.
     user = authenticate(request.django, username=username, password=password)
     if user is None:
         log_failure(request.django, username[:_LOGGED_CHARACTERS])
@@ -81,7 +81,7 @@ class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = CLIENT_METHODS
 
     def authenticate_user(self, username: str, password: str) -> User:
-        return _proved(self.request, username, password)
+        return _authenticated(self.request, username, password)
 
     def generate_token(self, user: User, scope: str | None = None, **_: Any) -> dict[str, Any]:
         started = start_session(
@@ -95,36 +95,36 @@ class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
 
 # --- By authorization code --------------------------------------------------------------------------------------
 class S256Challenge(CodeChallenge):
-    """RFC 7636, demanded of every client, and by the only method that protects (RFC 9700 section 2.1.1)."""
+    """PKCE, required of every client, with S256 only (RFC 7636, RFC 9700 section 2.1.1)."""
 
     SUPPORTED_CODE_CHALLENGE_METHOD = ("S256",)
     CODE_CHALLENGE_METHODS = {"S256": compare_s256_code_challenge}
 
     def validate_code_challenge(self, grant: CodeGrant, redirect_uri: str) -> None:
         sent = grant.request.form
-        if "code_challenge_method" not in sent or not _is_sound(sent.get("code_challenge")):
-            raise InvalidRequestError  # without a method, `plain` would be meant
+        if "code_challenge_method" not in sent or not _is_well_formed(sent.get("code_challenge")):
+            raise InvalidRequestError  # the default method is `plain`
         super().validate_code_challenge(grant, redirect_uri)
 
     def validate_code_verifier(self, grant: CodeGrant, result: Any) -> None:
-        if not _is_sound(grant.request.form.get("code_verifier")):
+        if not _is_well_formed(grant.request.form.get("code_verifier")):
             raise InvalidRequestError
         super().validate_code_verifier(grant, result)
 
 
-def _is_sound(text: str | None) -> bool:
-    """Whether this can be a challenge or verifier (RFC 7636 section 4). Authlib lets a line feed at the end pass."""
+def _is_well_formed(text: str | None) -> bool:
+    """The syntax of challenges and verifiers (RFC 7636 section 4). Authlib accepts a trailing line feed."""
     return re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", text or "") is not None
 
 
 class CodeGrant(AuthorizationCodeGrant):
-    """RFC 6749 section 4.1, without its redirect: the app asks by its own login form, and redirects itself (6.1)."""
+    """RFC 6749 section 4.1, without its redirect: the app has the login form and redirects itself (contract 6.1)."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = CLIENT_METHODS
 
     # At /authorize
     def validate_authorization_request(self) -> str:
-        """Logs why a client is refused: its app shows people the message for a wrong password."""
+        """Logs why a client is refused: the app displays a wrong password."""
         try:
             return str(super().validate_authorization_request())
         except InvalidClientError as refusal:
@@ -133,21 +133,21 @@ class CodeGrant(AuthorizationCodeGrant):
 
     @staticmethod
     def validate_authorization_redirect_uri(request: Request, client: Client) -> str:
-        """The address as it was sent; none may be sent where only one is registered (RFC 6749 section 3.1.2.3)."""
+        """The URI as sent, optional if the client has only one (RFC 6749 section 3.1.2.3)."""
         sent = request.payload.redirect_uri
         if not (client.check_redirect_uri(sent) if sent else client.get_default_redirect_uri()):
             raise InvalidClientError("The redirect address is not registered for this client.")
         return sent or ""
 
     def sign_in(self) -> User:
-        """The person whose name and password came along. Raises an OAuth2Error for anybody else."""
+        """The person with the name and password in the request. Raises OAuth2Error."""
         sent = self.request.form
         if "username" not in sent or "password" not in sent:
             raise InvalidRequestError
-        return _proved(self.request, sent["username"], sent["password"])
+        return _authenticated(self.request, sent["username"], sent["password"])
 
     def create_authorization_response(self, redirect_uri: str, grant_user: User) -> tuple[int, str, Any]:
-        """An array of one object, each member of which the app puts into its redirect (contract 6.7)."""
+        """An array of one object, whose members the app adds to its redirect (contract 6.7)."""
         self.request.user = grant_user
         answer = {"code": self.generate_authorization_code()}
         self.save_authorization_code(answer["code"], self.request)
@@ -156,7 +156,7 @@ class CodeGrant(AuthorizationCodeGrant):
         return 200, orjson.dumps([answer]).decode(), self.TOKEN_RESPONSE_HEADER
 
     def save_authorization_code(self, code: str, request: Request) -> None:
-        AuthorizationCode.objects.keep(
+        AuthorizationCode.objects.store(
             code,
             request.user,
             client_id=request.client.client_id,
@@ -173,29 +173,29 @@ class CodeGrant(AuthorizationCodeGrant):
 
     # At /token
     def query_authorization_code(self, code: str, client: Client) -> AuthorizationCode:
-        """Raises InvalidRequestError for a code that is not good, or not for this client or this address."""
-        kept = AuthorizationCode.objects.of(code, client.client_id)
-        if kept is None:
+        """Raises InvalidRequestError for an invalid code, or another client's or redirect URI's."""
+        stored = AuthorizationCode.objects.of(code, client.client_id)
+        if stored is None:
             raise InvalidRequestError
-        self._refuse_if(kept.refuse_if_void, kept)
-        if kept.redirect_uri and kept.redirect_uri != self.request.payload.redirect_uri:
+        self._translate_refusal(stored.refuse_if_invalid, stored)
+        if stored.redirect_uri and stored.redirect_uri != self.request.payload.redirect_uri:
             raise InvalidRequestError
-        return kept
+        return stored
 
     def authenticate_user(self, authorization_code: AuthorizationCode) -> User:
         return authorization_code.user
 
     def generate_token(self, user: User, **_: Any) -> dict[str, Any]:
         code: AuthorizationCode = self.request.authorization_code
-        started = self._refuse_if(lambda: redeem(code, self.request.django), code)
+        started = self._translate_refusal(lambda: redeem(code, self.request.django), code)
         _log_sign_in(started[0])
         return _session_answer(*started)
 
     def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
-        """It has been redeemed, in the transaction that made the session; its row remembers that."""
+        """Does nothing: the row is kept, and marked as redeemed with the session."""
 
-    def _refuse_if(self, check: Any, code: AuthorizationCode) -> Any:
-        """What `check` returns. Its refusals become OAuth's, and a replay ends what the code had made."""
+    def _translate_refusal(self, check: Any, code: AuthorizationCode) -> Any:
+        """The result of `check`. Raises InvalidRequestError if it refuses; a replay also ends the code's session."""
         try:
             return check()
         except CodeReplayedError:
@@ -205,7 +205,7 @@ class CodeGrant(AuthorizationCodeGrant):
                 user_uuid=str(code.user.uuid),
                 client_id=code.client_id,
             )
-            code.end_what_it_made()
+            code.end_session()
             raise InvalidRequestError from None
         except CodeRefusedError:
             raise InvalidRequestError from None
@@ -216,7 +216,7 @@ class RotatingGrant(RefreshTokenGrant):
     """RFC 6749 section 6, with rotation (RFC 9700 section 4.14.2)."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = CLIENT_METHODS
-    #: First part of the refresh tokens this grant answers for.
+    #: First part of this grant's refresh tokens.
     KIND: str
 
     @classmethod
@@ -224,7 +224,7 @@ class RotatingGrant(RefreshTokenGrant):
         return super().check_token_endpoint(request) and _kind_of(request) == cls.KIND
 
     def rotated(self, credential: Any) -> str:
-        """The successor of the token in the request. A reused token ends what it was issued for."""
+        """The successor of the token in the request. A reused token ends its row."""
         try:
             return credential.rotate(self.request.form["refresh_token"])
         except RefreshTokenReusedError:
@@ -242,13 +242,13 @@ class RotatingGrant(RefreshTokenGrant):
 
 
 def _kind_of(request: Request) -> str:
-    """What the refresh token says it is for; one that says nothing known is a session's, and refused there."""
+    """The kind of the refresh token; `session` for an unknown one, which that grant refuses."""
     kind = request.form.get("refresh_token", "").partition(".")[0]
     return kind if kind in {"session", "warehouse"} else "session"
 
 
 class SessionRefreshGrant(RotatingGrant):
-    """A new access token for a session that is still live and whose person may still sign in."""
+    """Refreshes a live session whose person may still sign in."""
 
     KIND = Session.kind
 
@@ -266,4 +266,4 @@ class SessionRefreshGrant(RotatingGrant):
         return _session_answer(refresh_token.session, self.rotated(refresh_token.session), scope)
 
     def revoke_old_credential(self, refresh_token: SessionToken) -> None:
-        """Rotation has used it up."""
+        """Does nothing: rotation has invalidated it."""

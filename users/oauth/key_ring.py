@@ -1,4 +1,4 @@
-"""The signing keys as a running process holds them: read once, and again when they may have changed."""
+"""The signing keys of a process: cached, and read again at intervals and for unknown keys."""
 
 from __future__ import annotations
 
@@ -20,22 +20,21 @@ from users.models.signing_key import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS,
 
 logger = structlog.stdlib.get_logger(__name__)
 
-
-#: How many tokens a process knows to be genuine: some 6 MB at most.
-_REMEMBERED = 2_000
+#: Cached tokens with a verified signature: at most about 6 MB.
+_MAX_VERIFIED = 2_000
 
 
 class Verified(NamedTuple):
-    """A token whose signature was good."""
+    """A token with a verified signature."""
 
     kid: str
     claims: dict[str, Any]
 
 
 class KeyRing(TokenBackend):
-    """Signs with the newest key that may, verifies with the key that a token's `kid` names.
+    """Signs with the newest key that has started, and verifies with the key that `kid` names.
 
-    Safe to share among threads: `_keys` is never changed, only replaced.
+    Thread-safe: `_keys` is only replaced, never changed.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -47,22 +46,22 @@ class KeyRing(TokenBackend):
 
     @property
     def keys(self) -> dict[str, SigningKey]:
-        """The keys that verify, by id, newest first: at least one.
+        """The verifying keys by id, newest first: at least one.
 
-        Raises ApiError where `SECRET_KEY` opens none, and django.db.Error if they could not be read even once.
+        Raises ApiError if `SECRET_KEY` decrypts none, and django.db.Error if no keys could be read.
         """
         self._reread_after(REREAD_SECONDS)
         return self._live()
 
     @property
     def newest_keys(self) -> dict[str, SigningKey]:
-        """The same, for who must not miss one that was added a moment ago."""
+        """The same, including keys that were added a second ago."""
         self._reread_after(REREAD_FOR_UNKNOWN_SECONDS)
         return self._live()
 
     @property
     def current(self) -> SigningKey:
-        """The key that signs. Raises what `keys` raises."""
+        """The signing key. Raises the errors of `keys`."""
         return cast(SigningKey, signer_among(self.keys.values()))
 
     def encode(self, payload: dict[str, Any]) -> str:
@@ -70,10 +69,9 @@ class KeyRing(TokenBackend):
         return jwt.encode(payload, key.private, algorithm=self.algorithm, headers={"kid": key.kid})
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
-        """The claims of a token that is ours and in force. Its signature is looked at once.
+        """The claims of a token with valid signature, key and times. Raises TokenBackendError for any other.
 
-        Raises TokenBackendError for any other. Whether the key still counts and the token has expired is asked each
-        time; whether it was withdrawn is none of its signature's business.
+        The signature is verified once, key and expiry at each call. Revocation is not checked here.
         """
         known = self._verified.get(token) if verify else None
         if (
@@ -88,17 +86,17 @@ class KeyRing(TokenBackend):
         return claims
 
     def kid_of(self, token: Any) -> str:
-        """The key that signed a token which was decoded."""
+        """The id of the key that signed a decoded token."""
         known = self._verified.get(token)
         return known.kid if known is not None else jwt.get_unverified_header(token)["kid"]
 
-    def doubt(self) -> None:
-        """The database has other keys than were read: they are read again before the next use."""
+    def mark_outdated(self) -> None:
+        """Reads the keys again at the next use: the database has others."""
         self._read_at = self._tried_at = -math.inf
 
     def _remember(self, token: Any, claims: dict[str, Any]) -> None:
-        if len(self._verified) >= _REMEMBERED:
-            self._verified.clear()  # now and then verifying all anew is simpler than knowing which was used last
+        if len(self._verified) >= _MAX_VERIFIED:
+            self._verified.clear()  # simpler than evicting the least recently used
         self._verified[token] = Verified(jwt.get_unverified_header(token)["kid"], dict(claims))
 
     def get_verifying_key(self, token: Any) -> Any:
@@ -109,9 +107,9 @@ class KeyRing(TokenBackend):
             raise TokenBackendError("Token is invalid") from problem
 
     def read(self) -> None:
-        """Reads the keys now. Makes the first one if there is none at all.
+        """Reads the keys now, and makes the first one if there is none.
 
-        Raises ApiError where there are keys and `SECRET_KEY` opens none of those that verify.
+        Raises ApiError if there are keys, but none that verifies and that `SECRET_KEY` decrypts.
         """
         self._tried_at = started_at = monotonic()
         keys = SigningKey.objects.readable()
@@ -121,7 +119,7 @@ class KeyRing(TokenBackend):
         self._keys = {key.kid: key for key in keys}
         if not keys:
             raise ApiError(errors.NO_SIGNING_KEY)
-        self._read_at = started_at  # what was added since then may be missing
+        self._read_at = started_at  # later keys may be missing
 
     def _live(self) -> dict[str, SigningKey]:
         return {kid: key for kid, key in self._keys.items() if not key.has_ended}
@@ -130,17 +128,17 @@ class KeyRing(TokenBackend):
         if not self._is_due(seconds):
             return
         with self._reading:
-            if self._is_due(seconds):  # nobody else has, while this one waited
+            if self._is_due(seconds):  # no other thread has read them since
                 self._read_or_keep()
 
     def _is_due(self, seconds: float) -> bool:
-        """Whether the last reading is that old; one that failed is not repeated at once."""
+        """Whether the keys are that old, or none. A failed attempt is not repeated at once."""
         now = monotonic()
         is_old = now - self._read_at >= seconds and now - self._tried_at >= REREAD_FOR_UNKNOWN_SECONDS
         return is_old or not self._live()
 
     def _read_or_keep(self) -> None:
-        """While the database is away, the keys last read are good enough."""
+        """Keeps the last keys while the database is unavailable."""
         try:
             self.read()
         except Error as problem:

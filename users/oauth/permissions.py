@@ -1,4 +1,4 @@
-"""Which caller may call which method: closed by default (contract section 2.5)."""
+"""Permissions by the token's role; denied by default (contract section 2.5)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from users.oauth.tokens import AccessToken
 
 
 class HasRight(BasePermission):
-    """Lets a token's role do what the view's `rights` name: `{Scope: {action, …}}`.
+    """Allows the actions that the view's `rights` name for the token's role: `{Scope: {action, …}}`.
 
-    A view without `rights` is refused to everyone. Whose *rows* are shown is decided by `visible_to`.
+    A view without `rights` allows none. `visible_to` decides about *rows*.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        if view.action in (None, "metadata"):  # no such method here: 405 follows, whoever calls
+        if view.action in (None, "metadata"):  # no such method: 405 follows
             return True
         if request.auth is None:
             raise ApiError(errors.UNAUTHORIZED)

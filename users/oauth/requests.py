@@ -1,4 +1,4 @@
-"""What was sent to the routes of OAuth: a form or JSON, in snake_case or camelCase (contract 0.1)."""
+"""Parses requests to the OAuth routes: a form or JSON, in snake_case or camelCase (contract 0.1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.utils.datastructures import MultiValueDict
 from config.api import strict_json
 from users.oauth.tokens import Scope
 
-#: More than any client sends; what a hostile one sends beyond is not looked at.
+#: Limit of parameters in a body.
 MAX_PARAMETERS = 100
 
 
@@ -24,7 +24,7 @@ class Request(OAuth2Request):
     """Authlib's view of a Django request. Raises InvalidRequestError for a body that cannot be read."""
 
     def __init__(self, request: HttpRequest) -> None:
-        # Authlib refuses plain http; whether TLS is needed is decided by `HTTPS`, before any view is reached.
+        # Authlib refuses plain http, but TLS is enforced by the setting `HTTPS`.
         super().__init__(request.method or "", "https://localhost" + request.path, headers={})
         self.django = request
         self.payload = Payload(request.body)
@@ -39,12 +39,12 @@ class Request(OAuth2Request):
         return self.payload.data
 
     def use_default_client(self) -> None:
-        """Who names no client, and proves to be none, is the default one (contract section 2.1)."""
+        """A request without `client_id` and secret is the default client's (contract section 2.1)."""
         if self.attempted_client is None and self.attempted_method == "none":
             self.payload.set("client_id", settings.DEFAULT_CLIENT_ID)
 
     def _read_basic(self, header: str) -> None:
-        """RFC 6749 section 2.3.1. What cannot be read proves nothing, and is not handed on."""
+        """RFC 6749 section 2.3.1. A malformed header is not passed to Authlib, so authentication fails."""
         self.attempted_method = "client_secret_basic"
         try:
             client_id, secret = extract_basic_authorization({"Authorization": header})
@@ -56,7 +56,7 @@ class Request(OAuth2Request):
 
 
 class Payload(OAuth2Payload):
-    """The parameters of a request, each at most once, from whichever kind of body it is."""
+    """The parameters of a body, each at most once."""
 
     def __init__(self, body: bytes) -> None:
         self._values = _parameters(body)
@@ -74,7 +74,7 @@ class Payload(OAuth2Payload):
 
 
 def _parameters(body: bytes) -> MultiValueDict[str, str]:
-    """Raises InvalidRequestError when the body can be read as neither, or a parameter is no text or stands twice."""
+    """Raises InvalidRequestError for a malformed body, and for a parameter that is repeated or not a text."""
     try:
         pairs = _json_pairs(body) if body.lstrip().startswith((b"{", b"[")) else _form_pairs(body)
     except ValueError:
@@ -85,12 +85,12 @@ def _parameters(body: bytes) -> MultiValueDict[str, str]:
     if any(len(several) > 1 for _, several in values.lists()):
         raise InvalidRequestError
     if "scope" in values:
-        values["scope"] = _known(str(values["scope"]))
+        values["scope"] = _known_scopes(str(values["scope"]))
     return values
 
 
-def _known(scope: str) -> str:
-    """The words of a requested scope that mean something here, each once; the others are dropped."""
+def _known_scopes(scope: str) -> str:
+    """The requested scope without unknown and repeated values."""
     return " ".join(dict.fromkeys(word for word in scope.split() if word in set(Scope)))
 
 
@@ -102,7 +102,7 @@ def _form_pairs(body: bytes) -> list[tuple[str, str]]:
 def _json_pairs(body: bytes) -> list[tuple[str, str]]:
     document = strict_json.loads(body)
     if isinstance(document, dict) and isinstance(document.get("data"), dict):
-        document = document["data"].get("attributes")  # a form that the reference's install guide shows
+        document = document["data"].get("attributes")  # as in the reference's install guide
     if not isinstance(document, dict):
         raise ValueError("not an object")
     if len(document) > MAX_PARAMETERS:
@@ -120,5 +120,5 @@ _CAMEL_CASE = re.compile("[A-Za-z][a-z]+([A-Z][a-z]+)*")
 
 
 def _snake_case(key: str) -> str:
-    """Other names are left alone: two that nobody knows must not become the same one."""
+    """Converts camelCase only, so that two unknown names do not become equal."""
     return re.sub("(?<!^)(?=[A-Z])", "_", key).lower() if _CAMEL_CASE.fullmatch(key) else key

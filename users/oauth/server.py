@@ -1,4 +1,4 @@
-"""Authlib's server with our rows behind it and the reference's words in front."""
+"""Authlib's authorization server with this site's models, and with error messages of the reference."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from django.urls import reverse
 from config.audit_log import audit
 from users.models.client import Client
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
-from users.oauth.errors import BadClientError, BlockedError, words_of
+from users.oauth.errors import BadClientError, BlockedError, message_of
 from users.oauth.grants import CodeGrant, PasswordGrant, RotatingGrant, S256Challenge, SessionRefreshGrant
 from users.oauth.key_ring import key_ring
 from users.oauth.requests import Request
@@ -29,12 +29,12 @@ from users.oauth.token_lookup import IssuedToken, SessionToken
 from users.oauth.tokens import Scope
 from users.sign_in import throttling
 
-#: As long as a client's id can be.
+#: Maximum length of a client's id.
 _LOGGED_CHARACTERS = 100
 
 
 class AuthorizationServer(DjangoAuthorizationServer):
-    """What `/authorize`, `/token`, `/revoke` and `/introspect` answer."""
+    """Answers `/authorize`, `/token`, `/revoke` and `/introspect`."""
 
     def __init__(self) -> None:
         super().__init__(client_model=None, token_model=None)
@@ -42,7 +42,7 @@ class AuthorizationServer(DjangoAuthorizationServer):
 
     # --- The routes ---------------------------------------------------------------------------------------------
     def authorization_response(self, request: HttpRequest) -> HttpResponse:
-        """`POST /authorize`. The order of checks is that of contract section 2.2: the password comes last."""
+        """`POST /authorize`. Checks in the order of contract section 2.2, the password last."""
         return self._answered(lambda: self._authorize(Request(request)))
 
     def token_response(self, request: HttpRequest) -> HttpResponse:
@@ -55,13 +55,13 @@ class AuthorizationServer(DjangoAuthorizationServer):
 
     def _authorize(self, request: Request) -> HttpResponse:
         if request.payload.client_id is None or not CodeGrant.check_authorization_endpoint(request):
-            raise InvalidRequestError  # Authlib's own refusal breaks on an odd response type: it quotes it
+            raise InvalidRequestError  # Authlib's error cannot quote every response type
         grant = self.get_authorization_grant(request)
         redirect_uri = grant.validate_authorization_request()
         return self.handle_response(*grant.create_authorization_response(redirect_uri, grant.sign_in()))
 
     def _answered(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
-        """The answer, also for a body that cannot be read. Nothing is begun that could not be signed or verified."""
+        """The response, also for errors. Requires a signing key first, so that nothing is written without one."""
         _ = key_ring.current
         try:
             return answer()
@@ -73,9 +73,9 @@ class AuthorizationServer(DjangoAuthorizationServer):
         return Client.objects.known(client_id)
 
     def authenticate_client(self, request: Request, methods: Any, endpoint: str = "token") -> Client:
-        """Whoever tries to prove something has to prove it: a wrong secret does not make a public client.
+        """Tries the attempted method only: a wrong secret never falls back to a public client.
 
-        The right secret is never refused: it cannot be guessed, and a neighbour's failures must not close a service.
+        A right secret is accepted despite earlier failures, so that others cannot lock a client out.
         """
         request.use_default_client()
         method = request.attempted_method
@@ -89,20 +89,20 @@ class AuthorizationServer(DjangoAuthorizationServer):
 
     # --- Tokens -------------------------------------------------------------------------------------------------
     def register_token(self, kind: type[IssuedToken]) -> None:
-        """Has `/revoke` and `/introspect` know this kind of token."""
+        """Adds a kind of token for `/revoke` and `/introspect`."""
         self._token_kinds.append(kind)
 
     def find_access_token(self, text: str) -> IssuedToken | None:
-        """The access token in this text, if it may be believed now. One query."""
+        """The valid access token in this text, or None. One query."""
         return next(_found(kind.of_access_token(text) for kind in self._token_kinds), None)
 
     def find_to_withdraw(self, text: str) -> IssuedToken | None:
-        """What this access or refresh token was issued for, whether or not it may be believed now."""
+        """The access or refresh token in this text, valid or not, or None."""
         ways = [way for kind in self._token_kinds for way in (kind.to_withdraw, kind.of_refresh_token)]
         return next(_found(way(text) for way in ways), None)
 
     def save_token(self, token: dict[str, Any], request: Request) -> None:
-        """The grants have saved their rows already."""
+        """Does nothing: the grants have saved their rows."""
 
     def create_oauth2_request(self, request: HttpRequest) -> Request:
         return Request(request)
@@ -110,7 +110,7 @@ class AuthorizationServer(DjangoAuthorizationServer):
     # --- Errors -------------------------------------------------------------------------------------------------
     def handle_error_response(self, request: Request | None, error: OAuth2Error) -> HttpResponse:
         """RFC 6749 section 5.2."""
-        body = {"error": error.error, "error_description": words_of(error)}
+        body = {"error": error.error, "error_description": message_of(error)}
         response = self.handle_response(HTTPStatus.BAD_REQUEST, body, PasswordGrant.TOKEN_RESPONSE_HEADER)
         if isinstance(error, BlockedError):
             response.status_code = HTTPStatus.TOO_MANY_REQUESTS
@@ -126,8 +126,9 @@ def _found(tokens: Iterator[IssuedToken | None]) -> Iterator[IssuedToken]:
 
 
 def _count_failure(request: Request) -> None:
-    """One more failed proof of this client from this address, which is an event. Raises BlockedError after too many,
-    which are none (contract 0.4).
+    """Counts and logs a failed authentication of this client from this address.
+
+    Raises BlockedError, without logging, after too many (contract 0.4).
     """
     account = throttling.key_of(f"client {request.attempted_client}")
     if seconds := throttling.blocked_seconds(request.django, account):
@@ -146,7 +147,7 @@ server.register_endpoint(IntrospectionEndpoint)
 server.register_token(SessionToken)
 
 
-# --- What we tell about ourselves -------------------------------------------------------------------------------
+# --- Metadata ---------------------------------------------------------------------------------------------------
 def metadata() -> AuthorizationServerMetadata:
     """RFC 8414 section 2."""
     grants = [CodeGrant.GRANT_TYPE, PasswordGrant.GRANT_TYPE, RotatingGrant.GRANT_TYPE]

@@ -1,4 +1,4 @@
-"""How a session starts: for a proved password, or for an authorization code."""
+"""Starts sessions, for a password or an authorization code."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from users.models.authorization_code import CodeRefusedError, CodeReplayedError
 def start_session(
     user: User, *, client_id: str, requested_scope: str, request: HttpRequest
 ) -> tuple[Session, str] | None:
-    """A new session for a person who has just proved who they are, with its first refresh token.
+    """A new session of an authenticated person, with its first refresh token.
 
-    None when, since the proof was looked at, the person was blocked or signed out everywhere, as a new password does,
-    or the client was removed: what ends their sessions must not miss this one.
+    None if the person was blocked or signed out everywhere, or the client removed, since the authentication: whatever
+    ended their sessions must not miss this one.
     """
     with transaction.atomic():
         person = User.objects.locked().get(pk=user.pk)
         if person.get_session_auth_hash() != user.get_session_auth_hash() or not person.is_active:
             return None
-        if not Client.objects.hold(client_id):
+        if not Client.objects.lock(client_id):
             return None
         session = Session(
             user=person,
@@ -43,9 +43,9 @@ def start_session(
 
 
 def redeem(code: AuthorizationCode, request: HttpRequest) -> tuple[Session, str]:
-    """The session that this code is good for, with its first refresh token. Of several at once, one succeeds.
+    """Redeems a code: a new session, with its first refresh token.
 
-    Raises CodeReplayedError for the others, and CodeRefusedError when the person may no longer sign in.
+    Raises CodeReplayedError if it was redeemed before, and CodeRefusedError if the person may no longer sign in.
     """
     with transaction.atomic():
         mine = AuthorizationCode.objects.filter(pk=code.pk, redeemed_at=None)

@@ -1,4 +1,4 @@
-"""Tokens of ours that come back, as Authlib wants to see them: to be refreshed, withdrawn or told about."""
+"""Finds issued tokens, for Authlib's refresh grant, revocation and introspection."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ class IssuedToken(TokenMixin):
     @classmethod
     @abstractmethod
     def of_access_token(cls, text: str) -> Self | None:
-        """The token in this text if it may be believed *now*. At most one query."""
+        """The valid access token in this text, or None. At most one query."""
 
     @classmethod
     @abstractmethod
     def to_withdraw(cls, text: str) -> Self | None:
-        """What this access token was issued for, also while it is not believed: it must not hold again later."""
+        """The access token in this text, also if it is invalid now but could become valid again; or None."""
 
     @classmethod
     @abstractmethod
     def of_refresh_token(cls, text: str) -> Self | None:
-        """The token that this text was issued for, whether or not it is still good."""
+        """The refresh token in this text, valid or not, or None."""
 
     @abstractmethod
     def withdraw(self, *, everywhere: bool) -> None:
-        """Ends it and all that was issued with it; `everywhere` signs its person out of every device."""
+        """Ends its session or grant; with `everywhere`, all sessions of its person."""
 
     @abstractmethod
     def claims(self) -> dict[str, Any]:
-        """What introspection tells of an access token (RFC 7662 section 2.2)."""
+        """The introspection response for an access token (RFC 7662 section 2.2)."""
 
     def check_client(self, client: Client) -> bool:
         return client.client_id == self.client_id
 
     def is_expired(self) -> bool:
-        """Those that no longer hold are not found."""
+        """False, since expired tokens are not found."""
         return False
 
     is_revoked = is_expired
 
 
 def shared_claims(token: SignedToken, person_uuid: Any) -> dict[str, Any]:
-    """`act` is the person's uuid in every kind of token (contract 0.4); `exp` is in seconds since 1970."""
+    """Claims of every kind of token: `act` is the person's UUID (contract 0.4), `exp` in seconds since 1970."""
     return {
         "sub": token["sub"],
         "act": str(person_uuid),
@@ -74,13 +74,13 @@ class SessionToken(IssuedToken):
     def of_access_token(cls, text: str) -> Self | None:
         token = _access_token_in(text)
         session = token and token.live_session()
-        return cls(session, token) if token and session and _fits(token, session.user) else None
+        return cls(session, token) if token and session and _has_role(session.user, token) else None
 
     @classmethod
     def to_withdraw(cls, text: str) -> Self | None:
         token = _access_token_in(text)
         session = (
-            token and Session.objects.named_by(**token.identity).filter(ended_at=None).select_related("user").first()
+            token and Session.objects.by_claims(**token.identity).filter(ended_at=None).select_related("user").first()
         )
         return cls(session) if session else None
 
@@ -93,7 +93,7 @@ class SessionToken(IssuedToken):
         return " ".join(scopes_for(self.session.user, self.session.requested_scope))
 
     def withdraw(self, *, everywhere: bool) -> None:
-        """Once its session is over, a token has no say in where else its person is signed in."""
+        """`everywhere` has no effect for a token of an ended session."""
         if everywhere and self.session.is_live:
             self.session.user.end_sessions(gettext_noop("signed out everywhere"))
         else:
@@ -105,7 +105,7 @@ class SessionToken(IssuedToken):
 
 
 def _access_token_in(text: str) -> AccessToken | None:
-    """The user's access token that this is, if its signature and times are good."""
+    """The user access token in this text, if its signature and times are valid."""
     try:
         token = AccessToken(text)
     except TokenError:
@@ -113,7 +113,7 @@ def _access_token_in(text: str) -> AccessToken | None:
     return token if "id_user" in token.subject else None
 
 
-def _fits(token: AccessToken, user: User) -> bool:
-    """Whether the token's role is still the account's; other programs are told of no token that says more."""
+def _has_role(user: User, token: AccessToken) -> bool:
+    """Whether the token's role is still the account's."""
     role = Scope.WAREHOUSE_USER if user.is_warehouse_user else Scope.BACK_OFFICE_USER
     return token.role is role

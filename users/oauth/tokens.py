@@ -1,4 +1,4 @@
-"""What our JWTs say, and how they are signed and read (RFC 7519, RS256; contract 0.4 and section 4)."""
+"""JWTs: claims, scopes and signatures (RFC 7519, RS256; contract 0.4 and section 4)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Scope(StrEnum):
 
 
 class SignedToken(Token):
-    """What user and warehouse tokens share. Times are seconds since 1970 with fractions, as the reference's are."""
+    """Base of user and warehouse tokens. Times are fractional seconds since 1970, as in the reference."""
 
     lifetime: timedelta
     token_type = "access"  # noqa: S105 (a kind, not a secret)
@@ -37,7 +37,7 @@ class SignedToken(Token):
     def __init__(self, token: Any = None, verify: bool = True) -> None:
         super().__init__(token, verify)
         if token is None:
-            del self.payload[api_settings.TOKEN_TYPE_CLAIM]  # the subject and scopes say what kind it is
+            del self.payload[api_settings.TOKEN_TYPE_CLAIM]  # subject and scopes determine the kind
             self.payload |= {"iss": settings.ISSUER, "nbf": self.payload["iat"]}
 
     def get_token_backend(self) -> KeyRing:
@@ -53,16 +53,16 @@ class SignedToken(Token):
         self.payload[claim] = (at_time or self.current_time).timestamp()
 
     def verify_token_type(self) -> None:
-        """Subclasses look at the subject instead."""
+        """Does nothing: the subject determines the type."""
 
     @property
     def kid(self) -> str:
-        """The key that signed it."""
+        """The id of the key that signed it."""
         return self.get_token_backend().kid_of(self.token)
 
     @cached_property
     def subject(self) -> dict[str, Any]:
-        """The object inside `sub`, which is JSON in a string (contract section 4.1)."""
+        """The object in `sub`, which is a JSON string (contract section 4.1)."""
         try:
             subject = json.loads(self.payload["sub"])
         except (KeyError, TypeError, ValueError):
@@ -71,7 +71,7 @@ class SignedToken(Token):
 
     @property
     def session_id(self) -> UUID:
-        """The session this token lives and dies with (`sid`)."""
+        """The session that it belongs to (`sid`)."""
         return _uuid_claim(self.payload.get("sid"))
 
     @property
@@ -85,10 +85,10 @@ def _uuid_claim(value: Any) -> UUID:
 
 
 class AccessToken(SignedToken):
-    """Names a person, their session, and what the account allowed when it was issued."""
+    """A user access token: the person, their session, and the account's scopes at issue."""
 
     lifetime = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS)
-    #: The live session behind it, once authentication has found it.
+    #: Set by authentication.
     session: Session
 
     @classmethod
@@ -110,7 +110,7 @@ class AccessToken(SignedToken):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The claims that lead to its session (`Session.objects.behind` and `named_by`)."""
+        """The claims that identify its session (`Session.objects.live_by_claims` and `by_claims`)."""
         return {
             "session": self.session_id,
             "client": str(self.get("aud")),
@@ -119,19 +119,19 @@ class AccessToken(SignedToken):
         }
 
     def live_session(self) -> Session | None:
-        """The live session that it was issued in, with its person, who is active. One query.
+        """Its live session with its active person, or None. One query.
 
-        None, too, when its key was removed since this process read the keys, which are then read again.
+        Also None if its key was deleted after this process had read the keys, which are then read again.
         """
-        session = Session.objects.behind(**self.identity)
-        if session is not None and not session.key_is_ours:
-            self.get_token_backend().doubt()
+        session = Session.objects.live_by_claims(**self.identity)
+        if session is not None and not session.is_key_known:
+            self.get_token_backend().mark_outdated()
             return None
         return session
 
     @property
     def role(self) -> Scope | None:
-        """The scope that decides which methods may be called; exactly `["user"]` is a Back Office token."""
+        """The scope that determines the rights; exactly `["user"]` is a Back Office token."""
         if Scope.WAREHOUSE_USER in self.scopes:
             return Scope.WAREHOUSE_USER
         if Scope.BACK_OFFICE_USER in self.scopes or self.scopes == [Scope.USER]:
@@ -140,7 +140,7 @@ class AccessToken(SignedToken):
 
 
 def scopes_for(user: User, requested: str) -> list[str]:
-    """What a token for this account carries. A request narrows, never widens; unknown words are dropped."""
+    """The scopes of a token for this account. The requested ones can only narrow them."""
     role = Scope.WAREHOUSE_USER if user.is_warehouse_user else Scope.BACK_OFFICE_USER
     wanted = set(requested.split()) & set(Scope)
     if wanted and role is Scope.BACK_OFFICE_USER and role not in wanted:

@@ -29,7 +29,7 @@ from unfold.widgets import INPUT_CLASSES
 from config.audit_log import audit
 from config.database.lost_updates import RowChangedError
 from users.models import User
-from users.models.account import CHANGED
+from users.models.user import CHANGED
 from users.sign_in import device_cookies, throttling
 from users.sign_in.login import BackOfficePage
 

@@ -31,8 +31,8 @@ from unfold.widgets import INPUT_CLASSES
 from config.audit_log import audit
 from config.database.lost_updates import RowChangedError
 from users.models import User
-from users.models.account import CHANGED
 from users.models.totp_device import Authenticator, RecoveryCodes, recovery_digest
+from users.models.user import CHANGED
 from users.sign_in import device_cookies
 from users.sign_in.lockouts import Lockout
 

@@ -83,7 +83,7 @@ ACTIVATE = {"data": {"attributes": {"isActive": True}}}
 # --- Foreign and missing ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize(("method", "route"), CALLS)
-def test_nothing_tells_a_foreign_row_from_a_missing_one(
+def test_nothing_distinguishes_a_foreign_row_from_a_missing_one(
     as_pat: Api, foreign: dict[str, str], nothing_changes: Any, method: str, route: str, spelling: str
 ) -> None:
     spell, _ = SPELLINGS[spelling]
@@ -165,7 +165,7 @@ def test_who_may_act_for_nobody_else_does_not_learn_who_there_is(
 @pytest.mark.live
 @pytest.mark.django_db(transaction=True)
 def test_no_trick_with_the_path_leads_anywhere_else(live_url: str, pat: User, sam_north: Row, assign: Any) -> None:
-    """Byte for byte, as no client library would send it. A proxy's idea of the path must not be a second door."""
+    """Byte for byte, as no client library would send it. A proxy's reading of the path must not grant access."""
     token = sign_in(pat.email)["access_token"]
     row, person = sam_north.uuid, sam_north.user.uuid
     for path in (

@@ -99,7 +99,7 @@ def test_whoever_may_not_write_writes_nothing_whatever_is_sent(
         assert written == (status, {}, {}), (method, path)
 
 
-def test_a_warehouse_token_is_for_where_one_stands_whatever_is_sent(
+def test_a_warehouse_token_is_for_the_current_warehouse_whatever_is_sent(
     as_pat: Api, pat_north: Row, pat_river: Row
 ) -> None:
     pat_north.activate()

@@ -127,7 +127,7 @@ def test_no_depth_is_more_than_a_refusal(depth: int) -> None:
         strict_json.loads(text)
 
 
-def test_a_password_stands_in_no_error(olive: User) -> None:
+def test_a_password_is_in_no_error(olive: User) -> None:
     """The refusal quotes nothing."""
     answer = Client().post("/token", repeated(GOOD, "password", PASSWORD), content_type="application/json")
     assert PASSWORD not in answer.text

@@ -126,7 +126,7 @@ def test_its_version_is_the_project_s(document: Document) -> None:
     assert document.json["info"]["version"] == project["version"]
 
 
-def test_it_tells_what_unknown_paths_and_methods_are_answered_with(document: Document, anonymous: Api) -> None:
+def test_it_describes_the_answers_to_unknown_paths_and_methods(document: Document, anonymous: Api) -> None:
     for answer in (anonymous.get("/nowhere"), anonymous.call("PUT", "/token")):
         fault = errors.NOT_FOUND if answer.status_code == 404 else errors.NO_SUCH_METHOD
         assert fault.detail in answer.content.decode()

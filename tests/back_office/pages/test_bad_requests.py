@@ -77,7 +77,7 @@ DECLARED = {
         (ASSIGNMENTS, {"user__password__regex": "["}),
     ],
 )
-def test_a_list_tells_nothing_about_rows_that_its_rows_point_at(as_ada: Client, page: str, question: Any) -> None:
+def test_a_list_discloses_nothing_about_related_rows(as_ada: Client, page: str, question: Any) -> None:
     assert as_ada.get(page, question).status_code == 400
 
 

@@ -27,16 +27,16 @@ def _ring(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def standing(pat_north: WarehouseUserAssignment) -> WarehouseUserAssignment:
-    """Pat stands in North Dock."""
+def assignment(pat_north: WarehouseUserAssignment) -> WarehouseUserAssignment:
+    """Pat works in North Dock now."""
     pat_north.activate()
     return pat_north
 
 
 def test_nothing_that_a_leaked_key_signed_is_believed(
-    as_pat: Api, standing: WarehouseUserAssignment, capsys: pytest.CaptureFixture[str]
+    as_pat: Api, assignment: WarehouseUserAssignment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    signed_in = sign_in(standing.user.email)
+    signed_in = sign_in(assignment.user.email)
     warehouse_token = as_pat.post("/warehouse-tokens").json()[0]["accessToken"]
     leaked = [key_ring.current, rotate("--now")]
 
@@ -51,7 +51,7 @@ def test_nothing_that_a_leaked_key_signed_is_believed(
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     assert {session.end_reason for session in Session.objects.all()} == {"signing key compromised"}
 
-    fresh = sign_in(standing.user.email)["access_token"]
+    fresh = sign_in(assignment.user.email)["access_token"]
     assert signer_of(fresh) == new.kid
     assert Api(fresh).get(ASSIGNMENTS).status_code == 200
     claims = jwt.decode(fresh, options={"verify_signature": False})
@@ -63,13 +63,13 @@ def test_nothing_that_a_leaked_key_signed_is_believed(
 
 
 def test_a_server_that_has_not_heard_of_the_leak_believes_nothing_that_the_key_signed(
-    standing: WarehouseUserAssignment, nothing_changes: Watch
+    assignment: WarehouseUserAssignment, nothing_changes: Watch
 ) -> None:
     """The key is looked for along with the session. Nobody tells `key_ring` here, as `rotate` does."""
     leaked = key_ring.current
     call_command("rotate_signing_key", "--compromised")
 
-    tokens = sign_in(standing.user.email)
+    tokens = sign_in(assignment.user.email)
     assert signer_of(tokens["access_token"]) == leaked.kid
 
     with nothing_changes():
@@ -80,7 +80,7 @@ def test_a_server_that_has_not_heard_of_the_leak_believes_nothing_that_the_key_s
 
 
 @pytest.mark.parametrize("kind", ["warehouse_token", "user_token"])
-def test_a_server_that_has_not_heard_of_the_leak_tells_other_programs_of_no_such_token(
+def test_a_server_with_outdated_keys_describes_no_token_of_a_leaked_key(
     issued: Issued, nothing_changes: Watch, kind: str
 ) -> None:
     token, leaked = getattr(issued, kind), key_ring.current
@@ -94,7 +94,7 @@ def test_a_server_that_has_not_heard_of_the_leak_tells_other_programs_of_no_such
     assert issued.introspected(token) == INACTIVE
 
 
-def test_the_operator_is_told_that_a_leaked_key_is_worth_nothing_any_more(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_that_a_leaked_key_is_removed(capsys: pytest.CaptureFixture[str]) -> None:
     new = rotate("--compromised")
     assert capsys.readouterr().out.splitlines()[-3:] == [
         "All older keys are removed. Sessions ended: 0.",

@@ -31,7 +31,7 @@ def new_secret(settings: Any) -> Any:
         key_ring.read()
 
     yield change
-    key_ring.doubt()
+    key_ring.mark_outdated()
 
 
 @pytest.fixture

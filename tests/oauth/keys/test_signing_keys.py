@@ -72,8 +72,8 @@ def test_the_published_keys_may_be_kept_no_longer_than_a_new_one_waits(settings:
         assert answer["Cache-Control"] == f"public, max-age={seconds}"
 
 
-def test_nobody_is_signed_out_by_a_rotation(as_pat: Api, standing: WarehouseUserAssignment) -> None:
-    signed_in = sign_in(standing.user.email)
+def test_nobody_is_signed_out_by_a_rotation(as_pat: Api, assignment: WarehouseUserAssignment) -> None:
+    signed_in = sign_in(assignment.user.email)
     warehouse_token = as_pat.post("/warehouse-tokens").json()[0]["accessToken"]
 
     for _ in range(5):
@@ -138,7 +138,7 @@ def test_a_key_that_was_overtaken_while_it_waited_never_signs() -> None:
         assert key_ring.current.kid == overtaking.kid
 
 
-def test_the_operator_is_told_when_each_key_signs_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_when_each_key_signs_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
     second, third = rotate("--now"), rotate()
 
     (first,) = SigningKey.objects.exclude(pk__in=[second.pk, third.pk])
@@ -336,7 +336,7 @@ def test_a_server_that_has_read_no_key_yet_says_that_the_database_is_away(monkey
 
 # --- Steps ------------------------------------------------------------------------------------------------------
 @pytest.fixture
-def standing(pat_north: WarehouseUserAssignment) -> WarehouseUserAssignment:
-    """Pat stands in North Dock."""
+def assignment(pat_north: WarehouseUserAssignment) -> WarehouseUserAssignment:
+    """Pat works in North Dock now."""
     pat_north.activate()
     return pat_north

@@ -17,7 +17,7 @@ from tests.support.api.bad_bodies import Watch
 from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, error, refusal, sign_in
 from tests.support.oauth.signing_keys import published, signer_of
 from users.models import User
-from users.models.signing_key import SigningKey, _alone
+from users.models.signing_key import SigningKey, _exclusively
 from users.oauth.key_ring import KeyRing, key_ring
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def _ring(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def wrong_secret_key(settings: Any) -> None:
     settings.SECRET_KEY = ANOTHER_SECRET_KEY
-    key_ring.doubt()
+    key_ring.mark_outdated()
 
 
 @pytest.mark.parametrize("ended", [False, True], ids=["keys in use", "keys that have ended"])
@@ -68,7 +68,7 @@ def test_a_server_whose_keys_were_replaced_under_another_secret_key_believes_the
     secret_key, settings.SECRET_KEY = settings.SECRET_KEY, ANOTHER_SECRET_KEY
     SigningKey.objects.replace_all()
     settings.SECRET_KEY = secret_key
-    key_ring.doubt()
+    key_ring.mark_outdated()
 
     for _ in range(2):
         assert refusal(as_olive.get(ASSIGNMENTS)) == [error(503, NO_SIGNING_KEY.detail)]
@@ -96,7 +96,7 @@ def test_it_is_ready_once_an_operator_has_rotated_the_key_with_its_secret_key(
     assert refusal(as_olive.get(ASSIGNMENTS)) == [INVALID_TOKEN]
 
 
-def test_an_operator_who_replaces_all_keys_is_told_that_some_could_not_be_read(
+def test_replacing_all_keys_reports_those_that_could_not_be_read(
     wrong_secret_key: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("rotate_signing_key", "--compromised")
@@ -128,7 +128,7 @@ def test_of_two_servers_with_different_secret_keys_at_an_empty_database_one_make
             connection.close()
 
     with ThreadPoolExecutor(1) as threads:
-        with _alone():
+        with _exclusively():
             first.save(force_insert=True)
             answer = threads.submit(second_server)
             _until_somebody_waits_for_the_table()

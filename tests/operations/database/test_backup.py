@@ -103,9 +103,9 @@ def test_a_backup_under_load_is_the_site_as_it_was_at_one_moment(
     manage(installation(empty), "restore", file)
 
     ((then,),), ((now,),) = rows(empty, history), rows(source, history)
-    assert before <= then < now, "nobody wrote meanwhile"
+    assert before <= then < now, "nobody wrote between the two readings"
     assert schema(empty) == schema(source)  # every constraint, index and trigger
-    everybody = [(2, 1)] * PEOPLE  # has two, and stands in one
+    everybody = [(2, 1)] * PEOPLE  # has two, one of them active
     standing = "SELECT count(*), count(*) FILTER (WHERE is_active) FROM assignments_warehouseuserassignment"
     assert rows(empty, f"{standing} GROUP BY user_id") == everybody
     # What the history said last is what is so: rows and history are of the same moment, and no trigger fired.
@@ -123,7 +123,7 @@ SELECT * FROM assignments_warehouseuserassignment AS assignment CROSS JOIN LATER
 # --- What comes back --------------------------------------------------------------------------------------------
 @pytest.fixture
 def file(production: dict[str, str], issued: Issued, river: Warehouse, tmp_path: Path) -> Path:
-    """A backup of a site where Pat is signed in and stands in North Dock."""
+    """A backup of a site where Pat is signed in and works in North Dock now."""
     path = tmp_path / "site.dump"
     told = manage(production, "backup", path)
     total = sum(counts(live.database_url()).values())
@@ -192,7 +192,7 @@ def test_a_site_on_another_server_goes_on_where_the_backup_left_off(file: Path, 
         assert post("/introspect", token=issued.warehouse_token, **issued.service).json() == {"active": False}
 
 
-def test_sessions_end_when_told_so(file: Path, issued: Issued, empty: str) -> None:
+def test_sessions_end_with_the_option(file: Path, issued: Issued, empty: str) -> None:
     live_sessions = "SELECT count(*) FROM users_session WHERE ended_at IS NULL"
     ((signed_in,),) = rows(live.database_url(), live_sessions)
 
@@ -206,7 +206,7 @@ def test_sessions_end_when_told_so(file: Path, issued: Issued, empty: str) -> No
     assert rows(empty, told) == [(signed_in,)]
 
 
-def test_a_full_database_is_replaced_when_told_so(file: Path, issued: Issued, empty: str) -> None:
+def test_a_full_database_is_replaced_with_the_option(file: Path, issued: Issued, empty: str) -> None:
     """Also what the backup knows nothing of."""
     manage(installation(empty), "restore", file)
     with psycopg.connect(empty) as connection:

@@ -79,7 +79,7 @@ def test_what_does_not_pass_is_a_500(as_pat: Api, pat_north: WarehouseUserAssign
 # --- A server whose database fails --------------------------------------------------------------------------------
 @dataclass
 class Site:
-    """A real server with one worker on a PostgreSQL of its own, and Pat, who stands nowhere yet."""
+    """A real server with one worker on a PostgreSQL of its own, and Pat, who has no current warehouse yet."""
 
     postgres: Cluster
     wire: httpx.Client
@@ -125,7 +125,7 @@ def told(answer: httpx.Response) -> tuple[int, str | None, Any]:
 
 
 @pytest.mark.live
-def test_callers_are_told_while_it_is_stopped_and_served_when_it_is_back(site: Site) -> None:
+def test_callers_are_answered_503_while_it_is_stopped_and_served_when_it_is_back(site: Site) -> None:
     before = site.active()
     site.postgres.stop()
     assert told(site.get()) == (503, "1", {"errors": [UNAVAILABLE]})
@@ -149,7 +149,7 @@ def test_the_back_office_shows_a_page_while_it_is_stopped(site: Site, language: 
     ]
     site.postgres.start()
     signed_out, page = answers
-    assert signed_out.status_code == 302  # to the door: nobody had to be looked for
+    assert signed_out.status_code == 302  # to the login page, without a query
     assert (page.status_code, page.headers["Retry-After"]) == (503, "1")
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert f"<h1>{words}</h1>" in page.text

@@ -166,7 +166,7 @@ def test_a_new_site_has_these_roles_with_these_rights(db: None) -> None:
         assert sorted(rights) == sorted(roles.codenames(role))
 
 
-def test_the_history_of_a_new_site_tells_what_the_roles_are_called_and_nothing_else() -> None:
+def test_the_history_of_a_new_site_has_the_names_of_the_roles_and_nothing_else() -> None:
     with new_database("new_site") as url:
         manage(installation(url), "migrate", "-v0")
         begun = rows(url, "SELECT pgh_label, name, pgh_context FROM users_roleevent ORDER BY name")

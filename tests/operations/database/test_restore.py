@@ -66,7 +66,9 @@ def stays_empty(target: dict[str, str]) -> Iterator[None]:
 
 
 # --- Writing ----------------------------------------------------------------------------------------------------
-def test_a_file_that_exists_is_overwritten_only_when_told_so(production: dict[str, str], file: Path, pat: User) -> None:
+def test_a_file_that_exists_is_overwritten_only_with_the_option(
+    production: dict[str, str], file: Path, pat: User
+) -> None:
     before = file.read_bytes()
     pat.delete()
 
@@ -109,7 +111,7 @@ def test_a_database_that_does_not_answer_is_said(target: dict[str, str], file: P
 
 @contextmanager
 def held_up(url: str, table: str) -> Iterator[psycopg.Connection[Any]]:
-    """Nobody gets at the table meanwhile."""
+    """Locks the table for the duration of the block."""
     with psycopg.connect(url) as connection:
         connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         yield connection

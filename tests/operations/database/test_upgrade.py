@@ -155,7 +155,7 @@ def test_the_rule_and_the_constraints_hold(site: Site, constraint: str, harm: st
         connection.execute(harm)
 
 
-def test_the_history_of_then_is_there_and_tells_what_comes(site: Site) -> None:
+def test_the_history_of_then_is_there_and_goes_on(site: Site) -> None:
     with site.change() as connection:
         connection.execute("DELETE FROM users_user_groups")
         connection.execute("DELETE FROM assignments_warehousegrant")
@@ -217,7 +217,7 @@ def write_as_then(url: str, done: Event) -> int:
     return made
 
 
-#: To the second warehouse, as the doors do it: clear, then set.
+#: To the second warehouse, as the write methods do it: clear, then set.
 _SWITCH = (
     "UPDATE assignments_warehouseuserassignment SET is_active = false WHERE is_active AND user_id = %s",
     "UPDATE assignments_warehouseuserassignment SET is_active = true, activation = activation + 1 WHERE id = "
@@ -225,7 +225,7 @@ _SWITCH = (
 )
 
 
-def test_servers_of_the_first_release_go_on_writing_meanwhile(site: Site) -> None:
+def test_servers_of_the_first_release_go_on_writing_during_the_upgrade(site: Site) -> None:
     """Servers may be changed one after the other: each statement of the old ones is taken, before, during and after."""
     before, after, made = site.made
     assert 0 < before < after < made

@@ -103,7 +103,7 @@ def check_document(document: Any) -> None:
 
 
 def _check_linkage(document: dict[str, Any]) -> None:
-    """Full linkage: every included resource is pointed at, and no resource stands twice."""
+    """Full linkage: every included resource is pointed at, and no resource is repeated."""
     primary = document["data"] if isinstance(document["data"], list) else [document["data"]]
     included = [(resource["type"], resource["id"]) for resource in document.get("included", [])]
     pointed_at = {

@@ -23,7 +23,7 @@ def _printer() -> Client:
     )[0]
 
 
-#: The pages, each found by what a test has at hand: `pat` a warehouse user who stands in `north`.
+#: The pages, each found by what a test has at hand: `pat` a warehouse user who works in `north` now.
 PAGES: dict[str, Callable[..., str]] = {
     "dashboard": lambda **_: reverse("admin:index"),
     "users": lambda **_: reverse("admin:users_user_changelist"),

@@ -123,7 +123,7 @@ def assign(connection: psycopg.Connection[Any], person: int, name: str, *, is_ac
 
 
 def work(connection: psycopg.Connection[Any], number: int, person: int) -> None:
-    """Of five: one has no warehouse, two have some and stand in none, two are signed in and stand in the first."""
+    """Of five: one has no warehouse, two have some and none is active, two are signed in and the first is active."""
     if number % 5 > 2:
         sign_in(connection, person, days=31 if number % 2 else -1)
     else:

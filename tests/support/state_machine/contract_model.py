@@ -59,7 +59,7 @@ class Row:
 
 @dataclass(eq=False, kw_only=True)
 class Rotating:
-    """What a chain of refresh tokens stands for."""
+    """The row of a chain of refresh tokens."""
 
     is_live: bool = True
     refresh_tokens: list[str] = field(default_factory=list)  # the newest last
@@ -191,7 +191,7 @@ class Model:
         return [place for place in add if place not in assigned]
 
     def _stand(self, row: Row) -> None:
-        """The rule: whoever stands here stands nowhere else."""
+        """The rule: activating an assignment deactivates the others."""
         for other in self.rows:
             if other.person is row.person and other is not row:
                 other.is_active = False
@@ -200,7 +200,7 @@ class Model:
 
     # --- Who is signed in (0.4) -----------------------------------------------------------------------------------
     def proves(self, person: Person, *, knows_password: bool) -> Expected:
-        """At either door: they count together. While an account is closed, what is tried counts for nothing."""
+        """At either route: they count together. Attempts while an account is locked do not count."""
         if person.failures >= MOST_FAILURES:
             return CLOSED
         if person.is_blocked or not knows_password:

@@ -21,7 +21,7 @@ _SEVERAL = st.sets(st.integers(0, 2))
 
 
 class World(Assigning, SigningIn):
-    """All are signed in at first, but nobody stands anywhere yet. Everything else they do by themselves."""
+    """All are signed in at first, but nobody has a current warehouse yet. Everything else they do by themselves."""
 
     def __init__(self) -> None:
         super().__init__()

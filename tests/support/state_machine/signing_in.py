@@ -1,4 +1,4 @@
-"""How people sign in, go on and sign out in the state machine: by both doors, by refresh token, and by mistake."""
+"""How people sign in, refresh and sign out in the state machine, with right and wrong credentials."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class SigningIn(Machine):
 
     @act(person=ANY, times=st.sampled_from([1, MOST_FAILURES + 2]))
     def guess(self, person: int, times: int) -> None:
-        """At both doors by turns."""
+        """At both routes by turns."""
         who = one_of(self.model.people, person)
-        doors = [("/token", _by_password(who, _WRONG)), ("/authorize", self._login_form(who, _WRONG))]
+        tries = [("/token", _by_password(who, _WRONG)), ("/authorize", self._login_form(who, _WRONG))]
         for number in range(times):
-            path, body = doors[number % 2]
+            path, body = tries[number % 2]
             self.check(self.model.proves(who, knows_password=False), self.ask("POST", path, None, body))
 
     # --- By authorization code ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`manage.py rotate_signing_key`: tokens are signed with a new key, and nobody has to sign in again."""
+"""`manage.py rotate_signing_key`: rotates the key of tokens. No session ends."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Command(BaseCommand):
 
 
 def _replace_compromised() -> int:
-    """Also ends every session, since whoever has the key could have signed for anybody. Returns how many ended."""
+    """Also ends all sessions: tokens of the leaked key may be forged. Returns the number of ended sessions."""
     with transaction.atomic():
         key, removed = SigningKey.objects.replace_all()
         ended = Session.objects.end_all(gettext_noop("signing key compromised"))
@@ -68,7 +68,7 @@ def _replace_compromised() -> int:
 
 
 def _states(unreadable: set[str]) -> Iterator[str]:
-    """A line for each key, newest first: since when or until when it does what."""
+    """A line with the state of each key, newest first."""
     keys = list(SigningKey.objects.all())
     signing = signer_among(key for key in keys if key.kid not in unreadable)
     for key in keys:

@@ -23,9 +23,7 @@ from users.oauth.server import server
 from users.schema import PAT
 
 _FORM_OR_JSON = ["application/x-www-form-urlencoded", "application/json"]
-_SAID_OF_BODIES = (
-    "The body may be a form or JSON, whatever its `Content-Type` says; keys may be in snake_case or camelCase."
-)
+_BODIES = "The body may be a form or JSON, whatever its `Content-Type` says; keys may be in snake_case or camelCase."
 _NO_STORE = header("Cache-Control", 200, "`no-store`: the answer is a secret.")
 _PASSWORD = text(format="password")
 _PKCE = "^[A-Za-z0-9._~-]{43,128}$"
@@ -38,7 +36,7 @@ _CALLBACK = "https://app.example.com/oauth/cb/spryker"
 
 
 def _refusals(*refused: OAuth2Error) -> dict[int, Any]:
-    """What OAuth refuses, and what any of its routes with a body may be answered with."""
+    """The given errors, and those of every OAuth route with a body."""
     answers: list[HttpResponse] = [server.handle_error_response(None, error) for error in refused]
     always = (errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY, errors.CRASHED)
     return refusals("oauth", *answers, *always)
@@ -50,7 +48,7 @@ AUTHORIZE = extend_schema(
     summary="Ask for an authorization code",
     description="The app's own login form sends the person's name and password with a PKCE challenge, and takes the "
     f"code to `POST /token` within {settings.AUTHORIZATION_CODE_SECONDS} seconds. Only `S256`; the redirect address "
-    f"must be registered, character by character. {_SAID_OF_BODIES}",
+    f"must be registered, character by character. {_BODIES}",
     parameters=[_NO_STORE],
     request=request(
         _FORM_OR_JSON,
@@ -157,7 +155,7 @@ TOKEN = extend_schema(
     description="`grant_type=authorization_code` and `grant_type=password` start a session; a code used twice ends "
     "the one it started. `grant_type=refresh_token` goes on with a session and replaces the refresh token. A refresh "
     f"token used twice ends the session, except for one retry within {settings.REFRESH_GRACE_SECONDS} seconds. "
-    f"Warehouse refresh tokens are taken here too.\n\n{_SAID_OF_BODIES}",
+    f"Warehouse refresh tokens are taken here too.\n\n{_BODIES}",
     parameters=[_NO_STORE],
     request=request(
         _FORM_OR_JSON,
@@ -201,7 +199,7 @@ REVOKE = extend_schema(
     summary="Withdraw a token",
     description="RFC 7009. An access or refresh token of a sign-in ends that session with all its tokens; a warehouse "
     "token ends itself and its refresh token. From the next request on, on every server. An unknown token is answered "
-    f"alike. {_SAID_OF_BODIES}",
+    f"alike. {_BODIES}",
     request=request(
         _FORM_OR_JSON,
         Component(
@@ -236,7 +234,7 @@ REVOKE = extend_schema(
     },
 )
 
-_HOLDS = {
+_VALID_TOKEN = {
     "active": True,
     "sub": '{"id_warehouse":7}',
     "act": str(PAT.uuid),
@@ -250,10 +248,10 @@ _HOLDS = {
 INTROSPECT = extend_schema(
     operation_id="introspectToken",
     tags=["Tokens"],
-    summary="Ask whether a token holds now",
+    summary="Ask whether a token is valid now",
     description="RFC 7662, for confidential clients. Read fresh each time: a token withdrawn a moment ago is inactive. "
-    "Whatever is not an access or warehouse token that holds is answered with `active: false` and nothing else. "
-    f"{_SAID_OF_BODIES}",
+    "Whatever is not a valid access or warehouse token is answered with `active: false` and nothing else. "
+    f"{_BODIES}",
     parameters=[_NO_STORE],
     request=request(
         _FORM_OR_JSON,
@@ -285,8 +283,8 @@ INTROSPECT = extend_schema(
                     warehouse={"type": "string", "format": "uuid", "description": "Of a warehouse token."},
                 ),
             ),
-            "What there is to say.",
-            {"A warehouse token that holds": _HOLDS, "Anything else": {"active": False}},
+            "Whether the token is valid, and its claims.",
+            {"A valid warehouse token": _VALID_TOKEN, "Anything else": {"active": False}},
         ),
         **_refusals(InvalidRequestError(), BadClientError(is_challenged=True), BlockedError(240)),
     },

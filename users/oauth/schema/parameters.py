@@ -1,4 +1,4 @@
-"""The parameters of OAuth's bodies, as the OpenAPI document tells of them: all are texts."""
+"""The parameters of OAuth requests in the OpenAPI document: all are texts."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ OMITTED = {"enum": ["", None], "description": "As if left out (RFC 6749 section 
 
 
 def text(description: str = "", **schema: Any) -> dict[str, Any]:
-    """A parameter that must be there."""
-    told = {"description": description} if description else {}
-    return TEXT | {"minLength": 1} | schema | told
+    """A required parameter."""
+    return TEXT | {"minLength": 1} | schema | _described(description)
 
 
 def optional(description: str = "", **schema: Any) -> dict[str, Any]:
-    """One that may be left out, or be sent without a value."""
-    return {"anyOf": [text(**schema), OMITTED]} | ({"description": description} if description else {})
+    """A parameter that may be left out or empty."""
+    return {"anyOf": [text(**schema), OMITTED]} | _described(description)
+
+
+def _described(description: str) -> dict[str, str]:
+    return {"description": description} if description else {}
 
 
 def parameters(required: Sequence[str], **known: Any) -> dict[str, Any]:
-    """A body: what it must and may say. Further parameters are ignored, if they are texts as these are.
+    """A body with required and optional parameters. Other parameters are ignored, but must be texts.
 
-    Each name may be spelled in camelCase, too (contract section 2.1); so the same one might be there twice.
+    A name may also be in camelCase (contract section 2.1), but not in two spellings at once.
     """
     return {
         "type": "object",
