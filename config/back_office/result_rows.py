@@ -23,6 +23,7 @@ from unfold.admin import checkbox
 from unfold.templatetags.unfold_list import CHECKBOX_CLASSES, LINK_CLASSES, ROW_CLASSES, UnfoldResultList
 from unfold.utils import display_for_field, display_for_label, display_for_value
 
+_LINK_CLASS = f'class="{" ".join(LINK_CLASSES)}" '
 _MOMENT = (datetime.date, datetime.time)
 _SHORT_FIELDS = (models.DateField, models.TimeField, models.ForeignKey)
 
@@ -109,6 +110,7 @@ class ResultColumn:
         return str(add_preserved_filters(context, url)).removeprefix(url)
 
     def _link_attributes(self, result: Any) -> str:
+        if not self.changelist.is_popup:
+            return _LINK_CLASS
         attribute = str(self.changelist.to_field or self.changelist.pk_attname)
-        popup = format_html(' data-popup-opener="{}"', result.serializable_value(attribute))
-        return f'class="{" ".join(LINK_CLASSES)}" {popup if self.changelist.is_popup else ""}'
+        return _LINK_CLASS + format_html(' data-popup-opener="{}"', result.serializable_value(attribute))

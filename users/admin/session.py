@@ -26,7 +26,7 @@ from config.back_office.model_admin import ReadOnlyMixin
 from config.history.pages import HistoryAdminMixin
 from users.account_actions import ENDED_BY_STAFF, LeftOut
 from users.admin.bulk_actions import actor, sessions_ended
-from users.admin.buttons import button
+from users.admin.buttons import RowURL, button
 from users.admin.filters import LiveFilter, PersonFilter
 from users.admin.paging import CappedPaginator, LongListAdmin
 from users.forms import ReasonForm
@@ -107,14 +107,14 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
         return _now(obj.end_reason) if obj.end_reason else ""
 
     def _end_column(self, request: HttpRequest) -> Any:
-        query = request.GET.urlencode()
+        url = RowURL("admin:users_session_end", query=request.GET.urlencode())
+        end = button(_("End session"), url, danger=True)
 
         @display(description=_("Actions"))
         def actions_column(obj: Session) -> Any:
             if not (obj.is_live and obj.user.may_be_changed_by(actor(request))):
                 return ""
-            url = reverse("admin:users_session_end", args=[obj.pk]) + (f"?{query}" if query else "")
-            return button(_("End session"), str(obj.user), action=url, danger=True)
+            return end(obj.pk, str(obj.user))
 
         return actions_column
 
