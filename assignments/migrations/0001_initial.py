@@ -17,7 +17,7 @@ OFF = {"db_default": False, "default": False}
 #: Columns that the history records, besides the two keys.
 RECORDED = [
     ("uuid", models.UUIDField(db_default=RandomUUID(), default=uuid.uuid4, editable=False)),
-    ("is_active", models.BooleanField("stands here now", editable=False, **OFF)),
+    ("is_active", models.BooleanField("works here now", editable=False, **OFF)),
     ("activation", models.PositiveIntegerField(db_default=0, default=0, editable=False)),
 ]
 
