@@ -87,7 +87,7 @@ with connection.cursor() as cursor:
 """
 IN_A_THREAD = """
 from threading import Thread
-from config import timeouts
+from config.database import timeouts
 def job():
     timeouts.use_job_limits()
     exec(show)
