@@ -36,9 +36,7 @@ class JSONRenderer(json_api.JSONRenderer):
         if isinstance(data, ReturnDict):
             return orjson.dumps(document.one(data.serializer.instance, data))
         results = data.pop("results")
-        listed = results.serializer
-        listed.child.parent = None  # a circle would keep all rows until the garbage collector comes
-        return orjson.dumps(document.many(listed.instance, results, data))
+        return orjson.dumps(document.many(results.serializer.instance, results, data))
 
 
 class PlainJSONRenderer(renderers.JSONRenderer):

@@ -17,7 +17,7 @@ from config.api.errors import ApiError
 from config.api.filters import DjangoFilterBackend, OrderingFilter, QueryParameterValidationFilter
 from config.api.pagination import CursorPagination
 from config.api.query import Query
-from config.api.serializers import ModelSerializer
+from config.api.serializers import ListReader, ModelSerializer
 from config.identifiers import parse_uuid
 from config.rule_errors import RuleViolation
 
@@ -68,6 +68,12 @@ class ResourceMixin(RenderedMixin):
         """Without the request: its query was validated once, by `initial`, and need not be by each serializer."""
         return {"view": self}
 
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        """Of a list, what reads it: the library's serializers are forms, too, and costly to make."""
+        if kwargs.get("many"):
+            return ListReader(self.serializer_class, *args, chosen=self.query.fields)
+        return super().get_serializer(*args, **kwargs)  # type: ignore[misc]
+
     def get_object(self) -> Any:
         """The visible row with this id. Raises ApiError with `missing`."""
         row = self.get_visible(self.kwargs["uuid"])
@@ -87,7 +93,7 @@ class ResourceMixin(RenderedMixin):
     def query(self) -> Query:
         return Query(self.request.META.get("QUERY_STRING", ""))
 
-    @property
+    @cached_property
     def base(self) -> str:
         """Scheme and host as the client wrote them."""
         return f"{self.request.scheme}://{self.request.get_host()}"

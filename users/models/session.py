@@ -40,10 +40,6 @@ class SessionQuerySet(models.QuerySet["Session"]):
             .filter(pk=session, client_id=client, user__uuid=person, user__status=User.Status.ACTIVE)
         )
 
-    def behind(self, *, session: UUID, client: str, person: UUID, kid: str) -> Session | None:
-        """`of_caller` now, compiled once. Whoever asks must look at `key_is_ours`: see `AccessToken.live_session`."""
-        return _BEHIND.first(now=timezone.now(), session=session, client=client, person=person, kid=kid)
-
     def named_by(self, *, session: UUID, client: str, person: UUID, kid: str) -> SessionQuerySet:
         """The session that a token with these claims was issued in, whatever has become of it and of its person."""
         named = self.filter(pk=session, client_id=client, user__uuid=person)
@@ -81,6 +77,12 @@ class SessionQuerySet(models.QuerySet["Session"]):
         deque(rows.iterator(), maxlen=0)
 
 
+class SessionManager(models.Manager.from_queryset(SessionQuerySet)):  # type: ignore[misc]
+    def behind(self, *, session: UUID, client: str, person: UUID, kid: str) -> Session | None:
+        """`of_caller` now, compiled once. Whoever asks must look at `key_is_ours`: see `AccessToken.live_session`."""
+        return _BEHIND.first(now=timezone.now(), session=session, client=client, person=person, kid=kid)
+
+
 @tracked(
     fields=["id", "user", "client_id", "address", "user_agent", "ended_at", "end_reason"], model_name="SessionEvent"
 )
@@ -104,7 +106,7 @@ class Session(RotatingCredential):
     #: Read along by `SessionQuerySet.of_caller`.
     key_is_ours: bool
 
-    objects = SessionQuerySet.as_manager()
+    objects = SessionManager()
 
     class Meta(RotatingCredential.Meta):
         verbose_name = _("session")
