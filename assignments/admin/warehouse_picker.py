@@ -71,8 +71,8 @@ class WarehousePicker(Picker):
     def _set_current(self, current: str) -> bool:
         """Returns false if the warehouse is not assigned."""
         if current == NO_WAREHOUSE:
-            for assignment in self.user.assignments.filter(is_active=True):
-                assignment.deactivate()
+            for active in self.user.assignments.filter(is_active=True):
+                active.deactivate()
         elif current:
             assignment = self.user.assignments.filter(warehouse=int(current)).first()
             if assignment is None:

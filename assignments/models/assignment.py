@@ -36,20 +36,8 @@ class AssignedCounts(NamedTuple):
 
 
 class AssignmentQuerySet(AssignmentQueries):
-    # --- Queries of nearly every request, compiled once ---
-    def first_visible_to(self, user: User, limit: int) -> list[WarehouseUserAssignment]:
-        """`visible_to(user).with_shown_columns()[:limit]`."""
-        return _first(user.sees_everyone, limit).all(user=user.pk)
+    """The write methods of several rows, and of new ones."""
 
-    def one_visible_to(self, user: User, assignment_uuid: UUID) -> WarehouseUserAssignment | None:
-        """The row with this uuid of `visible_to(user).with_shown_columns()`."""
-        return _one(user.sees_everyone).first(user=user.pk, uuid=assignment_uuid)
-
-    def active_for(self, user: User) -> WarehouseUserAssignment | None:
-        """The active assignment, if it grants a warehouse token (contract 0.4)."""
-        return _GRANTING.first(user=user.pk)
-
-    # --- Write methods ---
     def assign(self, *, user_uuid: str, warehouse_uuid: str, is_active: bool = False) -> WarehouseUserAssignment:
         """Assigns a warehouse to a warehouse user and, if `is_active`, activates the assignment.
 
@@ -121,6 +109,22 @@ class AssignmentQuerySet(AssignmentQueries):
         len(User.objects.locked().filter(assignments__in=self.order_by().values("pk")).order_by("pk").only("pk"))
 
 
+class AssignmentManager(models.Manager.from_queryset(AssignmentQuerySet)):  # type: ignore[misc]
+    """Queries of nearly every request, compiled once: methods of the manager, as they need no queryset."""
+
+    def first_visible_to(self, user: User, limit: int) -> list[WarehouseUserAssignment]:
+        """`visible_to(user).with_shown_columns()[:limit]`."""
+        return _first(user.sees_everyone, limit).all(user=user.pk)
+
+    def one_visible_to(self, user: User, assignment_uuid: UUID) -> WarehouseUserAssignment | None:
+        """The row with this uuid of `visible_to(user).with_shown_columns()`."""
+        return _one(user.sees_everyone).first(user=user.pk, uuid=assignment_uuid)
+
+    def active_for(self, user: User) -> WarehouseUserAssignment | None:
+        """The active assignment, if it grants a warehouse token (contract 0.4)."""
+        return _GRANTING.first(user=user.pk)
+
+
 @tracked(exclude=["created_at", "updated_at"])
 class WarehouseUserAssignment(models.Model):
     """One warehouse assigned to one user. The warehouse of the active assignment is the user's current warehouse."""
@@ -136,7 +140,7 @@ class WarehouseUserAssignment(models.Model):
     created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True, db_default=Now())
 
-    objects = AssignmentQuerySet.as_manager()
+    objects = AssignmentManager()
 
     class Meta:
         verbose_name = _("assignment")

@@ -18,18 +18,6 @@ from users.models.refresh_token import RotatingCredential
 
 
 class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
-    def start(self, assignment: WarehouseUserAssignment, session: Session) -> tuple[WarehouseGrant, str]:
-        """A new grant for the current activation of an assignment, and its first refresh token."""
-        grant = WarehouseGrant(
-            session=session,
-            assignment=assignment,
-            activation=assignment.activation,
-            expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
-        )
-        token = grant.first_refresh_token()
-        _INSERT.run(grant)
-        return grant, token
-
     def past_retention(self) -> WarehouseGrantQuerySet:
         """Expired grants. `manage.py purge` deletes them."""
         return self.filter(expires_at__lt=timezone.now())
@@ -69,6 +57,22 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
             assignment__warehouse__uuid=warehouse,
         )
 
+
+class WarehouseGrantManager(models.Manager.from_queryset(WarehouseGrantQuerySet)):  # type: ignore[misc]
+    """Statements of nearly every request, compiled once: methods of the manager, as they need no queryset."""
+
+    def start(self, assignment: WarehouseUserAssignment, session: Session) -> tuple[WarehouseGrant, str]:
+        """A new grant for the current activation of an assignment, and its first refresh token."""
+        grant = WarehouseGrant(
+            session=session,
+            assignment=assignment,
+            activation=assignment.activation,
+            expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
+        )
+        token = grant.first_refresh_token()
+        _INSERT.run(grant)
+        return grant, token
+
     def valid_for_claims(
         self, *, grant: UUID, session: UUID, assignment: UUID, warehouse: UUID, kid: str
     ) -> WarehouseGrant | None:
@@ -88,7 +92,7 @@ class WarehouseGrant(RotatingCredential):
     assignment = models.ForeignKey(WarehouseUserAssignment, on_delete=models.DO_NOTHING, related_name="grants")
     activation = models.PositiveIntegerField()
 
-    objects = WarehouseGrantQuerySet.as_manager()
+    objects = WarehouseGrantManager()
 
     def __str__(self) -> str:
         return f"{self.session_id} in {self.assignment_id}"

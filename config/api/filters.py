@@ -34,10 +34,11 @@ class QueryParameterValidationFilter(filters.QueryParameterValidationFilter):
     def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
         query: Query = view.query
         included = view.serializer_class.included_serializers
-        if unknown := set(query.include) - set(included):
+        if unknown := [name for name in query.include if name not in included]:
             raise unknown_include(min(unknown))
-        kinds = (view.serializer_class, *included.values())
-        _check_fields(query.fields, {kind.Meta.resource_name: field_names(kind) for kind in kinds})
+        if query.fields:
+            kinds = (view.serializer_class, *included.values())
+            _check_fields(query.fields, {kind.Meta.resource_name: field_names(kind) for kind in kinds})
         if view.action == "list":
             _check_page_members(query)
         return queryset

@@ -18,7 +18,6 @@ from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessTha
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_json_api.pagination import JsonApiLimitOffsetPagination
-from rest_framework_json_api.utils import get_resource_name
 
 from config.api.errors import ApiError
 from config.api.filters import OrderingFilter
@@ -87,7 +86,7 @@ class CursorPagination(JsonApiLimitOffsetPagination):
             links["prev"] = query.link(without=("after", "offset"), before=order.cursor_at(rows[0]))
         if rows and has_next:
             links["next"] = query.link(without=("before", "offset"), after=order.cursor_at(rows[-1]))
-        collection = f"{view.base}/{get_resource_name({'view': view})}"
+        collection = f"{view.base}/{view.serializer_class.Meta.resource_name}"
         self.links = {name: collection + text for name, text in links.items()}
 
 

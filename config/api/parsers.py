@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework_json_api import parsers
-from rest_framework_json_api.utils import format_field_name, get_resource_name, undo_format_field_name
 
 from config.api import strict_json
 from config.api.errors import ApiError, Fault
-from config.api.serializers import NOT_A_DOCUMENT
+from config.api.serializers import NOT_A_DOCUMENT, attributes_of
 
 NOT_JSON = Fault(400, "The body is not valid JSON.", pointer="")
 NOT_UNIQUE = Fault(400, "An object of the body has two members of the same name.", pointer="")
@@ -31,31 +30,21 @@ class JSONParser(parsers.JSONParser):
         return self.parse_data(document, parser_context)
 
     def parse_data(self, result: Any, parser_context: Any) -> dict[str, Any]:
-        """The attributes by their Python names, `type` (default: the view's), and `id` if it was sent."""
-        data = result.get("data") if isinstance(result, dict) else None
-        if not isinstance(data, dict):
-            raise ApiError(NOT_A_DOCUMENT)
-        document = {"type": get_resource_name(parser_context)} | {name: data[name] for name in data if name in _OWN}
-        return self.parse_attributes(data) | document
-
-    @staticmethod
-    def parse_attributes(data: dict[str, Any]) -> dict[str, Any]:
-        """Drops names that are not in camelCase. (The serializer ignores unknown ones.)
+        """The known attributes by their Python names, `type` (default: the view's), and `id` if it was sent.
 
         If `attributes` is not an object, it is passed on for the serializer to refuse.
         """
+        data = result.get("data") if isinstance(result, dict) else None
+        if not isinstance(data, dict):
+            raise ApiError(NOT_A_DOCUMENT)
+        serializer = parser_context["view"].serializer_class
+        document = {"type": serializer.Meta.resource_name} | {name: data[name] for name in _OWN if name in data}
         attributes = data.get("attributes", {})
         if not isinstance(attributes, dict):
-            return {"attributes": attributes}
-        names = {name: undo_format_field_name(name) for name in attributes if name}  # the library cannot read ""
-        return {
-            python: attributes[wire]
-            for wire, python in names.items()
-            if format_field_name(python) == wire and python not in _RESERVED
-        }
+            return {"attributes": attributes} | document
+        known = attributes_of(serializer)
+        return {known[name].field_name: value for name, value in attributes.items() if name in known} | document
 
 
 #: Members of `data` that are passed on as they are.
 _OWN = ("type", "id")
-#: Names that no attribute may have (JSON:API, "Fields").
-_RESERVED = (*_OWN, "attributes")

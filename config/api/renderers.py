@@ -36,9 +36,7 @@ class JSONRenderer(json_api.JSONRenderer):
         if isinstance(data, ReturnDict):
             return orjson.dumps(document.one(data.serializer.instance, data))
         results = data.pop("results")
-        listed = results.serializer
-        listed.child.parent = None  # the reference cycle would keep all rows until garbage collection
-        return orjson.dumps(document.many(listed.instance, results, data))
+        return orjson.dumps(document.many(results.serializer.instance, results, data))
 
 
 class PlainJSONRenderer(renderers.JSONRenderer):

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from rest_framework.exceptions import ValidationError
 from rest_framework.fields import Field
+from rest_framework.utils.serializer_helpers import ReturnList
 from rest_framework_json_api import serializers
 from rest_framework_json_api.utils import format_field_name, is_relationship_field
 
@@ -31,18 +32,13 @@ class ModelSerializer(serializers.ModelSerializer):
     included_serializers: dict[str, Any] = {}
     id = serializers.UUIDField(source="uuid", read_only=True)
 
-    @classmethod
-    def many_init(cls, instance: Any = None, **kwargs: Any) -> Any:
-        """The library's, without the options for writable lists."""
-        context = kwargs["context"]
-        return serializers.ListSerializer(instance, child=cls(context=context), context=context)
-
     def get_fields(self) -> dict[str, Any]:
-        """Copies, since a field belongs to one serializer. Without read-only fields if there is input."""
+        """Copies, since a field belongs to one serializer. With input: the writable fields; of a change, those sent."""
         serializer: SerializerClass = type(self)
         fields = _fields_of(serializer)
         if hasattr(self.root, "initial_data"):
-            fields = {name: field for name, field in fields.items() if not field.read_only}
+            sent = self.initial_data if self.parent is None and self.partial else fields
+            fields = {name: field for name, field in fields.items() if name in sent and not field.read_only}
         return copy.deepcopy(fields)
 
     def build_fields(self) -> dict[str, Any]:
@@ -85,6 +81,19 @@ class ModelSerializer(serializers.ModelSerializer):
         serializer: SerializerClass = type(self)
         view = self.context.get("view")
         return reader_of(serializer, view.query.fields.get(self.Meta.resource_name) if view else None)
+
+
+class ListReader:
+    """Reads the attributes of the rows of a list, as a serializer with `many=True` does."""
+
+    def __init__(self, serializer: SerializerClass, rows: list[Any], *, chosen: dict[str, frozenset[str]]) -> None:
+        self.instance = rows
+        self._read = reader_of(serializer, chosen.get(serializer.Meta.resource_name))
+
+    @property
+    def data(self) -> ReturnList:
+        reader: Any = self
+        return ReturnList(map(self._read, self.instance), serializer=reader)
 
 
 class StrictBoolean(Field):

@@ -17,7 +17,7 @@ from config.api.errors import ApiError
 from config.api.filters import DjangoFilterBackend, OrderingFilter, QueryParameterValidationFilter
 from config.api.pagination import CursorPagination
 from config.api.query import Query
-from config.api.serializers import ModelSerializer
+from config.api.serializers import ListReader, ModelSerializer
 from config.identifiers import parse_uuid
 from config.rule_errors import RuleViolation
 
@@ -68,6 +68,12 @@ class ResourceMixin(RenderedMixin):
         """Without the request, so that serializers do not validate the query again."""
         return {"view": self}
 
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        """For lists, a reader: the library's serializers also validate input, and are costly to construct."""
+        if kwargs.get("many"):
+            return ListReader(self.serializer_class, *args, chosen=self.query.fields)
+        return super().get_serializer(*args, **kwargs)  # type: ignore[misc]
+
     def get_object(self) -> Any:
         """The visible row with this id. Raises ApiError with `missing`."""
         row = self.get_visible(self.kwargs["uuid"])
@@ -87,7 +93,7 @@ class ResourceMixin(RenderedMixin):
     def query(self) -> Query:
         return Query(self.request.META.get("QUERY_STRING", ""))
 
-    @property
+    @cached_property
     def base(self) -> str:
         """Scheme and host of the request."""
         return f"{self.request.scheme}://{self.request.get_host()}"

@@ -13,6 +13,7 @@ _SECRET_LINK = re.compile(r"(/admin/reset/[^/\s]+/)[^/\s]+")
 
 #: The health endpoints (`config.api.health`); without the first slash, as `SECURE_REDIRECT_EXEMPT` expects.
 PROBES = r"^health/(live|ready)/?$"
+_PROBES = re.compile(PROBES)
 
 
 def is_back_office(request: HttpRequest) -> bool:
@@ -32,4 +33,4 @@ def redact_reset_link(text: str) -> str:
 
 def is_probe(request: HttpRequest) -> bool:
     """Whether it is a health probe. Load balancers send these by IP address and without TLS."""
-    return re.match(PROBES, request.path_info[1:]) is not None
+    return _PROBES.match(request.path_info[1:]) is not None

@@ -101,9 +101,9 @@ def test_sign_ins_and_failures_are_shown_by_day(office: Client, pat: User, olive
     for _ in range(3):
         sign_in(pat.email)
     yesterday = timezone.now() - timedelta(days=1)
-    Session.objects.filter(pk=Session.objects.first().pk).update(created_at=yesterday)  # type: ignore[union-attr]
+    Session.objects.filter(pk=Session.objects.first().pk).update(created_at=yesterday)
     AccessFailureLog.objects.create(username=pat.email, http_accept="", path_info="/token")
-    Session.objects.filter(pk=Session.objects.last().pk).update(ended_at=timezone.now())  # type: ignore[union-attr]
+    Session.objects.filter(pk=Session.objects.last().pk).update(ended_at=timezone.now())
 
     page = shown(office)
 

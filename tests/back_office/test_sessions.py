@@ -52,7 +52,7 @@ def test_one_click_ends_a_session_and_the_api_answers_401(as_manager: Client, as
     assert Api(other).get(ASSIGNMENTS).status_code == 200
     session.refresh_from_db()
     assert session.end_reason == "ended in the Back Office"
-    assert session.events.latest("pgh_id").pgh_context["reason"] == "phone lost"  # type: ignore[attr-defined]
+    assert session.events.latest("pgh_id").pgh_context["reason"] == "phone lost"
 
 
 def test_ending_again_changes_nothing(as_manager: Client, as_pat: Api, nothing_changes: Any) -> None:

@@ -40,10 +40,6 @@ class SessionQuerySet(models.QuerySet["Session"]):
             .filter(pk=session, client_id=client, user__uuid=person, user__status=User.Status.ACTIVE)
         )
 
-    def live_by_claims(self, *, session: UUID, client: str, person: UUID, kid: str) -> Session | None:
-        """`of_caller`, compiled once. The caller must check `is_key_known` (`AccessToken.live_session`)."""
-        return _LIVE_BY_CLAIMS.first(now=timezone.now(), session=session, client=client, person=person, kid=kid)
-
     def by_claims(self, *, session: UUID, client: str, person: UUID, kid: str) -> SessionQuerySet:
         """The session of a token with these claims, also if it has ended or its person is not active."""
         named = self.filter(pk=session, client_id=client, user__uuid=person)
@@ -81,6 +77,12 @@ class SessionQuerySet(models.QuerySet["Session"]):
         deque(rows.iterator(), maxlen=0)
 
 
+class SessionManager(models.Manager.from_queryset(SessionQuerySet)):  # type: ignore[misc]
+    def live_by_claims(self, *, session: UUID, client: str, person: UUID, kid: str) -> Session | None:
+        """`of_caller`, compiled once. The caller must check `is_key_known` (`AccessToken.live_session`)."""
+        return _LIVE_BY_CLAIMS.first(now=timezone.now(), session=session, client=client, person=person, kid=kid)
+
+
 @tracked(
     fields=["id", "user", "client_id", "address", "user_agent", "ended_at", "end_reason"], model_name="SessionEvent"
 )
@@ -104,7 +106,7 @@ class Session(RotatingCredential):
     #: Annotated by `SessionQuerySet.of_caller`.
     is_key_known: bool
 
-    objects = SessionQuerySet.as_manager()
+    objects = SessionManager()
 
     class Meta(RotatingCredential.Meta):
         verbose_name = _("session")
