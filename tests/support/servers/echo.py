@@ -1,4 +1,4 @@
-"""A WSGI application behind the site's border that answers with the names in its environ, for a real granian."""
+"""A WSGI application behind the site's WSGI middleware that answers with the names in its environ, for a real granian."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpResponse
 
-from config.web.wsgi_border import Border
+from config.web.wsgi_middleware import RequestIsolation
 
 
 def _names(environ: dict[str, Any], start_response: Any) -> HttpResponse:
@@ -15,4 +15,4 @@ def _names(environ: dict[str, Any], start_response: Any) -> HttpResponse:
     return HttpResponse(json.dumps({name: str(value) for name, value in environ.items()}))
 
 
-application = Border(_names)
+application = RequestIsolation(_names)

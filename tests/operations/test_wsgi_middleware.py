@@ -1,4 +1,4 @@
-"""What stands between the server and Django (`config.web.wsgi_border`), with a real granian."""
+"""WSGI middleware between the server and Django (`config.web.wsgi_middleware`), with a real granian."""
 
 from __future__ import annotations
 

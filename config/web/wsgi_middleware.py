@@ -16,7 +16,7 @@ _OF_SOME_REQUESTS = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH")
 _OF_EVERY_REQUEST = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "SCRIPT_NAME", "SERVER_", "REMOTE_ADDR", "GATEWAY_")
 
 
-class Border:
+class RequestIsolation:
     """Removes the process environment from requests, and joins each response body.
 
     granian copies `os.environ`, `SECRET_KEY` included, into every request's environ. It sends a body of one piece
