@@ -1,4 +1,4 @@
-"""A WSGI application behind the site's WSGI middleware that answers with the names in its environ, for a real granian."""
+"""A WSGI application behind the site's middleware that answers with the names in its environ, for a real granian."""
 
 from __future__ import annotations
 
