@@ -38,12 +38,13 @@ class AssignmentViewSet(ModelViewSet):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The most frequent query, the first page without parameters, is compiled once."""
-        limit = self.paginator.first_page_limit(self.query)
+        paginator = self.paginator
+        limit = paginator.first_page_limit(self.query)
         if limit is None:
             return super().list(request, *args, **kwargs)
         found = WarehouseUserAssignment.objects.first_visible_to(self.caller, limit + 1)
-        page = self.paginator.first_page(found, limit, self)
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        page = paginator.first_page(found, limit, self)
+        return paginator.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         sent: Any = request.data

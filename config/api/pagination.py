@@ -59,7 +59,7 @@ class CursorPagination(JsonApiLimitOffsetPagination):
     def first_page(self, found: Sequence[Any], limit: int, view: Any) -> list[Any]:
         """The first page in the default order. `found` has up to `limit` + 1 rows."""
         rows = [*found[:limit]]
-        self._link(view, Order(["id"]), rows, has_previous=False, has_next=len(found) > limit)
+        self._link(view, _BY_ID, rows, has_previous=False, has_next=len(found) > limit)
         return rows
 
     def first_page_limit(self, query: Query) -> int | None:
@@ -134,6 +134,9 @@ class Order:
             return [_typed(path, value) for (path, _), value in zip(self.terms, values, strict=True)]
         except (ValueError, TypeError, OverflowError):
             raise bad_parameter(parameter, "This cursor does not belong to this list and its order.") from None
+
+
+_BY_ID = Order(["id"])
 
 
 def _typed(path: str, value: Any) -> Any:

@@ -76,7 +76,7 @@ class Document:
 
     def many(self, rows: list[Any], attributes: list[dict[str, Any]], others: dict[str, Any]) -> dict[str, Any]:
         """The document of a collection; `others` are its `links` and `meta`."""
-        related = [self._related_to(row) for row in rows]
+        related = [self._related_to(row) for row in rows] if self._related else [{}] * len(rows)
         resources = [self._resource(self.serializer, *parts) for parts in zip(rows, attributes, related, strict=True)]
         return {"data": resources, **others} | self._included(related)
 

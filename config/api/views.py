@@ -29,6 +29,12 @@ class RenderedMixin:
     """Renders at once and drops the reference to the view: the cycle would have to be garbage-collected."""
 
     http_method_names: Any = _METHODS
+    action_map: dict[str, str]
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        """Those of the route, for the header `Allow`."""
+        return [method.upper() for method in _METHODS if method in self.action_map]
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]

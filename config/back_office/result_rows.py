@@ -13,7 +13,7 @@ from typing import Any
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
-from django.contrib.admin.utils import label_for_field, lookup_field
+from django.contrib.admin.utils import label_for_field, lookup_field, quote
 from django.db import models
 from django.utils.functional import cached_property
 from django.utils.html import conditional_escape, escape, format_html
@@ -100,14 +100,21 @@ class ResultColumn:
         return self.rendered_labels[key]
 
     def _url(self, result: Any) -> str:
-        return f"{self.changelist.url_for_result(result)}{self._query}"
+        start, end = self._around_key
+        return f"{start}{self._key(result)}{end}"
 
     @cached_property
-    def _query(self) -> str:
-        """What leads back to the list as it is, the same for all rows."""
-        url = self.changelist.url_for_result(self.changelist.result_list[0])
+    def _around_key(self) -> tuple[str, str]:
+        """What the URLs of all rows begin and end with; a query leads back to the list as it is."""
+        first = self.changelist.result_list[0]
+        url, key = self.changelist.url_for_result(first), self._key(first)
         context = {"preserved_filters": self.changelist.preserved_filters, "opts": self.changelist.opts}
-        return str(add_preserved_filters(context, url)).removeprefix(url)
+        query = str(add_preserved_filters(context, url)).removeprefix(url)
+        start, _, end = url.rpartition(f"/{key}/")
+        return f"{start}/", f"/{end}{query}"
+
+    def _key(self, result: Any) -> Any:
+        return quote(getattr(result, self.changelist.pk_attname))
 
     def _link_attributes(self, result: Any) -> str:
         if not self.changelist.is_popup:

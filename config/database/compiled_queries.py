@@ -67,14 +67,14 @@ def execute(sql: str, values: list[Any]) -> Any:
 
     Uses Django's cursor while queries are logged, as in tests that count queries.
     """
-    cursor = connection.cursor() if connection.queries_logged else _prepared_cursor()
+    database: Any = connections[DEFAULT_DB_ALIAS]  # once: `connection` looks it up for each attribute
+    cursor = database.cursor() if database.queries_logged else _prepared_cursor(database)
     cursor.execute(sql, values)
     return cursor
 
 
-def _prepared_cursor() -> Any:
+def _prepared_cursor(database: Any) -> Any:
     """One cursor for each connection, so that psycopg looks up the loader of each type once."""
-    database: Any = connections[DEFAULT_DB_ALIAS]
     database.ensure_connection()
     cursor = getattr(database, "prepared_cursor", None)
     if cursor is None or cursor.connection is not database.connection:

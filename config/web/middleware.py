@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest, HttpResponseBase, HttpResponsePermanentRedirect
 from django.middleware import common
 from django.middleware.locale import LocaleMiddleware
@@ -65,8 +65,9 @@ class ConnectionMiddleware(MiddlewareMixin):
     """
 
     def process_request(self, request: HttpRequest) -> None:
-        if connection.connection is not None and not connection.in_atomic_block and _is_readable(connection.connection):
-            connection.close()
+        database = connections[DEFAULT_DB_ALIAS]
+        if database.connection is not None and not database.in_atomic_block and _is_readable(database.connection):
+            database.close()
 
 
 def _is_readable(psycopg_connection: Any) -> bool:

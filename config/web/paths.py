@@ -7,7 +7,7 @@ from django.http import HttpRequest
 #: The root of the Back Office.
 BACK_OFFICE = "/admin/"
 #: The Back Office, the two redirects to it, and static files.
-_PAGES_AND_FILES = re.compile(r"/(?:$|admin$|admin/|static/)")
+_REDIRECTS, _PAGES_AND_FILES = ("/", "/admin"), (BACK_OFFICE, "/static/")
 #: A password reset link; its last part is a credential.
 _SECRET_LINK = re.compile(r"(/admin/reset/[^/\s]+/)[^/\s]+")
 
@@ -23,7 +23,8 @@ def is_back_office(request: HttpRequest) -> bool:
 
 def is_api(request: HttpRequest) -> bool:
     """Whether the path belongs to the API, as does every path that nothing else serves."""
-    return _PAGES_AND_FILES.match(request.path_info) is None
+    path = request.path_info
+    return not path.startswith(_PAGES_AND_FILES) and path not in _REDIRECTS
 
 
 def redact_reset_link(text: str) -> str:

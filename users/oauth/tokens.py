@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.conf import settings
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
@@ -64,7 +65,7 @@ class SignedToken(Token):
     def subject(self) -> dict[str, Any]:
         """The object in `sub`, which is a JSON string (contract section 4.1)."""
         try:
-            subject = json.loads(self.payload["sub"])
+            subject = orjson.loads(self.payload["sub"])
         except (KeyError, TypeError, ValueError):
             return {}
         return subject if isinstance(subject, dict) else {}
