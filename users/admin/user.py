@@ -101,12 +101,12 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
 
     def _above_form(self, request: HttpRequest, person: User) -> dict[str, Any]:
         """Links, open sessions and lockouts."""
-        live = person.sessions.live()
         sees_sessions = request.user.has_perm("users.view_session")
+        sessions_url = reverse("admin:users_session_changelist", query={"user": person.pk, "state": "live"})
         return {
             "assign_url": assign_url(request, person),
-            "open_sessions": live.count() if sees_sessions else 0,
-            "sees_sessions": sees_sessions,
+            "open_sessions": person.sessions.live().count() if sees_sessions else 0,
+            "sessions_url": sessions_url if sees_sessions else "",
             "may_end_sessions": self._may_sign_out(request, person),
             "lockouts": lockouts_of(person) if self.has_change_permission(request, person) else [],
         }
