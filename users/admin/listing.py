@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from config.back_office.model_admin import ModelAdmin
+from config.back_office.times import time_tag
 from users.account_actions import ACTIVATE, DEACTIVATE
 from users.admin.buttons import RowControl, RowURL, button, link
 from users.admin.filters import AssignedFilter, GapFilter, KindFilter, LockoutFilter, StatusFilter, WorkingFilter
@@ -76,7 +77,7 @@ class PeopleList(ModelAdmin):
 
     @display(description=_("Last Login"), ordering=F("last_login").asc(nulls_first=True))
     def last_login_(self, obj: User) -> Any:
-        return obj.last_login or _("N/A")
+        return time_tag(obj.last_login) or _("N/A")
 
     @display(
         description=_("Status"),
