@@ -210,8 +210,9 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         return allowed and (obj is None or obj.may_be_changed_by(request.user))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nor for those who are deleted."""
         allowed = super().has_delete_permission(request, obj)
-        return allowed and (obj is None or obj.may_be_changed_by(request.user))
+        return allowed and (obj is None or (obj.may_be_changed_by(request.user) and not obj.is_deleted))
 
     def _may_sign_out(self, request: HttpRequest, person: User) -> bool:
         return self.has_end_sessions_permission(request) and person.may_be_changed_by(actor(request))
