@@ -13,7 +13,7 @@ from operator import and_, or_
 from typing import Any
 
 from django.contrib.auth.models import Permission
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import OrderBy
 from django.db.models.functions import Lower
 
@@ -48,14 +48,18 @@ class UserQuerySet(QuerySet[Any]):
         return self.alias(email_lower=Lower("email")).filter(email_lower__in=lower)
 
     def with_list_columns(self) -> Any:
-        """Adds `current_warehouse` (its name), `assigned` (the number of warehouses), and `is_locked_out`: whether
-        sign-in to the account is locked for any network or browser.
+        """Adds `current_warehouse` (its name), `assigned` (the number of warehouses), and `locked_out_at`: when
+        sign-in to the account was locked, if it still is for any network or browser, else None.
         """
         this_person = self.model._default_manager.filter(pk=OuterRef("pk")).order_by()
         current = this_person.filter(assignments__is_active=True).values("assignments__warehouse__name")
         assigned = this_person.values("pk").annotate(number=Count("assignments")).values("number")
-        locked_out = Exists(locking_sign_in().filter(username=Lower(OuterRef("email"))))
-        return self.annotate(current_warehouse=Subquery(current), assigned=Subquery(assigned), is_locked_out=locked_out)
+        lockouts = locking_sign_in().filter(username=Lower(OuterRef("email"))).order_by("-attempt_time")
+        return self.annotate(
+            current_warehouse=Subquery(current),
+            assigned=Subquery(assigned),
+            locked_out_at=Subquery(lockouts.values("attempt_time")[:1]),
+        )
 
     def locked_out(self, limit: int) -> Any:
         """The people whose sign-in is locked for any network or browser, by the newest `limit` lockouts."""

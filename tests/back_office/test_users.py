@@ -289,3 +289,12 @@ def test_an_auditor_reads_and_changes_nothing(olive: User, pat: User, nothing_ch
         for name in ("activate", "make-warehouse-user", "assign-warehouses", "end-sessions"):
             assert as_auditor.post(f"{LIST}bulk/{name}/", {"people": pat.pk}).status_code == 403
         assert as_auditor.post(f"{LIST}add/", NEW).status_code == 403
+
+
+def test_deleting_is_not_offered_for_the_deleted(as_manager: Client, pat: User) -> None:
+    delete = f"{LIST}{pat.pk}/delete/"
+    for path in (f"{LIST}?status=all", f"{LIST}{pat.pk}/change/"):
+        assert delete in as_manager.get(path).content.decode()
+    User.objects.filter(pk=pat.pk).update(status="deleted")
+    for path in (f"{LIST}?status=all", f"{LIST}{pat.pk}/change/"):
+        assert delete not in as_manager.get(path).content.decode()

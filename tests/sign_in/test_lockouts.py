@@ -57,7 +57,8 @@ def test_the_list_names_those_who_are_locked_out_now(
 def test_each_row_says_so_and_has_a_button_for_it(as_manager: Client, olive: User, pat: User) -> None:
     lock_out(pat.email)
     page = text(as_manager.get(LIST))
-    assert page.count("Active, locked out") == 1
+    until = timezone.localtime(AccessFailureLog.objects.get(locked_out=True).attempt_time + timedelta(seconds=360))
+    assert page.count("locked out") == page.count(f"Active, locked out until {until:%H:%M}") == 1
     assert page.count("Unlock") == 2, "its words, and its name for those who hear the page"
     assert f"Unlock: {pat.email}" in page
 
@@ -116,6 +117,15 @@ def test_the_page_says_what_locks_its_person_out_and_until_when(
     page = page_of(pat, as_manager)
     assert f"Sign-in is locked from {named} after 9 failures until {until:%H:%M}." in page
     assert page.count("Unlock sign-in") == 1
+
+
+def test_who_is_not_locked_out_has_no_button_to_unlock(as_manager: Client, pat: User) -> None:
+    at_the_api(pat.email)
+    assert "Unlock" not in page_of(pat, as_manager)
+    lock_out(pat.email)
+    assert "Unlock sign-in" in page_of(pat, as_manager)
+    pass_time(360)
+    assert "Unlock" not in page_of(pat, as_manager)
 
 
 def test_the_page_names_each_network_and_each_browser(as_manager: Client, olive: User) -> None:

@@ -9,9 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils.formats import date_format
 from django.utils.html import format_html_join
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -19,6 +17,7 @@ from unfold.decorators import display
 
 from assignments.models import WarehouseGrant
 from config.back_office.model_admin import ModelAdmin
+from config.back_office.times import time_tag
 from config.history.edit_conflicts import EditConflictAdminMixin
 from config.history.pages import HistoryAdminMixin
 from users.admin.client_form import ClientForm
@@ -60,7 +59,7 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     @display(description=_("Created"), ordering="created_at")
     def created(self, obj: Client) -> str:
-        return date_format(localtime(obj.created_at), "DATETIME_FORMAT")
+        return time_tag(obj.created_at)
 
     # --- The page of one client --------------------------------------------------------------------------------
     def get_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:

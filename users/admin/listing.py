@@ -11,16 +11,21 @@ from django.db.models import F
 from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.formats import time_format
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from config.back_office.model_admin import ModelAdmin
+from config.back_office.times import time_tag
 from users.account_actions import ACTIVATE, DEACTIVATE
 from users.admin.buttons import RowControl, RowURL, button, link
 from users.admin.filters import AssignedFilter, GapFilter, KindFilter, LockoutFilter, StatusFilter, WorkingFilter
 from users.admin.paging import CappedPaginator, IndexedChangeList, narrowed
 from users.models import User
+from users.sign_in.lockouts import end_of_lockout
 
 _ASSIGN_PAGE = "admin:assignments_assign_warehouses"
 _SEES_ASSIGNMENTS = "assignments.view_warehouseuserassignment"
@@ -76,7 +81,7 @@ class PeopleList(ModelAdmin):
 
     @display(description=_("Last Login"), ordering=F("last_login").asc(nulls_first=True))
     def last_login_(self, obj: User) -> Any:
-        return obj.last_login or _("N/A")
+        return time_tag(obj.last_login) or _("N/A")
 
     @display(
         description=_("Status"),
@@ -84,8 +89,9 @@ class PeopleList(ModelAdmin):
         label={"active": "success", "blocked": "danger", "locked": "warning"},
     )
     def status_(self, obj: Any) -> tuple[str, Any]:
-        if obj.is_active and obj.is_locked_out:
-            return "locked", _("Active, locked out")
+        if obj.is_active and obj.locked_out_at:
+            until = time_format(localtime(end_of_lockout(obj.locked_out_at)), "H:i")
+            return "locked", _now("Active, locked out until %(time)s") % {"time": until}
         return obj.status, User.Status(obj.status).label
 
     @display(description=_("Current warehouse"))
@@ -134,7 +140,7 @@ class _RowActions:
             yield self.edit
             if not person.is_deleted:
                 yield self.switches[person.status == User.Status.BLOCKED]
-            if person.is_locked_out:
+            if person.locked_out_at:
                 yield self.unlock
         if self.may_delete and not person.is_deleted:
             yield self.delete

@@ -12,9 +12,7 @@ from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
-from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -24,6 +22,7 @@ from unfold.utils import display_for_label
 
 from assignments.models import WarehouseGrant
 from config.back_office.model_admin import ReadOnlyMixin
+from config.back_office.times import time_tag
 from config.history.pages import HistoryAdminMixin
 from users.account_actions import ENDED_BY_STAFF, LeftOut
 from users.admin.bulk_actions import actor, sessions_ended
@@ -67,16 +66,16 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
         return super().get_queryset(request).annotate(warehouse=warehouse)
 
     @display(description=_("Since"), ordering="created_at")
-    def since(self, obj: Session) -> Any:
-        return obj.created_at
+    def since(self, obj: Session) -> str:
+        return time_tag(obj.created_at)
 
     @display(description=_("Last used"))
-    def last_used(self, obj: Session) -> Any:
-        return obj.last_used_at
+    def last_used(self, obj: Session) -> str:
+        return time_tag(obj.last_used_at)
 
     @display(description=_("Expires"))
-    def expires(self, obj: Session) -> Any:
-        return obj.expires_at
+    def expires(self, obj: Session) -> str:
+        return time_tag(obj.expires_at)
 
     @display(description=_("User"))
     def person(self, obj: Session) -> Any:
@@ -98,9 +97,8 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
             return _label(_now("Open"), "success")
         if obj.ended_at is None:
             return _label(_now("Expired"))
-        when = date_format(localtime(obj.ended_at), "DATETIME_FORMAT")
         label = _label(_now("Ended"), "danger")
-        return format_html('{} <span class="session-end">{}, {}</span>', label, when, self.why(obj))
+        return format_html('{} <span class="session-end">{}, {}</span>', label, time_tag(obj.ended_at), self.why(obj))
 
     @display(description=_("Why ended"))
     def why(self, obj: Session) -> str:

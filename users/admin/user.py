@@ -101,12 +101,12 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
 
     def _above_form(self, request: HttpRequest, person: User) -> dict[str, Any]:
         """Links, open sessions and lockouts."""
-        live = person.sessions.live()
         sees_sessions = request.user.has_perm("users.view_session")
+        sessions_url = reverse("admin:users_session_changelist", query={"user": person.pk, "state": "live"})
         return {
             "assign_url": assign_url(request, person),
-            "open_sessions": live.count() if sees_sessions else 0,
-            "sees_sessions": sees_sessions,
+            "open_sessions": person.sessions.live().count() if sees_sessions else 0,
+            "sessions_url": sessions_url if sees_sessions else "",
             "may_end_sessions": self._may_sign_out(request, person),
             "lockouts": lockouts_of(person) if self.has_change_permission(request, person) else [],
         }
@@ -210,8 +210,9 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         return allowed and (obj is None or obj.may_be_changed_by(request.user))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nor for those who are deleted."""
         allowed = super().has_delete_permission(request, obj)
-        return allowed and (obj is None or obj.may_be_changed_by(request.user))
+        return allowed and (obj is None or (obj.may_be_changed_by(request.user) and not obj.is_deleted))
 
     def _may_sign_out(self, request: HttpRequest, person: User) -> bool:
         return self.has_end_sessions_permission(request) and person.may_be_changed_by(actor(request))

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.audit_log import audit
+from config.back_office.times import in_words
 from config.database.compiled_queries import Parameter, Select
 from config.history.tracking import tracked
 from config.retention import retention_cutoff
@@ -119,7 +120,7 @@ class Session(RotatingCredential):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} · {self.client_id} · {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.user} · {self.client_id} · {in_words(self.created_at)}"
 
     @property
     def is_live(self) -> bool:

@@ -42,6 +42,10 @@ def locking_sign_in() -> QuerySet[AccessFailureLog]:
     return locking().exclude(path_info=reset_path())
 
 
+def end_of_lockout(began: datetime) -> datetime:
+    return began + timedelta(seconds=settings.SIGN_IN_BLOCK_SECONDS)
+
+
 @dataclass(frozen=True)
 class Lockout:
     """One lockout of a person."""
@@ -66,7 +70,7 @@ def _lockout(row: Any) -> Lockout:
     address = row.ip_address or ""
     return Lockout(
         what="reset" if row.path_info == reset_path() else "sign-in",
-        until=row.attempt_time + timedelta(seconds=settings.SIGN_IN_BLOCK_SECONDS),
+        until=end_of_lockout(row.attempt_time),
         failures=settings.SIGN_IN_FAILURES,
         network=f"{address}/64" if ":" in address else address,
         known_browser=(in_plain_words(row.user_agent) or "?") if hasattr(row, "devicefailure") else "",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from django.utils.translation.template import templatize
 
 from tests.support.api.client import sign_in
 from tests.support.back_office.pages import PAGES
+from tests.support.back_office.words import Words
 from users.models import Session, User
 
 FOLDERS = ("config", "users", "warehouses", "assignments", "templates")
@@ -90,36 +90,6 @@ def test_the_catalogues_are_compiled_from_what_is_written() -> None:
 
 
 # --- What a person sees -----------------------------------------------------------------------------------------
-class Words(HTMLParser):
-    """The texts of a page that a person reads or hears."""
-
-    _SILENT = ("script", "style", "template", "code")
-    _SPOKEN = ("placeholder", "aria-label", "title", "alt")
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.texts: set[str] = set()
-        self._inside: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self._SILENT:
-            self._inside.append(tag)
-        values = dict(attrs)
-        icon = "material-symbols-outlined" in (values.get("class") or "")
-        self.texts |= {" ".join((values[name] or "").split()) for name in self._SPOKEN if name in values}
-        if icon:
-            self._inside.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if self._inside and self._inside[-1] == tag:
-            self._inside.pop()
-
-    def handle_data(self, data: str) -> None:
-        if not self._inside:
-            self.texts.add(" ".join(data.split()))
-
-
 #: The same in both languages: names, and words that German has taken over.
 SAME = re.compile(
     r"Back Office|Name|Status|Person|E-Mail|CSV|XLSX|\+|Pat.*|Picker|Olive.*|Office|North.*|English|Deutsch|"
