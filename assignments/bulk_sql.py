@@ -14,9 +14,9 @@ UserWarehouse = tuple[int, int]
 
 _TABLE = "assignments_warehouseuserassignment"
 _ASSIGN = f"""
-    INSERT INTO {_TABLE} (user_id, warehouse_id)
-    SELECT user_id, warehouse_id
-    FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (user_id, warehouse_id)
+    INSERT INTO {_TABLE} (user_id, warehouse_id, is_active, activation)
+    SELECT user_id, warehouse_id, is_active, is_active::integer
+    FROM unnest(%s::bigint[], %s::bigint[], %s::boolean[]) AS wanted (user_id, warehouse_id, is_active)
     ON CONFLICT (user_id, warehouse_id) DO NOTHING
 """  # noqa: S608 (our own name)
 _DEASSIGN = f"""
@@ -25,7 +25,7 @@ _DEASSIGN = f"""
     WHERE assignment.user_id = wanted.user_id AND assignment.warehouse_id = wanted.warehouse_id
 """  # noqa: S608 (our own name)
 # Deactivates the given rows that are to be inactive, and all others of a user who gets an active one. It runs before
-# _ACTIVATE, because PostgreSQL checks the partial index row by assignment.
+# _ASSIGN and _ACTIVATE, because PostgreSQL checks the partial index row by assignment.
 _DEACTIVATE = f"""
     UPDATE {_TABLE} AS assignment SET is_active = false, updated_at = statement_timestamp()
     FROM unnest(%s::bigint[], %s::bigint[], %s::boolean[]) AS wanted (user_id, warehouse_id, is_active)
@@ -42,7 +42,7 @@ _ACTIVATE = f"""
 
 def assign(rows: Iterable[UserWarehouse]) -> int:
     """Inserts the missing ones, inactive. Returns their number."""
-    return _run(_ASSIGN, rows)
+    return _run(_ASSIGN, ((user_id, warehouse_id, False) for user_id, warehouse_id in rows))
 
 
 def deassign(rows: Iterable[UserWarehouse]) -> int:
@@ -51,9 +51,13 @@ def deassign(rows: Iterable[UserWarehouse]) -> int:
 
 
 def set_active(rows: Iterable[tuple[int, int, bool]]) -> None:
-    """Activates and deactivates by user id, warehouse id, is active. Writes only real changes."""
+    """Inserts, activates and deactivates by user id, warehouse id, is active.
+
+    Writes only real changes, and each once, so that the history has one event for each.
+    """
     rows = list(rows)
     _run(_DEACTIVATE, rows)
+    _run(_ASSIGN, rows)
     _run(_ACTIVATE, rows)
 
 

@@ -20,16 +20,16 @@ EXAMPLE = "jo.miller@example.com"
 
 
 class RelatedWidget(Widget):
-    """An existing related object by its natural key. `prefetch` of the resource sets the `found` ones of each batch."""
+    """An existing related object by its natural key in lower case. `prefetch` of the resource sets `found`."""
 
     found: dict[str, Any] = {}
 
-    def __init__(self, attribute: str, missing: Any, *, ignores_case: bool = False) -> None:
+    def __init__(self, attribute: str, missing: Any) -> None:
         super().__init__()
-        self.attribute, self.missing, self.ignores_case = attribute, missing, ignores_case
+        self.attribute, self.missing = attribute, missing
 
     def get(self, value: str) -> Any:
-        return self.found.get(value.lower() if self.ignores_case else value)
+        return self.found.get(value.lower())
 
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> Any:
         if (found := self.get(value)) is None:
@@ -54,15 +54,15 @@ class AssignmentResource(SheetResource):
         widget=RelatedWidget(
             "email",
             gettext_lazy("There is no user with this e-mail. Check the spelling, or import users first."),
-            ignores_case=True,
         ),
     )
     warehouse = Column(
         "warehouse",
         pgettext_lazy("column", "warehouse"),
-        explanation=gettext_lazy("The name of a warehouse, spelt as in the Back Office."),
+        explanation=gettext_lazy("The name of a warehouse, in upper or lower case."),
         example="North Dock",
         is_required=True,
+        ignores_case=True,
         widget=RelatedWidget("name", gettext_lazy("There is no warehouse with this name. Check the spelling.")),
     )
     active = Column(
@@ -100,9 +100,9 @@ class AssignmentResource(SheetResource):
     def prefetch(self, rows: list[dict[str, str]]) -> None:
         """Four queries per batch."""
         users = {user.email.lower(): user for user in User.objects.by_emails(row["email"] for row in rows)}
-        warehouses = Warehouse.objects.filter(name__in={row["warehouse"] for row in rows})
+        warehouses = Warehouse.objects.by_names(row["warehouse"] for row in rows)
         self.fields["email"].widget.found = users
-        self.fields["warehouse"].widget.found = {warehouse.name: warehouse for warehouse in warehouses}
+        self.fields["warehouse"].widget.found = {warehouse.name.lower(): warehouse for warehouse in warehouses}
         related = [(user.pk, warehouse.pk) for user, warehouse in map(self._related, rows) if user and warehouse]
         assignments = WarehouseUserAssignment.objects.with_keys(related)
         self._assignments = {(one.user_id, one.warehouse_id): one for one in assignments}

@@ -40,10 +40,10 @@ class AvailabilityFilter(RadioFilter):
 
 
 def _warehouse_for_history(text: str, viewer: Any) -> Warehouse | None:
-    """By name or id, deleted ones included."""
-    by_name, key = Warehouse.objects.filter(name=text).first(), parse_key(text)
+    """By name in upper or lower case, or by id, deleted ones included."""
+    by_name, key = Warehouse.objects.by_names([text]).first(), parse_key(text)
     if by_name or key is None:
-        return by_name or _deleted(name=text)
+        return by_name or _deleted(name__iexact=text)
     return Warehouse.objects.filter(pk=key).first() or _deleted(pgh_obj=key)
 
 

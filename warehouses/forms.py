@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWid
 
 from config.history.edit_conflicts import EditConflictFormMixin
 from config.history.pages import ReasonFormMixin
-from warehouses.models import Warehouse
+from warehouses.models import NAME_IN_USE, Warehouse
 
 #: Most people that a message names. The others are counted.
 MAX_NAMED_PEOPLE = 10
@@ -35,6 +35,12 @@ class WarehouseForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     class Meta:
         model = Warehouse
         fields = ("name", "is_active", "note")
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if Warehouse.objects.by_names([name]).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError(NAME_IN_USE)
+        return name
 
     def clean(self) -> dict[str, Any] | None:
         answers = super().clean() or {}

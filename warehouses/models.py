@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models, transaction
 from django.db.models import ProtectedError
-from django.db.models.functions import Now, Trim
+from django.db.models.functions import Lower, Now, Trim
 from django.utils.translation import gettext_lazy as _
 
 from config.database.lost_updates import SavesChangedColumns
 from config.history.tracking import tracked
+
+NAME_IN_USE = _("This name is already in use.")
 
 
 class WarehouseQuerySet(models.QuerySet["Warehouse"]):
     def visible_to(self, user: Any) -> WarehouseQuerySet:
         """All for a Back Office user, else the warehouses assigned to the user."""
         return self if user.sees_everyone else self.filter(assignments__user=user)
+
+    def by_names(self, names: Iterable[str]) -> WarehouseQuerySet:
+        """The warehouses with these names, case-insensitive, by the unique index."""
+        return self.alias(name_lower=Lower("name")).filter(name_lower__in={name.strip().lower() for name in names})
 
 
 @tracked(exclude=["created_at", "updated_at"])
@@ -46,12 +53,7 @@ class Warehouse(SavesChangedColumns):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["uuid"], name="warehouse_uuid_unique"),
-            models.UniqueConstraint(
-                fields=["name"],
-                name="warehouse_name_unique",
-                violation_error_code="unique",  # for Django, an error of the field
-                violation_error_message=_("This name is already in use."),
-            ),
+            models.UniqueConstraint(Lower("name"), name="warehouse_name_unique", violation_error_message=NAME_IN_USE),
             models.CheckConstraint(
                 condition=models.Q(name=Trim("name")) & ~models.Q(name=""),
                 name="warehouse_name_trimmed_not_blank",

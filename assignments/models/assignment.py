@@ -48,10 +48,9 @@ class AssignmentQuerySet(AssignmentQueries):
             warehouse = Warehouse.objects.filter(uuid=parse_uuid(warehouse_uuid)).first()
             if violations := self._violations(user, warehouse):
                 raise RuleError(*violations)
-            assignment = self.create(user=user, warehouse=warehouse)
-            if is_active:
-                assignment._make_active()
-        return assignment
+            if is_active and user:  # before the insert, since PostgreSQL checks the partial index row by row
+                _DEACTIVATE_OTHERS.run(user=user.pk, row=0)
+            return self.create(user=user, warehouse=warehouse, is_active=is_active, activation=int(is_active))
 
     def violations_of(self, *, user_uuid: str | None, warehouse_uuid: str | None) -> list[RuleViolation]:
         """The violations that `assign` would raise for the values that are given. Writes nothing."""
@@ -101,7 +100,6 @@ class AssignmentQuerySet(AssignmentQueries):
         """
         with transaction.atomic():
             _lock_assignable(user_id for user_id, _warehouse_id, _is_active in rows)
-            bulk_sql.assign((user_id, warehouse_id) for user_id, warehouse_id, _is_active in rows)
             bulk_sql.set_active(rows)
 
     def lock_people(self) -> None:

@@ -240,7 +240,8 @@ class _Reader:
         if not self.context:
             return _("Database")
         if self.context.get("user") is None:
-            return self.state.get("client_id") or _("Not signed in")
+            client = self.state.get("client_id") if self.context.get("client") == "api" else ""
+            return client or _("Not signed in")
         return names[get_user_model(), self.context["user"]]
 
     def _through(self) -> str:

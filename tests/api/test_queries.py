@@ -123,16 +123,15 @@ def test_a_switch_that_changes_nothing_costs_four(
     ]
 
 
-def test_a_new_active_assignment_costs_seven(as_olive: Api, pat: User, north: Warehouse, statements: Any) -> None:
+def test_a_new_active_assignment_costs_six(as_olive: Api, pat: User, north: Warehouse, statements: Any) -> None:
     wanted = {"userUuid": str(pat.uuid), "warehouse": {"uuid": str(north.uuid)}, "isActive": True}
     assert statements(lambda: as_olive.post(ASSIGNMENTS, wanted)) == [
         SIGNED_IN,
         "SELECT user FOR UPDATE",
         "SELECT warehouse",
         "SELECT warehouseuserassignment",  # is the pair there already?
+        "UPDATE warehouseuserassignment",
         "INSERT warehouseuserassignment",
-        "UPDATE warehouseuserassignment",
-        "UPDATE warehouseuserassignment",
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -140,6 +140,7 @@ def test_a_warehouse_is_edited(office: Client, north: Warehouse) -> None:
         ({"name": ""}, "This field is required."),
         ({"name": "   "}, "This field is required."),
         ({"name": " River Annex "}, "This name is already in use."),
+        ({"name": "river ANNEX"}, "This name is already in use."),
         ({"name": "x" * 256}, "Ensure this value has at most 255 characters"),
         ({"is_active": ""}, "This field is required."),
         ({"is_active": "perhaps"}, "Select a valid choice."),
@@ -311,11 +312,25 @@ def test_deleting_assignments_needs_that_right_too(
     assert "You may not delete assignments" in response.content.decode()
 
 
-def test_a_name_in_use_is_said_beside_the_name(office: Client, north: Warehouse, nothing_changes: Any) -> None:
+@pytest.mark.parametrize("name", ["North Dock", "NORTH dock"])
+def test_a_name_in_use_is_said_beside_the_name(
+    office: Client, north: Warehouse, nothing_changes: Any, name: str
+) -> None:
     with nothing_changes():
-        response = office.post(ADD, answers(name=north.name))
+        response = office.post(ADD, answers(name=name))
     form = response.context["adminform"].form
     assert form.errors == {"name": ["This name is already in use."]}
+
+
+def test_a_name_can_be_saved_in_another_case(office: Client, north: Warehouse) -> None:
+    office.post(page_of(north, "change"), answers(name="NORTH DOCK"))
+    assert Warehouse.objects.get().name == "NORTH DOCK"
+
+
+def test_postgresql_refuses_two_names_that_differ_in_case_only(db: None) -> None:
+    Warehouse.objects.create(name="Übersee")
+    with pytest.raises(IntegrityError, match="warehouse_name_unique"), transaction.atomic():
+        Warehouse.objects.create(name="üBERSEE")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from django.test import Client
 
 from config.audit_log import audit, json_formatter
 from tests.support.api.client import FORM, PASSWORD, Api, sign_in
+from tests.support.back_office.history import ask
 from tests.support.back_office.staff import NEW_PASSWORD
 from users.models import Session, User
 from users.models.audit_event import AuditEvent
@@ -105,6 +106,19 @@ def test_a_forgotten_password_is_kept_when_asked_for_and_when_it_is_new(olive: U
     assert (requested.event, requested.username) == ("Password Reset Requested", olive.email)
     assert (updated.event, updated.username) == ("Password Updated after Reset", olive.email)
     assert link.split("/")[-2] not in updated.path
+
+
+def test_the_history_names_who_set_a_password_by_a_reset_link(olive: User, watch_mail: Any) -> None:
+    """Not the client of the session that ended."""
+    sign_in(olive.email)
+    test_a_forgotten_password_is_kept_when_asked_for_and_when_it_is_new(olive, watch_mail)
+    User.objects.filter(pk=olive.pk).update(is_superuser=True)
+    browser = Client()
+    browser.force_login(User.objects.get(pk=olive.pk), backend="django.contrib.auth.backends.ModelBackend")
+
+    (ended,) = [one for one in ask(browser, kind="users.session") if one.label == "update"]
+
+    assert (ended.who, ended.through) == (olive.email, "Back Office")
 
 
 @pytest.fixture

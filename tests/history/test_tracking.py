@@ -38,6 +38,15 @@ def test_a_change_through_the_api_names_the_person_path_and_request(
     assert context == {"user": pat.pk, "url": path, "client": "api", "request_id": "handheld-9-0001"}
 
 
+def test_whoever_is_assigned_and_active_at_once_has_one_event(
+    pat_north: WarehouseUserAssignment, assign: Any, river: Any
+) -> None:
+    pat_north.activate()
+    pat_river = assign(pat_north.user, river, is_active=True)
+    assert events(pat_river) == [("insert", True)]
+    assert events(pat_north) == [("insert", False), ("update", True), ("update", False)]
+
+
 def test_a_change_past_the_site_is_recorded_without_a_person(pat_north: WarehouseUserAssignment) -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE assignments_warehouseuserassignment SET is_active = true")

@@ -325,6 +325,42 @@ def test_swapping_two_places_of_a_person_in_one_file(
     assert list(WarehouseUserAssignment.objects.filter(is_active=True)) == [pat_river]
 
 
+def test_a_warehouse_is_found_in_any_case(admin: Client, pat: User, north: Warehouse, river: Warehouse) -> None:
+    content = "email,warehouse,active\npat.picker@example.test,NORTH dock,yes\npat.picker@example.test,river annex,no\n"
+    job = apply(admin, ASSIGNMENTS, upload(admin, ASSIGNMENTS, content))
+    assert job.state == Import.State.APPLIED
+    assert set(pat.assignments.values_list("warehouse", "is_active")) == {(north.pk, True), (river.pk, False)}
+
+
+def test_whoever_is_assigned_and_works_there_at_once_has_one_event(
+    admin: Client, pat_north: WarehouseUserAssignment, river: Warehouse, sam: User
+) -> None:
+    pat_north.activate()
+    tracked: Any = WarehouseUserAssignment
+    before = tracked.pgh_event_model.objects.count()
+    content = (
+        "email,warehouse,active\npat.picker@example.test,River Annex,yes\nsam.stacker@example.test,River Annex,yes\n"
+    )
+    assert apply(admin, ASSIGNMENTS, upload(admin, ASSIGNMENTS, content)).state == Import.State.APPLIED
+
+    events = tracked.pgh_event_model.objects.order_by("pgh_id")[before:]
+    assert sorted((one.pgh_label, one.user_id, one.warehouse_id, one.is_active) for one in events) == sorted(
+        [
+            ("insert", pat_north.user_id, river.pk, True),
+            ("insert", sam.pk, river.pk, True),
+            ("update", pat_north.user_id, pat_north.warehouse_id, False),
+        ]
+    )
+    assert set(WarehouseUserAssignment.objects.filter(is_active=True).values_list("activation", flat=True)) == {1}
+
+
+def test_one_warehouse_in_two_spellings_is_the_same_row(admin: Client, pat: User, north: Warehouse) -> None:
+    content = "email,warehouse,active\npat.picker@example.test,NORTH dock,no\npat.picker@example.test,North Dock,no\n"
+    assert faults(upload(admin, ASSIGNMENTS, content)) == [
+        (3, "warehouse", "The same as in row 2: keep only one of them."),
+    ]
+
+
 # --- Cost -------------------------------------------------------------------------------------------------------
 def people_file(rows: int) -> str:
     lines = [f"hand.{number}@example.test,Hand,No {number},yes,de,active,," for number in range(rows)]

@@ -7,6 +7,7 @@ from threading import Thread
 from time import sleep
 from typing import Any
 
+import pghistory
 import structlog
 from django.conf import settings
 from django.contrib import messages
@@ -196,13 +197,14 @@ class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
         return redirect("admin_password_reset")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Saves nothing if the account was deactivated since the request began."""
+        """Saves nothing if the account was deactivated since the request began. The history names the person."""
+        user: Any = self.user
         try:
-            answer = super().form_valid(form)
+            with pghistory.context(user=user.pk):
+                answer = super().form_valid(form)
         except RowChangedError:
             messages.error(self.request, CHANGED)
             return redirect("admin:login")
-        user: Any = self.user
         throttling.unlock(user.email)
         audit.info("Password Updated after Reset", tag="password_updated_after_reset", username=user.email)
         messages.success(self.request, _("Password updated."))

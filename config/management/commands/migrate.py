@@ -14,7 +14,7 @@ from django.conf import settings
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.core.management import CommandError
 from django.core.management.commands import migrate
-from django.db import OperationalError, connections
+from django.db import DatabaseError, OperationalError, connections
 from django.db.migrations import Migration
 from psycopg import errors
 
@@ -47,6 +47,10 @@ class Command(migrate.Command):
                 raise
             self._report_or_give_up()
             return False
+        except DatabaseError as problem:
+            if isinstance(problem.__cause__, errors.RaiseException):  # a migration refuses the rows that there are
+                raise CommandError(problem.__cause__.diag.message_primary) from None
+            raise
         return True
 
     def _report_or_give_up(self) -> None:

@@ -24,6 +24,7 @@ from tests.support.servers.databases import (
     later_installation,
     manage,
     new_database,
+    refused,
     rows,
     schema,
 )
@@ -142,6 +143,24 @@ def test_who_waits_in_vain_gives_up_and_says_what_to_do() -> None:
         "sets how long to wait."
     )
     assert done.returncode == 1
+
+
+def test_warehouses_whose_names_differ_in_case_only_are_named_before_the_upgrade() -> None:
+    """Release 0.1.0 took them. Once they have names of their own, the upgrade goes on."""
+    add = "INSERT INTO warehouses_warehouse (id, uuid, name) VALUES (%s, gen_random_uuid(), %s)"
+    with new_database("same_names") as url:
+        first_release.make(url)
+        with psycopg.connect(url) as connection:
+            for number, name in ((901, "river ANNEX"), (902, "Übersee"), (903, "übersee")):
+                connection.execute(add, [number, name])
+        ((river,),) = rows(url, "SELECT id FROM warehouses_warehouse WHERE name = 'River Annex'")
+        assert refused(installation(url), "migrate", "-v0") == (
+            f"Warehouses with the same name, but for upper and lower case: “River Annex” (ID {river}), “river ANNEX” "
+            "(ID 901); “Übersee” (ID 902), “übersee” (ID 903). Rename all but one of each and start again."
+        )
+        with psycopg.connect(url) as connection:
+            connection.execute("UPDATE warehouses_warehouse SET name = name || ' 2' WHERE id IN (901, 903)")
+        manage(installation(url), "migrate", "-v0")
 
 
 def test_who_waits_for_another_process_says_so_and_gives_up() -> None:
