@@ -1,6 +1,7 @@
 """The site's settings. Environment variables are read here and in `installation.py`; `docs/settings.md` lists them."""
 
 import pghistory
+from django.conf import global_settings
 
 from config import installation
 from config.audit_log import logging_config
@@ -90,9 +91,7 @@ IDLE_TRANSACTION_TIMEOUT_SECONDS = env.timeout("IDLE_TRANSACTION_TIMEOUT_SECONDS
 #: The same for imports and exports; commands of `manage.py` have no limit.
 JOB_TIMEOUT_SECONDS = env.timeout("JOB_TIMEOUT_SECONDS", default=1_800)
 DATABASES = {"default": env.db_url_config(installation.database_url()) | {"CONN_MAX_AGE": 600}}
-DATABASES["default"]["OPTIONS"] = {
-    **installation.LIBPQ_DEFAULTS,
-    **DATABASES["default"].get("OPTIONS", {}),
+DATABASES["default"]["OPTIONS"] = (installation.LIBPQ_DEFAULTS | DATABASES["default"].get("OPTIONS", {})) | {
     "prepare_threshold": 2 if PREPARED_STATEMENTS else None,
 }
 #: Other methods change no tracked row.
@@ -176,6 +175,8 @@ FORMAT_MODULE_PATH = "config.formats"
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+_STATIC_FILES = {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}
+STORAGES = global_settings.STORAGES | {"staticfiles": _STATIC_FILES}
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # --- People -----------------------------------------------------------------------------------------------------
