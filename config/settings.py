@@ -283,8 +283,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_ENGINE = "config.web.back_office_sessions"
 #: Lifetime of a Back Office session in seconds, without extension (OWASP ASVS 3.3.2).
 SESSION_COOKIE_AGE = 43_200
-SESSION_COOKIE_SECURE = HTTPS
-CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 #: Another site of the same domain cannot set a cookie with the prefix `__Host-` (RFC 6265bis section 4.1.3.2).
 SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
@@ -292,6 +291,7 @@ CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 DEVICE_COOKIE_NAME = "__Host-device" if HTTPS else "device"
 DEVICE_COOKIE_AGE = 15_552_000
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "config.back_office.error_pages.csrf_failure"
 X_FRAME_OPTIONS = "SAMEORIGIN"
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.DIRECTIVES}
 #: CORS for the origins of clients, on every path, so that scripts can read 404 and 405 too (`config.web.cors`).
