@@ -1,6 +1,7 @@
 """The site's settings. Environment variables are read here and in `installation.py`; `docs/settings.md` lists them."""
 
 import pghistory
+from django.conf import global_settings
 
 from config import installation
 from config.audit_log import logging_config
@@ -90,9 +91,7 @@ IDLE_TRANSACTION_TIMEOUT_SECONDS = env.timeout("IDLE_TRANSACTION_TIMEOUT_SECONDS
 #: The same for imports and exports; commands of `manage.py` have no limit.
 JOB_TIMEOUT_SECONDS = env.timeout("JOB_TIMEOUT_SECONDS", default=1_800)
 DATABASES = {"default": env.db_url_config(installation.database_url()) | {"CONN_MAX_AGE": 600}}
-DATABASES["default"]["OPTIONS"] = {
-    **installation.LIBPQ_DEFAULTS,
-    **DATABASES["default"].get("OPTIONS", {}),
+DATABASES["default"]["OPTIONS"] = (installation.LIBPQ_DEFAULTS | DATABASES["default"].get("OPTIONS", {})) | {
     "prepare_threshold": 2 if PREPARED_STATEMENTS else None,
 }
 #: Other methods change no tracked row.
@@ -176,6 +175,8 @@ FORMAT_MODULE_PATH = "config.formats"
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+_STATIC_FILES = {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}
+STORAGES = global_settings.STORAGES | {"staticfiles": _STATIC_FILES}
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # --- People -----------------------------------------------------------------------------------------------------
@@ -282,8 +283,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_ENGINE = "config.web.back_office_sessions"
 #: Lifetime of a Back Office session in seconds, without extension (OWASP ASVS 3.3.2).
 SESSION_COOKIE_AGE = 43_200
-SESSION_COOKIE_SECURE = HTTPS
-CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 #: Another site of the same domain cannot set a cookie with the prefix `__Host-` (RFC 6265bis section 4.1.3.2).
 SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
@@ -291,6 +291,7 @@ CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 DEVICE_COOKIE_NAME = "__Host-device" if HTTPS else "device"
 DEVICE_COOKIE_AGE = 15_552_000
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "config.back_office.error_pages.csrf_failure"
 X_FRAME_OPTIONS = "SAMEORIGIN"
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.DIRECTIVES}
 #: CORS for the origins of clients, on every path, so that scripts can read 404 and 405 too (`config.web.cors`).

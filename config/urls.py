@@ -33,5 +33,6 @@ urlpatterns = [
 
 # HTML in the Back Office, JSON elsewhere.
 handler400 = "config.api.errors.bad_request"
+handler403 = "config.back_office.error_pages.forbidden"
 handler404 = "config.api.errors.not_found"
 handler500 = "config.api.errors.server_error"

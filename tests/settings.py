@@ -38,4 +38,5 @@ INSTALLED_APPS = ["tests.support", *INSTALLED_APPS]  # noqa: F405
 EMAIL_DELAY_SECONDS = 0
 SENDS_EMAIL = True  # Django's test runner keeps it all, whatever the environment says
 
+STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}  # noqa: F405 (no manifest)
 STATIC_ROOT.mkdir()  # noqa: F405 (WhiteNoise warns about a missing folder; no test needs the files in it)

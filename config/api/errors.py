@@ -21,7 +21,6 @@ from django.db import IntegrityError, InterfaceError, InternalError, Operational
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template import loader
 from django.urls import Resolver404, resolve
-from django.utils import translation
 from django.views import defaults
 from psycopg.errors import (
     ForeignKeyViolation,
@@ -33,6 +32,7 @@ from rest_framework import exceptions as drf
 from rest_framework.settings import api_settings
 from rest_framework_json_api.utils import format_field_name
 
+from config.back_office import error_pages
 from config.rule_errors import RuleError, RuleViolation
 from config.web.paths import is_back_office
 
@@ -259,7 +259,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's `handler404`."""
-    return defaults.page_not_found(request, exception) if is_back_office(request) else respond("jsonapi", [NOT_FOUND])
+    return error_pages.not_found(request) if is_back_office(request) else respond("jsonapi", [NOT_FOUND])
 
 
 def length_required(request: HttpRequest) -> HttpResponse:
@@ -274,14 +274,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     unavailable = is_unavailable(sys.exception())
     if not is_back_office(request):
         return respond(_shape_of(request), [UNAVAILABLE if unavailable else CRASHED])
-    return _unavailable_page(request) if unavailable else defaults.server_error(request)
-
-
-def _unavailable_page(request: HttpRequest) -> HttpResponse:
-    """In the browser's language: the user's is in the database."""
-    with translation.override(translation.get_language_from_request(request)):
-        page = loader.render_to_string("503.html", {"again": request.get_full_path()})
-    return HttpResponse(page, status=503, headers=RETRY_SOON)
+    if not unavailable:
+        return defaults.server_error(request)
+    return error_pages.unavailable(request, RETRY_SOON)
 
 
 def _shape_of(request: HttpRequest) -> str:

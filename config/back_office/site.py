@@ -5,14 +5,16 @@ from functools import partial, wraps
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest
 from django.db import DataError
 from django.http import HttpRequest
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from config.back_office.authority import confirmed
+from config.back_office.error_pages import way_back
 from config.history.pages import history_view
 
 _HIDDEN_APPS = {"otp_totp", "otp_static"}
@@ -37,7 +39,8 @@ class BackOffice(UnfoldAdminSite):
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         """Every page checks the author's permissions before a commit (`config.back_office.authority`).
 
-        Raises BadRequest for a value that PostgreSQL cannot store, such as text with NUL.
+        Raises BadRequest for a value that PostgreSQL cannot store, such as text with NUL. A form that is submitted
+        after the end of the session is shown again after signing in, filled by `config/static/config/kept_form.js`.
         """
 
         @wraps(view)
@@ -47,7 +50,16 @@ class BackOffice(UnfoldAdminSite):
             except DataError as refusal:
                 raise BadRequest("The database cannot read a value.") from refusal
 
-        return super().admin_view(confirmed(refusing), cacheable)
+        allowed = super().admin_view(confirmed(refusing), cacheable)
+
+        @wraps(allowed)
+        def signed_in(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            is_submission = request.method == "POST" and request.path != reverse("admin:logout")
+            if is_submission and not self.has_permission(request):
+                return redirect_to_login(way_back(request), reverse("admin:login"))
+            return allowed(request, *args, **kwargs)
+
+        return signed_in
 
     def register(self, models: Any, admin_class: Any = None, **options: Any) -> None:
         """Skips the admin pages of django-otp, which show the secrets of all users."""

@@ -52,6 +52,9 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
     A proxy caches whole files and serves ranges of them (`deploy/nginx.conf`).
     """
 
+    #: `max-age` of files with a content hash in their name, in seconds: a year.
+    FOREVER = 31_536_000
+
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request.META.pop("HTTP_RANGE", None)
         response: HttpResponseBase = super().__call__(request)

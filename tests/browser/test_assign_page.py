@@ -285,6 +285,28 @@ def test_a_session_that_ends_costs_nobody_their_selection(page: Page, admin: Use
     expect(page.get_by_text("was not saved yet")).to_have_count(0)
 
 
+def test_a_list_that_needs_a_new_sign_in_says_so_and_leads_back(page: Page, admin: User, pat: User) -> None:
+    cookies = page.context.cookies()
+    tick(available(page), "Dock 001")
+    page.get_by_role("textbox", name="Reason").fill("New in the north")
+    page.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
+    available(page).get_by_role("button", name="Next").click()
+
+    expect(page.get_by_role("alert")).to_have_text(
+        "Your session has ended. Your selection is kept in this tab. Sign in and go on"
+    )
+    available(page).get_by_role("button", name="Next").click()
+    expect(page.get_by_role("link", name="Sign in and go on")).to_have_count(1)
+    page.get_by_role("link", name="Sign in and go on").click()
+    expect(page).to_have_url(re.compile(f"/admin/login/\\?next={address_of(pat)}$"))
+
+    page.context.add_cookies([cookie for cookie in cookies if cookie["name"] == settings.SESSION_COOKIE_NAME])  # type: ignore[misc]
+    page.reload()
+    expect(page).to_have_url(re.compile(f"{address_of(pat)}$"))
+    expect(page.get_by_role("tab", name="Warehouses to be assigned (1)")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Reason")).to_have_value("New in the north")
+
+
 def test_a_concurrent_change_is_shown_on_the_open_page(page: Page, pat: User, sheds: list[Warehouse]) -> None:
     tick(available(page), "Dock 001")
 

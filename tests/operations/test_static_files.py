@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 
@@ -43,3 +45,23 @@ def test_whoever_asks_for_a_part_of_a_file_gets_all_of_it(live_url: str, method:
     assert (answer.status_code, answer.content) == (200, whole.content)
     assert answer.headers["Content-Length"] == whole.headers["Content-Length"]
     assert "Content-Range" not in answer.headers
+
+
+@pytest.mark.parametrize("page", ["/admin/login/", "/docs"])
+def test_files_that_a_page_names_are_kept_for_a_year(live_url: str, page: str) -> None:
+    """Their names carry a hash of their content: a browser asks once, and never again."""
+    named = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', httpx.get(live_url + page).text))
+    assert len(named) > 3
+    for path in named:
+        assert re.search(r"\.[0-9a-f]{12}\.\w+$", path), path
+        answer = httpx.get(live_url + path)
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "max-age=31536000, public, immutable"
+        for file in re.findall(r'url\("?([^")]+)', answer.text) if path.endswith(".css") else ():
+            if not file.startswith("data:"):
+                kept = httpx.get(httpx.URL(live_url + path).join(file))
+                assert (kept.status_code, "immutable" in kept.headers["Cache-Control"]) == (200, True), file
+
+
+def test_a_file_asked_for_by_its_plain_name_is_kept_for_a_minute(live_url: str) -> None:
+    assert httpx.get(f"{live_url}/static/config/docs.css").headers["Cache-Control"] == "max-age=60, public"

@@ -170,8 +170,8 @@
         if (request !== this.requests) return;
         this.shown = answer;
         this.draw();
-      } catch {
-        if (request === this.requests) report(say("Failed"), true);
+      } catch (failure) {
+        if (request === this.requests) reportFailure(failure);
       }
     }
 
@@ -180,8 +180,8 @@
       try {
         const { rows } = await getJson(this.address({ all: 1 }));
         this.select(rows.filter((row) => !this.unpicked.has(row.id)));
-      } catch {
-        report(say("Failed"), true);
+      } catch (failure) {
+        reportFailure(failure);
       }
     }
 
@@ -304,8 +304,30 @@
 
   const getJson = async (address) => {
     const answer = await fetch(address, { headers: { Accept: "application/json" }, credentials: "same-origin" });
-    if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+    if (answer.redirected) throw new SignedOut(); // to the login page
+    if (!answer.ok) throw new Error(String(answer.status));
+    form.querySelector("[data-sign-in]")?.parentElement.remove(); // signed in again in another tab
     return answer.json();
+  };
+
+  class SignedOut extends Error {}
+
+  const reportFailure = (failure) => {
+    if (failure instanceof SignedOut) askToSignIn();
+    else report(say("Failed"), true);
+  };
+
+  /* Once: with a link that leads back to this page, which shows the selection again. */
+  const askToSignIn = () => {
+    if (form.querySelector("[data-sign-in]")) return;
+    const link = element("a", "assign-link", say("SignIn"));
+    link.href = location.pathname + location.search; // leads to the login page, and from there back
+    link.dataset.signIn = "";
+    link.addEventListener("click", () => {
+      isSaving = true; // leaves without a warning
+      keep();
+    });
+    warn(say("SignedOut") + " ").append(link);
   };
 
   /* --- Tabs, after the WAI-ARIA pattern: arrows move, one tab at a time is in the tab order -------------------- */
@@ -364,7 +386,7 @@
     if (isError) warn(text);
   };
 
-  const warn = (text) => form.querySelector("[data-conflicts]").append(element("p", "", text));
+  const warn = (text) => form.querySelector("[data-conflicts]").appendChild(element("p", "", text));
 
   const isUnsaved = () =>
     sides.available.picked.size > 0 || sides.assigned.picked.size > 0 || current.next !== undefined;
@@ -378,8 +400,8 @@
       seen = answer.seen;
       answer.changes.forEach(warn);
       if (answer.changes.length) for (const side of Object.values(sides)) side.load();
-    } catch {
-      /* No connection: saving will fail with a message. */
+    } catch (failure) {
+      if (failure instanceof SignedOut) askToSignIn(); // no connection: saving will fail with a message
     }
   };
 
@@ -398,7 +420,7 @@
   const KEPT = "assign:" + location.pathname;
   const keep = () => {
     try {
-      const kept = { next: current.next };
+      const kept = { next: current.next, reason: form.elements.change_reason.value };
       for (const [name, side] of Object.entries(sides)) kept[name] = [...side.picked.values()];
       if (isUnsaved()) sessionStorage.setItem(KEPT, JSON.stringify(kept));
     } catch {
@@ -412,6 +434,7 @@
     else if (kept && mayEdit) {
       for (const [name, side] of Object.entries(sides)) for (const row of kept[name]) side.picked.set(row.id, row);
       current.next = kept.next;
+      form.elements.change_reason.value = kept.reason;
       refresh();
       warn(say("Restored"));
     }

@@ -22,6 +22,7 @@
   async function poll() {
     try {
       const response = await fetch(box.dataset.progress, { headers: { Accept: "application/json" } });
+      if (response.redirected) return window.location.reload(); // the session has ended: sign in, and come back here
       const state = await response.json();
       if (!state.running || isWaiting !== (state.ahead !== null)) return window.location.reload();
       show(state);
