@@ -72,9 +72,15 @@ def _handle_signals(server: Any) -> None:
 
 
 def _give_up(*_: object) -> None:
-    """Kills the workers and ends the main thread."""
-    for worker in multiprocessing.active_children():
+    """Kills the workers and ends the main thread.
+
+    It waits for their end: the embedded PostgreSQL is stopped by the last process that uses it.
+    """
+    workers = multiprocessing.active_children()
+    for worker in workers:
         worker.kill()
+    for worker in workers:
+        worker.join(timeout=1)
     sys.exit(0)
 
 

@@ -95,7 +95,7 @@ BREAKS: dict[str, tuple[str, Prepared]] = {
     "sign-in for a code": (VERIFY, lambda ada, issued: partial(send, "/authorize", login_form(ada))),
     "refresh": ("users.models.refresh_token.RotatingCredential.rotate", _refresh),
     "introspection": ("users.models.client.Client.check_client_secret", _introspection),
-    "access token": ("users.models.session.SessionQuerySet.live_by_claims", _access_token),
+    "access token": ("users.models.session.SessionManager.live_by_claims", _access_token),
     "Back Office sign-in": (VERIFY, _back_office_sign_in),
     "own password": ("users.models.User.save", _own_password),
     "password of another": ("users.models.User.save", _password_of_another),
