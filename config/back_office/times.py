@@ -19,4 +19,4 @@ def time_tag(moment: datetime | None) -> str:
     if moment is None:
         return ""
     iso, words = moment.isoformat(timespec="seconds"), in_words(moment)
-    return format_html('<time class="whitespace-nowrap" datetime="{}">{}</time>', iso, words)
+    return format_html('<time datetime="{}">{}</time>', iso, words)

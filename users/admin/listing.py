@@ -94,7 +94,7 @@ class PeopleList(ModelAdmin):
             return "locked", _now("Active, locked out until %(time)s") % {"time": until}
         return obj.status, User.Status(obj.status).label
 
-    @display(description=_("Current warehouse"))
+    @display(description=_("Works in"))
     def current_warehouse(self, obj: Any) -> Any:
         return obj.current_warehouse
 
