@@ -49,7 +49,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     list_filter = ("is_active", ("warehouse", AutocompleteSelectFilter))
     list_filter_submit = True
     search_fields = ("user__email",)  # shows the search box; `get_search_results` searches
-    search_help_text = gettext_lazy("Beginning of an e-mail or name, or part of a warehouse's name")
+    search_help_text = gettext_lazy("E-mail, name or warehouse")
     ordering = ("-id",)
     sortable_by = ()
     list_per_page = 50
@@ -76,7 +76,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         page = super().get_changelist_instance(request)
         if not may_see_people(request.user):
-            page.search_help_text = _("Beginning of a name, or part of a warehouse's name")
+            page.search_help_text = _("Name or warehouse")
         return page
 
     def get_queryset(self, request: HttpRequest) -> Any:

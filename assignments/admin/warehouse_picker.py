@@ -94,9 +94,7 @@ class PeoplePicker(Picker):
         names = {"name": gettext_lazy("E-mail"), "also": name} if with_emails else {"name": name}
         self.columns = {"id": gettext_lazy("User ID"), **names, "status": gettext_lazy("Status")}
         self.search_label = (
-            gettext_lazy("Search by the beginning of an e-mail or name, or by ID")
-            if with_emails
-            else gettext_lazy("Search by the beginning of a name, or by ID")
+            gettext_lazy("Search by e-mail, name or ID") if with_emails else gettext_lazy("Search by name or ID")
         )
 
     @classmethod

@@ -79,6 +79,42 @@ def test_the_menu_of_a_row_is_opened_by_keyboard(office: Callable[..., Page], no
     page.wait_for_url(f"**/admin/warehouses/warehouse/{north.pk}/change/")
 
 
+def test_the_first_row_is_within_five_tabs(office: Callable[..., Page], pat: User) -> None:
+    page = office("/admin/users/user/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the first row")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#result_list tbody").first.locator(":focus")).to_have_count(1)
+
+
+def test_the_menu_is_skipped(office: Callable[..., Page]) -> None:
+    page = office("/admin/")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator("#content :focus")).to_have_count(1)
+
+
+@pytest.mark.parametrize("path", ["/admin/users/user/", "/admin/", "/admin/history/", "assign"])
+def test_a_slash_searches(office: Callable[..., Page], north: Any, path: str) -> None:
+    page = office(path if path != "assign" else f"/admin/warehouses/warehouse/{north.pk}/people/")
+    page.keyboard.press("/")
+    page.wait_for_function("() => document.activeElement?.matches('input:not([type=checkbox])')")
+    page.keyboard.type("a/?")
+    assert page.evaluate("document.activeElement.value") == "a/?"
+    expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+
+
+def test_a_question_mark_lists_the_keys(office: Callable[..., Page]) -> None:
+    page = office("/admin/")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+
+
 @pytest.mark.parametrize("width", [1440, 820])
 def test_the_menu_of_the_site_is_shown_and_hidden_by_keyboard(office: Callable[..., Page], width: int) -> None:
     page = office("/admin/", width)

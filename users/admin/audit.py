@@ -105,7 +105,7 @@ class AuditEventAdmin(ReadOnlyMixin, LongListAdmin):
     ordering = ("-at",)
     sortable_by = ("time",)
     search_fields = ("username",)
-    search_help_text = _("E-mail from its beginning, or the UUID of a user")
+    search_help_text = _("Search by e-mail or UUID")
     fieldsets = (
         (None, {"fields": ("time", "event_", "level", "who", "more")}),
         (_("Where from"), {"fields": ("address", "browser", "user_agent", "client_id", "session")}),

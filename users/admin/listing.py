@@ -43,7 +43,7 @@ class PeopleList(ModelAdmin):
     paginator = CappedPaginator
     ordering = (Lower("email"),)
     search_fields = ("email", "first_name", "last_name")
-    search_help_text = _("E-mail or names, from their beginnings")
+    search_help_text = _("Search by e-mail or name")
 
     def get_list_display(self, request: HttpRequest) -> Any:
         columns = ("email_", "first_name_", "last_name_", "last_login_", "status_", "current_warehouse", "assigned")

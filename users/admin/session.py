@@ -43,7 +43,7 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
     list_filter = (LiveFilter, PersonFilter)
     ordering = ("-created_at",)
     search_fields = ("user__email",)
-    search_help_text = _("E-mail or names of the user, from their beginnings")
+    search_help_text = _("Search by e-mail or name")
     fieldsets = (
         (None, {"fields": ("person", "state", "warehouse_token", "why")}),
         (_("Sign-in"), {"fields": ("client_id", "address", "browser", "user_agent")}),

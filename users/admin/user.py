@@ -10,6 +10,7 @@ from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils import translation
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -123,6 +124,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         super().save_related(request, form, formsets, change)
         if form.instance.pk == request.user.pk:  # `config.back_office.authority` compares with these rights
             request.user = User.objects.get(pk=request.user.pk)
+            translation.activate(request.user.language_code)  # the message is in the language just chosen
 
     def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
         self.message_user(request, _("User was created successfully."), messages.SUCCESS)

@@ -16,6 +16,7 @@ from django.utils.translation.template import templatize
 
 from tests.support.api.client import sign_in
 from tests.support.back_office.pages import PAGES
+from tests.support.back_office.staff import change, told
 from tests.support.back_office.words import Words
 from users.models import Session, User
 
@@ -97,6 +98,25 @@ SAME = re.compile(
     r"Clients?( \| Back Office)?|https://.*|\W*[\d.]*\W*|([A-Z2-7]{4} ?)+|[0-9a-f-]{36}|.*\b[0-9a-f]{32}",
     re.IGNORECASE,
 )
+
+
+def test_the_page_after_signing_out_is_in_one_language(client: Client, olive: User) -> None:
+    shown = {}
+    for language in ("en_US", "de_DE"):
+        User.objects.filter(pk=olive.pk).update(language=language)
+        client.force_login(olive, backend="django.contrib.auth.backends.ModelBackend")
+        answer = client.post("/admin/logout/")
+        assert answer.status_code == 200
+        shown[language] = Words(answer.content.decode()).texts
+    assert "Sie sind in diesem Browser vom Back Office abgemeldet." in shown["de_DE"]
+    assert {text for text in shown["en_US"] & shown["de_DE"] if not SAME.fullmatch(text)} == set()
+
+
+def test_whoever_changes_their_language_is_told_so_in_the_new_one(as_ada: Client, ada: User) -> None:
+    for language, words in (("de_DE", "Der Benutzer wurde geändert."), ("en_US", "User was updated")):
+        answer = change(as_ada, User.objects.get(pk=ada.pk), language=language)
+        assert answer.status_code == 302
+        assert told(answer)[0].startswith(words)
 
 
 @pytest.mark.parametrize("name", PAGES)
