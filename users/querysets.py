@@ -48,14 +48,24 @@ class UserQuerySet(QuerySet[Any]):
         return self.alias(email_lower=Lower("email")).filter(email_lower__in=lower)
 
     def with_list_columns(self) -> Any:
-        """Adds `current_warehouse` (its name), `assigned` (the number of warehouses), and `is_locked_out`: whether
-        sign-in to the account is locked for any network or browser.
+        """Adds `current_warehouse` (the name of the one where they work now), `assigned` (the number of warehouses),
+        and `is_locked_out`: whether sign-in to the account is locked for any network or browser.
         """
         this_person = self.model._default_manager.filter(pk=OuterRef("pk")).order_by()
-        current = this_person.filter(assignments__is_active=True).values("assignments__warehouse__name")
+        current = this_person.working().values("assignments__warehouse__name")
         assigned = this_person.values("pk").annotate(number=Count("assignments")).values("number")
         locked_out = Exists(locking_sign_in().filter(username=Lower(OuterRef("email"))))
         return self.annotate(current_warehouse=Subquery(current), assigned=Subquery(assigned), is_locked_out=locked_out)
+
+    def working(self, **conditions: Any) -> Any:
+        """The people who work in a warehouse now. `conditions` are about the same assignment."""
+        return self.filter(
+            status="active",
+            is_warehouse_user=True,
+            assignments__is_active=True,
+            assignments__warehouse__is_active=True,
+            **conditions,
+        )
 
     def locked_out(self, limit: int) -> Any:
         """The people whose sign-in is locked for any network or browser, by the newest `limit` lockouts."""

@@ -236,7 +236,7 @@ def _with_people() -> QuerySet[Warehouse]:
     assignments, warehouse = WarehouseUserAssignment.objects, OuterRef("pk")
     return Warehouse.objects.annotate(
         assigned=assignments.all().number_in(warehouse),
-        working=assignments.filter(is_active=True).number_in(warehouse),
+        working=assignments.working().number_in(warehouse),
     )
 
 

@@ -5,6 +5,7 @@ Each part requires the permissions to view its models. Figures of whole tables a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,7 +13,7 @@ from typing import Any
 
 from axes.models import AccessFailureLog
 from django.core.cache import cache
-from django.db.models import CharField, Count, DateField, OuterRef, QuerySet, Sum, Value, Window
+from django.db.models import CharField, Count, DateField, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, TruncDate
 from django.http import HttpRequest
 from django.urls import reverse
@@ -76,15 +77,27 @@ def _cached(name: str, count: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 # --- People per warehouse ----------------------------------------------------------------------------------------
 def _places() -> dict[str, Any]:
-    """One query: the sum is a window function."""
-    working = WarehouseUserAssignment.objects.filter(is_active=True).number_in(OuterRef("pk"))
-    by_people = Warehouse.objects.annotate(working=working).order_by("-working", "id")
-    rows: Any = list(by_people.annotate(everywhere=Window(Sum("working")))[:TOP])
-    top = [one for one in rows if one.working]
-    most = top[0].working if top else 0
+    """One query: the active assignments of each available warehouse, less those of people who cannot work now.
+
+    An index alone counts the former, and the latter are few.
+    """
+    rows = WarehouseUserAssignment.objects
+    active = rows.filter(is_active=True).number_in(OuterRef("pk"))
+    idle = rows.active_of_idle_people().order_by().values("warehouse").annotate(number=Count("*") * -1)
+    counted = Warehouse.objects.filter(is_active=True).order_by().annotate(number=active)
+    names: dict[int, str] = {}
+    working: Counter[int] = Counter()
+    for pk, name, number in counted.values_list("pk", "name", "number").union(
+        idle.annotate(name=Value("", CharField())).values_list("warehouse", "name", "number"), all=True
+    ):
+        working[pk] += number
+        if name:
+            names[pk] = name
+    by_people = sorted(((working[pk], pk) for pk in names if working[pk]), key=lambda one: (-one[0], one[1]))
+    most = by_people[0][0] if by_people else 0
     return {
-        "places": [Place(one.pk, one.name, one.working, _percent(one.working, most)) for one in top],
-        "working": rows[0].everywhere if rows else 0,
+        "places": [Place(pk, names[pk], people, _percent(people, most)) for people, pk in by_people[:TOP]],
+        "working": sum(people for people, _pk in by_people),
     }
 
 

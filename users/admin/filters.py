@@ -138,7 +138,7 @@ class WorkingFilter(AssignedFilter):
     parameter_name = "working"
 
     def filtered(self, queryset: Any, key: int) -> QuerySet[User]:
-        return queryset.filter(assignments__warehouse=key, assignments__is_active=True)
+        return queryset.working(assignments__warehouse=key)
 
 
 class PersonFilter(RelatedFilter):
