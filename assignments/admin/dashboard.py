@@ -11,19 +11,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from axes.models import AccessFailureLog
 from django.core.cache import cache
 from django.db.models import CharField, Count, DateField, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, TruncDate
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 
 from assignments.models import WarehouseUserAssignment
 from config.back_office.rights import may_see_people
 from config.history import changes
 from config.history.pages import kinds_for
-from users.models import Session, User
+from users.models import AuditEvent, Session, User
 from warehouses.models import Warehouse
 
 #: Most age of a cached figure.
@@ -31,6 +29,8 @@ CACHE_SECONDS = 60
 DAYS = 14
 TOP = 20
 LATEST = 10
+#: The security event of a failed sign-in.
+FAILED = "failed_login"
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's `DASHBOARD_CALLBACK`. Parts that the user may not see are missing."""
     may = request.user.has_perm
     parts: dict[str, Any] = {"kept_seconds": CACHE_SECONDS} | _cached("figures", _figures)
+    parts["may_view_events"] = may("users.view_auditevent")
     parts["may_view_users"], parts["may_view_sessions"] = may("users.view_user"), may("users.view_session")
     if may("warehouses.view_warehouse") and may("assignments.view_warehouseuserassignment"):
         parts |= _cached("places", _places)
@@ -107,12 +108,6 @@ def _percent(part: int, whole: int) -> int:
 
 
 # --- Sign-ins ----------------------------------------------------------------------------------------------------
-def _failed_sign_ins(since: datetime) -> QuerySet[AccessFailureLog]:
-    """Without password reset requests, which the same table counts."""
-    failures = AccessFailureLog.objects.filter(attempt_time__gte=since)
-    return failures.exclude(path_info=reverse("admin_password_reset"))
-
-
 def _figures() -> dict[str, Any]:
     """One query: a union of rows of what is counted, the day (or NULL) and the number."""
     today = timezone.localdate()
@@ -120,7 +115,7 @@ def _figures() -> dict[str, Any]:
     rows = _numbers("idle", User.objects.listed().without_warehouse()).union(
         _numbers("open", Session.objects.live()),
         _numbers("sign-in", Session.objects.filter(created_at__gte=since), TruncDate("created_at")),
-        _numbers("failure", _failed_sign_ins(since), TruncDate("attempt_time")),
+        _numbers("failure", AuditEvent.objects.filter(tag=FAILED, at__gte=since), TruncDate("at")),
         all=True,
     )
     numbers: dict[tuple[str, date | None], int] = {(row["what"], row["day"]): row["number"] for row in rows}
