@@ -16,6 +16,10 @@ from warehouses.models import Warehouse
 #: Most users, and most warehouses, that a search matches.
 _MAX_FOUND = 100
 
+_WORKING = models.Q(
+    is_active=True, user__status=User.Status.ACTIVE, user__is_warehouse_user=True, warehouse__is_active=True
+)
+
 
 class AssignmentQueries(models.QuerySet[Any]):
     def visible_to(self, user: User) -> Any:
@@ -38,15 +42,23 @@ class AssignmentQueries(models.QuerySet[Any]):
         found_users = list(User.objects.found(text, _MAX_FOUND, by_email=by_email))
         return self.filter(models.Q(user__in=found_users) | models.Q(warehouse__in=list(warehouses[:_MAX_FOUND])))
 
+    def working(self) -> Any:
+        """The active rows of people who can work there now: active warehouse users, in an available warehouse."""
+        return self.filter(_WORKING)
+
+    def not_working(self) -> Any:
+        """All but the rows of `working`."""
+        return self.filter(~_WORKING)
+
+    def active_of_idle_people(self) -> Any:
+        """The active rows of people who cannot work in any warehouse now. It reads their rows by indexes."""
+        inactive = User.objects.filter(status__in=[User.Status.BLOCKED, User.Status.DELETED]).order_by().values("pk")
+        office = User.objects.filter(is_warehouse_user=False).order_by().values("pk")
+        return self.filter(is_active=True, user__in=inactive.union(office))
+
     def granting(self, user_id: int | Parameter) -> Any:
         """The row that grants this user a warehouse token: one or none."""
-        return self.filter(
-            user_id=user_id,
-            user__is_warehouse_user=True,
-            user__status=User.Status.ACTIVE,
-            is_active=True,
-            warehouse__is_active=True,
-        ).select_related("warehouse")
+        return self.working().filter(user_id=user_id).select_related("warehouse")
 
     def with_keys(self, keys: Collection[tuple[int, int]]) -> Any:
         """Rows with one of these user and warehouse ids."""

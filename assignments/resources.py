@@ -93,7 +93,8 @@ class AssignmentResource(SheetResource):
     # --- Export ---
     @classmethod
     def exported(cls, rows: Any) -> Any:
-        fields = ("is_active", "user__email", "warehouse__name")
+        of_user = ("user__email", "user__status", "user__is_warehouse_user")
+        fields = ("is_active", *of_user, "warehouse__name", "warehouse__is_active")
         return rows.of_listed_people().select_related("user", "warehouse").only(*fields)
 
     # --- Import ---
@@ -121,7 +122,7 @@ class AssignmentResource(SheetResource):
         return found
 
     def prepare(self, instance: Any) -> None:
-        instance.is_active_in_file = instance.is_active
+        instance.is_active_in_file = instance.is_active and instance.works_now
 
     def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
         self._second_active = self._second_active_of(instance, row)
@@ -146,11 +147,15 @@ class AssignmentResource(SheetResource):
         return f"{instance.user.email} · {instance.warehouse.name}"
 
     def side_effects(self, instance: Any) -> list[tuple[str, str, str]]:
-        """The previous current warehouse, which an activation replaces."""
-        previous = self._active.get(instance.user_id)
-        if not instance.is_active_in_file or previous is None or previous.warehouse_id == instance.warehouse_id:
+        """The previous current warehouse, which an activation replaces, and a warning about the new one."""
+        if not instance.is_active_in_file:
             return []
-        return [(_("leaves"), "", previous.warehouse.name)]
+        previous = self._active.get(instance.user_id)
+        leaves = previous is not None and previous.warehouse_id != instance.warehouse_id
+        found = [(_("leaves"), "", previous.warehouse.name)] if previous and leaves else []
+        if not instance.warehouse.is_active:
+            found.append((_("warning"), "", _("this warehouse is not available: nobody can work there until it is")))
+        return found
 
     def write(self) -> None:
         """Nothing is written before `finish`: later rows are compared with the state that the preview showed."""

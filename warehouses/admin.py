@@ -11,6 +11,8 @@ from django.db.models import OuterRef, ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RadioFilter
@@ -87,6 +89,9 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         page = super().get_changelist_instance(request)
         people = _with_people().in_bulk([warehouse.pk for warehouse in page.result_list])
         page.result_list = [people.get(warehouse.pk, warehouse) for warehouse in page.result_list]
+        may_see = self.has_people_permission(request)
+        for warehouse in page.result_list:
+            warehouse.may_see_people = may_see
         return page
 
     @display(description=_("Warehouse ID"), ordering="id")
@@ -98,12 +103,12 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         return warehouse.is_active, _("Active") if warehouse.is_active else _("Inactive")
 
     @display(description=_("People assigned"))
-    def assigned(self, warehouse: Any) -> int:
-        return getattr(warehouse, "assigned", 0)
+    def assigned(self, warehouse: Any) -> Any:
+        return _figure(warehouse, getattr(warehouse, "assigned", 0))
 
     @display(description=_("Working here now"))
-    def working(self, warehouse: Any) -> int:
-        return getattr(warehouse, "working", 0)
+    def working(self, warehouse: Any) -> Any:
+        return _figure(warehouse, getattr(warehouse, "working", 0), "&is_active__exact=1")
 
     def _with_people(self, request: HttpRequest, object_id: str) -> Any:
         found = self.get_object(request, object_id)
@@ -122,7 +127,9 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
             return self.missing(request, object_id)
         title = gettext("View Warehouse: %(name)s") % {"name": warehouse.name}
         may_delete = self.has_delete_permission(request, warehouse)
+        warehouse.may_see_people = self.has_people_permission(request)
         context = self._context(request, warehouse) | {"title": title, "may_delete": may_delete}
+        context |= {"assigned": self.assigned(warehouse), "working": self.working(warehouse)}
         return TemplateResponse(request, "admin/warehouses/view.html", context)
 
     def _context(self, request: HttpRequest, warehouse: Any) -> dict[str, Any]:
@@ -236,8 +243,16 @@ def _with_people() -> QuerySet[Warehouse]:
     assignments, warehouse = WarehouseUserAssignment.objects, OuterRef("pk")
     return Warehouse.objects.annotate(
         assigned=assignments.all().number_in(warehouse),
-        working=assignments.filter(is_active=True).number_in(warehouse),
+        working=assignments.working().number_in(warehouse),
     )
+
+
+def _figure(warehouse: Any, number: int, also: str = "") -> Any:
+    """A number of assignments, with a link to them for those who may view them."""
+    if not getattr(warehouse, "may_see_people", False):
+        return number
+    url = f"{reverse('admin:assignments_warehouseuserassignment_changelist')}?warehouse__id__exact={warehouse.pk}{also}"
+    return format_html('<a class="text-link" data-figure="{}" href="{}">{}</a>', number, url, number_format(number))
 
 
 def _delete_form(request: HttpRequest, warehouse: Any) -> Any:

@@ -45,7 +45,7 @@ class WarehouseForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     def clean(self) -> dict[str, Any] | None:
         answers = super().clean() or {}
         deactivates = self.instance.pk and self.initial.get("is_active") and answers.get("is_active") is False
-        people = self.instance.active_assignments().count() if deactivates and not answers.get("confirmed") else 0
+        people = self.instance.working_assignments().count() if deactivates and not answers.get("confirmed") else 0
         if people:
             self.add_error("confirmed", self._warning(people))
         return answers
@@ -65,7 +65,7 @@ def named(warehouse: Warehouse, people: int, *, with_emails: bool) -> str:
     names = [
         f"{one.user.first_name} {Truncator(one.user.last_name).chars(60)}"
         + (f" ({one.user.email})" if with_emails else "")
-        for one in warehouse.active_assignments().order_by("id")[:MAX_NAMED_PEOPLE]
+        for one in warehouse.working_assignments().order_by("id")[:MAX_NAMED_PEOPLE]
     ]
     more = people - len(names)
     if more > 0:

@@ -64,9 +64,9 @@ class Warehouse(SavesChangedColumns):
     def __str__(self) -> str:
         return self.name
 
-    def active_assignments(self) -> models.QuerySet[Any]:
+    def working_assignments(self) -> Any:
         """The assignments of the people who work here now."""
-        return self.assignments.filter(is_active=True).select_related("user")
+        return self.assignments.working().select_related("user")
 
     def remove(self, *, with_assignments: bool = False) -> int:
         """Deletes the warehouse, and with `with_assignments` also its assignments. Returns their number.

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import TemplateView, View
 from unfold.views import UnfoldModelAdminViewMixin
 
-from assignments.admin.picker import ASSIGNED, AVAILABLE, Choice, Picker, PickerQuery, Saved
+from assignments.admin.picker import ASSIGNED, AVAILABLE, UNAVAILABLE, Choice, Picker, PickerQuery, Saved
 from assignments.admin.warehouse_picker import PeoplePicker, WarehousePicker
 from assignments.forms import SelectionForm
 from config.back_office.rights import may_see_people
@@ -190,9 +190,9 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
         return HttpResponseRedirect(self.request.get_full_path() + fragment)
 
     def _add_messages(self, saved: Saved) -> None:
-        numbers = {"assigned": saved.counts.assigned, "deassigned": saved.counts.deassigned}
-        counts = _("%(assigned)s assigned, %(deassigned)s deassigned.") % numbers
-        messages.success(self.request, f"{_('Warehouse user assignments are updated.')} {counts}")
+        messages.success(self.request, " ".join([_("Warehouse user assignments are updated."), *_done(saved)]))
+        if saved.is_unavailable:
+            messages.warning(self.request, UNAVAILABLE % {"name": saved.current})
         if saved.left_out:
             text = ngettext(
                 "%(count)s chosen row is not there any more and was left out.",
@@ -216,7 +216,8 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
                 "search_label": picker.search_label,
                 "with_also": "also" in picker.columns,
                 "columns": [(name, title, name in picker.order) for name, title in picker.columns.items()],
-                "current": picker.current(),
+                "current": (current := picker.current()),
+                "is_idle": current and not (current.is_active and picker.subject.is_active),
                 "seen": picker.history().newest(),
                 "may_edit": self.may_edit,
                 "may_switch": self.may_switch,
@@ -229,3 +230,14 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
                 "sides": [(AVAILABLE, available), (ASSIGNED, page.texts["assigned"])],
             }
         )
+
+
+def _done(saved: Saved) -> Iterator[str]:
+    """What was changed, in sentences."""
+    if any(saved.counts) or not saved.is_switched:
+        numbers = {"assigned": saved.counts.assigned, "deassigned": saved.counts.deassigned}
+        yield _("%(assigned)s assigned, %(deassigned)s deassigned.") % numbers
+    if saved.is_switched and saved.current:
+        yield _("The current warehouse is %(name)s now.") % {"name": saved.current}
+    elif saved.is_switched:
+        yield _("There is no current warehouse now.")

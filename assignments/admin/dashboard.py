@@ -5,24 +5,23 @@ Each part requires the permissions to view its models. Figures of whole tables a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from axes.models import AccessFailureLog
 from django.core.cache import cache
-from django.db.models import CharField, Count, DateField, OuterRef, QuerySet, Sum, Value, Window
+from django.db.models import CharField, Count, DateField, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, TruncDate
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 
 from assignments.models import WarehouseUserAssignment
 from config.back_office.rights import may_see_people
 from config.history import changes
 from config.history.pages import kinds_for
-from users.models import Session, User
+from users.models import AuditEvent, Session, User
 from warehouses.models import Warehouse
 
 #: Most age of a cached figure.
@@ -30,6 +29,8 @@ CACHE_SECONDS = 60
 DAYS = 14
 TOP = 20
 LATEST = 10
+#: The security event of a failed sign-in.
+FAILED = "failed_login"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's `DASHBOARD_CALLBACK`. Parts that the user may not see are missing."""
     may = request.user.has_perm
     parts: dict[str, Any] = {"kept_seconds": CACHE_SECONDS} | _cached("figures", _figures)
+    parts["may_view_events"] = may("users.view_auditevent")
     parts["may_view_users"], parts["may_view_sessions"] = may("users.view_user"), may("users.view_session")
     if may("warehouses.view_warehouse") and may("assignments.view_warehouseuserassignment"):
         parts |= _cached("places", _places)
@@ -76,15 +78,27 @@ def _cached(name: str, count: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 # --- People per warehouse ----------------------------------------------------------------------------------------
 def _places() -> dict[str, Any]:
-    """One query: the sum is a window function."""
-    working = WarehouseUserAssignment.objects.filter(is_active=True).number_in(OuterRef("pk"))
-    by_people = Warehouse.objects.annotate(working=working).order_by("-working", "id")
-    rows: Any = list(by_people.annotate(everywhere=Window(Sum("working")))[:TOP])
-    top = [one for one in rows if one.working]
-    most = top[0].working if top else 0
+    """One query: the active assignments of each available warehouse, less those of people who cannot work now.
+
+    An index alone counts the former, and the latter are few.
+    """
+    rows = WarehouseUserAssignment.objects
+    active = rows.filter(is_active=True).number_in(OuterRef("pk"))
+    idle = rows.active_of_idle_people().order_by().values("warehouse").annotate(number=Count("*") * -1)
+    counted = Warehouse.objects.filter(is_active=True).order_by().annotate(number=active)
+    names: dict[int, str] = {}
+    working: Counter[int] = Counter()
+    for pk, name, number in counted.values_list("pk", "name", "number").union(
+        idle.annotate(name=Value("", CharField())).values_list("warehouse", "name", "number"), all=True
+    ):
+        working[pk] += number
+        if name:
+            names[pk] = name
+    by_people = sorted(((working[pk], pk) for pk in names if working[pk]), key=lambda one: (-one[0], one[1]))
+    most = by_people[0][0] if by_people else 0
     return {
-        "places": [Place(one.pk, one.name, one.working, _percent(one.working, most)) for one in top],
-        "working": rows[0].everywhere if rows else 0,
+        "places": [Place(pk, names[pk], people, _percent(people, most)) for people, pk in by_people[:TOP]],
+        "working": sum(people for people, _pk in by_people),
     }
 
 
@@ -94,12 +108,6 @@ def _percent(part: int, whole: int) -> int:
 
 
 # --- Sign-ins ----------------------------------------------------------------------------------------------------
-def _failed_sign_ins(since: datetime) -> QuerySet[AccessFailureLog]:
-    """Without password reset requests, which the same table counts."""
-    failures = AccessFailureLog.objects.filter(attempt_time__gte=since)
-    return failures.exclude(path_info=reverse("admin_password_reset"))
-
-
 def _figures() -> dict[str, Any]:
     """One query: a union of rows of what is counted, the day (or NULL) and the number."""
     today = timezone.localdate()
@@ -107,7 +115,7 @@ def _figures() -> dict[str, Any]:
     rows = _numbers("idle", User.objects.listed().without_warehouse()).union(
         _numbers("open", Session.objects.live()),
         _numbers("sign-in", Session.objects.filter(created_at__gte=since), TruncDate("created_at")),
-        _numbers("failure", _failed_sign_ins(since), TruncDate("attempt_time")),
+        _numbers("failure", AuditEvent.objects.filter(tag=FAILED, at__gte=since), TruncDate("at")),
         all=True,
     )
     numbers: dict[tuple[str, date | None], int] = {(row["what"], row["day"]): row["number"] for row in rows}

@@ -14,10 +14,11 @@ from django.urls import URLPattern
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold import paginator
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter
 from unfold.decorators import action, display
 
 from assignments.admin import assign_pages
+from assignments.admin.picker import UNAVAILABLE
 from assignments.models import WarehouseUserAssignment
 from assignments.resources import AssignmentResource
 from config.back_office.model_admin import ModelAdmin
@@ -42,11 +43,23 @@ class InfinitePaginator(paginator.InfinitePaginator):
         return page
 
 
+class WorkingFilter(RadioFilter):
+    title = gettext_lazy("works here now")
+    parameter_name = "is_active__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("1", _("Yes")), ("0", _("No"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[WarehouseUserAssignment]:
+        ways = {"1": queryset.working, "0": queryset.not_working}
+        return ways.get(self.value() or "", queryset.all)()
+
+
 @admin.register(WarehouseUserAssignment)
 class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmin):
     sheet = AssignmentResource
 
-    list_filter = ("is_active", ("warehouse", AutocompleteSelectFilter))
+    list_filter = (WorkingFilter, ("warehouse", AutocompleteSelectFilter), ("user", AutocompleteSelectFilter))
     list_filter_submit = True
     search_fields = ("user__email",)  # shows the search box; `get_search_results` searches
     search_help_text = gettext_lazy("E-mail, name or warehouse")
@@ -56,7 +69,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     list_disable_select_all = True  # it would need a count
     show_full_result_count = False
     paginator = InfinitePaginator
-    readonly_fields = ("user", "person_by_name", "warehouse", "is_active", "created_at", "updated_at")
+    readonly_fields = ("user", "person_by_name", "warehouse", "works_here", "created_at", "updated_at")
     actions = ("activate_chosen", "deactivate_chosen")
     actions_row = ("assign_warehouses",)
     actions_detail = ("assign_warehouses",)
@@ -90,9 +103,11 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     def person_by_name(self, row: WarehouseUserAssignment) -> str:
         return row.user.get_full_name()
 
-    @display(description=gettext_lazy("Works here now"), label={"yes": "success", "no": "default"})
+    @display(description=gettext_lazy("Works here now"), label={"yes": "success", "no": "default", "idle": "default"})
     def works_here(self, row: WarehouseUserAssignment) -> tuple[str, Any]:
-        return ("yes", _("Yes")) if row.is_active else ("no", _("No"))
+        if row.works_now:
+            return "yes", _("Yes")
+        return ("idle", _("Not now: %(why)s") % {"why": _why_idle(row)}) if row.is_active else ("no", _("No"))
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         by_email = may_see_people(request.user)
@@ -158,6 +173,15 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
             messages.error(request, text)
             return
         messages.success(request, _switched(len(rows), to=to))
+        for name in sorted({row.warehouse.name for row in rows if to and not row.warehouse.is_active}):
+            messages.warning(request, UNAVAILABLE % {"name": name})
+
+
+def _why_idle(row: WarehouseUserAssignment) -> Any:
+    """Why nobody works there by an active assignment."""
+    if not row.user.is_active:
+        return row.user.get_status_display()
+    return _("warehouse not available") if row.user.can_work else _("not a warehouse user any more")
 
 
 def _refusal(rows: list[WarehouseUserAssignment], *, to: bool, with_emails: bool) -> str:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from django.db.models import F, OrderBy, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from assignments.admin import edit_conflicts
 from assignments.models.assignment import AssignedCounts
@@ -23,6 +24,8 @@ from warehouses.models import Warehouse
 
 AVAILABLE, ASSIGNED = "available", "assigned"
 PAGE_ROWS = 10
+#: Warning about a current warehouse.
+UNAVAILABLE = gettext_lazy("“%(name)s” is not available: nobody can work there until it is.")
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,14 @@ class Saved:
     conflicts: list[str]
     #: Whether the warehouse to activate was not assigned any more.
     is_current_missing: bool = False
+    #: Whether the current warehouse was changed, and to which one; None for none.
+    is_switched: bool = False
+    current: Warehouse | None = None
+
+    @property
+    def is_unavailable(self) -> bool:
+        """Whether nobody can work in the new current warehouse."""
+        return self.is_switched and self.current is not None and not self.current.is_active
 
 
 class Picker(ABC):
@@ -153,9 +164,14 @@ class Picker(ABC):
     def _read(self, rows: QuerySet[Any]) -> list[dict[str, Any]]:
         words = {True: _("Active"), False: _("Inactive")}
         return [
-            row | {"id": row.pop("pk"), "status": words[row["works"]], "here": bool(row["here"])}
+            row | {"id": row.pop("pk"), "status": words[row["works"]], **self._place(row)}
             for row in rows.values(*_FIELDS)
         ]
+
+    def _place(self, row: dict[str, Any]) -> dict[str, bool]:
+        """`here` is whether somebody works there now; `idle` whether only the person or the warehouse prevents it."""
+        works = row["works"] and not row["kept"] and self.subject.is_active
+        return {"here": bool(row["here"] and works), "idle": bool(row["here"] and not works)}
 
 
 _FIELDS = ("pk", "title", "also", "works", "here", "kept")

@@ -62,11 +62,14 @@ class WarehousePicker(Picker):
         with transaction.atomic():
             User.objects.locked().get(pk=self.user.pk)  # before the history is read
             conflicts = self.history().changes_since(choice.seen)
+            before = self.current()
             add = list(Warehouse.objects.filter(pk__in=choice.assign))
             remove = list(Warehouse.objects.filter(pk__in=choice.deassign))
             counts = WarehouseUserAssignment.objects.set_warehouses(self.user, add=add, remove=remove)
             is_set = self._set_current(choice.current)
-        return Saved(counts, len(choice.assign) - len(add), conflicts, is_current_missing=not is_set)
+            current = self.current()
+        left_out = len(choice.assign) - len(add)
+        return Saved(counts, left_out, conflicts, not is_set, is_switched=before != current, current=current)
 
     def _set_current(self, current: str) -> bool:
         """Returns false if the warehouse is not assigned."""

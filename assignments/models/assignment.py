@@ -175,6 +175,11 @@ class WarehouseUserAssignment(models.Model):
     def __str__(self) -> str:
         return f"{self.user.get_full_name()} → {self.warehouse}"
 
+    @property
+    def works_now(self) -> bool:
+        """Whether the person works in this warehouse now, as `AssignmentQueries.working`."""
+        return self.is_active and self.user.can_work and self.warehouse.is_active
+
     def activate(self) -> None:
         """Makes this the user's only active assignment.
 

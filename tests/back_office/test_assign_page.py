@@ -187,6 +187,41 @@ def test_the_active_warehouse_is_switched_and_cleared(
     assert not pat.assignments.filter(is_active=True).exists()
 
 
+def test_saving_says_where_the_person_works_then(
+    office: Client, url: str, pat_north: WarehouseUserAssignment, river: Warehouse
+) -> None:
+    assert said(office.post(url, {"current": pat_north.warehouse_id})) == [
+        f"{UPDATED} The current warehouse is North Dock now."
+    ]
+    assert said(office.post(url, {"assign": ids(river), "current": river.pk}))[1:] == [
+        f"{UPDATED} 1 assigned, 0 deassigned. The current warehouse is River Annex now."
+    ]
+    assert said(office.post(url, {"current": "none"}))[2:] == [f"{UPDATED} There is no current warehouse now."]
+
+
+def test_a_current_warehouse_that_is_not_available_is_warned_about(
+    office: Client, url: str, pat: User, mill: Warehouse
+) -> None:
+    warning = "“Old Mill” is not available: nobody can work there until it is."
+    answer = office.post(url, {"assign": ids(mill), "current": mill.pk})
+    assert said(answer)[1:] == [warning]
+    page = office.get(url)
+    assert page.context["is_idle"]
+    (row,) = rows(office, url, side="assigned")["rows"]
+    assert (row["here"], row["idle"]) == (False, True)
+
+
+def test_whoever_is_deactivated_works_nowhere_now(
+    office: Client, url: str, pat: User, pat_north: WarehouseUserAssignment
+) -> None:
+    pat_north.activate()
+    User.objects.filter(pk=pat.pk).update(status=User.Status.BLOCKED)
+    page = office.get(url).content.decode()
+    assert "The user is deactivated. Once active again, they work in North Dock." in page
+    (row,) = rows(office, url, side="assigned")["rows"]
+    assert (row["here"], row["idle"]) == (False, True)
+
+
 def test_a_warehouse_that_is_not_assigned_cannot_be_stood_in(
     office: Client, url: str, north: Warehouse, nothing_changes: Callable[[], Any]
 ) -> None:

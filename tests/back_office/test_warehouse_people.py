@@ -249,6 +249,13 @@ def test_assignments_are_switched_from_the_list_by_the_write_methods(
     assert not active.all().exists()
 
 
+def test_activating_in_a_warehouse_that_is_not_available_is_warned_about(
+    office: Client, pat: User, mill: Warehouse, assign: Callable[..., Any]
+) -> None:
+    answer = switch(office, "activate_chosen", assign(pat, mill))
+    assert said(answer)[1:] == ["“Old Mill” is not available: nobody can work there until it is."]
+
+
 def test_two_of_one_person_are_not_activated(
     office: Client,
     pat_north: WarehouseUserAssignment,

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
 from itertools import chain
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.timezone import localtime, make_aware
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import DropdownFilter, RadioFilter, TextFilter
+from unfold.contrib.filters.admin import DropdownFilter, RadioFilter
 from unfold.decorators import display
-from unfold.widgets import INPUT_CLASSES
 
 from config.back_office.model_admin import ReadOnlyMixin
 from config.identifiers import NIL, parse_uuid
+from users.admin.filters import FirstDayFilter, LastDayFilter
 from users.admin.paging import CappedPaginator, LongListAdmin, narrowed
 from users.models import User
 from users.models.audit_event import AuditEvent
@@ -53,45 +49,12 @@ class LevelFilter(RadioFilter):
         return queryset.filter(level=self.value()) if self.value() in AuditEvent.Level.values else queryset
 
 
-class DayForm(forms.Form):
-    """One date, entered in the browser's native control, which is localized and accessible by keyboard."""
-
-    def __init__(self, name: str, label: Any, value: str | None) -> None:
-        super().__init__({name: value} if value else None)
-        widget = forms.DateInput({"type": "date", "class": " ".join(INPUT_CLASSES)}, format="%Y-%m-%d")
-        self.fields[name] = forms.DateField(label=label, required=False, widget=widget)
+class SinceFilter(FirstDayFilter):
+    column = "at"
 
 
-class DayFilter(TextFilter):
-    #: What is compared with the midnight `days_later` days after the one at which the chosen day begins.
-    lookup: str
-    days_later = 0
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        yield {"form": DayForm(str(self.parameter_name), self.title, self.value())}
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[AuditEvent]:
-        """Raises IncorrectLookupParameters if the value is not a date."""
-        if not (value := self.value()):
-            return queryset
-        try:
-            day = date.fromisoformat(value) + timedelta(days=self.days_later)
-            return queryset.filter(**{self.lookup: make_aware(datetime.combine(day, time.min))})
-        except (ValueError, OverflowError):
-            raise IncorrectLookupParameters from None
-
-
-class SinceFilter(DayFilter):
-    title = _("From")
-    parameter_name = "since"
-    lookup = "at__gte"
-
-
-class UntilFilter(DayFilter):
-    title = _("Up to and including")
-    parameter_name = "until"
-    lookup = "at__lt"
-    days_later = 1
+class UntilFilter(LastDayFilter):
+    column = "at"
 
 
 # --- Pages ------------------------------------------------------------------------------------------------------

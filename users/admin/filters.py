@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from django import forms
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
+from django.utils.timezone import make_aware
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RadioFilter, TextFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
+from unfold.widgets import INPUT_CLASSES
 
 from assignments.models import WarehouseUserAssignment
 from config.identifiers import parse_key
@@ -87,6 +91,48 @@ class LiveFilter(OptionsFilter):
     }
 
 
+# --- Days --------------------------------------------------------------------------------------------------------
+class DayForm(forms.Form):
+    """One date, entered in the browser's native control, which is localized and accessible by keyboard."""
+
+    def __init__(self, name: str, label: Any, value: str | None) -> None:
+        super().__init__({name: value} if value else None)
+        widget = forms.DateInput({"type": "date", "class": " ".join(INPUT_CLASSES)}, format="%Y-%m-%d")
+        self.fields[name] = forms.DateField(label=label, required=False, widget=widget)
+
+
+class DayFilter(TextFilter):
+    #: The column of the time, and how it compares with the midnight `days_later` days after the chosen day begins.
+    column: str
+    comparison = "gte"
+    days_later = 0
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        yield {"form": DayForm(str(self.parameter_name), self.title, self.value())}
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+        """Raises IncorrectLookupParameters if the value is not a date."""
+        if not (value := self.value()):
+            return queryset
+        try:
+            day = date.fromisoformat(value) + timedelta(days=self.days_later)
+            return queryset.filter(**{f"{self.column}__{self.comparison}": make_aware(datetime.combine(day, time.min))})
+        except (ValueError, OverflowError):
+            raise IncorrectLookupParameters from None
+
+
+class FirstDayFilter(DayFilter):
+    title = _("From")
+    parameter_name = "since"
+
+
+class LastDayFilter(DayFilter):
+    title = _("Up to and including")
+    parameter_name = "until"
+    comparison = "lt"
+    days_later = 1
+
+
 # --- Rows of another table --------------------------------------------------------------------------------------
 class RelatedFilter(TextFilter):
     """One row of another table, chosen in an autocomplete field."""
@@ -138,7 +184,7 @@ class WorkingFilter(AssignedFilter):
     parameter_name = "working"
 
     def filtered(self, queryset: Any, key: int) -> QuerySet[User]:
-        return queryset.filter(assignments__warehouse=key, assignments__is_active=True)
+        return queryset.working(assignments__warehouse=key)
 
 
 class PersonFilter(RelatedFilter):
@@ -148,3 +194,11 @@ class PersonFilter(RelatedFilter):
 
     def filtered(self, queryset: Any, key: int) -> QuerySet[Session]:
         return queryset.filter(user=key)
+
+
+class SignedInFrom(FirstDayFilter):
+    column = "created_at"
+
+
+class SignedInUntil(LastDayFilter):
+    column = "created_at"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.contrib import admin
@@ -46,8 +46,8 @@ class PeopleList(ModelAdmin):
     search_help_text = _("Search by e-mail or name")
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        columns = ("email_", "first_name_", "last_name_", "last_login_", "status_", "current_warehouse", "assigned")
-        return (*columns, self._buttons_column(request))
+        columns = ("email_", "first_name_", "last_name_", "last_login_", "status_", "current_warehouse")
+        return (*columns, self._assigned_column(request), self._buttons_column(request))
 
     def get_queryset(self, request: HttpRequest) -> Any:
         people = super().get_queryset(request)
@@ -98,9 +98,19 @@ class PeopleList(ModelAdmin):
     def current_warehouse(self, obj: Any) -> Any:
         return obj.current_warehouse
 
-    @display(description=_("Warehouses"))
-    def assigned(self, obj: Any) -> Any:
-        return obj.assigned if obj.is_warehouse_user or obj.assigned else ""
+    def _assigned_column(self, request: HttpRequest) -> Any:
+        """The number of warehouses, with a link to the assignments for those who may view them."""
+        may_see = cast(Any, request.user).has_perm(_SEES_ASSIGNMENTS)
+        url = f"{reverse('admin:assignments_warehouseuserassignment_changelist')}?user__id__exact="
+        shown = f'<a class="text-link" data-figure="{{0}}" href="{url}{{1}}">{{0}}</a>' if may_see else "{0}"
+
+        @display(description=_("Warehouses"))
+        def assigned(obj: Any) -> Any:
+            if not (obj.is_warehouse_user or obj.assigned):
+                return ""
+            return SafeString(shown.format(obj.assigned, obj.pk))
+
+        return assigned
 
     def _buttons_column(self, request: HttpRequest) -> Any:
         actions = _RowActions(self, request)

@@ -27,7 +27,7 @@ from config.history.pages import HistoryAdminMixin
 from users.account_actions import ENDED_BY_STAFF, LeftOut
 from users.admin.bulk_actions import actor, sessions_ended
 from users.admin.buttons import RowURL, button
-from users.admin.filters import LiveFilter, PersonFilter
+from users.admin.filters import LiveFilter, PersonFilter, SignedInFrom, SignedInUntil
 from users.admin.paging import CappedPaginator, LongListAdmin
 from users.forms import ReasonForm
 from users.models import Session
@@ -40,7 +40,7 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
 
     list_select_related = ("user",)
     list_display_links = ("since",)
-    list_filter = (LiveFilter, PersonFilter)
+    list_filter = (LiveFilter, PersonFilter, SignedInFrom, SignedInUntil)
     ordering = ("-created_at",)
     search_fields = ("user__email",)
     search_help_text = _("Search by e-mail or name")

@@ -183,6 +183,11 @@ class User(Authority, SavesChangedColumns, AbstractBaseUser, PermissionsMixin):
         return self.is_warehouse_user and not self.is_deleted
 
     @property
+    def can_work(self) -> bool:
+        """Whether the person can work now, in the warehouse of their active assignment."""
+        return self.is_warehouse_user and self.is_active
+
+    @property
     def is_administrator(self) -> bool:
         """Whether this person can grant any right: by permissions, not by the names of roles."""
         return self.is_staff and self.has_perms(ADMINISTRATION)

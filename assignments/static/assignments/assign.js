@@ -10,6 +10,8 @@
   const number = (value) => value.toLocaleString(document.documentElement.lang || undefined);
   const mayEdit = Boolean(form.dataset.mayEdit);
   const maySwitch = Boolean(form.dataset.maySwitch);
+  /* Whether the person cannot work in the current warehouse now. */
+  const isIdle = Boolean(form.dataset.isIdle);
 
   const element = (tag, className, text) => {
     const made = document.createElement(tag);
@@ -27,7 +29,9 @@
 
   /* --- The current warehouse, and the one after saving --------------------------------------------------------- */
   const current = {
-    now: form.dataset.currentId ? { id: Number(form.dataset.currentId), title: form.dataset.currentName } : null,
+    now: form.dataset.currentId 
+      ? { id: Number(form.dataset.currentId), title: form.dataset.currentName, works: Boolean(form.dataset.currentWorks) }
+      : null,
     next: undefined, // undefined: unchanged; null: none; else a row
 
     effective() {
@@ -53,7 +57,9 @@
       if (!now) return;
       const next = this.effective();
       const changes = (next ? next.id : null) !== (this.now ? this.now.id : null);
-      now.textContent = this.now ? this.now.title : say("Nowhere");
+      now.textContent = this.now && !isIdle ? this.now.title : say("Nowhere");
+      const warns = next && !next.works;
+      form.querySelector("[data-current-warning]").textContent = warns ? say("Unavailable", { name: next.title }) : "";
       form.querySelector("[data-current-next]").textContent = next ? next.title : say("Nowhere");
       form.querySelector("[data-current-next-row]").hidden = !changes;
       if (!maySwitch) return;
@@ -68,10 +74,12 @@
     const next = current.effective();
     if (!form.querySelector("[data-current-now]")) {
       if (row.here) cell.append(element("span", "assign-badge assign-badge-here", say("Here")));
+      if (row.idle) cell.append(element("span", "assign-badge", say("Idle")));
     } else if (next && next.id === row.id) {
-      cell.append(element("span", "assign-badge assign-badge-here", say(here ? "Here" : "Will")));
+      if (here && isIdle) cell.append(element("span", "assign-badge", say("Idle")));
+      else cell.append(element("span", "assign-badge assign-badge-here", say(here ? "Here" : "Will")));
     } else {
-      if (here) cell.append(element("span", "assign-badge", say("Here")));
+      if (here && !isIdle) cell.append(element("span", "assign-badge", say("Here")));
       if (maySwitch) {
         const label = say("ActivateRow", { name: row.title });
         const made = button(say("Activate"), label, () => {
@@ -92,7 +100,7 @@
   };
 
   const rowOf = (row, withAlso) => {
-    const line = element("tr");
+    const line = element("tr", row.works ? "" : "assign-off");
     line.append(element("td", "assign-id", row.id), element("td", "assign-name", row.title));
     if (withAlso) line.append(element("td", "assign-also", row.also));
     const status = element("td", "assign-status");
