@@ -19,6 +19,7 @@ from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action, display
 
 from assignments.models import WarehouseUserAssignment
+from config.back_office.list_return import list_query, preserved_query
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
 from config.history.edit_conflicts import EditConflictAdminMixin
@@ -138,20 +139,21 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
             "warehouse": warehouse,
             "original": warehouse,
             "names": named(warehouse, warehouse.working, with_emails=may_see_people(request.user)),
-            "people_url": _people_url(warehouse),
+            "people_url": _people_url(request, warehouse),
             "may_change": self.has_change_permission(request, warehouse),
         }
 
     @action(description=_("Edit"), url_path="edit", icon="edit", permissions=["change"])
     def edit_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return HttpResponseRedirect(reverse("admin:warehouses_warehouse_change", args=[object_id]))
+        url = reverse("admin:warehouses_warehouse_change", args=[object_id])
+        return HttpResponseRedirect(url + preserved_query(request))
 
     @action(description=_("People"), url_path="people", icon="groups", permissions=["people"])
     def people_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         warehouse = self.get_object(request, object_id)
         if warehouse is None:
             return self.missing(request, object_id)
-        return HttpResponseRedirect(_people_url(warehouse))
+        return HttpResponseRedirect(_people_url(request, warehouse))
 
     def has_people_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("assignments.view_warehouseuserassignment")
@@ -226,7 +228,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         except ProtectedError:
             message = gettext("Meanwhile somebody was assigned to this warehouse. Nothing was deleted.")
             self.message_user(request, message, messages.ERROR)
-            return HttpResponseRedirect(request.path)
+            return HttpResponseRedirect(request.get_full_path())
         except Warehouse.DoesNotExist:  # deleted by another request
             return self.missing(request, str(warehouse.pk))
         message = ngettext(
@@ -235,7 +237,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
             people,
         ) % {"name": warehouse.name, "people": people}
         self.message_user(request, message, messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:warehouses_warehouse_changelist"))
+        return HttpResponseRedirect(reverse("admin:warehouses_warehouse_changelist") + list_query(request))
 
 
 def _with_people() -> QuerySet[Warehouse]:
@@ -271,5 +273,5 @@ def _title(warehouse: Any, *, may_change: bool) -> str:
     return gettext("Edit Warehouse") if may_change else gettext("View Warehouse: %(name)s") % {"name": warehouse.name}
 
 
-def _people_url(warehouse: Any) -> str:
-    return reverse("admin:assignments_assign_people", args=[warehouse.uuid])
+def _people_url(request: HttpRequest, warehouse: Any) -> str:
+    return reverse("admin:assignments_assign_people", args=[warehouse.uuid]) + preserved_query(request)

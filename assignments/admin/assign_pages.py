@@ -21,6 +21,7 @@ from unfold.views import UnfoldModelAdminViewMixin
 from assignments.admin.picker import ASSIGNED, AVAILABLE, UNAVAILABLE, Choice, Picker, PickerQuery, Saved
 from assignments.admin.warehouse_picker import PeoplePicker, WarehousePicker
 from assignments.forms import SelectionForm
+from config.back_office.list_return import list_query
 from config.back_office.rights import may_see_people
 from config.identifiers import parse_key
 from config.rule_errors import RuleError
@@ -119,7 +120,7 @@ class PickerView(View):
 
     def redirect_to_list(self) -> HttpResponse:
         messages.error(self.request, str(self.assign_page.missing))
-        return redirect(self.assign_page.list_url)
+        return redirect(reverse(self.assign_page.list_url) + list_query(self.request))
 
 
 class RowsView(PickerView):
@@ -223,7 +224,7 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
                 "may_switch": self.may_switch,
                 "rows_url": reverse(f"admin:{page.name}_rows", args=[picker.subject.uuid]),
                 "changes_url": reverse(f"admin:{page.name}_changes", args=[picker.subject.uuid]),
-                "back_url": reverse(page.list_url),
+                "back_url": reverse(page.list_url) + list_query(self.request),
                 "query": query,
                 "page": picker.page(query),
                 "available": available,

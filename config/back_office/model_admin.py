@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
@@ -13,11 +14,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from unfold import admin, views
 from unfold.templatetags.unfold_list import result_headers
 
 from config.back_office.result_rows import result_rows
+from config.identifiers import parse_key
 
 
 class ChangeList(views.ChangeList):
@@ -43,9 +46,30 @@ class ChangeList(views.ChangeList):
     def sorted_headers(self) -> list[dict[str, Any]]:
         return [header for header in self.headers if header["sortable"] and header["sorted"]]
 
+    def applied_filters(self) -> Iterator[str]:
+        """The filters in use, in words. Called by the template, since some need a query."""
+        for spec in self.filter_specs:
+            values = [value for value in spec.used_parameters.values() if value not in (None, "")]
+            if values:
+                yield f"{capfirst(spec.title)}: {_chosen(spec, self) or ', '.join(map(str, values))}"
+
     @property
     def rows(self) -> list[Any]:
         return list(result_rows(self, self.headers))
+
+
+def _chosen(spec: Any, changelist: ChangeList) -> str:
+    """The label of a filter's choice, or of the row that it asks for; "" for text that was typed."""
+    for choice in spec.choices(changelist):
+        if choice.get("selected") and choice.get("display"):
+            return str(choice["display"])
+        for name, field in getattr(choice.get("form"), "fields", {}).items():
+            value = str(choice["form"][name].value() or "")
+            if hasattr(field, "queryset"):
+                key = parse_key(value)
+                return str((key is not None and field.queryset.filter(pk=key).first()) or "")
+            return str(dict(getattr(field, "choices", ())).get(value, ""))
+    return ""
 
 
 class ModelAdmin(admin.ModelAdmin):

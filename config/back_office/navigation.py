@@ -67,7 +67,11 @@ UNFOLD: dict[str, Any] = {
         ]
     },
     # The palette is a file, since the Content-Security-Policy forbids inline styles (`config.web.csp`).
-    "STYLES": [lambda request: static("config/palette.css"), lambda request: static("config/frame.css")],
+    "STYLES": [
+        lambda request: static("config/palette.css"),
+        lambda request: static("config/frame.css"),
+        lambda request: static("config/print.css"),
+    ],
     "SCRIPTS": [
         lambda request: static("config/policy.js"),
         lambda request: static("config/kept_form.js"),

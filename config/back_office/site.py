@@ -15,6 +15,7 @@ from unfold.sites import UnfoldAdminSite
 
 from config.back_office.authority import confirmed
 from config.back_office.error_pages import way_back
+from config.back_office.list_return import list_query, preserved_query
 from config.history.pages import history_view
 
 _HIDDEN_APPS = {"otp_totp", "otp_static"}
@@ -33,8 +34,9 @@ class BackOffice(UnfoldAdminSite):
         return user.is_staff and (not settings.REQUIRE_TWO_FACTOR or user.is_verified())
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Without the palette, which Unfold would add as an inline style."""
-        return super().each_context(request) | {"colors": None}
+        """Without the palette, which Unfold would add as an inline style; with the way back to the list."""
+        way = {"preserved_query": preserved_query(request), "list_query": list_query(request)}
+        return super().each_context(request) | {"colors": None} | way
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         """Every page checks the author's permissions before a commit (`config.back_office.authority`).

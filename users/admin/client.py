@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from unfold.decorators import display
 
 from assignments.models import WarehouseGrant
+from config.back_office.list_return import list_query
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.times import time_tag
 from config.history.edit_conflicts import EditConflictAdminMixin
@@ -169,7 +170,7 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
             ended,
         )
         self.message_user(request, text % {"name": client.name, "count": ended}, messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:users_client_changelist"))
+        return HttpResponseRedirect(reverse("admin:users_client_changelist") + list_query(request))
 
     def _confirm(self, request: HttpRequest, client: Client, page: str, title: str, **counts: int) -> HttpResponse:
         template, form = f"admin/users/client/{page}.html", ReasonForm()

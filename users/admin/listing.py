@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from config.back_office.list_return import preserved_query
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.times import time_tag
 from users.account_actions import ACTIVATE, DEACTIVATE
@@ -130,14 +131,15 @@ class _RowActions:
         self.may_assign = self.user.has_perm(_SEES_ASSIGNMENTS)
         self.may_change, self.may_delete = people.has_change_permission(request), people.has_delete_permission(request)
         query = request.GET.urlencode()
-        self.assign = link(_("Assign Warehouses"), RowURL(_ASSIGN_PAGE))
-        self.edit = link(_("Edit"), RowURL("admin:users_user_change"))
+        kept = preserved_query(request).removeprefix("?")
+        self.assign = link(_("Assign Warehouses"), RowURL(_ASSIGN_PAGE, query=kept))
+        self.edit = link(_("Edit"), RowURL("admin:users_user_change", query=kept))
         self.switches = [
             button(switch.title, RowURL("admin:users_user_switch", switch.name, query=query))
             for switch in (DEACTIVATE, ACTIVATE)
         ]
         self.unlock = button(_("Unlock"), RowURL("admin_unlock_sign_in", query=urlencode({"list": query})))
-        self.delete = link(_("Delete"), RowURL("admin:users_user_delete"), danger=True)
+        self.delete = link(_("Delete"), RowURL("admin:users_user_delete", query=kept), danger=True)
 
     def __call__(self, person: Any) -> SafeString:
         found = [self.assign(person.uuid, person.email)] if self.may_assign and person.may_be_assigned else []
@@ -160,4 +162,4 @@ def assign_url(request: HttpRequest, person: User) -> str:
     """The URL of the page that assigns warehouses, or "" without permission, or if none can be assigned."""
     if not (person.may_be_assigned and request.user.has_perm(_SEES_ASSIGNMENTS)):
         return ""
-    return reverse(_ASSIGN_PAGE, args=[person.uuid])
+    return reverse(_ASSIGN_PAGE, args=[person.uuid]) + preserved_query(request)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from assignments.models import WarehouseGrant
+from config.back_office.list_return import list_query, preserved_query
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
 from config.history.edit_conflicts import EditConflictAdminMixin
@@ -153,7 +154,8 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
             raise Http404
         if not self.has_change_permission(request):  # before the lookup, which would tell whether the person exists
             raise PermissionDenied
-        return self._switch(request, switch, self._person(request, pk))
+        back = f"?{request.GET.urlencode()}" if request.GET else ""
+        return self._switch(request, switch, self._person(request, pk), back)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """A confirmation page that counts what will end; then a soft delete."""
@@ -161,7 +163,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
             raise PermissionDenied
         person = self._person(request, unquote(object_id))
         if request.method == "POST":
-            return self._switch(request, DELETE, person)
+            return self._switch(request, DELETE, person, list_query(request))
         live = person.sessions.live()
         return self.render_page(
             request,
@@ -185,9 +187,10 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
             raise PermissionDenied
         ended = END_SESSIONS.apply([person.pk], actor(request)).counted
         self.message_user(request, sessions_ended(ended), messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:users_user_change", args=[pk]))
+        return HttpResponseRedirect(reverse("admin:users_user_change", args=[pk]) + preserved_query(request))
 
-    def _switch(self, request: HttpRequest, switch: Switch, person: User) -> HttpResponse:
+    def _switch(self, request: HttpRequest, switch: Switch, person: User, back: str) -> HttpResponse:
+        """Redirects to the list; `back` is its query string."""
         done, refused = _MESSAGES[switch]
         try:
             outcome = switch.apply([person.pk], actor(request))
@@ -198,7 +201,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
             self.message_user(request, f"{refused} {why}", messages.ERROR)
         else:
             self.message_user(request, done, messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:users_user_changelist", query=request.GET))
+        return HttpResponseRedirect(reverse("admin:users_user_changelist") + back)
 
     def _person(self, request: HttpRequest, pk: Any) -> User:
         if (person := self.get_object(request, str(pk))) is None:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from config.audit_log import audit
+from config.back_office.list_return import preserved_query
 from users.models import User
 from users.sign_in import lockouts, throttling, two_factor
 from users.sign_in.lockouts import Lockout
@@ -70,7 +71,7 @@ def _button(
 def _redirect(request: HttpRequest, pk: int) -> HttpResponse:
     """To the person's page, or to the list if the parameter `list` has the list's query string."""
     if (query := request.GET.get("list")) is None:
-        return redirect("admin:users_user_change", pk)
+        return redirect(reverse("admin:users_user_change", args=[pk]) + preserved_query(request))
     return HttpResponseRedirect(f"{reverse('admin:users_user_changelist')}?{query}")
 
 

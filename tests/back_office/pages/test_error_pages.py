@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from users.models import User
 from warehouses.models import Warehouse
@@ -11,6 +14,13 @@ from warehouses.models import Warehouse
 USERS = "/admin/users/user/"
 HERE = {"Referer": f"http://testserver{USERS}?q=pat&p=2"}
 BACK = f'href="{USERS}?q=pat&amp;p=2"'
+
+
+@pytest.fixture(autouse=True)
+def _language() -> Iterator[None]:
+    """A request leaves its language active."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""The way back to a list as it was: its search, filters, order and page, in Django's parameter `_changelist_filters`.
+
+Django passes the parameter on from a list's links to the form of a row, and from there back. These functions do so for
+the site's own links, pages and redirects.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, QueryDict
+
+_PARAMETER = "_changelist_filters"
+
+
+def _list_parameters(request: HttpRequest) -> str:
+    match = request.resolver_match
+    if match and (match.url_name or "").endswith("_changelist"):
+        return request.GET.urlencode()
+    return QueryDict(request.GET.get(_PARAMETER, "")).urlencode()
+
+
+def preserved_query(request: HttpRequest) -> str:
+    """The query string, with "?", of a link from a list to a page of a row, or between such pages; "" if none."""
+    parameters = _list_parameters(request)
+    return f"?{urlencode({_PARAMETER: parameters})}" if parameters else ""
+
+
+def list_query(request: HttpRequest) -> str:
+    """The query string, with "?", of a link or redirect from such a page to the list; "" if none."""
+    parameters = _list_parameters(request)
+    return f"?{parameters}" if parameters else ""
