@@ -49,7 +49,7 @@ class UserQuerySet(QuerySet[Any]):
 
     def with_list_columns(self) -> Any:
         """Adds `current_warehouse` (the name of the one where they work now), `assigned` (the number of warehouses),
-        and `locked_out_at`: when sign-in to the account was locked, if it still is for any network or browser, else None.
+        and `locked_out_at`: when sign-in to the account was locked, if it still is for any network or browser.
         """
         this_person = self.model._default_manager.filter(pk=OuterRef("pk")).order_by()
         current = this_person.working().values("assignments__warehouse__name")

@@ -43,7 +43,7 @@ class InfinitePaginator(paginator.InfinitePaginator):
         return page
 
 
-class WorkingFilter(RadioFilter):
+class WorksHereFilter(RadioFilter):
     title = gettext_lazy("works here now")
     parameter_name = "is_active__exact"
 
@@ -59,7 +59,7 @@ class WorkingFilter(RadioFilter):
 class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmin):
     sheet = AssignmentResource
 
-    list_filter = (WorkingFilter, ("warehouse", AutocompleteSelectFilter), ("user", AutocompleteSelectFilter))
+    list_filter = (WorksHereFilter, ("warehouse", AutocompleteSelectFilter), ("user", AutocompleteSelectFilter))
     list_filter_submit = True
     search_fields = ("user__email",)  # shows the search box; `get_search_results` searches
     search_help_text = gettext_lazy("E-mail, name or warehouse")

@@ -80,7 +80,7 @@ def test_each_link_leads_to_as_many_rows_as_the_figure_says(
 def test_the_button_of_open_sessions_leads_to_them(office: Client, pat: User) -> None:
     sign_in(pat.email)
     sign_in(pat.email)
-    Session.objects.filter(pk=Session.objects.first().pk).update(ended_at=timezone.now())  # type: ignore[union-attr]
+    Session.objects.filter(pk=Session.objects.first().pk).update(ended_at=timezone.now())
     page = office.get(f"{USERS}{pat.pk}/change/").content.decode()
     (url,) = re.findall(r'href="(/admin/users/session/[^"]+)"[^>]*>\s*Sessions \(1 open\)', page)
     assert len(office.get(unescape(url)).context["cl"].result_list) == 1
