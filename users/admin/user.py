@@ -123,8 +123,8 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         if form.instance.pk == request.user.pk:  # `config.back_office.authority` compares with these rights
-            request.user = User.objects.get(pk=request.user.pk)
-            translation.activate(request.user.language_code)  # the message is in the language just chosen
+            request.user = user = User.objects.get(pk=request.user.pk)
+            translation.activate(user.language_code)  # the message is in the language just chosen
 
     def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
         self.message_user(request, _("User was created successfully."), messages.SUCCESS)
