@@ -107,6 +107,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
             "assign_url": assign_url(request, person),
             "open_sessions": live.count() if sees_sessions else 0,
             "sees_sessions": sees_sessions,
+            "sessions_url": f"{reverse('admin:users_session_changelist')}?state=live&user={person.pk}",
             "may_end_sessions": self._may_sign_out(request, person),
             "lockouts": lockouts_of(person) if self.has_change_permission(request, person) else [],
         }
