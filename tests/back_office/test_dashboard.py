@@ -99,7 +99,7 @@ def test_warehouse_users_without_a_warehouse_are_counted(
 def failed(email: str) -> bool:
     """A sign-in with a wrong password."""
     body = {"grant_type": "password", "username": email, "password": "wrong-Horse-7!"}
-    return Client().post("/token", body).status_code == 400
+    return Client().post("/token", body, content_type="application/json").status_code == 400
 
 
 def test_sign_ins_and_failures_are_shown_by_day(office: Client, pat: User, olive: User) -> None:

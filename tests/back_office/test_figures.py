@@ -8,6 +8,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
@@ -47,7 +48,8 @@ def world(
     User.objects.filter(pk=people[1].pk).update(status=User.Status.BLOCKED)
     User.objects.filter(pk=people[2].pk).update(status=User.Status.DELETED)
     User.objects.filter(pk=people[3].pk).update(is_warehouse_user=False)
-    Client().post("/token", {"grant_type": "password", "username": pat.email, "password": "wrong-Horse-7!"})
+    wrong = {"grant_type": "password", "username": pat.email, "password": "wrong-Horse-7!"}
+    Client().post("/token", wrong, content_type="application/json")
 
 
 def figures(page: str) -> list[tuple[int, str]]:
@@ -71,6 +73,7 @@ def test_each_link_leads_to_as_many_rows_as_the_figure_says(
         assert len(found) == number, path
         followed.update(found)
     assert len({number for number, _url in followed}) > 3
+    assert 1 in {number for number, url in followed if "failed_login" in url}
     for number, url in sorted(followed):
         answer = office.get(url)
         assert answer.status_code == 200, url
@@ -89,8 +92,6 @@ def test_the_button_of_open_sessions_leads_to_them(office: Client, pat: User) ->
 def test_a_figure_is_no_link_for_whoever_may_not_view_what_it_counts(
     make_user: Any, pat_north: Any, client: Client
 ) -> None:
-    from django.contrib.auth.models import Permission
-
     clerk = make_user("cleo.clerk@example.test")
     clerk.user_permissions.set(Permission.objects.filter(codename__in=["view_warehouse", "view_user"]))
     client.force_login(clerk, backend=BACKEND)
