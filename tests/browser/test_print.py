@@ -55,7 +55,6 @@ def test_a_list_of_31_people_is_printed_whole(page: Page, theme: Any) -> None:
     expect(head).to_contain_text(re.compile(r"\d{4}"))
     for control in ("#changelist-search", ".row-button", "input.action-select", "[aria-controls=user-links]"):
         expect(page.locator(control).first).to_be_hidden()
-    assert page.pdf(format="A4").count(b"/Type /Page\n") == 2
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= PAPER["width"]
     colour = rows.last.locator("td").first.evaluate("cell => getComputedStyle(cell).color")
