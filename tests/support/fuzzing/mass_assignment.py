@@ -73,19 +73,21 @@ def _value(field: Any, *, flag: bool) -> Any:
 Rows = Counter[tuple[str, str]]
 
 
-def written_by(call: Callable[[], Any]) -> tuple[int, Rows, Rows]:
+def written_by(call: Callable[[], Any], before: Rows | None = None) -> tuple[int, Rows, Rows]:
     """Status of the answer, and which rows were there before only or are there since; all is taken back.
 
     Whatever is different each time (new ids, the time, random values) is a word for it, unless it is one of ours.
+    `before` are the `rows` that are there, if they are known.
     """
     with undone():
-        before = _rows()
+        before = rows() if before is None else before
         answer = call()
-        after = _rows()
+        after = rows()
     return answer.status_code, _alike(before - after), _alike(after - before)
 
 
-def _rows() -> Rows:
+def rows() -> Rows:
+    """Every row of every table, as its table and JSON."""
     found: Rows = Counter()
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
