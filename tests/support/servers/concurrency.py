@@ -13,13 +13,13 @@ from django.db import connection
 
 from tests.support.servers.live import database_url
 
-#: How many wait for a lock of this backend, or behind somebody who does. Nobody else counts: jobs of a server wait for
-#: each other, too, and autovacuum does.
+#: How many wait for a lock of this backend, or behind somebody who does; without a backend, for any lock.
 _BLOCKED = """
     WITH RECURSIVE waiting AS (
-        SELECT pid, pg_blocking_pids(pid) AS blockers FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+        SELECT pid, pg_blocking_pids(pid) AS blockers FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database()
     ), blocked AS (
-        SELECT pid FROM waiting WHERE %(by)s = ANY(blockers)
+        SELECT pid FROM waiting WHERE %(by)s::int IS NULL OR %(by)s = ANY(blockers)
         UNION SELECT waiting.pid FROM waiting JOIN blocked ON blocked.pid = ANY(blockers)
     )
     SELECT count(*) FROM blocked
@@ -35,12 +35,17 @@ def colleague() -> Iterator[psycopg.Connection[Any]]:
         yield other
 
 
-def wait_until_blocked(by: psycopg.Connection[Any], number: int = 1, *tasks: Future[Any]) -> int:
-    """Waits until so many wait for this connection's locks, or these tasks are done. Returns how many wait."""
+def wait_until_blocked(by: psycopg.Connection[Any] | None, number: int = 1, *tasks: Future[Any]) -> int:
+    """Waits until so many wait for this connection's locks, or these tasks are done. Returns how many wait.
+
+    Without a connection, whoever waits for a lock counts. Beside a server that is not certain: its jobs wait for each
+    other, too.
+    """
+    holder = by.info.backend_pid if by else None
     end = time.monotonic() + _MOST_SECONDS
     with psycopg.connect(database_url(), autocommit=True) as look:
         while True:
-            (waiting,) = look.execute(_BLOCKED, {"by": by.info.backend_pid}).fetchone() or (0,)
+            (waiting,) = look.execute(_BLOCKED, {"by": holder}).fetchone() or (0,)
             if waiting >= number or (tasks and all(task.done() for task in tasks)):
                 return int(waiting)
             assert time.monotonic() < end, f"{waiting} of {number} wait"
