@@ -321,7 +321,7 @@ def test_nobody_signs_in_with_a_client_removed_since_it_was_asked(scanner: Clien
     request = RequestFactory().get("/")
     assert start_session(pat, client_id="pat-scanner", requested_scope="", request=request) is None
     with pytest.raises(CodeRefusedError):
-        redeem(code, request)
+        redeem(code, scanner, request)
     assert Session.objects.count() == 0
 
 

@@ -97,7 +97,8 @@ def _post(path: str, form: Callable[[World], dict[str, Any]]) -> Callable[[World
 
 
 def _redeem(world: World) -> None:
-    redeem(AuthorizationCode.objects.get(pk=world.code.pk), RequestFactory().get("/"))
+    code = AuthorizationCode.objects.get(pk=world.code.pk)
+    redeem(code, Client(client_id=code.client_id), RequestFactory().get("/"))
 
 
 WRITES: dict[str, Callable[[World], Any]] = {
