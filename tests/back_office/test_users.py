@@ -95,7 +95,7 @@ def test_a_filter_that_is_none_is_refused(as_ada: Client) -> None:
     assert as_ada.get(LIST, {"assigned": "x"}).status_code == 302
 
 
-@pytest.mark.parametrize("column", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("column", [1, 2, 3, 4, 7])  # names, e-mail, status, last login
 @pytest.mark.parametrize("direction", ["", "-"])
 def test_the_list_sorts_by_each_column_of_the_reference(
     as_ada: Client, pat: User, sam: User, column: int, direction: str
@@ -109,7 +109,7 @@ def test_the_list_sorts_by_each_column_of_the_reference(
     ("path", "queries"),
     [
         (LIST, 4),  # session, person, how many, the page
-        (f"{LIST}?o=-4&missing=sign-in", 4),
+        (f"{LIST}?o=-7&missing=sign-in", 4),
         (f"{LIST}?q=p", 5),  # and who is found
     ],
 )

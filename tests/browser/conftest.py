@@ -50,7 +50,7 @@ MISSING = (
     "or name the program in the environment variable CHROMIUM."
 )
 #: Longest wait for anything on a page, in milliseconds.
-PATIENCE = 10_000
+PATIENCE = 30_000
 
 
 def find_chromium(playwright: Playwright) -> str | None:

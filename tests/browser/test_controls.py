@@ -25,9 +25,10 @@ _COUNT_CHANGES = """() => {
     window.changesSeen = 0;
     new MutationObserver((changes) => { window.changesSeen += changes.length; })
         .observe(document, { attributes: true, characterData: true, childList: true, subtree: true });
+    document.addEventListener("toggle", () => { window.changesSeen += 1; }, true);  // of a menu
 }"""
 #: Milliseconds within which a page has to show the effect of a click, and the most clicks on one page.
-PATIENCE, MOST_CLICKS = 1_000, 80
+PATIENCE, MOST_CLICKS = 10_000, 80
 
 
 def scripted(page: Page) -> Iterator[ElementHandle]:
@@ -37,7 +38,9 @@ def scripted(page: Page) -> Iterator[ElementHandle]:
         if not shown:
             return
         opened = [
-            one for one in shown if one.evaluate("one => one.closest('nav, [role=menu], [role=dialog]') !== null")
+            one
+            for one in shown
+            if one.evaluate("one => one.closest('nav, [popover], [role=menu], [role=dialog]') !== null")
         ]
         control = (opened or shown)[0]
         control.evaluate("one => one.setAttribute('data-clicked', '')")
