@@ -11,6 +11,8 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.exceptions import ValidationError
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
@@ -79,7 +81,10 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"]
-        if User.objects.by_email(email).exclude(pk=self.instance.pk).exists():
+        namesake = User.objects.by_email(email).exclude(pk=self.instance.pk).first()
+        if namesake:
+            if namesake.is_deleted:
+                raise ValidationError(_restorable(namesake))
             raise ValidationError(_("User with email “%(email)s” already exists."), params={"email": email})
         return email
 
@@ -135,6 +140,17 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         if self.cleaned_data["password1"]:
             self.instance.password = self._digest
         return super().save(commit)
+
+
+def _restorable(person: User) -> Any:
+    """The message about a deleted person with the e-mail, with a link to their page, which has the button."""
+    url = reverse("admin:users_user_change", args=[person.pk])
+    return format_html(
+        '{} <a class="text-link" href="{}">{}</a>',
+        _("A deleted user has this e-mail."),
+        url,
+        gettext("Open %(name)s to restore them.") % {"name": person.get_full_name() or person.email},
+    )
 
 
 class ReasonForm(ReasonFormMixin):

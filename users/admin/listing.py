@@ -21,7 +21,7 @@ from unfold.decorators import display
 from config.back_office.list_return import preserved_query
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.times import time_tag
-from users.account_actions import ACTIVATE, DEACTIVATE
+from users.account_actions import ACTIVATE, DEACTIVATE, RESTORE
 from users.admin.buttons import RowControl, RowMenu, RowURL, button, link
 from users.admin.filters import AssignedFilter, GapFilter, KindFilter, LockoutFilter, StatusFilter, WorkingFilter
 from users.admin.paging import CappedPaginator, IndexedChangeList, narrowed
@@ -123,6 +123,10 @@ class PeopleList(ModelAdmin):
         return actions_column
 
 
+#: The switch that is offered in each status.
+_SWITCHES = {User.Status.ACTIVE: DEACTIVATE, User.Status.BLOCKED: ACTIVATE, User.Status.DELETED: RESTORE}
+
+
 class _PersonMenu:
     """The actions of each row in the order of contract 5.1, with an additional one for lockouts."""
 
@@ -135,10 +139,10 @@ class _PersonMenu:
         kept = preserved_query(request).removeprefix("?")
         self.assign = link(_("Assign Warehouses"), RowURL(_ASSIGN_PAGE, query=kept))
         self.edit = link(_("Edit"), RowURL("admin:users_user_change", query=kept))
-        self.switches = [
-            button(switch.title, RowURL("admin:users_user_switch", switch.name, query=query))
-            for switch in (DEACTIVATE, ACTIVATE)
-        ]
+        self.switches = {
+            status: button(switch.title, RowURL("admin:users_user_switch", switch.name, query=query))
+            for status, switch in _SWITCHES.items()
+        }
         self.unlock = button(_("Unlock"), RowURL("admin_unlock_sign_in", query=urlencode({"list": query})))
         self.delete = link(_("Delete"), RowURL("admin:users_user_delete", query=kept), danger=True)
 
@@ -151,8 +155,7 @@ class _PersonMenu:
     def _changes(self, person: Any) -> Iterator[RowControl]:
         if self.may_change:
             yield self.edit
-            if not person.is_deleted:
-                yield self.switches[person.status == User.Status.BLOCKED]
+            yield self.switches[person.status]
             if person.locked_out_at:
                 yield self.unlock
         if self.may_delete and not person.is_deleted:
