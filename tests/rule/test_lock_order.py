@@ -26,7 +26,7 @@ from tests.conftest import make_client
 from tests.support.api.client import PASSWORD
 from tests.support.back_office.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, to_be_applied
 from tests.support.back_office.staff import member, person, signed_in
-from tests.support.servers.concurrency import beside, colleague, wait_until
+from tests.support.servers.concurrency import beside, colleague, wait_until_blocked
 from users.account_actions import DEACTIVATE
 from users.models import Session, User
 from users.models.authorization_code import AuthorizationCode
@@ -188,7 +188,7 @@ def _is_stopped(world: World, write: str, stop: str) -> bool:
     with beside() as start, colleague() as other:
         other.execute(sql, [which(world)])
         task = start(_try, world, write)
-        is_stopped = wait_until(1, task) > 0
+        is_stopped = wait_until_blocked(other, 1, task) > 0
         other.rollback()
     task.result()
     return is_stopped
@@ -200,9 +200,9 @@ def _meet(world: World, first: str, stop: str, second: str) -> None:
     with beside() as start, colleague() as other:
         other.execute(sql, [which(world)])
         one = start(_try, world, first)
-        wait_until(1, one)
+        wait_until_blocked(other, 1, one)
         two = start(_try, world, second)
-        wait_until(2, two)
+        wait_until_blocked(None, 2, two)  # maybe for the other connection of an import
         other.rollback()
     for task in (one, two):
         assert task.exception() is None, (first, second, stop)

@@ -14,6 +14,7 @@ from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.support.back_office.staff import change, errors, group, member, signed_in, told
+from tests.support.servers.concurrency import wait_until_blocked
 from users import roles
 from users.models import User
 
@@ -232,19 +233,6 @@ def test_the_last_administrator_by_a_role_of_another_name_does_not_leave_it(
 
 
 # --- At the same moment -----------------------------------------------------------------------------------------
-_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-
-
-def wait_until_waiting(number: int) -> None:
-    """Until so many others wait for a lock in this database."""
-    with connection.cursor() as cursor:
-        waiting = 0
-        while waiting < number:
-            cursor.execute("SELECT pg_stat_clear_snapshot(), pg_sleep(0.01)")  # else it stays as first looked at
-            cursor.execute(_WAITING)
-            (waiting,) = cursor.fetchone()
-
-
 @pytest.fixture
 def two_administrators(transactional_db: None, make_user: Callable[..., User]) -> list[tuple[User, Group]]:
     """Each by a role of their own, and nobody else."""
@@ -282,7 +270,7 @@ def test_of_two_administrators_who_take_each_others_role_the_second_is_refused(
         list(User.objects.filter(pk__in=[first.pk, second.pk]).order_by("pk").locked())
         for number, thread in enumerate(threads, start=1):
             thread.start()
-            wait_until_waiting(number)
+            wait_until_blocked(connection.connection, number)
     for thread in threads:
         thread.join()
     assert sorted(answers.values()) == [302, 403]
