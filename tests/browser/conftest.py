@@ -49,6 +49,9 @@ MISSING = (
     "`brew install --cask chromium` (macOS) or `.venv/bin/python -m playwright install --with-deps chromium`, "
     "or name the program in the environment variable CHROMIUM."
 )
+#: The browser asks for it by itself. A route that answers would switch the browser's cache off, and each page would
+#: load and compile all scripts and styles anew: more than half of a page's processor time.
+FAVICON = "/favicon.ico"
 #: Longest wait for anything on a page, in milliseconds.
 PATIENCE = 30_000
 
@@ -121,8 +124,9 @@ class Watch:
             self.foreign.append(url)
 
     def _note_console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self._note_error(f"{message.location.get('url')}: {message.text}")
+        url = message.location.get("url", "")
+        if message.type == "error" and urlsplit(url).path != FAVICON:
+            self._note_error(f"{url}: {message.text}")
 
     def _note_error(self, text: str) -> None:
         self.errors.append(text)
@@ -155,7 +159,6 @@ def open_page(browser: Browser, live_server: LiveServer, watch: Watch) -> Iterat
         contexts.append(context)
         watch.over(context)
         context.set_default_timeout(PATIENCE)
-        context.route("**/favicon.ico", lambda route: route.fulfill(status=204))  # asked for by the browser, not by us
         if user is not None:
             context.add_cookies([_session_cookie(user, live_server.url)])
         return context.new_page()
