@@ -48,7 +48,7 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     password1 = forms.CharField(label=_("Password"), help_text=password_validators_help_text_html, **_PASSWORD)
     password2 = forms.CharField(label=_("Repeat Password"), **_PASSWORD)
     groups = GroupChoiceField(
-        label=_("Assigned groups"),
+        label=_("Roles"),
         queryset=Group.objects.none(),
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
@@ -93,7 +93,7 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         if data.get("password1") != data.get("password2") and not self.errors.keys() & {"password1", "password2"}:
             self.add_error("password2", _("The password fields must match."))
         if not (data.get("is_warehouse_user") or self._is_superuser or data.get("groups")):
-            self.add_error("groups", _("Choose at least one group, or make this person a warehouse user."))
+            self.add_error("groups", _("Choose at least one role, or make this person a warehouse user."))
         if data.get("password1") and not self.errors:
             self._digest = make_password(data["password1"])  # slow: before the lock
         self._require_other_administrator()

@@ -185,7 +185,7 @@ def test_a_warehouse_user_is_created_and_can_sign_in(as_manager: Client) -> None
         ({"password2": "other-Horse-9!"}, "password2", "The password fields must match."),
         ({"password1": "Short-7!", "password2": "Short-7!"}, "password1", "at least 12 characters"),
         ({"language": "fr_FR"}, "language", "Select a valid choice."),
-        ({}, "groups", "Choose at least one group, or make this person a warehouse user."),
+        ({}, "groups", "Choose at least one role, or make this person a warehouse user."),
         ({"groups": [0]}, "groups", "Select a valid choice."),
     ],
 )

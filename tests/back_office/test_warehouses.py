@@ -70,7 +70,7 @@ def test_the_list_shows_how_many_are_assigned_and_how_many_work_there_now(
     response = office.get(LIST)
     assert rows(response) == [("Old Mill", 0, 0), ("North Dock", 2, 1), ("River Annex", 1, 1)]
     page = response.content.decode()
-    for text in ("Warehouse ID", "Name", "Status", "Inactive", "Create Warehouse"):
+    for text in ("Warehouse ID", "Name", "Status", "Not available", "Create Warehouse"):
         assert text in page
 
 
