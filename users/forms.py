@@ -144,7 +144,7 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
 
 def _restorable(person: User) -> Any:
     """The message about a deleted person with the e-mail, with a link to their page, which has the button."""
-    url = reverse("admin:users_user_change", args=[person.pk])
+    url = reverse("admin:users_user_view", args=[person.pk])
     return format_html(
         '{} <a class="text-link" href="{}">{}</a>',
         _("A deleted user has this e-mail."),

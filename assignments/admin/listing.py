@@ -107,7 +107,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     def works_here(self, row: WarehouseUserAssignment) -> tuple[str, Any]:
         if row.works_now:
             return "yes", _("Yes")
-        return ("idle", _("Not now: %(why)s") % {"why": _why_idle(row)}) if row.is_active else ("no", _("No"))
+        return ("idle", row.why_idle) if row.is_active else ("no", _("No"))
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         by_email = may_see_people(request.user)
@@ -175,13 +175,6 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         messages.success(request, _switched(len(rows), to=to))
         for name in sorted({row.warehouse.name for row in rows if to and not row.warehouse.is_active}):
             messages.warning(request, UNAVAILABLE % {"name": name})
-
-
-def _why_idle(row: WarehouseUserAssignment) -> Any:
-    """Why nobody works there by an active assignment."""
-    if not row.user.is_active:
-        return row.user.get_status_display()
-    return _("warehouse not available") if row.user.can_work else _("not a warehouse user any more")
 
 
 def _refusal(rows: list[WarehouseUserAssignment], *, to: bool, with_emails: bool) -> str:

@@ -30,6 +30,13 @@ from users.sign_in.lockouts import end_of_lockout
 
 _ASSIGN_PAGE = "admin:assignments_assign_warehouses"
 _SEES_ASSIGNMENTS = "assignments.view_warehouseuserassignment"
+#: Names of the URLs whose pages show what the list shows of a person.
+_WITH_LIST_COLUMNS = {"users_user_changelist", "users_user_view"}
+
+
+class _PeopleChangeList(IndexedChangeList):
+    def url_for_result(self, result: User) -> str:
+        return reverse("admin:users_user_view", args=[result.pk])
 
 
 class PeopleList(ModelAdmin):
@@ -55,7 +62,7 @@ class PeopleList(ModelAdmin):
         name = request.resolver_match.url_name if request.resolver_match else ""
         if name == "autocomplete":
             return people.listed()
-        return people.with_list_columns() if name == "users_user_changelist" else people
+        return people.with_list_columns() if name in _WITH_LIST_COLUMNS else people
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         if not search_term.strip():
@@ -63,7 +70,7 @@ class PeopleList(ModelAdmin):
         return narrowed(queryset, queryset.found(search_term, CappedPaginator.MAX_ROWS + 1)), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return IndexedChangeList
+        return _PeopleChangeList
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return super().changelist_view(request, {"title": _("Users"), **(extra_context or {})})
@@ -124,7 +131,7 @@ class PeopleList(ModelAdmin):
 
 
 #: The switch that is offered in each status.
-_SWITCHES = {User.Status.ACTIVE: DEACTIVATE, User.Status.BLOCKED: ACTIVATE, User.Status.DELETED: RESTORE}
+SWITCHES = {User.Status.ACTIVE: DEACTIVATE, User.Status.BLOCKED: ACTIVATE, User.Status.DELETED: RESTORE}
 
 
 class _PersonMenu:
@@ -141,7 +148,7 @@ class _PersonMenu:
         self.edit = link(_("Edit"), RowURL("admin:users_user_change", query=kept))
         self.switches = {
             status: button(switch.title, RowURL("admin:users_user_switch", switch.name, query=query))
-            for status, switch in _SWITCHES.items()
+            for status, switch in SWITCHES.items()
         }
         self.unlock = button(_("Unlock"), RowURL("admin_unlock_sign_in", query=urlencode({"list": query})))
         self.delete = link(_("Delete"), RowURL("admin:users_user_delete", query=kept), danger=True)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from assignments.models import WarehouseGrant
-from config.back_office.list_return import list_query, preserved_query
+from config.back_office.list_return import list_query, return_path
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
 from config.history.edit_conflicts import EditConflictAdminMixin
@@ -26,12 +26,11 @@ from config.identifiers import parse_key
 from config.spreadsheets.admin import SheetAdminMixin
 from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, RESTORE, Switch, why_signed_out
 from users.admin.bulk_actions import BulkMixin, actor, sessions_ended
-from users.admin.listing import PeopleList, assign_url
+from users.admin.person import PersonPage, person_url
 from users.forms import ReasonForm, UserForm
 from users.models import User
 from users.resources import UserResource
 from users.sign_in import device_cookies
-from users.sign_in.account_recovery import lockouts_of
 
 #: The messages after success and after a refusal (contract 5.3).
 _MESSAGES = {
@@ -59,7 +58,7 @@ SUBJECTS["person"] = HistorySubject(
 
 
 @admin.register(User)
-class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
+class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     """The rules are in `users.account_actions` and `users.forms`."""
 
     sheet = UserResource
@@ -99,20 +98,9 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
             name = f"{person.first_name} {person.last_name}"
             edits = self.has_change_permission(request, person)
             title = _now("Edit User: %(name)s") if edits else _now("User: %(name)s")
-            context |= {"title": title % {"name": name}, "subtitle": None, **self._above_form(request, person)}
+            own = {"title": title % {"name": name}, "subtitle": None}
+            context |= own | {"tabs": self.tabs(request, person)}
         return super().render_change_form(request, context, *args, **kwargs)
-
-    def _above_form(self, request: HttpRequest, person: User) -> dict[str, Any]:
-        """Links, open sessions and lockouts."""
-        sees_sessions = request.user.has_perm("users.view_session")
-        sessions_url = reverse("admin:users_session_changelist", query={"user": person.pk, "state": "live"})
-        return {
-            "assign_url": assign_url(request, person),
-            "open_sessions": person.sessions.live().count() if sees_sessions else 0,
-            "sessions_url": sessions_url if sees_sessions else "",
-            "may_end_sessions": self._may_sign_out(request, person),
-            "lockouts": lockouts_of(person) if self.has_change_permission(request, person) else [],
-        }
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Ends the person's sessions after a change of their rights."""
@@ -130,11 +118,14 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
 
     def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
         self.message_user(request, _("User was created successfully."), messages.SUCCESS)
+        if self.has_view_permission(request, obj):
+            return HttpResponseRedirect(person_url(request, obj.pk))
         return self.response_post_save_add(request, obj)
 
     def response_change(self, request: HttpRequest, obj: User) -> HttpResponse:
         self.message_user(request, _("User was updated successfully."), messages.SUCCESS)
-        answer = self.response_post_save_change(request, obj)
+        before = return_path(request)
+        answer = HttpResponseRedirect(before) if before else self.response_post_save_change(request, obj)
         return device_cookies.remember(request, answer, obj) if obj.pk == request.user.pk else answer
 
     # --- Account actions ---------------------------------------------------------------------------------------
@@ -142,6 +133,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         protect = self.admin_site.admin_view
         return [
             path("bulk/<str:name>/", protect(self.bulk_view), name="users_user_bulk"),
+            path("<int:pk>/view/", protect(self.person_view), name="users_user_view"),
             path("<int:pk>/switch/<str:name>/", protect(self.switch_view), name="users_user_switch"),
             path("<int:pk>/sign-out/", protect(self.sign_out_view), name="users_user_sign_out"),
             *super().get_urls(),
@@ -149,22 +141,22 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
 
     @method_decorator(require_POST)
     def switch_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
-        """Activates, deactivates or restores one person, and redirects to the list with its filters."""
+        """Activates, deactivates or restores one person, and returns to the page, or the list with its filters."""
         switch = {change.name: change for change in (ACTIVATE, DEACTIVATE, RESTORE)}.get(name)
         if switch is None:
             raise Http404
         if not self.has_change_permission(request):  # before the lookup, which would tell whether the person exists
             raise PermissionDenied
-        back = f"?{request.GET.urlencode()}" if request.GET else ""
-        return self._switch(request, switch, self._person(request, pk), back)
+        back = return_path(request) or reverse("admin:users_user_changelist", query=request.GET)
+        return self._switch(request, switch, self.person_or_404(request, pk), back)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """A confirmation page that counts what will end; then a soft delete."""
         if not self.has_delete_permission(request):
             raise PermissionDenied
-        person = self._person(request, unquote(object_id))
+        person = self.person_or_404(request, unquote(object_id))
         if request.method == "POST":
-            return self._switch(request, DELETE, person, list_query(request))
+            return self._switch(request, DELETE, person, reverse("admin:users_user_changelist") + list_query(request))
         live = person.sessions.live()
         return self.render_page(
             request,
@@ -183,15 +175,14 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         """Ends all sessions of one person."""
         if not self.has_end_sessions_permission(request):
             raise PermissionDenied
-        person = self._person(request, pk)
-        if not self._may_sign_out(request, person):
+        person = self.person_or_404(request, pk)
+        if not self.may_sign_out(request, person):
             raise PermissionDenied
         ended = END_SESSIONS.apply([person.pk], actor(request)).counted
         self.message_user(request, sessions_ended(ended), messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:users_user_change", args=[pk]) + preserved_query(request))
+        return HttpResponseRedirect(person_url(request, pk))
 
     def _switch(self, request: HttpRequest, switch: Switch, person: User, back: str) -> HttpResponse:
-        """Redirects to the list; `back` is its query string."""
         done, refused = _MESSAGES[switch]
         try:
             outcome = switch.apply([person.pk], actor(request))
@@ -202,12 +193,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
             self.message_user(request, f"{refused} {why}", messages.ERROR)
         else:
             self.message_user(request, done, messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:users_user_changelist") + back)
-
-    def _person(self, request: HttpRequest, pk: Any) -> User:
-        if (person := self.get_object(request, str(pk))) is None:
-            raise Http404
-        return person
+        return HttpResponseRedirect(back)
 
     # --- Permissions -------------------------------------------------------------------------------------------
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -219,9 +205,6 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         """Nor for those who are deleted."""
         allowed = super().has_delete_permission(request, obj)
         return allowed and (obj is None or (obj.may_be_changed_by(request.user) and not obj.is_deleted))
-
-    def _may_sign_out(self, request: HttpRequest, person: User) -> bool:
-        return self.has_end_sessions_permission(request) and person.may_be_changed_by(actor(request))
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Without bulk deletion: the page of a deletion counts what it ends."""
