@@ -27,11 +27,17 @@ from config.spreadsheets.admin import SheetAdminMixin
 from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, RESTORE, Switch, why_signed_out
 from users.admin.bulk_actions import BulkMixin, actor, sessions_ended
 from users.admin.person import PersonPage, person_url
-from users.forms import ReasonForm, UserForm
+from users.forms import HireForm, ReasonForm, UserForm
 from users.models import User
 from users.resources import UserResource
 from users.sign_in import device_cookies
 
+#: The permissions to assign warehouses to a new person: to assign, to activate, and to choose from all warehouses.
+_HIRE = (
+    "assignments.add_warehouseuserassignment",
+    "assignments.change_warehouseuserassignment",
+    "warehouses.view_warehouse",
+)
 #: The messages after success and after a refusal (contract 5.3).
 _MESSAGES = {
     ACTIVATE: (_("User was activated successfully."), _("User was not activated.")),
@@ -71,15 +77,18 @@ class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
 
     # --- The page of one person --------------------------------------------------------------------------------
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None and self.has_hire_permission(request):
+            kwargs = {"form": HireForm} | kwargs
         form = super().get_form(request, obj, change=change, **kwargs)
         return type(form.__name__, (form,), {"actor": request.user})
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         edited, seen = ((), ()) if obj is None else (("status", "last_login_"), ("seen",))
+        hired = ("current", "warehouses") if obj is None and self.has_hire_permission(request) else ()
         rights = ("groups", "is_superuser") if actor(request).is_superuser else ("groups",)
         fieldsets = [
             (_("General Information"), {"fields": ("email", "first_name", "last_name", "language", *edited)}),
-            (_("Warehouse user"), {"fields": ("is_warehouse_user",)}),
+            (_("Warehouse user"), {"fields": ("is_warehouse_user", *hired)}),
             (_("Rights in the Back Office"), {"fields": rights}),
         ]
         if self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj):
@@ -91,7 +100,8 @@ class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         return {"language": actor(request).language, **super().get_changeform_initial_data(request)}
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
-        return super().add_view(request, form_url, {"title": _("Create new User"), **(extra_context or {})})
+        title = _("Hire a warehouse user") if "is_warehouse_user" in request.GET else _("Create new User")
+        return super().add_view(request, form_url, {"title": title, **(extra_context or {})})
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         if person := kwargs.get("obj"):
@@ -112,6 +122,8 @@ class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
+        if isinstance(form, HireForm):
+            form.assign_warehouses()
         if form.instance.pk == request.user.pk:  # `config.back_office.authority` compares with these rights
             request.user = person = User.objects.get(pk=request.user.pk)
             translation.activate(person.language_code)  # the message is in the language just chosen
@@ -205,6 +217,10 @@ class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         """Nor for those who are deleted."""
         allowed = super().has_delete_permission(request, obj)
         return allowed and (obj is None or (obj.may_be_changed_by(request.user) and not obj.is_deleted))
+
+    def has_hire_permission(self, request: HttpRequest) -> bool:
+        """Whether the form that creates a person also assigns warehouses."""
+        return actor(request).has_perms(_HIRE)
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Without bulk deletion: the page of a deletion counts what it ends."""
