@@ -17,10 +17,11 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action, display
+from unfold.widgets import INPUT_CLASSES
 
 from assignments.models import WarehouseUserAssignment
 from config.back_office.list_return import list_query, preserved_query
-from config.back_office.model_admin import ModelAdmin
+from config.back_office.model_admin import ChangeList, ModelAdmin
 from config.back_office.rights import may_see_people
 from config.history.edit_conflicts import EditConflictAdminMixin
 from config.history.pages import SUBJECTS, HistoryAdminMixin, HistorySubject, ReasonFormMixin
@@ -29,6 +30,8 @@ from warehouses.forms import DeleteForm, WarehouseForm, named
 from warehouses.models import Warehouse
 
 _IS_ACTIVE = _("Status")
+#: Most people on the page of a warehouse, which links to the list of all.
+MAX_SHOWN = 20
 
 
 class AvailabilityFilter(RadioFilter):
@@ -64,6 +67,11 @@ SUBJECTS["warehouse"] = HistorySubject(
 )
 
 
+class _ChangeList(ChangeList):
+    def url_for_result(self, result: Warehouse) -> str:
+        return reverse("admin:warehouses_warehouse_view_row", args=[result.pk])
+
+
 @admin.register(Warehouse)
 class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     form = WarehouseForm
@@ -84,6 +92,9 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     # --- The list -----------------------------------------------------------------------------------------------
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return super().changelist_view(request, {"title": gettext("Warehouses")} | (extra_context or {}))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return _ChangeList
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Counts people in one query, for the rows of the page only."""
@@ -131,6 +142,10 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         warehouse.may_see_people = self.has_people_permission(request)
         context = self._context(request, warehouse) | {"title": title, "may_delete": may_delete}
         context |= {"assigned": self.assigned(warehouse), "working": self.working(warehouse)}
+        if warehouse.may_see_people:
+            people = warehouse.assignments.select_related("user").order_by("-is_active", "-id")
+            context |= {"rows": people[:MAX_SHOWN], "with_emails": may_see_people(request.user)}
+            context["input_classes"] = " ".join(INPUT_CLASSES)
         return TemplateResponse(request, "admin/warehouses/view.html", context)
 
     def _context(self, request: HttpRequest, warehouse: Any) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern
+from django.urls import URLPattern, reverse
+from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold import paginator
@@ -23,6 +25,7 @@ from assignments.models import WarehouseUserAssignment
 from assignments.resources import AssignmentResource
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
+from config.back_office.times import time_tag
 from config.history.pages import HistoryAdminMixin
 from config.rule_errors import RuleError
 from config.spreadsheets.admin import SheetAdminMixin
@@ -59,6 +62,7 @@ class WorksHereFilter(RadioFilter):
 class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmin):
     sheet = AssignmentResource
 
+    list_display_links = ("changed_on",)
     list_filter = (WorksHereFilter, ("warehouse", AutocompleteSelectFilter), ("user", AutocompleteSelectFilter))
     list_filter_submit = True
     search_fields = ("user__email",)  # shows the search box; `get_search_results` searches
@@ -76,11 +80,12 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Without "of … selected", which would need a count."""
-        return super().changelist_view(request, {"selection_note_all": "", **(extra_context or {})})  # type: ignore[return-value]
+        own = {"title": capfirst(self.opts.verbose_name_plural), "selection_note_all": ""}
+        return super().changelist_view(request, {**own, **(extra_context or {})})  # type: ignore[return-value]
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        person = "person" if may_see_people(request.user) else "person_by_name"
-        return (person, "warehouse", "works_here", "updated_at")
+        person = ("person_linked", "person") if may_see_people(request.user) else ("person_by_name",)
+        return (*person, "warehouse", "works_here", "assigned_on", "changed_on")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         hidden = "person_by_name" if may_see_people(request.user) else "user"
@@ -96,6 +101,11 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         return super().get_queryset(request).select_related("user", "warehouse")
 
     @display(description=gettext_lazy("User"), ordering="user")
+    def person_linked(self, row: WarehouseUserAssignment) -> Any:
+        url = reverse("admin:users_user_view", args=[row.user_id])
+        return format_html('<a class="text-link" href="{}">{}</a>', url, row.user.get_full_name())
+
+    @display(description=gettext_lazy("E-mail"), ordering="user")
     def person(self, row: WarehouseUserAssignment) -> str:
         return row.user.email
 
@@ -108,6 +118,14 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         if row.works_now:
             return "yes", _("Yes")
         return ("idle", row.why_idle) if row.is_active else ("no", _("No"))
+
+    @display(description=gettext_lazy("Assigned on"), ordering="created_at")
+    def assigned_on(self, row: WarehouseUserAssignment) -> str:
+        return time_tag(row.created_at)
+
+    @display(description=gettext_lazy("Changed on"), ordering="updated_at")
+    def changed_on(self, row: WarehouseUserAssignment) -> str:
+        return time_tag(row.updated_at)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         by_email = may_see_people(request.user)
