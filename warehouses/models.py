@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models, transaction
@@ -16,6 +16,8 @@ from config.database.lost_updates import SavesChangedColumns
 from config.history.tracking import tracked
 
 NAME_IN_USE = _("This name is already in use.")
+#: Warning about a current warehouse.
+UNAVAILABLE = _("“%(name)s” is not available: nobody can work there until it is.")
 
 
 class WarehouseQuerySet(models.QuerySet["Warehouse"]):
@@ -31,6 +33,8 @@ class WarehouseQuerySet(models.QuerySet["Warehouse"]):
 @tracked(exclude=["created_at", "updated_at"])
 class Warehouse(SavesChangedColumns):
     """A warehouse. An inactive one can be assigned, but grants no warehouse token (contract 0.3)."""
+
+    back_office_page: ClassVar[str] = "admin:warehouses_warehouse_view_row"
 
     uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     name = models.CharField(_("Name"), max_length=255)

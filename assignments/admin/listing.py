@@ -20,7 +20,6 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter
 from unfold.decorators import action, display
 
 from assignments.admin import assign_pages
-from assignments.admin.picker import UNAVAILABLE
 from assignments.models import WarehouseUserAssignment
 from assignments.resources import AssignmentResource
 from config.back_office.model_admin import ModelAdmin
@@ -29,6 +28,7 @@ from config.back_office.times import time_tag
 from config.history.pages import HistoryAdminMixin
 from config.rule_errors import RuleError
 from config.spreadsheets.admin import SheetAdminMixin
+from warehouses.models import UNAVAILABLE
 
 #: Most assignments that one action changes.
 MAX_SWITCHED = 1_000

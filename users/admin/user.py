@@ -31,6 +31,7 @@ from users.forms import HireForm, ReasonForm, UserForm
 from users.models import User
 from users.resources import UserResource
 from users.sign_in import device_cookies
+from warehouses.models import UNAVAILABLE
 
 #: The permissions to assign warehouses to a new person: to assign, to activate, and to choose from all warehouses.
 _HIRE = (
@@ -124,6 +125,8 @@ class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         super().save_related(request, form, formsets, change)
         if isinstance(form, HireForm):
             form.assign_warehouses()
+            if (current := form.cleaned_data["current"]) and not current.is_active:
+                self.message_user(request, UNAVAILABLE % {"name": current}, messages.WARNING)
         if form.instance.pk == request.user.pk:  # `config.back_office.authority` compares with these rights
             request.user = person = User.objects.get(pk=request.user.pk)
             translation.activate(person.language_code)  # the message is in the language just chosen
