@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
+from django.contrib.admin.widgets import AutocompleteMixin, AutocompleteSelect, AutocompleteSelectMultiple
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminP
 from assignments.models import WarehouseUserAssignment
 from config.history.edit_conflicts import EditConflictFormMixin
 from config.history.pages import ReasonFormMixin
+from config.identifiers import parse_key
 from users.account_actions import LastAdministratorError, LeftOut, require_other_administrator
 from users.models import User
 from users.roles import grantable_by, make_administrators
@@ -34,6 +35,21 @@ _PASSWORD: dict[str, Any] = {
     "widget": UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
     "error_messages": {"required": _("This value should not be blank.")},
 }
+
+
+class _OnlyKeys(AutocompleteMixin):
+    """Shows a refused form again without values that are no keys, which Django would pass to the database."""
+
+    def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
+        return super().optgroups(name, [one for one in value if parse_key(one) is not None], attr)
+
+
+class _OneWarehouse(_OnlyKeys, AutocompleteSelect):
+    pass
+
+
+class _ManyWarehouses(_OnlyKeys, AutocompleteSelectMultiple):
+    pass
 
 
 class GroupChoiceField(forms.ModelMultipleChoiceField):
@@ -151,14 +167,14 @@ class HireForm(UserForm):
         label=_("Works in"),
         queryset=Warehouse.objects.all(),
         required=False,
-        widget=AutocompleteSelect(_WAREHOUSE, admin.site),
+        widget=_OneWarehouse(_WAREHOUSE, admin.site),
         help_text=_("The current warehouse, where they work from the first day. It is assigned, too."),
     )
     warehouses = forms.ModelMultipleChoiceField(
         label=_("Other warehouses"),
         queryset=Warehouse.objects.all(),
         required=False,
-        widget=AutocompleteSelectMultiple(_WAREHOUSE, admin.site),
+        widget=_ManyWarehouses(_WAREHOUSE, admin.site),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -200,5 +216,5 @@ class WarehousesForm(ReasonFormMixin):
     warehouses = forms.ModelMultipleChoiceField(
         label=_("Warehouses"),
         queryset=Warehouse.objects.all(),
-        widget=AutocompleteSelectMultiple(_WAREHOUSE, admin.site),
+        widget=_ManyWarehouses(_WAREHOUSE, admin.site),
     )

@@ -1,8 +1,8 @@
 """Reads the history of all tracked models: recorded changes, newest first, with keyset pagination by an index.
 
 A model may have texts by the label of an event (`insert`, `update`, `delete`): `history_labels` for the change, and
-`history_subjects` for its subject, with the names of its two foreign keys as `%(holder)s` and `%(right)s`. It may have the
-name of its page's URL as `back_office_page`.
+`history_subjects` for its subject, with the names of its two foreign keys as `%(holder)s` and `%(right)s`. It may have
+the name of its page's URL as `back_office_page`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.utils import display_for_label
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -100,7 +100,7 @@ class PersonPage(PeopleList):
         current = next((str(row.warehouse_id) for row in rows if row.is_active), NO_WAREHOUSE)
         form = CurrentWarehouseForm(initial={"current": current})
         names = [(str(row.warehouse_id), row.warehouse.name) for row in rows]
-        form.fields["current"].choices = [*names, (NO_WAREHOUSE, pgettext("warehouse", "None"))]  # type: ignore[attr-defined]
+        form.fields["current"].choices = [*names, (NO_WAREHOUSE, _("Nowhere now"))]  # type: ignore[attr-defined]
         url = assign_url(request, person)
         may_move = url and rows and actor(request).has_perm("assignments.change_warehouseuserassignment")
         return {"assign_url": url, "rows": rows, "current": current, "current_form": form if may_move else None}
