@@ -14,6 +14,7 @@ from django.test import Client
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, refusal
 from tests.support.back_office.staff import LIST, NEW_PASSWORD, change, errors, group, member, rows, signed_in, told
+from tests.support.cases import each
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -95,8 +96,8 @@ def test_a_filter_that_is_none_is_refused(as_ada: Client) -> None:
     assert as_ada.get(LIST, {"assigned": "x"}).status_code == 302
 
 
-@pytest.mark.parametrize("column", [1, 2, 3, 4, 7])  # names, e-mail, status, last login
-@pytest.mark.parametrize("direction", ["", "-"])
+@each("column", [1, 2, 3, 4, 7])  # names, e-mail, status, last login
+@each("direction", ["", "-"])
 def test_the_list_sorts_by_each_column_of_the_reference(
     as_ada: Client, pat: User, sam: User, column: int, direction: str
 ) -> None:
@@ -173,7 +174,7 @@ def test_a_warehouse_user_is_created_and_can_sign_in(as_manager: Client) -> None
     assert user.events.get().pgh_context["reason"] == "season"
 
 
-@pytest.mark.parametrize(
+@each(
     ("changes", "field", "words"),
     [
         ({"email": ""}, "email", "This field is required."),
