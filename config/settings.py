@@ -256,10 +256,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "Warehouse tokens", "description": "Proof, for other programs, of where a person works now."},
         {"name": "Users", "description": "People, to find out whom to assign. Read-only."},
         {"name": "Warehouses", "description": "Warehouses, to find out what to assign. Read-only."},
-        {
-            "name": "Tokens",
-            "description": "For programs: codes, keys, verifying and withdrawing tokens.",
-        },
+        {"name": "Tokens", "description": "For programs: codes, keys, verifying and withdrawing tokens."},
         {"name": "Health", "description": "For load balancers: is the process alive, and can it serve?"},
     ],
     "SERVE_INCLUDE_SCHEMA": False,

@@ -29,7 +29,9 @@ _OWN = _("You cannot change this for yourself. Ask a colleague.")
 _PASSWORD: dict[str, Any] = {
     "required": False,
     "strip": False,
-    "widget": UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+    "widget": UnfoldAdminPasswordWidget(
+        attrs={"autocomplete": "new-password", "data-propose": _("Propose a password")}
+    ),
     "error_messages": {"required": _("This value should not be blank.")},
 }
 
