@@ -31,7 +31,7 @@ def test_the_language_is_two_clicks_away(office: Page) -> None:
 def test_recovery_codes_are_downloaded_and_copied(office: Page, tmp_path: Path) -> None:
     office.goto("/admin/two-factor/")
     key = office.locator("#two-factor-key").inner_text().replace(" ", "")
-    office.get_by_label("Code").fill(f"{totp(b32decode(key + '=' * (-len(key) % 8))):06}")
+    office.locator("#id_code").fill(f"{totp(b32decode(key + '=' * (-len(key) % 8))):06}")
     office.get_by_role("button", name="Switch on").click()
     shown = office.locator("#recovery-codes li").all_inner_texts()
     assert len(shown) == 10
