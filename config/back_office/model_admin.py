@@ -78,6 +78,8 @@ class ModelAdmin(admin.ModelAdmin):
     #: Unfold's option, which it reads without a default: a template that misses an attribute lists all others (`dir`),
     #: which took a tenth of a page.
     list_sections = ()
+    #: Most rows that "Show all" shows on one page, to be printed.
+    list_max_show_all = 1_000
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList

@@ -299,3 +299,11 @@ def test_deleting_is_not_offered_for_the_deleted(as_manager: Client, pat: User) 
     User.objects.filter(pk=pat.pk).update(status="deleted")
     for path in (f"{LIST}?status=all", f"{LIST}{pat.pk}/change/"):
         assert delete not in as_manager.get(path).content.decode()
+
+
+def test_nobody_is_offered_to_deactivate_or_delete_themselves(as_ada: Client, ada: User, pat: User) -> None:
+    page = as_ada.get(LIST).content.decode()
+    switches = set(re.findall(rf'formaction="{LIST}(\d+)/switch', page))
+    assert switches == {str(pat.pk)}
+    assert f"{LIST}{ada.pk}/change/" in page
+    assert f"{LIST}{ada.pk}/delete/" not in page

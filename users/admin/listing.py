@@ -153,12 +153,14 @@ class _PersonMenu:
         return self.menu(person.pk, person.email, found)
 
     def _changes(self, person: Any) -> Iterator[RowControl]:
+        is_own = person.pk == self.user.pk
         if self.may_change:
             yield self.edit
-            yield self.switches[person.status]
+            if not is_own:
+                yield self.switches[person.status]
             if person.locked_out_at:
                 yield self.unlock
-        if self.may_delete and not person.is_deleted:
+        if self.may_delete and not (person.is_deleted or is_own):
             yield self.delete
 
 
