@@ -19,7 +19,7 @@ class CappedPaginator(Paginator):
     """Counts at most `MAX_ROWS` rows, so that no list counts a whole table."""
 
     MAX_ROWS = 5_000
-    template_name = "admin/users/pagination.html"
+    template_name = "admin/users/capped_pagination.html"
 
     @cached_property
     def _found(self) -> int:
