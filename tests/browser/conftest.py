@@ -55,8 +55,8 @@ MISSING = (
 #: The browser asks for it by itself. A route that answers would switch the browser's cache off, and each page would
 #: load and compile all scripts and styles anew: more than half of a page's processor time.
 FAVICON = "/favicon.ico"
-#: Longest wait for anything on a page, in milliseconds.
-PATIENCE = 30_000
+#: Longest wait for anything on a page, in milliseconds: longer than a busy machine takes.
+PATIENCE = 60_000
 
 
 def find_chromium(playwright: Playwright) -> str | None:

@@ -45,7 +45,7 @@ def setting_refusal(tmp_path: Path) -> Refusal:
     def refusal(environment: dict[str, str]) -> str:
         log = tmp_path / "refused.log"
         with live.start(environment | {"PORT": environment.get("PORT", str(live.free_port()))}, log) as server:
-            assert server.communicate(timeout=30) == ("", None)
+            assert server.communicate(timeout=120) == ("", None)
         assert server.returncode == 1
         (line,) = live.operator_lines(log)
         return line
@@ -70,15 +70,14 @@ def test_refuses_the_port_of_another_server(
     port = live_url.rpartition(":")[2]
     shown = f"[{host}]" if ":" in host else host
     assert refusal(production | {"HOST": host, "PORT": port}) == TAKEN.format(host=shown, port=port)
-    assert httpx.get(f"{live_url}/health/live", timeout=30).status_code == 200
+    assert httpx.get(f"{live_url}/health/live", timeout=120).status_code == 200
 
 
 def test_of_two_that_start_at_once_on_one_port_the_second_is_refused(
     production: dict[str, str], tmp_path: Path
 ) -> None:
     """Both have found the port free, and wait for their turn to prepare the database."""
-    port = live.free_port()
-    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    port, logs = live.free_port(), [tmp_path / "first.log", tmp_path / "second.log"]
     with psycopg.connect(live.database_url(), autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(hashtext('manage.py serve'))")
         servers = [live.start(production | {"PORT": str(port), "WORKERS": "1"}, log) for log in logs]
@@ -89,12 +88,14 @@ def test_of_two_that_start_at_once_on_one_port_the_second_is_refused(
             served = 1 - refused
             live.wait_until_ready(servers[served], f"http://127.0.0.1:{port}", logs[served])
             assert (servers[refused].communicate(), servers[refused].returncode) == (("", None), 1)
-            assert live.operator_lines(logs[refused]) == [TAKEN.format(host="127.0.0.1", port=port)]
-            assert httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=30).status_code == 200
+            *waits, line = live.operator_lines(logs[refused])
+            assert line == TAKEN.format(host="127.0.0.1", port=port)
+            assert all(wait.startswith("Waiting for another process that prepares") for wait in waits)
+            assert httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=120).status_code == 200
         finally:
             for server in servers:
                 server.terminate()
-                server.communicate(timeout=30)
+                server.communicate(timeout=120)
 
 
 def _until_they_wait(other: psycopg.Connection[Any], number: int) -> None:
