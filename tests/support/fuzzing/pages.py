@@ -90,6 +90,8 @@ class Answer:
 
 #: Sends a request as the caller.
 Send = Callable[[Request], Answer]
+#: Every route.
+ALL = slice(None)
 
 
 @dataclass
@@ -214,13 +216,7 @@ class Page(HTMLParser):
 
 # --- Fuzzing ------------------------------------------------------------------------------------------------------
 def fuzz(
-    send: Send,
-    rows: Callable[[], dict[str, Any]],
-    *,
-    seed: int,
-    cases: int = 1,
-    share: float = 1.0,
-    which: slice = slice(None),
+    send: Send, rows: Callable[[], dict[str, Any]], *, seed: int, cases: int = 1, share: float = 1.0, which: slice = ALL
 ) -> Tally:
     """These routes as they are meant; then so many hostile values for each parameter and field, and for each path.
 
