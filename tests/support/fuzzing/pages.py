@@ -23,7 +23,6 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 Value = str | bytes
 Pairs = list[tuple[str, Value]]
-Rows = Callable[[], dict[str, Any]]
 
 # --- What is sent -----------------------------------------------------------------------------------------------
 #: Each is what some parser, some column or some page cannot take.
@@ -91,6 +90,8 @@ class Answer:
 
 #: Sends a request as the caller.
 Send = Callable[[Request], Answer]
+#: Every route.
+ALL = slice(None)
 
 
 @dataclass
@@ -214,7 +215,9 @@ class Page(HTMLParser):
 
 
 # --- Fuzzing ------------------------------------------------------------------------------------------------------
-def fuzz(send: Send, rows: Rows, *, seed: int, cases: int = 1, share: float = 1.0, which: slice = slice(None)) -> Tally:
+def fuzz(
+    send: Send, rows: Callable[[], dict[str, Any]], *, seed: int, cases: int = 1, share: float = 1.0, which: slice = ALL
+) -> Tally:
     """These routes as they are meant; then so many hostile values for each parameter and field, and for each path.
 
     Of these only a share is sent. `rows` is asked before each route for what must be there: see `good_values`.
