@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -46,12 +46,24 @@ class ChangeList(views.ChangeList):
     def sorted_headers(self) -> list[dict[str, Any]]:
         return [header for header in self.headers if header["sortable"] and header["sorted"]]
 
-    def applied_filters(self) -> Iterator[str]:
-        """The filters in use, in words. Called by the template, since some need a query."""
+    @cached_property
+    def applied_filters(self) -> list[tuple[str, str]]:
+        """The filters in use, in words, each with the query string of the list without it.
+
+        Read by the template, since some need a query.
+        """
+        filters = []
         for spec in self.filter_specs:
             values = [value for value in spec.used_parameters.values() if value not in (None, "")]
             if values:
-                yield f"{capfirst(spec.title)}: {_chosen(spec, self) or ', '.join(map(str, values))}"
+                words = f"{capfirst(spec.title)}: {_chosen(spec, self) or ', '.join(map(str, values))}"
+                filters.append((words, self.get_query_string(remove=spec.expected_parameters())))
+        return filters
+
+    @property
+    def without_search(self) -> str:
+        """The query string of the list without its search."""
+        return self.get_query_string(remove=[SEARCH_VAR])
 
     @property
     def rows(self) -> list[Any]:
@@ -78,6 +90,8 @@ class ModelAdmin(admin.ModelAdmin):
     #: Unfold's option, which it reads without a default: a template that misses an attribute lists all others (`dir`),
     #: which took a tenth of a page.
     list_sections = ()
+    #: Unfold shows the filters beside the list where the window is at least 1536 pixels wide, else behind a button.
+    list_filter_sheet = False
     #: Most rows that "Show all" shows on one page, to be printed.
     list_max_show_all = 1_000
 
