@@ -13,8 +13,11 @@ from django.db.models.functions import Lower, Now, Trim
 from django.utils.translation import gettext_lazy as _
 
 from config.database.lost_updates import SavesChangedColumns
+from config.database.search import Searched
 from config.history.tracking import tracked
 
+#: Where a search looks.
+WAREHOUSES = Searched(("name__folded",), names=("name__folded",))
 NAME_IN_USE = _("This name is already in use.")
 
 
