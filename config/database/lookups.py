@@ -36,7 +36,7 @@ class AnyOf(Lookup):
 # --- Search (the functions are in migration users.0003) --------------------------------------------------------------
 @Field.register_lookup
 class Folded(Transform):
-    """`name__folded`: the column as `search_text` folds it, for tables of some thousand rows."""
+    """`name__folded`: the column as `search_text` folds it."""
 
     lookup_name = "folded"
     function = "search_text"

@@ -17,11 +17,18 @@ RETURN CASE WHEN octet_length(t) = length(t) THEN lower(t) ELSE (
         ARRAY[t, replace(replace(replace(lower(normalize(t, NFC)), 'ä', 'ae'), 'ö', 'oe'), 'ü', 'ue')]
     ELSE ARRAY[t] END) AS spelling
 ) END;
-CREATE FUNCTION search_grams(t text) RETURNS tsvector LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 10000
-RETURN (
-    SELECT array_to_tsvector(coalesce(array_agg(substr(word, i, 4)), '{}'))
-    FROM string_to_table(t, ' ') AS word, generate_series(1, length(word)) AS i
-);
+CREATE FUNCTION search_grams(t text) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 10000 AS $$
+DECLARE
+    word text;
+    grams text[] := '{}';
+BEGIN
+    FOREACH word IN ARRAY string_to_array(t, ' ') LOOP
+        FOR i IN 1..length(word) LOOP
+            grams := grams || substr(word, i, 4);
+        END LOOP;
+    END LOOP;
+    RETURN array_to_tsvector(grams);
+END $$;
 CREATE FUNCTION search_query(word text) RETURNS tsquery LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN (
     SELECT string_agg((
@@ -32,12 +39,19 @@ RETURN (
     ), ' | ')::tsquery
     FROM string_to_table(search_text(word), ' ') AS spelling WHERE spelling <> ''
 );
-CREATE FUNCTION search_near(t text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 10000
-RETURN ARRAY(
-    SELECT DISTINCT overlay(word PLACING '' FROM i FOR 1)
-    FROM regexp_split_to_table(t, '[-, '']+') AS word, generate_series(1, length(word) + 1) AS i
-    WHERE length(word) > 2
-);
+CREATE FUNCTION search_near(t text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 10000 AS $$
+DECLARE
+    word text;
+    near text[] := '{}';
+BEGIN
+    FOREACH word IN ARRAY regexp_split_to_array(t, '[-, '']+') LOOP
+        CONTINUE WHEN length(word) < 3;
+        FOR i IN 1..length(word) + 1 LOOP
+            near := near || overlay(word PLACING '' FROM i FOR 1);
+        END LOOP;
+    END LOOP;
+    RETURN near;
+END $$;
 """  # noqa: RUF001
 NO_FUNCTIONS = """
 DROP FUNCTION search_near(text);

@@ -18,6 +18,13 @@ DO $$ DECLARE last bigint := 0; next bigint; BEGIN
     END LOOP;
 END $$
 """
+#: By beginnings of names only, as the search was before.
+OUTDATED = {column: f"user_search_{column}" for column in ("email", "first_name", "last_name")}
+DROP = [f"DROP INDEX CONCURRENTLY IF EXISTS {name}" for name in OUTDATED.values()]
+MAKE = [
+    f"CREATE INDEX CONCURRENTLY {name} ON users_user (lower({column}) text_pattern_ops)"
+    for column, name in OUTDATED.items()
+]
 
 
 def gin(column, name):
@@ -31,4 +38,5 @@ class Migration(migrations.Migration):
         migrations.RunSQL([FILL], migrations.RunSQL.noop),
         AddIndexConcurrently("searchentry", gin("sought", "search_grams")),
         AddIndexConcurrently("searchentry", gin("names", "search_near")),
+        migrations.RunSQL(DROP, MAKE),
     ]
