@@ -74,7 +74,8 @@ ASSIGNMENTS = extend_schema_view(
         tags=["Assignments"],
         summary="Activate or deactivate an assignment",
         description="Activating makes the person's other assignments inactive, in the same transaction. Only "
-        "`isActive` can be changed; a warehouse user may change their own assignments.",
+        "`isActive` can be changed; a warehouse user may change their own assignments only, and so may whoever has "
+        "signed in by the code flow of a public client, such as the Fulfillment App.",
         request=request(
             "ChangedAssignment",
             AssignmentSerializer,
@@ -87,6 +88,7 @@ ASSIGNMENTS = extend_schema_view(
             "The assignment as it is now.",
             errors.USER_NOT_FOUND,
             errors.CANNOT_CHANGE,
+            errors.FORBIDDEN,
             errors.NOT_FOUND,
             body_refusal(AssignmentSerializer(_PAT_IN_NORTH_DOCK, partial=True), is_active="maybe"),
             body_refusal(AssignmentSerializer(_PAT_IN_NORTH_DOCK, partial=True), id=str(PAT.uuid)),

@@ -36,6 +36,14 @@ class AssignmentViewSet(ModelViewSet):
     def get_visible(self, uuid: str) -> WarehouseUserAssignment | None:
         return WarehouseUserAssignment.objects.one_visible_to(self.caller, parse_uuid(uuid))
 
+    def get_object(self) -> WarehouseUserAssignment:
+        """Raises ApiError with FORBIDDEN for a change of another person's row in an app session (contract 0.5)."""
+        assignment: WarehouseUserAssignment = super().get_object()
+        moves_another = self.action == "partial_update" and assignment.user_id != self.caller.pk
+        if moves_another and cast(AccessToken, self.request.auth).session.is_app_session:
+            raise ApiError(errors.FORBIDDEN)
+        return assignment
+
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The most frequent query, the first page without parameters, is compiled once."""
         paginator = self.paginator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,14 +12,15 @@ import pytest
 from django.conf import settings
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from tests.support import hashing, initial_data
+from tests.support import hashing, initial_data, middleware_chain
 from tests.support.api.client import PASSWORD, Api, sign_in
 from tests.support.back_office.staff import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
 from tests.support.leaks import no_secret_is_written  # noqa: F401 (a fixture)
 from tests.support.oauth.code_flow import app, partner  # noqa: F401 (fixtures)
 from tests.support.oauth.held_tokens import issued  # noqa: F401 (a fixture)
 from tests.support.servers.live import live_url  # noqa: F401 (a fixture)
-from users.models import Session, SigningKey, User
+from tests.support.stored_rows import Rows, stored_rows
+from users.models import Session, SigningKey, User, totp_device
 from users.models.authorization_code import AuthorizationCode
 from users.models.client import Client
 from users.oauth.key_ring import key_ring
@@ -52,6 +54,15 @@ def whole(request: pytest.FixtureRequest) -> bool:
 def pytest_configure() -> None:
     """Benchmarks and `make endurance`, which have the same settings, hash as the site does."""
     settings.PASSWORD_HASHERS = hashing.CHEAP
+    totp_device.RECOVERY_DIGEST_COST = hashing.CHEAP_RECOVERY_DIGEST_COST
+    middleware_chain.share()
+
+
+def pytest_collection_finish() -> None:
+    """The garbage collector need not look again at what was loaded, nor as often as for a small program."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own hook of this name
@@ -68,9 +79,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def real_hashing(settings: Any) -> None:
-    """Passwords are hashed as the site does it, which takes 30 ms: for tests of passwords and of times."""
+def real_hashing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords and recovery codes are hashed as the site does it, in 30 ms each: for tests of them and of times."""
     settings.PASSWORD_HASHERS = hashing.REAL
+    monkeypatch.setattr(totp_device, "RECOVERY_DIGEST_COST", hashing.REAL_RECOVERY_DIGEST_COST)
 
 
 @pytest.fixture(autouse=True)
@@ -189,21 +201,10 @@ def scanner(db: None) -> Client:
     return make_client()
 
 
-def snapshot() -> list[Any]:
+def snapshot() -> Rows:
     """Everything that a refused request must leave as it was."""
-    return [
-        list(model.objects.order_by("pk").values())
-        for model in (
-            User,
-            Warehouse,
-            WarehouseUserAssignment,
-            WarehouseGrant,
-            Session,
-            SigningKey,
-            Client,
-            AuthorizationCode,
-        )
-    ]
+    models = User, Warehouse, WarehouseUserAssignment, WarehouseGrant, Session, SigningKey, Client, AuthorizationCode
+    return stored_rows(model._meta.db_table for model in models)
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ from config.database import embedded  # noqa: E402 (reads the environment set ab
 
 embedded.start()
 if address := os.environ.get("EMBEDDED_DATABASE_URL"):
-    with psycopg.connect(address, autocommit=True) as _operator:  # nothing in it has to survive the machine
-        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+    # Nothing in it has to survive the machine, and nobody but the tests locks a table or moves a plan.
+    with psycopg.connect(address, autocommit=True) as _operator:
+        for name in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
             _operator.execute(f"ALTER SYSTEM SET {name} = off")
         _operator.execute("SELECT pg_reload_conf()")
 

@@ -32,7 +32,8 @@ class LeftOut(models.TextChoices):
 
     SELF = "self", _("You cannot do this to yourself. Ask a colleague.")
     ABOVE = "above", _("This user may do more than you. Ask somebody who may do as much.")
-    DELETED = "deleted", _("This user is deleted. To bring them back, set the status on the edit page.")
+    DELETED = "deleted", _("This user is deleted. Restore them first.")
+    NOT_DELETED = "not_deleted", _("This user is not deleted.")
     ALREADY = "already", _("Nothing to do: it is so already.")
     NO_WAREHOUSE_USER = "no_warehouse_user", _("Only warehouse users can be assigned to warehouses.")
 
@@ -160,12 +161,14 @@ class Switch(AccountAction):
     """Also sets fields of these people, which determine their rights."""
 
     fields: dict[str, Any] = field(default_factory=dict)
+    #: For deleted people only. All others are for people who are not deleted.
+    restores: bool = False
 
     def refusal(self, person: User, by: User) -> LeftOut | None:
         if all(getattr(person, name) == value for name, value in self.fields.items()):
             return LeftOut.ALREADY
-        if person.is_deleted:
-            return LeftOut.DELETED
+        if person.is_deleted is not self.restores:
+            return LeftOut.DELETED if person.is_deleted else LeftOut.NOT_DELETED
         return LeftOut.SELF if person.pk == by.pk else super().refusal(person, by)
 
     def write(self, people: Sequence[User], **given: Any) -> int:
@@ -201,6 +204,15 @@ DELETE = Switch(
     takes_rights=True,
     fields={"status": User.Status.DELETED},
     end_reason=gettext_noop("deleted in the Back Office"),
+)
+RESTORE = Switch(
+    "restore",
+    _("Restore"),
+    _("They can sign in again, with the password, roles and warehouses that they had."),
+    ngettext_lazy("%(count)d user was restored.", "%(count)d users were restored.", "count"),
+    fields={"status": User.Status.ACTIVE},
+    end_reason=gettext_noop("restored in the Back Office"),
+    restores=True,
 )
 MAKE_WAREHOUSE_USER = Switch(
     "make-warehouse-user",

@@ -11,6 +11,8 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.exceptions import ValidationError
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
@@ -27,7 +29,9 @@ _OWN = _("You cannot change this for yourself. Ask a colleague.")
 _PASSWORD: dict[str, Any] = {
     "required": False,
     "strip": False,
-    "widget": UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+    "widget": UnfoldAdminPasswordWidget(
+        attrs={"autocomplete": "new-password", "data-propose": _("Propose a password")}
+    ),
     "error_messages": {"required": _("This value should not be blank.")},
 }
 
@@ -46,7 +50,7 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     password1 = forms.CharField(label=_("Password"), help_text=password_validators_help_text_html, **_PASSWORD)
     password2 = forms.CharField(label=_("Repeat Password"), **_PASSWORD)
     groups = GroupChoiceField(
-        label=_("Assigned groups"),
+        label=_("Roles"),
         queryset=Group.objects.none(),
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
@@ -79,7 +83,10 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"]
-        if User.objects.by_email(email).exclude(pk=self.instance.pk).exists():
+        namesake = User.objects.by_email(email).exclude(pk=self.instance.pk).first()
+        if namesake:
+            if namesake.is_deleted:
+                raise ValidationError(_restorable(namesake))
             raise ValidationError(_("User with email “%(email)s” already exists."), params={"email": email})
         return email
 
@@ -88,7 +95,7 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         if data.get("password1") != data.get("password2") and not self.errors.keys() & {"password1", "password2"}:
             self.add_error("password2", _("The password fields must match."))
         if not (data.get("is_warehouse_user") or self._is_superuser or data.get("groups")):
-            self.add_error("groups", _("Choose at least one group, or make this person a warehouse user."))
+            self.add_error("groups", _("Choose at least one role, or make this person a warehouse user."))
         if data.get("password1") and not self.errors:
             self._digest = make_password(data["password1"])  # slow: before the lock
         self._require_other_administrator()
@@ -135,6 +142,17 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         if self.cleaned_data["password1"]:
             self.instance.password = self._digest
         return super().save(commit)
+
+
+def _restorable(person: User) -> Any:
+    """The message about a deleted person with the e-mail, with a link to their page, which has the button."""
+    url = reverse("admin:users_user_change", args=[person.pk])
+    return format_html(
+        '{} <a class="text-link" href="{}">{}</a>',
+        _("A deleted user has this e-mail."),
+        url,
+        gettext("Open %(name)s to restore them.") % {"name": person.get_full_name() or person.email},
+    )
 
 
 class ReasonForm(ReasonFormMixin):

@@ -49,7 +49,7 @@ class GroupNames(Widget):
         names = {name.strip() for name in value.split(";") if name.strip()}
         if unknown := sorted(name for name in names if name.casefold() not in self.known):
             raise ValueError(
-                _("There is no group %(unknown)s. Groups are: %(known)s.")
+                _("There is no role %(unknown)s. Roles are: %(known)s.")
                 % {"unknown": ", ".join(f"“{name}”" for name in unknown), "known": "; ".join(self.shown.values())}
             )
         return tuple(sorted(self.known[name.casefold()] for name in names))
@@ -215,7 +215,7 @@ class UserResource(SheetResource):
         if beyond := sorted(switched - self.importer.grantable_roles):
             yield (
                 "groups",
-                _("You cannot give or take the group %(names)s: it allows more than you may do yourself.")
+                _("You cannot give or take the role %(names)s: it allows more than you may do yourself.")
                 % {"names": ", ".join(beyond)},
             )
 

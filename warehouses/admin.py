@@ -36,7 +36,7 @@ class AvailabilityFilter(RadioFilter):
     parameter_name = "is_active"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("1", _("Active")), ("0", _("Inactive"))]
+        return [("1", _("Available")), ("0", _("Not available"))]
 
     def queryset(self, request: HttpRequest, warehouses: Any) -> Any:
         return warehouses.filter(is_active=self.value() == "1") if self.value() in {"0", "1"} else warehouses
@@ -102,7 +102,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     @display(description=_IS_ACTIVE, ordering="is_active", label={True: "success", False: "warning"})
     def status(self, warehouse: Any) -> tuple[bool, Any]:
-        return warehouse.is_active, _("Active") if warehouse.is_active else _("Inactive")
+        return warehouse.is_active, _("Available") if warehouse.is_active else _("Not available")
 
     @display(description=_("People assigned"))
     def assigned(self, warehouse: Any) -> Any:

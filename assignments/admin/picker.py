@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 from django.db.models import F, OrderBy, QuerySet
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from assignments.admin import edit_conflicts
@@ -107,6 +106,8 @@ class Picker(ABC):
     search_label: str | Promise
     #: Where the search looks.
     searched: Searched
+    #: The status of a row in which people can work, or who can work, and of the others.
+    status_words: ClassVar[Mapping[bool, str | Promise]]
     #: Most rows that are counted, paged through and selected at once.
     max_rows: ClassVar[int]
     #: Sort name → expression.
@@ -168,7 +169,7 @@ class Picker(ABC):
         return self._read(self.matching(query)[0][: self.max_rows])
 
     def _read(self, rows: QuerySet[Any]) -> list[dict[str, Any]]:
-        words = {True: _("Active"), False: _("Inactive")}
+        words = {works: str(word) for works, word in self.status_words.items()}
         return [
             row | {"id": row.pop("pk"), "status": words[row["works"]], **self._place(row)}
             for row in rows.values(*_FIELDS)

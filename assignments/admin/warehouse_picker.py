@@ -31,6 +31,7 @@ class WarehousePicker(Picker):
     }
     order = {"id": "pk", "name": "sorted_name", "status": "is_off"}
     search_label = gettext_lazy("Search by name or ID")
+    status_words = {True: gettext_lazy("Available"), False: gettext_lazy("Not available")}
 
     def __init__(self, user: User, *, with_emails: bool) -> None:
         self.subject = self.user = user
@@ -88,6 +89,7 @@ class PeoplePicker(Picker):
 
     max_rows = 1_000
     order = {"id": "pk", "name": "sorted_name"}
+    status_words = {True: User.Status.ACTIVE.label, False: User.Status.BLOCKED.label}
 
     def __init__(self, warehouse: Warehouse, *, with_emails: bool) -> None:
         self.subject = self.warehouse = warehouse

@@ -88,6 +88,8 @@ class ModelAdmin(admin.ModelAdmin):
     searched: Searched
     #: Most rows that a search finds.
     max_found = 50_000
+    #: Most rows that "Show all" shows on one page, to be printed.
+    list_max_show_all = 1_000
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList

@@ -33,7 +33,7 @@ class AnyOf(Lookup):
         return f"(SELECT unnest(%s::{column_type}[]))", ["{" + ",".join(map(str, self.rhs)) + "}"]
 
 
-# --- Search (the functions are in migration users.0003) --------------------------------------------------------------
+# --- Search (the functions are in migration users.0004) --------------------------------------------------------------
 @Field.register_lookup
 class Folded(Transform):
     """`name__folded`: the column as `search_text` folds it."""

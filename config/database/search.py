@@ -1,7 +1,7 @@
 """Search as people type: a part of any word, in any order, case and spelling, or an id or uuid.
 
 `Searched` says where the rows of a model are looked up. PostgreSQL folds the texts, and what is searched for, by
-`search_text`; see migration users.0003.
+`search_text`; see migration users.0004.
 """
 
 from __future__ import annotations

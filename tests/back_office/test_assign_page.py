@@ -70,8 +70,8 @@ def test_the_two_sides_are_what_is_assigned_and_what_is_not(
     (available,) = rows(office, url, side="available")["rows"]
     (assigned,) = rows(office, url, side="assigned")["rows"]
 
-    assert (available["id"], available["title"], available["status"]) == (mill.pk, "Old Mill", "Inactive")
-    assert (assigned["title"], assigned["status"], assigned["here"]) == ("North Dock", "Active", True)
+    assert (available["id"], available["title"], available["status"]) == (mill.pk, "Old Mill", "Not available")
+    assert (assigned["title"], assigned["status"], assigned["here"]) == ("North Dock", "Available", True)
 
 
 def test_a_search_finds_any_part_of_a_name_in_any_case_and_the_id(

@@ -17,6 +17,7 @@ from django.test import RequestFactory
 from tests.conftest import make_client
 from tests.support.api.client import FORM, INVALID_TOKEN, PASSWORD, Api, refusal, sign_in
 from tests.support.back_office.staff import errors, member, signed_in, told
+from tests.support.servers.concurrency import wait_until_blocked
 from users.models import Session, User
 from users.models.authorization_code import AuthorizationCode, CodeRefusedError
 from users.models.client import Client
@@ -320,7 +321,7 @@ def test_nobody_signs_in_with_a_client_removed_since_it_was_asked(scanner: Clien
     request = RequestFactory().get("/")
     assert start_session(pat, client_id="pat-scanner", requested_scope="", request=request) is None
     with pytest.raises(CodeRefusedError):
-        redeem(code, request)
+        redeem(code, scanner, request)
     assert Session.objects.count() == 0
 
 
@@ -337,19 +338,9 @@ def test_removal_waits_for_a_sign_in_under_way_and_ends_it_too(scanner: Client, 
             request = RequestFactory().get("/")
             assert start_session(pat, client_id="pat-scanner", requested_scope="", request=request)
             removal = threads.submit(remove)
-            wait_until_somebody_waits()
+            wait_until_blocked(connection.connection)
         assert removal.result(timeout=30) == 1
     assert Session.objects.live().count() == 0
-
-
-def wait_until_somebody_waits() -> None:
-    """For a lock of ours."""
-    with connection.cursor() as cursor:
-        for _ in range(3000):
-            cursor.execute("SELECT pg_sleep(.01), count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[1]:
-                return
-    pytest.fail("nobody waits")
 
 
 def test_making_and_removing_are_audited_by_client_id_alone(

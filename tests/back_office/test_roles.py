@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
 from tests.support.back_office.staff import member, signed_in, told
+from tests.support.back_office.words import Words
 from users.models import User
 from users.roles import ADMINISTRATOR, AUDITOR, ROLES, codenames
 
@@ -70,7 +72,7 @@ def test_nobody_gives_a_role_more_than_they_may_themselves(
     clerk.user_permissions.set(own)
     auditor.permissions.set(own)
     browser = signed_in(clerk)
-    assert set(offered(browser, page_of(auditor))) == {"Groups: see", "Groups: change", "Users: see"}
+    assert set(offered(browser, page_of(auditor))) == {"Roles: see", "Roles: change", "Users: see"}
     beyond = Permission.objects.get(codename="delete_user")
     with nothing_changes():
         answer = browser.post(page_of(auditor), {"name": AUDITOR, "permissions": [beyond.pk]})
@@ -89,3 +91,23 @@ def test_a_new_role_is_made(make_user: Any) -> None:
     keys = offered(browser, f"{LIST}add/")
     browser.post(f"{LIST}add/", {"name": "Reception", "permissions": [keys["Sessions: see"]]})
     assert rights(Group.objects.get(name="Reception")) == {"view_session"}
+
+
+def test_the_page_that_deletes_a_role_says_how_many_lose_it(as_ada: Client, auditor: Group, pat: User) -> None:
+    pat.groups.add(auditor)
+    page = as_ada.get(f"{LIST}{auditor.pk}/delete/").content.decode()
+    assert "1 person has this role and loses it." in page
+    assert "relationship" not in page
+
+
+def test_what_django_calls_groups_is_called_roles(as_ada: Client, auditor: Group, pat: User) -> None:
+    paths = (
+        LIST,
+        f"{LIST}add/",
+        page_of(auditor),
+        f"{LIST}{auditor.pk}/delete/",
+        f"/admin/users/user/{pat.pk}/change/",
+    )
+    for path in paths:
+        texts = Words(as_ada.get(path).content.decode()).texts
+        assert [text for text in texts if re.search(r"\bgroups?\b", text, re.I)] == [], path

@@ -14,6 +14,7 @@ from django.test import Client
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, refusal
 from tests.support.back_office.staff import LIST, NEW_PASSWORD, change, errors, group, member, rows, signed_in, told
+from tests.support.cases import each
 from users.models import User
 from users.querysets import PEOPLE
 from warehouses.models import Warehouse
@@ -96,8 +97,8 @@ def test_a_filter_that_is_none_is_refused(as_ada: Client) -> None:
     assert as_ada.get(LIST, {"assigned": "x"}).status_code == 302
 
 
-@pytest.mark.parametrize("column", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("direction", ["", "-"])
+@each("column", [1, 2, 3, 4, 7])  # names, e-mail, status, last login
+@each("direction", ["", "-"])
 def test_the_list_sorts_by_each_column_of_the_reference(
     as_ada: Client, pat: User, sam: User, column: int, direction: str
 ) -> None:
@@ -110,7 +111,7 @@ def test_the_list_sorts_by_each_column_of_the_reference(
     ("path", "queries"),
     [
         (LIST, 4),  # session, person, how many, the page
-        (f"{LIST}?o=-4&missing=sign-in", 4),
+        (f"{LIST}?o=-7&missing=sign-in", 4),
         (f"{LIST}?q=p", 5),  # and who is found
     ],
 )
@@ -175,7 +176,7 @@ def test_a_warehouse_user_is_created_and_can_sign_in(as_manager: Client) -> None
     assert user.events.get().pgh_context["reason"] == "season"
 
 
-@pytest.mark.parametrize(
+@each(
     ("changes", "field", "words"),
     [
         ({"email": ""}, "email", "This field is required."),
@@ -187,7 +188,7 @@ def test_a_warehouse_user_is_created_and_can_sign_in(as_manager: Client) -> None
         ({"password2": "other-Horse-9!"}, "password2", "The password fields must match."),
         ({"password1": "Short-7!", "password2": "Short-7!"}, "password1", "at least 12 characters"),
         ({"language": "fr_FR"}, "language", "Select a valid choice."),
-        ({}, "groups", "Choose at least one group, or make this person a warehouse user."),
+        ({}, "groups", "Choose at least one role, or make this person a warehouse user."),
         ({"groups": [0]}, "groups", "Select a valid choice."),
     ],
 )
@@ -300,3 +301,11 @@ def test_deleting_is_not_offered_for_the_deleted(as_manager: Client, pat: User) 
     User.objects.filter(pk=pat.pk).update(status="deleted")
     for path in (f"{LIST}?status=all", f"{LIST}{pat.pk}/change/"):
         assert delete not in as_manager.get(path).content.decode()
+
+
+def test_nobody_is_offered_to_deactivate_or_delete_themselves(as_ada: Client, ada: User, pat: User) -> None:
+    page = as_ada.get(LIST).content.decode()
+    switches = set(re.findall(rf'formaction="{LIST}(\d+)/switch', page))
+    assert switches == {str(pat.pk)}
+    assert f"{LIST}{ada.pk}/change/" in page
+    assert f"{LIST}{ada.pk}/delete/" not in page

@@ -120,6 +120,7 @@ def test_a_german_works_in_german(open_page: Callable[..., Page], olive: User, p
     page.goto(reverse("admin:index"))
     assert page.locator("html").get_attribute("lang") == "de"
     page.get_by_role("link", name=re.compile("Benutzer$")).first.click()
+    page.get_by_role("button", name="Aktionen: pat").click()
     page.get_by_role("link", name="Lager zuweisen").click()
     expect(page.get_by_role("heading", name="Lager dem Benutzer zuweisen").first).to_be_visible()
 
@@ -132,6 +133,7 @@ def test_without_scripts_staff_come_in_and_find_everything(
     come_in(page, olive.email, PASSWORD)
     expect(page.get_by_role("link", name=re.compile("Sessions$"))).to_be_visible()
     page.goto(reverse("admin:users_user_changelist"))
+    page.get_by_role("button", name=f"Actions: {pat.email}").click()
     expect(page.get_by_role("link", name="Assign Warehouses")).to_be_visible()
     expect(page.get_by_role("link", name="Add New User")).to_be_visible()
     page.goto(reverse("admin:users_user_change", args=[pat.pk]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.utils.http import urlsafe_base64_encode
 from playwright.sync_api import Page, expect
 
 from tests.support.api.client import PASSWORD
-from tests.support.back_office.accessibility import faults
+from tests.support.back_office.accessibility import SCREENS, faults
 from tests.support.back_office.pages import PAGES
 from tests.support.back_office.sheets import USERS, upload
 from tests.support.back_office.staff import signed_in
@@ -32,20 +33,22 @@ def test_the_colours_preferred_when_a_page_is_loaded_are_those_that_are_checked(
         expect(page.locator("html")).to_have_class(re.compile(r"\bdark\b"))
 
 
+@pytest.mark.drill
 def test_no_page_has_a_serious_fault(
-    open_page: Callable[..., Page], olive: User, pat: User, north: Any, pat_north: Any
+    open_page: Callable[..., Page], olive: User, pat: User, north: Any, pat_north: Any, whole: bool
 ) -> None:
+    """Each page on every screen in the long form, and in the short form on one of them, in turns."""
     User.objects.filter(pk=olive.pk).update(is_superuser=True)
     pat_north.activate()
     session = _some_session(pat)
     page = open_page(olive)
-    found = {}
+    found, turns = {}, cycle([[screen] for screen in SCREENS])
     for name, path in PAGES.items():
         answer = page.goto(path(pat=pat, north=north, session=session))
         assert answer is not None
         assert answer.status == 200, name
         page.wait_for_load_state("networkidle")
-        if here := faults(page):
+        if here := faults(page, SCREENS if whole else next(turns)):
             found[name] = here
     assert found == {}
 

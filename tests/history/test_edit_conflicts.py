@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
@@ -16,6 +15,7 @@ from django.test import Client
 
 from tests.support.api.client import PASSWORD
 from tests.support.back_office.staff import LIST, NEW_PASSWORD, member, person, signed_in, told
+from tests.support.servers.concurrency import wait_until_blocked
 from tests.support.servers.live import live_server, production_environment
 from users.models import User
 from warehouses.models import Warehouse
@@ -180,7 +180,7 @@ def two_browsers(
                     threads.submit(_post, browser, path, hidden | form)
                     for browser, hidden, form in zip(browsers, opened, forms, strict=True)
                 ]
-                _wait_until_both_wait(cursor)
+                wait_until_blocked(connection.connection, 2)
             return [_said(answer.result()) for answer in answers]
 
     yield at_once
@@ -200,15 +200,6 @@ def _send(browser: httpx.Client, path: str, form: dict[str, Any]) -> httpx.Respo
 
 def _post(browser: httpx.Client, path: str, form: dict[str, Any]) -> httpx.Response:
     return browser.post(path, data=form, headers={"Referer": f"{browser.base_url}{path}"})
-
-
-def _wait_until_both_wait(cursor: Any) -> None:
-    for _ in range(600):
-        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
-        if cursor.fetchone()[0] >= 2:
-            return
-        time.sleep(0.05)
-    raise AssertionError("the two requests never met")
 
 
 def _said(page: httpx.Response) -> str:

@@ -30,7 +30,7 @@ from tests.support.back_office.sheets import (
 )
 from tests.support.back_office.staff import signed_in
 from tests.support.servers import live
-from tests.support.servers.concurrency import beside, colleague, wait_until
+from tests.support.servers.concurrency import beside, colleague, wait_until_blocked
 from users.account_actions import DEACTIVATE
 from users.models import User
 from users.models.audit_event import AuditEvent
@@ -128,7 +128,7 @@ def test_an_import_whose_person_is_blocked_or_signed_out_everywhere_while_it_wri
             with beside() as start, colleague() as other:
                 other.execute(f"LOCK TABLE {table} IN SHARE MODE")
                 run = start(worker.run, job)
-                assert wait_until(1, run) == 1
+                assert wait_until_blocked(other, 1, run) == 1
                 other.execute(sql.replace("now()", "clock_timestamp()"), [manager.pk])
                 other.commit()
                 run.result()
@@ -160,9 +160,9 @@ def test_no_import_holds_up_the_block_of_who_runs_it_whoever_is_named_in_it(
     with beside() as start, colleague() as other:
         other.execute("SELECT FROM users_user WHERE id = %s FOR UPDATE", [last.pk])
         run = start(worker.run, job)
-        assert wait_until(1, run) == 1  # the others are locked by now
+        assert wait_until_blocked(other, 1, run) == 1  # the others are locked by now
         block = start(DEACTIVATE.apply, [rogue.pk], ada)
-        assert wait_until(2, block) == 1
+        assert wait_until_blocked(other, 2, block) == 1
         assert len(block.result().people) == 1
         other.commit()
         run.result()

@@ -57,7 +57,7 @@ def test_a_preview_shows_every_fault_of_every_row_and_changes_nothing(
         (
             3,
             "groups",
-            "There is no group “Kings”. Groups are: Administrator; Auditor; Staff manager; Warehouse manager.",
+            "There is no role “Kings”. Roles are: Administrator; Auditor; Staff manager; Warehouse manager.",
         ),
         (3, "password", "This password is too short. It must contain at least 12 characters."),
         (6, "email", "The same as in row 4: keep only one of them."),
@@ -214,7 +214,7 @@ def test_a_staff_manager_cannot_make_or_change_people_with_more_rights(
     with nothing_changes():
         job = upload(manager, USERS, content)
     above = "This user may do more than you. Ask somebody who may do as much."
-    beyond = "You cannot give or take the group Administrator: it allows more than you may do yourself."
+    beyond = "You cannot give or take the role Administrator: it allows more than you may do yourself."
     assert faults(job) == [(2, "email", above), (3, "email", above), (4, "groups", beyond)]
     assert job.report["created_rows"] == 1
 

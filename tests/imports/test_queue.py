@@ -21,6 +21,7 @@ from config.spreadsheets.jobs.threads import Runner
 from config.spreadsheets.models import Import
 from tests.support.back_office.sheets import USERS, until_idle, upload
 from tests.support.servers import live
+from tests.support.servers.concurrency import wait_until_blocked
 from users.models import User
 
 CONTENT = b"email,first_name,last_name\nann.ames@example.test,Ann,Ames"
@@ -49,18 +50,12 @@ def end(job: Import) -> None:
 
 
 @contextmanager
-def lock_held(*numbers: int) -> Iterator[Callable[[int], None]]:
-    """Holds an advisory lock; gives a function that returns once so many others wait for it."""
-    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+def lock_held(*numbers: int) -> Iterator[psycopg.Connection[Any]]:
+    """Somebody who holds an advisory lock."""
     with psycopg.connect(live.database_url(), autocommit=True) as other:
         arguments = ", ".join(f"hashint8({number})" if place else str(number) for place, number in enumerate(numbers))
         other.execute(f"SELECT pg_advisory_lock({arguments})")
-
-        def until_waiting(number: int) -> None:
-            while other.execute(waiting).fetchone() != (number,):
-                pass
-
-        yield until_waiting
+        yield other
 
 
 def in_thread(work: Callable[[], Any]) -> Any:
@@ -115,9 +110,9 @@ def test_an_import_that_waits_for_long_is_not_taken_for_dead(admin: Client, oliv
 def test_two_processes_that_take_at_the_same_moment_never_take_two_of_one_person(olive: User) -> None:
     first, _second = begin(olive), begin(olive)
     with ThreadPoolExecutor() as threads:
-        with lock_held(QUEUE_LOCK) as until_waiting:
+        with lock_held(QUEUE_LOCK) as other:
             taken = [threads.submit(in_thread, take_next) for _ in range(2)]
-            until_waiting(2)
+            wait_until_blocked(other, 2)
         assert {job.result() for job in taken} == {first, None}
 
 
@@ -149,9 +144,9 @@ def test_uploads_at_the_same_moment_are_counted_one_after_the_other(olive: User)
     for _ in range(MAX_WAITING - 1):
         begin(olive)
     with ThreadPoolExecutor() as threads:
-        with lock_held(QUEUE_LOCK, olive.pk) as until_waiting:
+        with lock_held(QUEUE_LOCK, olive.pk) as other:
             begun = [threads.submit(in_thread, lambda: begin(olive)) for _ in range(3)]
-            until_waiting(3)
+            wait_until_blocked(other, 3)
         refused = [job.exception() for job in begun if job.exception()]
     assert [type(error) for error in refused] == [TooManyWaitingError] * 2
     assert Import.objects.waiting().count() == MAX_WAITING

@@ -12,6 +12,12 @@ from types import ModuleType
 #: So many migrations it has that this release does not know.
 MIGRATIONS = 3
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.later_release.settings"}
+#: The same for a process that has settings already.
+OVERRIDES = {
+    "MIGRATION_MODULES": {
+        app: f"tests.later_release.{app}.migrations" for app in ("users", "assignments", "spreadsheets")
+    }
+}
 
 
 def newest(migrations: ModuleType) -> str:

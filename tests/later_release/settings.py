@@ -1,5 +1,6 @@
 """The settings of a site of the later release."""
 
 from config.settings import *  # noqa: F403
+from tests.later_release import OVERRIDES
 
-MIGRATION_MODULES = {app: f"tests.later_release.{app}.migrations" for app in ("users", "assignments", "spreadsheets")}
+vars().update(OVERRIDES)

@@ -15,6 +15,7 @@ from django.test import RequestFactory
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.bad_tokens import FORGERIES, WRONG_CLAIMS
 from tests.support.api.client import ASSIGNMENTS, FORBIDDEN, INVALID_TOKEN, Api, refusal, sign_in
+from tests.support.cases import each
 from tests.support.oauth.code_flow import (
     BAD_GRANT,
     BAD_REFRESH_TOKEN,
@@ -29,6 +30,7 @@ from tests.support.oauth.code_flow import (
     security_lines,
     send,
 )
+from tests.support.servers.concurrency import wait_until_blocked
 from users.models import Session, User
 from users.oauth.sessions import start_session
 from users.oauth.tokens import key_ring
@@ -168,7 +170,7 @@ def test_a_token_that_we_did_not_sign_is_not_active_and_withdraws_nothing(
         assert_revocation_does_nothing(forged, nothing_changes, everywhere="true")
 
 
-@pytest.mark.parametrize(
+@each(
     "claims",
     [claims for name, claims in WRONG_CLAIMS.items() if name != "no jti"],
     ids=[name for name in WRONG_CLAIMS if name != "no jti"],
@@ -278,7 +280,7 @@ def test_being_signed_out_everywhere_waits_for_a_session_that_is_just_beginning(
         start_session(pat, client_id="frontend", requested_scope="", request=RequestFactory().post("/token"))
         ending = Thread(target=_sign_out, args=[pat.pk])
         ending.start()
-        _wait_until_somebody_waits_for_a_lock()
+        wait_until_blocked(connection.connection)
     ending.join()
     assert Session.objects.get().end_reason == "lost phone"
 
@@ -288,12 +290,3 @@ def _sign_out(pk: int) -> None:
         User.objects.get(pk=pk).end_sessions("lost phone")
     finally:
         connection.close()
-
-
-def _wait_until_somebody_waits_for_a_lock() -> None:
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    with connection.cursor() as cursor:
-        while True:
-            cursor.execute(f"SELECT pg_stat_clear_snapshot(), pg_sleep(0.01); {waiting}")
-            if cursor.fetchone():
-                return

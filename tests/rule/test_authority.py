@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -22,7 +23,7 @@ from config.spreadsheets.models import Import
 from tests.conftest import make_client, snapshot
 from tests.support.back_office.lost_rights import BLOCK, LOSSES, NO_LOSSES, committed, restored
 from tests.support.back_office.staff import NEW_PASSWORD, member, person, signed_in, told
-from tests.support.servers.concurrency import beside, colleague, wait_until
+from tests.support.servers.concurrency import beside, colleague, wait_until_blocked
 from users import roles
 from users.account_actions import DEACTIVATE
 from users.models import Session, User
@@ -119,11 +120,12 @@ def send(browser: Browser, world: SimpleNamespace, what: str) -> Any:
 def everything(*, but: User) -> list[Any]:
     """All that must not change, whatever has become of the account of who asked."""
     also = [Import.objects.values("pk", "state"), Group.objects.values(), AuditEvent.objects.values("tag")]
-    rows = [*snapshot(), *(list(query.order_by("pk")) for query in also)]
-    for row in rows[0]:
+    rows = snapshot()
+    people = [json.loads(row) for row in rows.pop(User._meta.db_table)]
+    for row in people:
         if row["id"] == but.pk:
             del row["status"], row["last_login"]
-    return rows
+    return [people, rows, *(list(query.order_by("pk")) for query in also)]
 
 
 def told_next(answer: Any) -> list[str]:
@@ -149,7 +151,7 @@ def test_whoever_is_blocked_while_a_request_of_theirs_writes_has_written_nothing
         with beside() as start, colleague() as other:
             other.execute(f"LOCK TABLE {table} IN SHARE MODE")  # reading goes on
             request = start(send, browser, world, what)
-            assert wait_until(1, request) == 1, what
+            assert wait_until_blocked(other, 1, request) == 1, what
             other.execute(BLOCK, [world.ada.pk])
             other.commit()
             assert_refused(request.result())
@@ -204,7 +206,7 @@ def edited_while(by: User, pat: User, sql: str, last_name: str = "New") -> Any:
     with beside() as start, colleague() as other:
         other.execute("SELECT FROM users_user WHERE id = %s FOR UPDATE", [pat.pk])
         request = start(browser.post, f"/admin/users/user/{pat.pk}/change/", person(pat, last_name=last_name))
-        assert wait_until(1, request) == 1
+        assert wait_until_blocked(other, 1, request) == 1
         other.execute(sql, [by.pk])
         other.commit()
         return request.result()
@@ -256,7 +258,7 @@ def test_a_block_that_comes_with_the_commit_waits_for_it(ada: User, manager: Use
             User.objects.filter(pk=pat.pk).update(last_name="New")
             manager.confirm_authority()
             block = start(DEACTIVATE.apply, [manager.pk], ada)
-            assert wait_until(1, block) == 1
+            assert wait_until_blocked(connection.connection, 1, block) == 1
         assert len(block.result().people) == 1
     manager.refresh_from_db()
     pat.refresh_from_db()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
 from assignments.models import WarehouseUserAssignment
+from tests.support.servers.concurrency import wait_until_blocked
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -111,21 +111,7 @@ def test_who_writes_at_the_same_time_waits_and_looks_again(
         else:
             sql(f"DELETE FROM {_TABLE} WHERE warehouse_id = %s", river.pk)
         other.start()
-        _until(_somebody_waits)
+        wait_until_blocked(connection.connection)
     other.join()
 
     assert User.objects.get(pk=pat.pk).has_warehouse is (first == "given")
-
-
-def _somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
-
-
-def _until(is_so: Callable[[], bool]) -> None:
-    for _ in range(1_000):
-        if is_so():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("The other one never had to wait.")

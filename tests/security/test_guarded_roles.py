@@ -14,6 +14,8 @@ from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.support.back_office.staff import change, errors, group, member, signed_in, told
+from tests.support.cases import each
+from tests.support.servers.concurrency import wait_until_blocked
 from users import roles
 from users.models import User
 
@@ -73,8 +75,8 @@ def as_clerk(make_user: Callable[..., User], desk: Group) -> Client:
 
 
 # --- Roles above one's own --------------------------------------------------------------------------------------
-@pytest.mark.parametrize("attack", [{"permissions": []}, {"name": "Nobody"}, {"name": "Nobody", "permissions": []}])
-@pytest.mark.parametrize("name", roles.ROLES)
+@each("attack", [{"permissions": []}, {"name": "Nobody"}, {"name": "Nobody", "permissions": []}])
+@each("name", roles.ROLES)
 def test_nobody_edits_a_role_that_may_do_more_than_they(name: str, attack: Any, as_clerk: Client, adam: User) -> None:
     before = as_it_is(group(name))
     assert edit(as_clerk, group(name), **attack).status_code == 403
@@ -148,9 +150,9 @@ def test_who_resets_second_factors_may_change_the_person(
 _BOTH = getattr(roles, "ADMINISTRATION", ("users.change_user", "auth.change_group"))
 
 
-@pytest.mark.parametrize("is_superuser", [False, True])
-@pytest.mark.parametrize("status", ["active", "blocked", "deleted"])
-@pytest.mark.parametrize("is_warehouse_user", [False, True])
+@each("is_superuser", [False, True])
+@each("status", ["active", "blocked", "deleted"])
+@each("is_warehouse_user", [False, True])
 def test_sql_and_python_agree_on_who_is_an_administrator(
     is_superuser: bool, status: str, is_warehouse_user: bool, make_user: Callable[..., User]
 ) -> None:
@@ -232,19 +234,6 @@ def test_the_last_administrator_by_a_role_of_another_name_does_not_leave_it(
 
 
 # --- At the same moment -----------------------------------------------------------------------------------------
-_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-
-
-def wait_until_waiting(number: int) -> None:
-    """Until so many others wait for a lock in this database."""
-    with connection.cursor() as cursor:
-        waiting = 0
-        while waiting < number:
-            cursor.execute("SELECT pg_stat_clear_snapshot(), pg_sleep(0.01)")  # else it stays as first looked at
-            cursor.execute(_WAITING)
-            (waiting,) = cursor.fetchone()
-
-
 @pytest.fixture
 def two_administrators(transactional_db: None, make_user: Callable[..., User]) -> list[tuple[User, Group]]:
     """Each by a role of their own, and nobody else."""
@@ -282,7 +271,7 @@ def test_of_two_administrators_who_take_each_others_role_the_second_is_refused(
         list(User.objects.filter(pk__in=[first.pk, second.pk]).order_by("pk").locked())
         for number, thread in enumerate(threads, start=1):
             thread.start()
-            wait_until_waiting(number)
+            wait_until_blocked(connection.connection, number)
     for thread in threads:
         thread.join()
     assert sorted(answers.values()) == [302, 403]

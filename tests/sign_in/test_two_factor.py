@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cryptography.exceptions import InvalidTag
@@ -192,6 +193,12 @@ def test_new_recovery_codes_replace_the_old_ones(inside: Client, recovery_codes:
     kept = digests_of(olive)
     assert kept == {recovery_digest(olive.uuid, code) for code in page.context["codes"]}
     assert not kept & {recovery_digest(olive.uuid, code) for code in recovery_codes}
+
+
+@pytest.mark.usefixtures("real_hashing")
+def test_a_recovery_code_is_stored_as_a_slow_digest() -> None:
+    """Of the same parameters in every release: else no stored code would be accepted any more."""
+    assert recovery_digest(UUID(int=1), "abcdefgh") == "y_Nrb57-7Q-zRB4l"
 
 
 def test_a_code_switches_it_off(inside: Client, recovery_codes: list[str], olive: User) -> None:

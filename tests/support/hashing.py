@@ -7,11 +7,15 @@ from functools import cache
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 
+from users.models import totp_device
 from users.sign_in.hashers import OwaspArgon2Hasher
 
 #: The setting `PASSWORD_HASHERS` of the site, which the servers of live tests use.
 REAL = ["users.sign_in.hashers.OwaspArgon2Hasher"]
 CHEAP = ["tests.support.hashing.CheapArgon2Hasher"]
+#: The same of `users.models.totp_device`, for recovery codes.
+REAL_RECOVERY_DIGEST_COST = totp_device.RECOVERY_DIGEST_COST
+CHEAP_RECOVERY_DIGEST_COST = 2
 
 
 class CheapArgon2Hasher(OwaspArgon2Hasher):

@@ -25,6 +25,7 @@ from users.account_actions import (
     END_SESSIONS,
     MAKE_WAREHOUSE_USER,
     MAX_PEOPLE,
+    RESTORE,
     UNMAKE_WAREHOUSE_USER,
     AccountAction,
     LeftOut,
@@ -57,7 +58,7 @@ ASSIGN_WAREHOUSES = AssignWarehouses(
 )
 
 #: In display order.
-BULK = (ACTIVATE, DEACTIVATE, MAKE_WAREHOUSE_USER, UNMAKE_WAREHOUSE_USER, ASSIGN_WAREHOUSES, END_SESSIONS)
+BULK = (ACTIVATE, DEACTIVATE, RESTORE, MAKE_WAREHOUSE_USER, UNMAKE_WAREHOUSE_USER, ASSIGN_WAREHOUSES, END_SESSIONS)
 CHANGES = {change.name: change for change in BULK}
 
 #: Number of people whom the page lists by name; it counts the others.

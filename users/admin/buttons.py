@@ -1,16 +1,18 @@
-"""Buttons inside list rows: links, and POSTs that carry the list's own CSRF token.
+"""The menu of a list row: links, and POSTs that carry the list's own CSRF token.
 
-Their labels and addresses are computed once a page: per row, translating, escaping and resolving take several
+Labels and addresses are computed once a page: per row, translating, escaping and resolving take several
 milliseconds a page.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 
 class RowURL:
@@ -52,3 +54,21 @@ def button(text: Any, url: RowURL, *, danger: bool = False) -> RowControl:
     """Submits the list's form to another URL."""
     start = '<button type="submit" class="{}" formmethod="post" formaction="'
     return RowControl(start, text, url, "</button>", danger=danger)
+
+
+class RowMenu:
+    """A button that opens the controls of a row, as the Popover API of HTML does it, without a script."""
+
+    def __init__(self) -> None:
+        self.label = f'" aria-label="{escape(_("Actions"))}: '
+
+    def __call__(self, key: Any, about: str, controls: Iterable[str]) -> SafeString:
+        """`about` distinguishes the rows for screen readers. Without controls, there is no menu."""
+        found = "".join(controls)
+        if not found:
+            return SafeString("")
+        button = f'<button type="button" class="row-menu-button" popovertarget="menu-{key}{self.label}{escape(about)}">'
+        return SafeString(f'{button}{_ICON}</button><div popover id="menu-{key}" class="row-menu">{found}</div>')
+
+
+_ICON = '<span class="material-symbols-outlined" aria-hidden="true">more_horiz</span>'

@@ -1,4 +1,4 @@
-"""The list of people, with their current warehouses and the buttons of each row (contract 5.1)."""
+"""The list of people, with their current warehouses and a menu in each row (contract 5.1)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from unfold.decorators import display
 
 from config.back_office.list_return import preserved_query
 from config.back_office.times import time_tag
-from users.account_actions import ACTIVATE, DEACTIVATE
-from users.admin.buttons import RowControl, RowURL, button, link
+from users.account_actions import ACTIVATE, DEACTIVATE, RESTORE
+from users.admin.buttons import RowControl, RowMenu, RowURL, button, link
 from users.admin.filters import AssignedFilter, GapFilter, KindFilter, LockoutFilter, StatusFilter, WorkingFilter
 from users.admin.paging import LongListAdmin
 from users.models import User
@@ -35,15 +35,15 @@ class PeopleList(LongListAdmin):
     """Every filter, order and search reads an index; every page costs the same."""
 
     searched = PEOPLE
-    list_display_links = ("email_",)
+    list_display_links = ("first_name_", "last_name_")
     list_filter = (StatusFilter, KindFilter, AssignedFilter, WorkingFilter, GapFilter, LockoutFilter)
     ordering = (Lower("email"),)
     search_fields = ("email",)
     search_help_text = _("Search by name, e-mail or ID")
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        columns = ("email_", "first_name_", "last_name_", "last_login_", "status_", "current_warehouse")
-        return (*columns, self._assigned_column(request), self._buttons_column(request))
+        columns = ("first_name_", "last_name_", "email_", "status_", "current_warehouse")
+        return (*columns, self._assigned_column(request), "last_login_", self._menu_column(request))
 
     def get_queryset(self, request: HttpRequest) -> Any:
         people = super().get_queryset(request)
@@ -97,31 +97,36 @@ class PeopleList(LongListAdmin):
 
         return assigned
 
-    def _buttons_column(self, request: HttpRequest) -> Any:
-        actions = _RowActions(self, request)
+    def _menu_column(self, request: HttpRequest) -> Any:
+        menu = _PersonMenu(self, request)
 
         @display(description=_("Actions"))
         def actions_column(obj: User) -> SafeString:
-            return actions(obj)
+            return menu(obj)
 
         return actions_column
 
 
-class _RowActions:
-    """The buttons of each row in the order of contract 5.1, with an additional one for lockouts."""
+#: The switch that is offered in each status.
+_SWITCHES = {User.Status.ACTIVE: DEACTIVATE, User.Status.BLOCKED: ACTIVATE, User.Status.DELETED: RESTORE}
+
+
+class _PersonMenu:
+    """The actions of each row in the order of contract 5.1, with an additional one for lockouts."""
 
     def __init__(self, people: PeopleList, request: HttpRequest) -> None:
         self.user: Any = request.user
+        self.menu = RowMenu()
         self.may_assign = self.user.has_perm(_SEES_ASSIGNMENTS)
         self.may_change, self.may_delete = people.has_change_permission(request), people.has_delete_permission(request)
         query = request.GET.urlencode()
         kept = preserved_query(request).removeprefix("?")
         self.assign = link(_("Assign Warehouses"), RowURL(_ASSIGN_PAGE, query=kept))
         self.edit = link(_("Edit"), RowURL("admin:users_user_change", query=kept))
-        self.switches = [
-            button(switch.title, RowURL("admin:users_user_switch", switch.name, query=query))
-            for switch in (DEACTIVATE, ACTIVATE)
-        ]
+        self.switches = {
+            status: button(switch.title, RowURL("admin:users_user_switch", switch.name, query=query))
+            for status, switch in _SWITCHES.items()
+        }
         self.unlock = button(_("Unlock"), RowURL("admin_unlock_sign_in", query=urlencode({"list": query})))
         self.delete = link(_("Delete"), RowURL("admin:users_user_delete", query=kept), danger=True)
 
@@ -129,16 +134,17 @@ class _RowActions:
         found = [self.assign(person.uuid, person.email)] if self.may_assign and person.may_be_assigned else []
         if (self.may_change or self.may_delete) and person.may_be_changed_by(self.user):
             found += [control(person.pk, person.email) for control in self._changes(person)]
-        return SafeString(" ".join(found))
+        return self.menu(person.pk, person.email, found)
 
     def _changes(self, person: Any) -> Iterator[RowControl]:
+        is_own = person.pk == self.user.pk
         if self.may_change:
             yield self.edit
-            if not person.is_deleted:
-                yield self.switches[person.status == User.Status.BLOCKED]
+            if not is_own:
+                yield self.switches[person.status]
             if person.locked_out_at:
                 yield self.unlock
-        if self.may_delete and not person.is_deleted:
+        if self.may_delete and not (person.is_deleted or is_own):
             yield self.delete
 
 

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
@@ -116,6 +116,15 @@ class RoleAdmin(HistoryAdminMixin, ModelAdmin):
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
         view = partial(super().delete_view, request, object_id, extra_context)
         return self._under_lock(request, object_id, "delete", view)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Who loses the role, instead of each row of the tables that join roles with permissions and people."""
+        number = User.objects.filter(groups__in=objs).distinct().count()
+        text = ngettext(
+            "%(count)d person has this role and loses it.", "%(count)d people have this role and lose it.", number
+        )
+        missing, protected = super().get_deleted_objects(objs, request)[2:]
+        return [text % {"count": number}], {self.opts.verbose_name_plural: len(objs)}, missing, protected
 
     def save_related(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         with administrator_required():

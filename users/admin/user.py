@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.forms import Script
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import translation
@@ -24,7 +25,7 @@ from config.database.search import by_id
 from config.history.edit_conflicts import EditConflictAdminMixin
 from config.history.pages import MAX_NAMED, SUBJECTS, HistoryAdminMixin, HistorySubject
 from config.spreadsheets.admin import SheetAdminMixin
-from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, Switch, why_signed_out
+from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, RESTORE, Switch, why_signed_out
 from users.admin.bulk_actions import BulkMixin, actor, sessions_ended
 from users.admin.listing import PeopleList, assign_url
 from users.forms import ReasonForm, UserForm
@@ -39,6 +40,7 @@ _MESSAGES = {
     ACTIVATE: (_("User was activated successfully."), _("User was not activated.")),
     DEACTIVATE: (_("User was deactivated successfully."), _("User was not deactivated.")),
     DELETE: (_("User was deleted successfully."), _("User was not deleted.")),
+    RESTORE: (_("User was restored successfully."), _("User was not restored.")),
 }
 
 
@@ -70,6 +72,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
 
     class Media:
         css = {"all": ("users/people.css",)}
+        js = (Script("users/password.js", defer=""),)
 
     # --- The page of one person --------------------------------------------------------------------------------
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
@@ -150,8 +153,8 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
 
     @method_decorator(require_POST)
     def switch_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
-        """Activates or deactivates one person, and redirects to the list with its filters."""
-        switch = {change.name: change for change in (ACTIVATE, DEACTIVATE)}.get(name)
+        """Activates, deactivates or restores one person, and redirects to the list with its filters."""
+        switch = {change.name: change for change in (ACTIVATE, DEACTIVATE, RESTORE)}.get(name)
         if switch is None:
             raise Http404
         if not self.has_change_permission(request):  # before the lookup, which would tell whether the person exists

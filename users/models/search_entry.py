@@ -1,4 +1,4 @@
-"""What a search of people reads: one row a person, kept by a trigger (migration 0003)."""
+"""What a search of people reads: one row a person, kept by a trigger (migration 0004)."""
 
 from __future__ import annotations
 

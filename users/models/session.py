@@ -35,7 +35,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return (
             self.live(now)
             .select_related("user")
-            .only("client_id", "last_used_at", *(f"user__{name}" for name in _CALLER_COLUMNS))
+            .only("client_id", "is_app_session", "last_used_at", *(f"user__{name}" for name in _CALLER_COLUMNS))
             .annotate(is_key_known=SigningKey.objects.have(kid))  # type: ignore[no-redef]
             .filter(pk=session, client_id=client, user__uuid=person, user__status=User.Status.ACTIVE)
         )
@@ -95,6 +95,9 @@ class Session(RotatingCredential):
     requested_scope = models.CharField(max_length=255, blank=True, default="", db_default="")
     address = models.GenericIPAddressField(_("Address"), null=True)
     user_agent = models.CharField(_("Browser"), max_length=255, blank=True, default="", db_default="")
+    #: Begun by the code flow of a public client, such as the Fulfillment App: it changes its own person's assignments
+    #: only (contract section 0.5).
+    is_app_session = models.BooleanField(default=False, db_default=False, editable=False)
     last_used_at = models.DateTimeField(default=timezone.now, db_default=Now())
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=255, blank=True, default="", db_default="")

@@ -102,10 +102,14 @@ class RecoveryCodes(BackOff, StaticDevice):
         default_permissions = ()
 
 
+#: CPU and memory cost of scrypt: 16 MiB, 30 ms.
+RECOVERY_DIGEST_COST = 2**14
+
+
 def recovery_digest(person: UUID, code: str) -> str:
     """The digest of a recovery code, in 16 characters.
 
     By scrypt, since a code has only 40 random bits. Independent of `SECRET_KEY`, so that codes survive its change.
     """
-    digest = hashlib.scrypt(code.encode(), salt=person.bytes, n=2**14, r=8, p=1, dklen=12)
+    digest = hashlib.scrypt(code.encode(), salt=person.bytes, n=RECOVERY_DIGEST_COST, r=8, p=1, dklen=12)
     return urlsafe_b64encode(digest).decode()

@@ -187,7 +187,7 @@ class CodeGrant(AuthorizationCodeGrant):
 
     def generate_token(self, user: User, **_: Any) -> dict[str, Any]:
         code: AuthorizationCode = self.request.authorization_code
-        started = self._translate_refusal(lambda: redeem(code, self.request.django), code)
+        started = self._translate_refusal(lambda: redeem(code, self.client, self.request.django), code)
         _log_sign_in(started[0])
         return _session_answer(*started)
 

@@ -15,7 +15,7 @@ from users.models.authorization_code import CodeRefusedError, CodeReplayedError
 
 
 def start_session(
-    user: User, *, client_id: str, requested_scope: str, request: HttpRequest
+    user: User, *, client_id: str, requested_scope: str, request: HttpRequest, is_app_session: bool = False
 ) -> tuple[Session, str] | None:
     """A new session of an authenticated person, with its first refresh token.
 
@@ -32,6 +32,7 @@ def start_session(
             user=person,
             client_id=client_id,
             requested_scope=requested_scope,
+            is_app_session=is_app_session,
             address=client_address(request),
             user_agent=request.headers.get("User-Agent", "")[:255],
             expires_at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
@@ -42,8 +43,8 @@ def start_session(
     return session, token
 
 
-def redeem(code: AuthorizationCode, request: HttpRequest) -> tuple[Session, str]:
-    """Redeems a code: a new session, with its first refresh token.
+def redeem(code: AuthorizationCode, client: Client, request: HttpRequest) -> tuple[Session, str]:
+    """Redeems a code of this client: a new session, with its first refresh token.
 
     Raises CodeReplayedError if it was redeemed before, and CodeRefusedError if the person may no longer sign in.
     """
@@ -52,7 +53,11 @@ def redeem(code: AuthorizationCode, request: HttpRequest) -> tuple[Session, str]
         if not mine.update(redeemed_at=timezone.now()):
             raise CodeReplayedError
         started = start_session(
-            code.user, client_id=code.client_id, requested_scope=code.requested_scope, request=request
+            code.user,
+            client_id=client.client_id,
+            requested_scope=code.requested_scope,
+            request=request,
+            is_app_session=not client.is_confidential,
         )
         if started is None:
             raise CodeRefusedError

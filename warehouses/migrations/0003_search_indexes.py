@@ -12,7 +12,7 @@ def gin(function):
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("warehouses", "0002_name_in_any_case"), ("users", "0003_search")]
+    dependencies = [("warehouses", "0002_name_in_any_case"), ("users", "0004_search")]
     operations = [
         AddIndexConcurrently("warehouse", gin("search_grams")),
         AddIndexConcurrently("warehouse", gin("search_near")),

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 import requests
 from django.core import signals
+from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, connections
 from django.db.models import Count, Q
 from django.test import Client as Browser
 from schemathesis.transport.wsgi import WSGI_TRANSPORT
 
 from assignments.models import WarehouseUserAssignment
-from config.wsgi import application
 from tests.support.api.client import Api, sign_in
 from tests.support.fuzzing.api import Caller, Known, Tally, fuzz, unanswered
 from tests.support.oauth.held_tokens import service
@@ -43,7 +43,7 @@ def shared_application() -> Iterator[Callable[..., Any]]:
     They wait for each other, and so one connection serves them all, as in Django's LiveServerTestCase; nor does it
     end with a request, as in Django's test client.
     """
-    connection = connections["default"]
+    application, connection = get_wsgi_application(), connections["default"]
 
     def shared(environ: dict[str, Any], start_response: Any) -> Any:
         connections["default"] = connection

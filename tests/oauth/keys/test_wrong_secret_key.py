@@ -16,6 +16,7 @@ from config.api.errors import NO_SIGNING_KEY, ApiError
 from tests.support.api.bad_bodies import Watch
 from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, error, refusal, sign_in
 from tests.support.oauth.signing_keys import published, signer_of
+from tests.support.servers.concurrency import wait_until_blocked
 from users.models import User
 from users.models.signing_key import SigningKey, _exclusively
 from users.oauth.key_ring import KeyRing, key_ring
@@ -131,16 +132,6 @@ def test_of_two_servers_with_different_secret_keys_at_an_empty_database_one_make
         with _exclusively():
             first.save(force_insert=True)
             answer = threads.submit(second_server)
-            _until_somebody_waits_for_the_table()
+            wait_until_blocked(connection.connection)
         assert answer.result() == NO_SIGNING_KEY.detail
     assert list(SigningKey.objects.values_list("kid", "verifies_until")) == [(first.kid, None)]
-
-
-def _until_somebody_waits_for_the_table() -> None:
-    with connection.cursor() as cursor:
-        found = 0
-        while not found:
-            cursor.execute(
-                "SELECT count(*) FROM pg_locks WHERE relation = 'users_signingkey'::regclass AND NOT granted"
-            )
-            (found,) = cursor.fetchone()

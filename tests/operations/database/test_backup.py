@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,7 @@ from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS, JSON_API, PASSWORD, sign_in
 from tests.support.oauth.held_tokens import Issued
 from tests.support.servers import live
-from tests.support.servers.databases import counts, installation, manage, new_database, restored, rows, schema
+from tests.support.servers.databases import command, counts, installation, manage, new_database, restored, rows, schema
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -173,7 +174,7 @@ def test_a_site_on_another_server_goes_on_where_the_backup_left_off(file: Path, 
         "ISSUER": settings.ISSUER,
         "WORKERS": "1",
     }
-    manage(environment, "restore", file)
+    subprocess.run(command("restore", str(file)), env=environment, check=True, stdout=subprocess.DEVNULL)
 
     with live.live_server(environment, tmp_path / "serve.log") as url, httpx.Client(base_url=url, timeout=30) as client:
 

@@ -17,15 +17,17 @@ import pytest
 
 import assignments.migrations
 from tests import later_release
-from tests.support.servers import first_release, live
+from tests.support.servers import live
 from tests.support.servers.databases import (
     command,
     installation,
     later_installation,
+    later_schema,
     manage,
     new_database,
     refused,
     rows,
+    run,
     schema,
 )
 
@@ -75,20 +77,11 @@ def migrating(tmp_path: Path) -> Iterator[Callable[[str], Migrating]]:
 
 
 @pytest.fixture(scope="module")
-def first(django_db_setup: None) -> Iterator[str]:
+def site(first: str, django_db_blocker: Any) -> str:
     """A database of this release, which the first test brings up to the later one."""
-    with new_database("first_held_up") as url:
-        first_release.make(url)
-        manage(installation(url), "migrate", "-v0")
-        yield url
-
-
-@pytest.fixture(scope="module")
-def as_new(django_db_setup: None, django_db_blocker: Any) -> str:
-    """The schema of a new site of the later release."""
-    with new_database("later_release") as url, django_db_blocker.unblock():
-        manage(later_installation(url), "migrate", "-v0")
-        return schema(url)
+    with django_db_blocker.unblock():
+        manage(installation(first), "migrate", "-v0")
+    return first
 
 
 def longest_wait(url: str, done: Callable[[], Any]) -> float:
@@ -105,11 +98,11 @@ def longest_wait(url: str, done: Callable[[], Any]) -> float:
 
 
 def test_a_migration_that_waits_for_a_long_reader_lets_others_pass(
-    first: str, as_new: str, migrating: Callable[[str], Migrating]
+    site: str, migrating: Callable[[str], Migrating]
 ) -> None:
-    with transaction(first, "SELECT count(*) FROM users_user"):
-        migrate = migrating(first)
-        waited = longest_wait(first, migrate.told)
+    with transaction(site, "SELECT count(*) FROM users_user"):
+        migrate = migrating(site)
+        waited = longest_wait(site, migrate.told)
         assert 1 < waited < BOUND_SECONDS, "nobody waited behind it, or for too long"
 
     migrate.end()
@@ -117,22 +110,15 @@ def test_a_migration_that_waits_for_a_long_reader_lets_others_pass(
         "users.9000_column waits for another transaction, such as a backup, an export or an import. "
         "The site goes on; the next try is in 10 seconds.\n"
     )
-    assert schema(first) == as_new
+    assert schema(site) == later_schema()
 
 
-def test_who_waits_in_vain_gives_up_and_says_what_to_do() -> None:
-    with new_database("waits_in_vain") as url:
-        first_release.make(url)
+def test_who_waits_in_vain_gives_up_and_says_what_to_do(signed_in_then: str) -> None:
+    with new_database("waits_in_vain", like="first_release") as url:
         manage(installation(url), "migrate", "-v0")
         with transaction(url, "LOCK TABLE users_user IN ACCESS SHARE MODE"):
-            done = subprocess.run(
-                command("migrate", "-v0"),
-                env=later_installation(url) | {"MIGRATION_WAIT_SECONDS": "1"},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-    *waits, end = done.stderr.splitlines()
+            status, _, complaint = run(later_installation(url) | {"MIGRATION_WAIT_SECONDS": "1"}, "migrate", "-v0")
+    *waits, end = complaint.splitlines()
     held_up = "users.9000_column waits for another transaction"
     assert set(waits) == {
         f"{held_up}, such as a backup, an export or an import. The site goes on; the next try is in 1 seconds."
@@ -142,14 +128,13 @@ def test_who_waits_in_vain_gives_up_and_says_what_to_do() -> None:
         "transaction (pg_stat_activity shows it) or wait until it is done, and start again; MIGRATION_WAIT_SECONDS "
         "sets how long to wait."
     )
-    assert done.returncode == 1
+    assert status == 1
 
 
-def test_warehouses_whose_names_differ_in_case_only_are_named_before_the_upgrade() -> None:
+def test_warehouses_whose_names_differ_in_case_only_are_named_before_the_upgrade(signed_in_then: str) -> None:
     """Release 0.1.0 took them. Once they have names of their own, the upgrade goes on."""
     add = "INSERT INTO warehouses_warehouse (id, uuid, name) VALUES (%s, gen_random_uuid(), %s)"
-    with new_database("same_names") as url:
-        first_release.make(url)
+    with new_database("same_names", like="first_release") as url:
         with psycopg.connect(url) as connection:
             for number, name in ((901, "river ANNEX"), (902, "Übersee"), (903, "übersee")):
                 connection.execute(add, [number, name])
@@ -185,11 +170,11 @@ def test_who_waits_for_another_process_says_so_and_gives_up() -> None:
 
 # --- Indexes that are made while others write ---------------------------------------------------------------------
 @pytest.fixture
-def before(first: str) -> str:
+def before(site: str) -> str:
     """The migration that makes indexes in no transaction is still to come."""
-    manage(later_installation(first), "migrate", "-v0")
-    manage(later_installation(first), "migrate", "assignments", later_release.newest(assignments.migrations), "-v0")
-    return first
+    manage(later_installation(site), "migrate", "-v0")
+    manage(later_installation(site), "migrate", "assignments", later_release.newest(assignments.migrations), "-v0")
+    return site
 
 
 WRITE = "UPDATE assignments_warehouseuserassignment SET updated_at = now() WHERE id = 1"
@@ -213,7 +198,7 @@ def invalid(url: str) -> list[str]:
 
 
 def test_an_index_waits_for_long_writers_and_holds_nobody_up(
-    before: str, as_new: str, migrating: Callable[[str], Migrating]
+    before: str, migrating: Callable[[str], Migrating]
 ) -> None:
     with transaction(before, WRITE):
         migrate = migrating(before)
@@ -225,12 +210,10 @@ def test_an_index_waits_for_long_writers_and_holds_nobody_up(
     migrate.end()
 
     assert migrate.told() == ""
-    assert schema(before) == as_new
+    assert schema(before) == later_schema()
 
 
-def test_indexes_that_were_left_half_made_are_made_again(
-    before: str, as_new: str, migrating: Callable[[str], Migrating]
-) -> None:
+def test_indexes_that_were_left_half_made_are_made_again(before: str, migrating: Callable[[str], Migrating]) -> None:
     """Also one that had been made: the migration as a whole had not been applied."""
     with transaction(before, WRITE):
         migrate = migrating(before)
@@ -244,4 +227,4 @@ def test_indexes_that_were_left_half_made_are_made_again(
     manage(later_installation(before), "migrate", "-v0")
 
     assert invalid(before) == []
-    assert schema(before) == as_new
+    assert schema(before) == later_schema()

@@ -89,7 +89,7 @@ def in_pieces(found: list[migrations.Migration]) -> dict[str, set[type[Any]]]:
 
 
 #: It fills a table that has no other use yet, some thousand rows in a transaction, and leaves alone what is there.
-FILLED_IN_PIECES = {"users.0004_search_indexes": {migrations.RunSQL}}
+FILLED_IN_PIECES = {"users.0005_search_indexes": {migrations.RunSQL}}
 
 
 def test_what_is_no_transaction_only_makes_indexes_while_others_write() -> None:
@@ -99,7 +99,7 @@ def test_what_is_no_transaction_only_makes_indexes_while_others_write() -> None:
 
 def test_a_table_that_is_filled_in_pieces_is_filled_once_if_it_begins_again(pat: User) -> None:
     """Nobody is missing then, and nobody is there twice."""
-    fill = import_module("users.migrations.0004_search_indexes").FILL.replace("COMMIT", "NULL")  # within the test's
+    fill = import_module("users.migrations.0005_search_indexes").FILL.replace("COMMIT", "NULL")  # within the test's
     SearchEntry.objects.all().delete()
     with connection.cursor() as cursor:
         for _ in range(2):
@@ -185,18 +185,22 @@ def test_a_new_site_has_these_roles_with_these_rights(db: None) -> None:
         assert sorted(rights) == sorted(roles.codenames(role))
 
 
-def test_the_history_of_a_new_site_has_the_names_of_the_roles_and_nothing_else() -> None:
-    with new_database("new_site") as url:
+@pytest.fixture(scope="module")
+def new_site(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    with new_database("new_site") as url, django_db_blocker.unblock():
         manage(installation(url), "migrate", "-v0")
-        begun = rows(url, "SELECT pgh_label, name, pgh_context FROM users_roleevent ORDER BY name")
-        others = rows(url, "SELECT count(*) FROM users_rolerightevent")
+        yield url
+
+
+def test_the_history_of_a_new_site_has_the_names_of_the_roles_and_nothing_else(new_site: str) -> None:
+    begun = rows(new_site, "SELECT pgh_label, name, pgh_context FROM users_roleevent ORDER BY name")
+    others = rows(new_site, "SELECT count(*) FROM users_rolerightevent")
     assert begun == [("insert", role, None) for role in sorted(roles.ROLES)]
     assert others == [(0,)]
 
 
-def test_all_of_it_can_be_taken_back() -> None:
-    with new_database("taken_back") as url:
-        manage(installation(url), "migrate", "-v0")
+def test_all_of_it_can_be_taken_back(new_site: str, transactional_db: None) -> None:
+    with new_database("taken_back", like="new_site") as url:
         for app in ("spreadsheets", "users", "warehouses"):  # assignments go with people
             manage(installation(url), "migrate", app, "zero", "-v0")
         tables = rows(url, "SELECT tablename FROM pg_tables WHERE tablename ~ '^(users|warehouses|assignments)_'")

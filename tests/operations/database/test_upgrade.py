@@ -24,6 +24,7 @@ from tests.support.servers.databases import (
     command,
     installation,
     later_installation,
+    later_schema,
     manage,
     new_database,
     rows,
@@ -38,9 +39,8 @@ PAT = "pat.picker@example.test"
 class Site:
     """Its database before and after."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self.url, self.backup = url, folder / "first.dump"
-        self.refresh_token = first_release.make(url)
+    def __init__(self, url: str, refresh_token: str, folder: Path) -> None:
+        self.url, self.refresh_token, self.backup = url, refresh_token, folder / "first.dump"
         self.before = self.known()
         manage(installation(url), "backup", self.backup)
         with new_database("first_release_at_work", like="first_release") as copy:
@@ -70,9 +70,9 @@ def known(url: str) -> dict[str, list[Any]]:
 
 
 @pytest.fixture(scope="module")
-def site(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with new_database("first_release") as url, django_db_blocker.unblock():
-        yield Site(url, tmp_path_factory.mktemp("first"))
+def site(first: str, signed_in_then: str, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    with django_db_blocker.unblock():
+        return Site(first, signed_in_then, tmp_path_factory.mktemp("first"))
 
 
 def test_every_row_is_there_as_it_was(site: Site) -> None:
@@ -89,17 +89,9 @@ def test_every_row_is_there_as_it_was(site: Site) -> None:
     assert site.known() == site.before
 
 
-@pytest.fixture(scope="module")
-def as_new(django_db_setup: None, django_db_blocker: Any) -> str:
-    """The schema of a new site of the later release."""
-    with new_database("later_release") as url, django_db_blocker.unblock():
-        manage(later_installation(url), "migrate", "-v0")
-        return schema(url)
-
-
-def test_the_schema_is_that_of_a_new_site(site: Site, as_new: str) -> None:
+def test_the_schema_is_that_of_a_new_site(site: Site) -> None:
     assert site.schema == schema(live.database_url())
-    assert schema(site.url) == as_new
+    assert schema(site.url) == later_schema()
 
 
 @pytest.mark.parametrize(
@@ -272,19 +264,19 @@ def test_whoever_was_there_signs_in_and_whoever_was_signed_in_goes_on(site: Site
         assert client.post("/token", data=blocked).json()["error"] == "invalid_grant"
 
 
-def test_a_backup_of_the_first_release_restores_into_a_later_one(site: Site, as_new: str) -> None:
+def test_a_backup_of_the_first_release_restores_into_a_later_one(site: Site) -> None:
     with new_database("restored_first") as url:
         told = manage(later_installation(url), "restore", site.backup)
 
         assert told.startswith("The backup is of an earlier release: ")
         assert known(url) == site.before
-        assert schema(url) == as_new
+        assert schema(url) == later_schema()
 
 
 _SIGNED_IN = "SELECT count(*) FROM users_session WHERE ended_at IS NULL AND expires_at > now()"
 
 
-def test_sessions_that_a_restore_ends_never_come_to_life(site: Site, as_new: str) -> None:
+def test_sessions_that_a_restore_ends_never_come_to_life(site: Site) -> None:
     """The command is killed as soon as the backup is in the database: `migrate` goes on from there."""
     with new_database("restored_in_part") as url:
         process = subprocess.Popen(
@@ -303,4 +295,4 @@ def test_sessions_that_a_restore_ends_never_come_to_life(site: Site, as_new: str
         assert rows(url, ended) == [(21,)]  # who was signed in then
         manage(later_installation(url), "migrate", "-v0")
         assert rows(url, _SIGNED_IN) == [(0,)]
-        assert schema(url) == as_new
+        assert schema(url) == later_schema()

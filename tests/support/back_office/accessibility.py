@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
@@ -14,12 +16,12 @@ _RECOLOUR = """(scheme) => {
 }"""
 
 
-def faults(page: Page) -> list[str]:
-    """Serious and critical findings of axe on each screen, each with the elements it is about.
+def faults(page: Page, screens: Iterable[str] = SCREENS) -> list[str]:
+    """Serious and critical findings of axe on each of these screens, each with the elements it is about.
 
     The page is loaded once, and resized and recoloured for each screen.
     """
-    return [f"{screen}: {fault}" for screen in SCREENS for fault in _faults_on(page, screen)]
+    return [f"{screen}: {fault}" for screen in screens for fault in _faults_on(page, screen)]
 
 
 def _faults_on(page: Page, screen: str) -> list[str]:

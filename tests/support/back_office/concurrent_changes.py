@@ -10,10 +10,9 @@ from django.db import connection, transaction
 from django.test import override_settings
 
 from tests.support.hashing import CheapArgon2Hasher
+from tests.support.servers.concurrency import wait_until_blocked
 
 T = TypeVar("T")
-#: How often it is looked whether the request waits, 20 ms apart.
-_MOST_LOOKS = 3_000
 
 
 class InterruptedHasher(CheapArgon2Hasher):
@@ -46,7 +45,7 @@ def while_waiting(request: Callable[[], T], rival: Callable[[], Any]) -> T:
     with transaction.atomic():
         rival()
         answer = elsewhere(request)
-        _wait_until_it_waits_for_us(answer)
+        assert wait_until_blocked(connection.connection, 1, answer), f"the request did not wait: {answer.result()}"
     return answer.result(timeout=60)
 
 
@@ -63,16 +62,3 @@ def elsewhere(work: Callable[[], T]) -> Future[T]:
     future = with_one_thread.submit(run)
     with_one_thread.shutdown(wait=False)
     return future
-
-
-def _wait_until_it_waits_for_us(answer: Future[Any]) -> None:
-    for _ in range(_MOST_LOOKS):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted"
-                " AND pg_backend_pid() = ANY(pg_blocking_pids(pid))), pg_sleep(0.02)"
-            )
-            if cursor.fetchone()[0]:
-                return
-        assert not answer.done(), f"the request did not wait: {answer.result()}"
-    raise AssertionError("the request never met the rival")

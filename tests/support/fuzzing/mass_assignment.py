@@ -14,6 +14,7 @@ from django.db import connection, models
 from rest_framework_json_api.utils import format_field_name
 
 from tests.support.api.permissions import undone
+from tests.support.stored_rows import stored_rows
 
 APPS = {"users", "warehouses", "assignments", "spreadsheets", "auth", "otp_totp", "otp_static", "sessions", "axes"}
 
@@ -35,38 +36,51 @@ _VALUES: list[tuple[type[models.Field], Any]] = [
 
 
 # --- What is sent -----------------------------------------------------------------------------------------------
-def fields(*, flag: bool, spell: Callable[[str], str] = str) -> dict[str, Any]:
-    """Every field of every model, spelt so, with a value of its kind; booleans are `flag`."""
+def fields(
+    *, flag: bool, spell: Callable[[str], str] = str, keys: dict[type[models.Model], str] | None = None
+) -> dict[str, Any]:
+    """Every field of every model, spelt so, with a value of its kind; booleans are `flag`.
+
+    Relations point at the newest row of their model; `keys` remembers which that is.
+    """
+    keys = {} if keys is None else keys
     found: dict[str, Any] = {"pk": NUMBER, "is_staff": flag, "role": "Administrator", "scopes": TEXT}
     for model in apps.get_models(include_auto_created=True):
         if model._meta.app_label in APPS:
             for field in (*model._meta.concrete_fields, *model._meta.many_to_many):
-                value = _value(field, flag=flag)
+                value = _value(field, flag, keys)
                 found |= {field.name: value, field.attname: value}
     return {spell(name): value for name, value in found.items()}
 
 
 def all_fields() -> Iterator[dict[str, Any]]:
     """In both spellings, and with either value of booleans; some at a time, as a request has a limit of its own."""
+    keys: dict[type[models.Model], str] = {}
     for spell in (str, format_field_name):
         for flag in (True, False):
-            found = fields(flag=flag, spell=spell)
+            found = fields(flag=flag, spell=spell, keys=keys)
             names = [*found]
             yield from ({name: found[name] for name in names[at : at + 90]} for at in range(0, len(names), 90))
 
 
-def _value(field: Any, *, flag: bool) -> Any:
+def _value(field: Any, flag: bool, keys: dict[type[models.Model], str]) -> Any:
     if isinstance(field, models.BooleanField):
         return flag
     if field.is_relation:
-        row = field.related_model._base_manager.last()
-        value = str(row.pk) if row else NUMBER
+        value = _newest(field.related_model, keys)
         return [value] if field.many_to_many else value
     if field.choices:
         return field.choices[-1][0]
     if "digest" in field.name:
         return DIGEST
     return next((value for kind, value in _VALUES if isinstance(field, kind)), TEXT)
+
+
+def _newest(model: type[models.Model], keys: dict[type[models.Model], str]) -> str:
+    if model not in keys:
+        row = model._base_manager.last()
+        keys[model] = str(row.pk if row else NUMBER)
+    return keys[model]
 
 
 # --- What was written -------------------------------------------------------------------------------------------
@@ -88,12 +102,8 @@ def written_by(call: Callable[[], Any], before: Rows | None = None) -> tuple[int
 
 def rows() -> Rows:
     """Every row of every table, as its table and JSON."""
-    found: Rows = Counter()
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            cursor.execute(f'SELECT to_jsonb(t)::text FROM "{table}" t')
-            found.update((table, row) for (row,) in cursor.fetchall())
-    return found
+    found = stored_rows(connection.introspection.table_names())
+    return Counter((table, row) for table, those in found.items() for row in those)
 
 
 def _alike(rows: Rows) -> Rows:

@@ -25,7 +25,7 @@ OWN_PASSWORD, NEW_PASSWORD = "chosen-Horse-8!", "forgotten-Horse-9!"
 SET_PASSWORD, IMPORTED_PASSWORD, FAULTY_PASSWORD = "handed-Horse-4!", "imported-Horse-6!", "Sh0rt-one"
 STATE = "a-state-that-nobody-guesses-0123456789"
 #: Longest wait in seconds for a thread of the server.
-_PATIENCE = 30
+_PATIENCE = 120
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,10 +11,21 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-from config.database import timeouts
 from tests.support.servers.live import database_url
 
-_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+#: How many wait for a lock of this backend, or behind somebody who does; without a backend, for any lock.
+_BLOCKED = """
+    WITH RECURSIVE waiting AS (
+        SELECT pid, pg_blocking_pids(pid) AS blockers FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database()
+    ), blocked AS (
+        SELECT pid FROM waiting WHERE %(by)s::int IS NULL OR %(by)s = ANY(blockers)
+        UNION SELECT waiting.pid FROM waiting JOIN blocked ON blocked.pid = ANY(blockers)
+    )
+    SELECT count(*) FROM blocked
+"""
+#: After which somebody who never waits fails the test instead of holding it up.
+_MOST_SECONDS = 120
 
 
 @contextmanager
@@ -23,24 +35,28 @@ def colleague() -> Iterator[psycopg.Connection[Any]]:
         yield other
 
 
-def wait_until(number: int, *tasks: Future[Any]) -> int:
-    """Waits until so many wait for a lock, or these tasks are done. Returns how many wait."""
+def wait_until_blocked(by: psycopg.Connection[Any] | None, number: int = 1, *tasks: Future[Any]) -> int:
+    """Waits until so many wait for this connection's locks, or these tasks are done. Returns how many wait.
+
+    Without a connection, whoever waits for a lock counts. Beside a server that is not certain: its jobs wait for each
+    other, too.
+    """
+    holder = by.info.backend_pid if by else None
+    end = time.monotonic() + _MOST_SECONDS
     with psycopg.connect(database_url(), autocommit=True) as look:
         while True:
-            (waiting,) = look.execute(_WAITING).fetchone() or (0,)
+            (waiting,) = look.execute(_BLOCKED, {"by": holder}).fetchone() or (0,)
             if waiting >= number or (tasks and all(task.done() for task in tasks)):
                 return int(waiting)
+            assert time.monotonic() < end, f"{waiting} of {number} wait"
             look.execute("SELECT pg_sleep(0.005)")
 
 
 @contextmanager
 def beside() -> Iterator[Callable[..., Future[Any]]]:
-    """Starts functions in threads that have database connections of their own, and wait for locks as long as it takes:
-    the process may have got the limits of requests from another test (`config.wsgi`).
-    """
+    """Starts functions in threads that have database connections of their own."""
 
     def closing(act: Callable[..., Any], *given: Any, **named: Any) -> Any:
-        timeouts.use_job_limits()
         try:
             return act(*given, **named)
         finally:

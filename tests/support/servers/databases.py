@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
+import io
 import re
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache
 from typing import Any
+from unittest import mock
 from urllib.parse import urlsplit
 
 import psycopg
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import ManagementUtility
+from django.db import connection
+from django.test import override_settings
 from psycopg import sql
 
 from config.database import backup
-from config.installation import database_url
+from config.environment import Environment
+from config.installation import LIBPQ_DEFAULTS, database_url
 from tests import later_release
 from tests.support.servers.live import production_environment
 
 
-def url_of(name: str) -> str:
-    return urlsplit(database_url())._replace(path=f"/{name}").geturl()
-
-
 @contextmanager
-def new_database(name: str, *, like: str = "template0") -> Iterator[str]:
+def new_database(name: str, *, like: str | None = None) -> Iterator[str]:
     """The URL of a database on the server of the tests: an empty one, or a copy of one that nobody uses."""
+    source = "template0" if like is None else _of_this_process(like)
+    own = _of_this_process(name)
     with psycopg.connect(database_url(), autocommit=True) as server:
-        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(own))
         server.execute(drop)
-        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(like)))
+        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(own), sql.Identifier(source)))
         try:
-            yield url_of(name)
+            yield urlsplit(database_url())._replace(path=f"/{own}").geturl()
         finally:
             server.execute(drop)
+
+
+def _of_this_process(name: str) -> str:
+    """Other processes of this run may use the same server."""
+    return f"{name}_{connection.settings_dict['NAME']}"
 
 
 def installation(url: str) -> dict[str, str]:
@@ -53,23 +63,73 @@ def command(*arguments: str) -> list[str]:
 
 def manage(environment: dict[str, str], *arguments: object) -> str:
     """What a command prints. Fails if it fails."""
-    done = _run(environment, *map(str, arguments))
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    status, told, complaint = run(environment, *arguments)
+    assert status == 0, complaint
+    return told
 
 
 def refused(environment: dict[str, str], *arguments: object) -> str:
     """The one line in which a command refuses."""
-    done = _run(environment, *map(str, arguments))
-    assert (done.returncode, done.stdout) == (1, ""), done
-    (line,) = done.stderr.splitlines()
+    status, told, complaint = run(environment, *arguments)
+    assert (status, told) == (1, ""), (status, told, complaint)
+    (line,) = complaint.splitlines()
     return line.removeprefix("CommandError: ")
 
 
-def _run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+def run(environment: dict[str, str], *arguments: object) -> tuple[int, str, str]:
+    """The exit status of a command, and what is on its standard output and standard error.
+
+    It runs in this process: to start Python and Django takes a hundred times the processor time of most commands.
+    """
+    told, complaint, status = io.StringIO(), io.StringIO(), 0
+    name, *rest = map(str, arguments)
+    with connected(environment), redirect_stdout(told), redirect_stderr(complaint):
+        try:
+            ManagementUtility().fetch_command(name).run_from_argv(["manage.py", name, *rest])
+        except SystemExit as end:
+            status = int(end.code or 0)
+    return status, told.getvalue(), complaint.getvalue()
+
+
+@contextmanager
+def connected(environment: dict[str, str]) -> Iterator[None]:
+    """This process uses the database and the settings of that environment, for the duration of the block."""
+    inherited = production_environment()
+    own = {name: value for name, value in environment.items() if inherited.get(name) != value}
+    address = Environment().db_url_config(own.pop("DATABASE_URL", inherited["DATABASE_URL"]))
+    address["OPTIONS"] = LIBPQ_DEFAULTS | address.get("OPTIONS", {})
+    connection.close()
+    with mock.patch.dict(connection.settings_dict, address), override_settings(**_settings(own)):
+        try:
+            yield
+        finally:
+            connection.close()
+            ContentType.objects.clear_cache()
+
+
+#: The variables of an environment that `connected` knows: what the setting of that name is.
+_KNOWN: dict[str, Callable[[str], Any]] = {
+    "SECRET_KEY": str,
+    "SECRET_KEY_FALLBACKS": lambda value: value.split(","),
+    "MIGRATION_WAIT_SECONDS": int,
+    "HOST": str,
+    "PORT": int,
+}
+
+
+def _settings(own: dict[str, str]) -> dict[str, Any]:
+    """What these variables set. Raises KeyError if there are others among them."""
+    others = {name: value for name, value in own.items() if name not in later_release.SETTINGS}
+    found = {name: _KNOWN[name](value) for name, value in others.items()}
+    return found | (later_release.OVERRIDES if others != own else {})
+
+
+@cache
+def later_schema() -> str:
+    """The schema of a new site of the later release."""
+    with new_database("later_release") as url:
+        manage(later_installation(url), "migrate", "-v0")
+        return schema(url)
 
 
 def rows(url: str, query: str, *values: Any) -> list[Any]:

@@ -8,9 +8,11 @@ from typing import Any
 
 import psycopg
 from django.contrib.auth.hashers import make_password
+from django.core.management import call_command
+from django.db.migrations.loader import MigrationLoader
 
 from tests.support.api.client import PASSWORD
-from tests.support.servers.databases import installation, manage
+from tests.support.servers.databases import connected, installation
 from users.models import Session
 
 #: The newest migration of each app in release 0.1.0. All of those of other packages are applied.
@@ -20,15 +22,6 @@ MIGRATIONS = {
     "assignments": "0001_initial",
     "spreadsheets": "0001_initial",
 }
-_MIGRATE = f"""
-from django.core.management import call_command
-from django.db.migrations.loader import MigrationLoader
-ours = {MIGRATIONS}
-for app, name in ours.items():
-    call_command("migrate", app, name, verbosity=0)
-for app in sorted(MigrationLoader(None).migrated_apps - ours.keys()):
-    call_command("migrate", app, verbosity=0)
-"""
 
 #: Which columns it knew, of the tables it filled.
 COLUMNS = {
@@ -80,7 +73,8 @@ WHERE NOT is_warehouse_user AND is_superuser = false AND users_user.id < 30
 
 def make(url: str) -> str:
     """Fills the empty database. Returns the refresh token of a person who is signed in: `pat.picker@example.test`."""
-    manage(installation(url), "shell", "--no-imports", "-c", _MIGRATE)
+    with connected(installation(url)):
+        _migrate()
     with psycopg.connect(url) as connection:
         for name in WAREHOUSES:
             connection.execute(
@@ -95,6 +89,13 @@ def make(url: str) -> str:
                 work(connection, number, person)
         connection.execute(_GROUP)
     return token
+
+
+def _migrate() -> None:
+    for app, name in MIGRATIONS.items():
+        call_command("migrate", app, name, verbosity=0)
+    for app in sorted(MigrationLoader(None).migrated_apps - MIGRATIONS.keys()):
+        call_command("migrate", app, verbosity=0)
 
 
 def _people() -> Iterator[list[Any]]:

@@ -24,6 +24,8 @@ from tests.support.leaks import leaks
 
 #: The last line of what `manage.py serve` prints when it starts.
 READY = "Stop it with Ctrl-C."
+#: Variables that a server does not inherit from the tests.
+_OF_THIS_PROCESS = {"DEBUG", "HOST", "PORT", "PYTEST_CURRENT_TEST"}
 
 
 def free_port() -> int:
@@ -40,7 +42,7 @@ def database_url() -> str:
 
 def production_environment() -> dict[str, str]:
     """An environment with the test database and every required setting, so that tokens minted here hold there."""
-    inherited = {name: value for name, value in os.environ.items() if name not in ("DEBUG", "HOST", "PORT")}
+    inherited = {name: value for name, value in os.environ.items() if name not in _OF_THIS_PROCESS}
     return inherited | {
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "DATABASE_URL": database_url(),

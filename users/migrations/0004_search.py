@@ -83,7 +83,7 @@ def folded(text):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("users", "0002_roles_and_triggers")]
+    dependencies = [("users", "0003_session_is_app_session")]
     operations = [
         migrations.RunSQL([FUNCTIONS], NO_FUNCTIONS),
         migrations.CreateModel(

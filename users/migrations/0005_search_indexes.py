@@ -3,7 +3,7 @@ from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations
 from django.db.models import F, Func
 
-#: The people from before the trigger of 0003, in pieces: whoever renames somebody waits for one piece at most. It can
+#: The people from before the trigger of 0004, in pieces: whoever renames somebody waits for one piece at most. It can
 #: begin again.
 FILL = """
 DO $$ DECLARE last bigint := 0; next bigint; BEGIN
@@ -33,7 +33,7 @@ def gin(column, name):
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("users", "0003_search")]
+    dependencies = [("users", "0004_search")]
     operations = [
         migrations.RunSQL([FILL], migrations.RunSQL.noop),
         AddIndexConcurrently("searchentry", gin("sought", "search_grams")),

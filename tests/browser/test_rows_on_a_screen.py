@@ -1,0 +1,59 @@
+"""How many people a list shows at once, and the menu of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from users.models import User
+
+LIST = "/admin/users/user/"
+
+
+@pytest.fixture
+def crowd(make_user: Callable[..., User], north: Any, assign: Callable[..., Any]) -> list[User]:
+    """Twenty people with names and addresses of usual length, who work somewhere."""
+    people = [
+        make_user(f"maximiliane.hohenfels-{n}@example.test", is_warehouse_user=True, last_login="2026-11-01T08:00Z")
+        for n in range(20)
+    ]
+    for person in people:
+        assign(person, north, is_active=True)
+    return people
+
+
+@pytest.mark.parametrize("language", ["en_US", "de_DE"])
+@pytest.mark.parametrize(("width", "height", "number"), [(1440, 900, 15), (820, 1180, 8), (390, 844, 5)])
+def test_a_screen_shows_so_many_people(
+    open_page: Callable[..., Page], olive: User, crowd: Any, language: str, width: int, height: int, number: int
+) -> None:
+    User.objects.filter(pk=olive.pk).update(is_superuser=True, language=language)
+    page = open_page(olive, viewport={"width": width, "height": height})
+    page.goto(LIST)
+    shown = page.evaluate("""() => [...document.querySelectorAll("tr.data-row")].filter((row) => {
+        const { left, right, bottom } = row.getBoundingClientRect(), x = (left + right) / 2;
+        return bottom <= innerHeight && row.contains(document.elementFromPoint(x, bottom - 2));
+    }).length""")
+    assert shown >= number
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_the_menu_of_the_last_row_on_the_screen_is_seen_whole(
+    open_page: Callable[..., Page], olive: User, crowd: list[User], width: int, height: int
+) -> None:
+    User.objects.filter(pk=olive.pk).update(is_superuser=True)
+    page = open_page(olive, viewport={"width": width, "height": height})
+    page.goto(LIST)
+    last = page.get_by_role("button", name=f"Actions: {crowd[9].email}")
+    last.scroll_into_view_if_needed()
+    last.click()
+    menu = page.locator(".row-menu:popover-open")
+    expect(menu).to_have_text("Assign WarehousesEditDeactivateDelete")
+    expect(menu).to_be_in_viewport(ratio=1)
+    menu.get_by_role("button", name="Deactivate").click()
+    expect(page.get_by_text("User was deactivated successfully.")).to_be_visible()
+    assert User.objects.get(pk=crowd[9].pk).status == "blocked"
