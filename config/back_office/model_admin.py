@@ -20,6 +20,7 @@ from unfold import admin, views
 from unfold.templatetags.unfold_list import result_headers
 
 from config.back_office.result_rows import result_rows
+from config.database.search import Searched, words_in
 from config.identifiers import parse_key
 
 
@@ -36,6 +37,11 @@ class ChangeList(views.ChangeList):
         if filters[2]:  # the remaining parameters
             raise IncorrectLookupParameters
         return filters
+
+    def get_queryset(self, request: Any, exclude_parameters: Any = None) -> Any:
+        rows = super().get_queryset(request, exclude_parameters)
+        self.is_similar = getattr(request, "is_similar", False)
+        return rows
 
     @cached_property
     def headers(self) -> list[dict[str, Any]]:
@@ -92,11 +98,22 @@ class ModelAdmin(admin.ModelAdmin):
     list_sections = ()
     #: Unfold shows the filters beside the list where the window is at least 1536 pixels wide, else behind a button.
     list_filter_sheet = False
+    #: Where the search looks. `search_fields` only shows the input.
+    searched: Searched
+    #: Most rows that a search finds.
+    max_found = 50_000
     #: Most rows that "Show all" shows on one page, to be printed.
     list_max_show_all = 1_000
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList
+
+    def get_search_results(self, request: Any, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Notes on the request whether names are only similar."""
+        if not words_in(search_term):
+            return queryset, False
+        keys, request.is_similar = self.searched.found_or_similar(queryset, search_term, self.max_found)
+        return narrowed(queryset, keys), False
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """An empty `_to_field` counts as absent; Django would look for a column "" and crash."""
@@ -125,6 +142,14 @@ class ModelAdmin(admin.ModelAdmin):
             )
             return None
         return super().response_action(request, queryset)
+
+
+def narrowed(queryset: Any, keys: list[Any]) -> Any:
+    """Restricts a list to the primary keys that a search or an expensive filter has found.
+
+    In a single query, PostgreSQL may read the index of the order from its beginning until it has met enough matches.
+    """
+    return queryset.filter(pk__any_of=keys) if keys else queryset.none()
 
 
 class ReadOnlyMixin:

@@ -21,15 +21,16 @@ from assignments.models import WarehouseGrant
 from config.back_office.list_return import list_query, preserved_query
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
+from config.database.search import by_id
 from config.history.edit_conflicts import EditConflictAdminMixin
-from config.history.pages import SUBJECTS, HistoryAdminMixin, HistorySubject
-from config.identifiers import parse_key
+from config.history.pages import MAX_NAMED, SUBJECTS, HistoryAdminMixin, HistorySubject
 from config.spreadsheets.admin import SheetAdminMixin
 from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, RESTORE, Switch, why_signed_out
 from users.admin.bulk_actions import BulkMixin, actor, sessions_ended
 from users.admin.listing import PeopleList, assign_url
 from users.forms import ReasonForm, UserForm
 from users.models import User
+from users.querysets import PEOPLE
 from users.resources import UserResource
 from users.sign_in import device_cookies
 from users.sign_in.account_recovery import lockouts_of
@@ -43,19 +44,20 @@ _MESSAGES = {
 }
 
 
-def _person_for_history(text: str, viewer: Any) -> User | None:
-    """By e-mail or id. Always None for viewers who may not see people, so that they cannot probe for accounts."""
+def _people_for_history(text: str, viewer: Any) -> list[User]:
+    """By e-mail or id, else as lists search. None for viewers who may not see people: they must not probe accounts."""
     if not may_see_people(viewer):
-        return None
-    key = parse_key(text)
-    return User.objects.by_email(text).first() if key is None else User.objects.filter(pk=key).first()
+        return []
+    people = User.objects.all()
+    keys = by_id(people, text) or people.by_email(text).values_list("pk", flat=True)
+    return list(people.filter(pk__in=keys or PEOPLE.found_or_similar(people, text, MAX_NAMED + 1)[0]))
 
 
 SUBJECTS["person"] = HistorySubject(
     _("Person concerned"),
-    _("E-mail or ID"),
-    _("No person has the e-mail or ID “%(text)s”."),
-    _person_for_history,
+    _("Name, e-mail or ID"),
+    _("No person has the name, e-mail or ID “%(text)s”."),
+    _people_for_history,
 )
 
 

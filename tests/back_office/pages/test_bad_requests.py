@@ -158,8 +158,8 @@ def test_a_bulk_change_leaves_out_what_is_no_key(as_ada: Client, pat: User, noth
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("person", str(2**63), "No person has the e-mail or ID “9223372036854775808”."),
-        ("actor", str(2**63), "No person has the e-mail or ID “9223372036854775808”."),
+        ("person", str(2**63), "No person has the name, e-mail or ID “9223372036854775808”."),
+        ("actor", str(2**63), "No person has the name, e-mail or ID “9223372036854775808”."),
         ("warehouse", str(2**63), "No warehouse has the name or ID “9223372036854775808”."),
         *((name, DIGITS, "at most 255 characters (it has 5000)") for name in ("person", "actor", "warehouse")),
     ],
