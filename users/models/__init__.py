@@ -5,6 +5,7 @@ from users.models.authorization_code import AuthorizationCode
 from users.models.client import Client
 from users.models.device_failure import DeviceFailure
 from users.models.role import PersonRight, Role, RoleRight
+from users.models.saved_search import SavedSearch
 from users.models.search_entry import SearchEntry
 from users.models.session import Session
 from users.models.signing_key import SigningKey
@@ -21,6 +22,7 @@ __all__ = [
     "RecoveryCodes",
     "Role",
     "RoleRight",
+    "SavedSearch",
     "SearchEntry",
     "Session",
     "SigningKey",
