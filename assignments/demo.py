@@ -5,14 +5,18 @@ Loading twice adds nothing. The millions are inserted past the write methods, bu
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
 from tqdm import tqdm
 
 from assignments.models import WarehouseUserAssignment
-from users.models import User
+from users.models import Session, User
 from users.models.client import Client
 from warehouses.models import Warehouse
 
@@ -23,6 +27,12 @@ PICKER = "pat.picker@example.test"
 #: A confidential client, for introspection; its secret is `PASSWORD`.
 SERVICE = "picking"
 
+#: Colleagues of Pat, and the days before today on which they have signed in.
+_COLLEAGUES = (
+    ("Ines", "Marino"), ("Jonas", "Weber"), ("Chloe", "Dubois"), ("Tariq", "Haddad"), ("Mia", "Novak"),
+    ("Oskar", "Lind"), ("Ana", "Costa"),
+)  # fmt: skip
+_DAYS = 12
 _BATCH_ROWS = 100_000
 
 
@@ -38,7 +48,7 @@ def logins() -> dict[str, User]:
 
 
 def load_named() -> None:
-    """Olive of the Back Office, two warehouse users, three warehouses (one inactive), three assignments, a service."""
+    """Olive of the Back Office, two warehouse users and their colleagues, three warehouses, assignments, a service."""
     warehouses = {
         name: Warehouse.objects.get_or_create(name=name, defaults={"is_active": is_active})[0]
         for name, is_active in (("North Dock", True), ("River Annex", True), ("Old Mill", False))
@@ -50,12 +60,47 @@ def load_named() -> None:
     assignments.set_warehouses(pat, add=[warehouses["North Dock"], warehouses["River Annex"]], remove=[])
     assignments.set_warehouses(sam, add=[warehouses["North Dock"]], remove=[])
     _service(SERVICE)
+    for number, (first_name, last_name) in enumerate(_COLLEAGUES):
+        _colleague(number, first_name, last_name, [warehouses["North Dock"], warehouses["River Annex"]])
 
 
 def _person(email: str, first_name: str, last_name: str, **fields: Any) -> User:
     user = User.objects.by_email(email).first()
     names = {"first_name": first_name, "last_name": last_name}
     return user or User.objects.create_user(email, PASSWORD, **names, **fields)
+
+
+@transaction.atomic
+def _colleague(number: int, first_name: str, last_name: str, warehouses: list[Warehouse]) -> None:
+    """A warehouse user who has worked in one warehouse, works in another, and has signed in over the last days."""
+    email = f"{first_name}.{last_name}@example.test".lower()
+    if User.objects.by_email(email).exists():
+        return
+    person = _person(email, first_name, last_name, is_warehouse_user=True)
+    WarehouseUserAssignment.objects.set_warehouses(person, add=warehouses, remove=[])
+    for assignment in person.assignments.order_by("warehouse__name" if number % 3 else "-warehouse__name"):
+        assignment.activate()
+    for day in range(number % 3, _DAYS, 3):
+        _sign_in(person, timezone.now() - timedelta(days=day, minutes=7 * number))
+
+
+def _sign_in(person: User, moment: datetime) -> None:
+    """A session of the app that began then, and ended with the shift unless it began today."""
+    now = timezone.now()
+    ended = min(moment + timedelta(hours=8), now) if moment.date() < now.date() else None
+    session = Session(
+        user=person,
+        client_id=settings.DEFAULT_CLIENT_ID,
+        user_agent="Fulfillment App",
+        created_at=moment,
+        last_used_at=moment,
+        expires_at=moment + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
+        ended_at=ended,
+        end_reason="signed out" if ended else "",
+    )
+    session.first_refresh_token()
+    session.save(force_insert=True)
+    User.objects.filter(Q(last_login=None) | Q(last_login__lt=moment), pk=person.pk).update(last_login=moment)
 
 
 def _service(client_id: str) -> None:

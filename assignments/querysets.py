@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import models
@@ -10,8 +12,10 @@ from django.db.models.fields.tuple_lookups import TupleIn
 from django.db.models.functions import Coalesce
 
 from config.database.compiled_queries import Parameter
+from config.database.search import by_id
 from users.models import User
-from warehouses.models import Warehouse
+from users.querysets import PEOPLE, PEOPLE_BY_NAME
+from warehouses.models import WAREHOUSES, Warehouse
 
 #: Most users, and most warehouses, that a search matches.
 _MAX_FOUND = 100
@@ -33,14 +37,21 @@ class AssignmentQueries(models.QuerySet[Any]):
         of_warehouse = ("warehouse__uuid", "warehouse__name", "warehouse__is_active")
         return self.select_related("user", "warehouse").only(*own, *of_user, *of_warehouse)
 
-    def found(self, text: str, *, by_email: bool = True) -> Any:
-        """Rows whose user's e-mail or name begins with the text, or whose warehouse's name contains it.
+    def found(self, text: str, *, by_email: bool = True) -> tuple[Any, bool]:
+        """The rows with this id, and of the people and warehouses that a search finds; or else of similar names.
 
-        Only the first `_MAX_FOUND` matching users and warehouses count.
+        Returns also whether they are only similar. Only the first `_MAX_FOUND` people and warehouses count.
         """
-        warehouses = Warehouse.objects.filter(name__icontains=text.strip()).order_by("pk").values_list("pk", flat=True)
-        found_users = list(User.objects.found(text, _MAX_FOUND, by_email=by_email))
-        return self.filter(models.Q(user__in=found_users) | models.Q(warehouse__in=list(warehouses[:_MAX_FOUND])))
+        named = {
+            "user": (PEOPLE if by_email else PEOPLE_BY_NAME, User.objects.all()),
+            "warehouse": (WAREHOUSES, Warehouse.objects.all()),
+        }
+        keys = {path: where.found(rows, text, _MAX_FOUND) for path, (where, rows) in named.items()}
+        keys["pk"] = by_id(self, text)
+        if is_similar := not any(keys.values()):
+            keys = {path: where.similar(rows, text, _MAX_FOUND) for path, (where, rows) in named.items()}
+        conditions = [models.Q(**{f"{path}__in": found}) for path, found in keys.items() if found]
+        return (self.filter(reduce(or_, conditions)) if conditions else self.none()), is_similar and bool(conditions)
 
     def working(self) -> Any:
         """The active rows of people who can work there now: active warehouse users, in an available warehouse."""

@@ -251,11 +251,12 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "0.1.0",
     "OAS_VERSION": "3.1.1",
     "TAGS": [
-        {"name": "Tokens", "description": "Sign in, stay signed in, and verify tokens."},
+        {"name": "Sign in", "description": "*Authorize* does it here: fill in name and password only."},
         {"name": "Assignments", "description": "Who works where. At most one assignment of a person is active."},
         {"name": "Warehouse tokens", "description": "Proof, for other programs, of where a person works now."},
         {"name": "Users", "description": "People, to find out whom to assign. Read-only."},
         {"name": "Warehouses", "description": "Warehouses, to find out what to assign. Read-only."},
+        {"name": "Tokens", "description": "For programs: codes, keys, verifying and withdrawing tokens."},
         {"name": "Health", "description": "For load balancers: is the process alive, and can it serve?"},
     ],
     "SERVE_INCLUDE_SCHEMA": False,
@@ -265,12 +266,11 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["config.api.openapi.describe_common_errors"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {
-        "deepLinking": True,
-        "defaultModelsExpandDepth": 0,
-        "displayRequestDuration": True,
-        "validatorUrl": None,
-    },
+    # JavaScript: the plugin is defined in config/static/config/docs.js.
+    "SWAGGER_UI_SETTINGS": (
+        '{"deepLinking": true, "defaultModelsExpandDepth": 0, "displayRequestDuration": true, "validatorUrl": null, '
+        '"plugins": [SignInPlugin]}'
+    ),
 }
 
 # --- Security ---------------------------------------------------------------------------------------------------

@@ -32,7 +32,9 @@ _WAREHOUSE = WarehouseUserAssignment._meta.get_field("warehouse")
 _PASSWORD: dict[str, Any] = {
     "required": False,
     "strip": False,
-    "widget": UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+    "widget": UnfoldAdminPasswordWidget(
+        attrs={"autocomplete": "new-password", "data-propose": _("Propose a password")}
+    ),
     "error_messages": {"required": _("This value should not be blank.")},
 }
 

@@ -1,22 +1,15 @@
-"""Named queries for people, each with an index.
-
-A search matches the beginning of the e-mail address or a name, by an index on each column (migration 0001). It is a
-union of one query for each column: with OR in one query, PostgreSQL would read all matching rows, or the whole table,
-before it applies the limit.
-"""
+"""Named queries for people, each with an index."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
-from operator import and_, or_
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import Permission
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.expressions import OrderBy
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Lower
 
+from config.database.search import Searched
 from users.roles import ADMINISTRATION, named
 from users.sign_in.lockouts import locking_sign_in
 
@@ -37,10 +30,6 @@ class UserQuerySet(QuerySet[Any]):
     def by_email(self, email: str) -> Any:
         """The person with this e-mail address."""
         return self.by_emails([email])
-
-    def found(self, text: str, limit: int, *, by_email: bool = True) -> Any:
-        """Primary keys of the people that a search finds; see `keys_found`."""
-        return keys_found(self, text, limit, searched=SEARCHED if by_email else NAMES)
 
     def by_emails(self, emails: Iterable[str]) -> Any:
         """The people with these e-mail addresses, case-insensitive, by the unique index."""
@@ -104,41 +93,11 @@ class UserQuerySet(QuerySet[Any]):
 
 
 # --- Search -----------------------------------------------------------------------------------------------------
-NAMES = ("first_name", "last_name")
-SEARCHED = ("email", *NAMES)
+def searched_by_person(path: str = "", *, by_email: bool = True, **also: tuple[str, ...]) -> Searched:
+    """Where a search by people looks. `path` is the lookup from a row to the person, such as `user__`."""
+    entry = f"{path}search_entry__"
+    text = f"{entry}{'sought' if by_email else 'names'}"
+    return Searched((text,), names=(f"{entry}names",), indexed=f"{entry}sought", **also)
 
 
-class _AsIndexed(OrderBy):
-    """The byte order of the indexes, so that PostgreSQL reads them in order instead of sorting."""
-
-    template = "%(expression)s USING ~<~ /* ASC */"  # Django requires ASC or DESC in it
-
-
-def keys_found(
-    rows: QuerySet[Any], text: str, limit: int, *, person: str = "", searched: Sequence[str] = SEARCHED
-) -> QuerySet[Any, Any]:
-    """Primary keys of the rows whose person has an e-mail address or names that begin with all words of the text.
-
-    At most the first `limit` rows by each column, perhaps with duplicates. `person` is the lookup from a row to the
-    person, such as `user__`; `searched` are the columns. An empty text matches every row.
-    """
-    rows = rows.alias(**{f"{field}_lower": Lower(f"{person}{field}") for field in searched})
-    found = [
-        rows.filter(way).order_by(_AsIndexed(F(f"{field}_lower"))).values_list("pk", flat=True)[:limit]
-        for field, way in _ways(text.lower().split(), searched)
-    ]
-    return found[0].union(*found[1:], all=True)
-
-
-def _ways(words: list[str], searched: Sequence[str]) -> Iterator[tuple[str, Q]]:
-    """A column and a condition for each index scan: for the longest word, then for all words as one name."""
-    longest = max(words, key=len, default="")
-    others = [reduce(or_, _begins(word, searched).values()) for word in words if word != longest]
-    for field, begins in _begins(longest, searched).items():
-        yield field, reduce(and_, others, begins)
-    if others:
-        yield from _begins(" ".join(words), searched).items()
-
-
-def _begins(text: str, searched: Sequence[str]) -> dict[str, Q]:
-    return {field: Q(**{f"{field}_lower__startswith": text}) for field in searched}
+PEOPLE, PEOPLE_BY_NAME = searched_by_person(), searched_by_person(by_email=False)

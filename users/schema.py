@@ -42,15 +42,25 @@ USERS = extend_schema_view(
 
 
 class UserToken(OpenApiAuthenticationExtension):
-    """The security scheme of access tokens."""
+    """The security schemes of access tokens: by name and password, or a token that one has."""
 
     target_class = "users.oauth.authentication.BearerAuthentication"
-    name = "userToken"
+    name: Any = ["signIn", "userToken"]
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {
-            "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": "JWT",
-            "description": "The `access_token` that `POST /token` answers with.",
-        }
+    def get_security_requirement(self, auto_schema: Any) -> Any:
+        return [{name: []} for name in self.name]
+
+    def get_security_definition(self, auto_schema: Any) -> Any:
+        return [
+            {
+                "type": "oauth2",
+                "flows": {"password": {"tokenUrl": "/token", "scopes": {}}},
+                "description": "Name and password. Leave the client empty.",
+            },
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "The `access_token` that `POST /token` answers with.",
+            },
+        ]

@@ -21,13 +21,13 @@ from unfold.widgets import INPUT_CLASSES
 
 from assignments.models import WarehouseUserAssignment
 from config.back_office.list_return import list_query, preserved_query
-from config.back_office.model_admin import ChangeList, ModelAdmin
+from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
+from config.database.search import by_id
 from config.history.edit_conflicts import EditConflictAdminMixin
-from config.history.pages import SUBJECTS, HistoryAdminMixin, HistorySubject, ReasonFormMixin
-from config.identifiers import parse_key
+from config.history.pages import MAX_NAMED, SUBJECTS, HistoryAdminMixin, HistorySubject, ReasonFormMixin
 from warehouses.forms import DeleteForm, WarehouseForm, named
-from warehouses.models import Warehouse
+from warehouses.models import WAREHOUSES, Warehouse
 
 _IS_ACTIVE = _("Status")
 #: Most people on the page of a warehouse, which links to the list of all.
@@ -45,31 +45,26 @@ class AvailabilityFilter(RadioFilter):
         return warehouses.filter(is_active=self.value() == "1") if self.value() in {"0", "1"} else warehouses
 
 
-def _warehouse_for_history(text: str, viewer: Any) -> Warehouse | None:
-    """By name in upper or lower case, or by id, deleted ones included."""
-    by_name, key = Warehouse.objects.by_names([text]).first(), parse_key(text)
-    if by_name or key is None:
-        return by_name or _deleted(name__iexact=text)
-    return Warehouse.objects.filter(pk=key).first() or _deleted(pgh_obj=key)
-
-
-def _deleted(**condition: Any) -> Warehouse | None:
+def _warehouses_for_history(text: str, viewer: Any) -> list[Warehouse]:
+    """By name in upper or lower case or by id, else as lists search; deleted ones if there is no other."""
+    houses = Warehouse.objects.all()
+    keys = houses.by_names([text]).values_list("pk", flat=True) or by_id(houses, text)
+    if found := keys or WAREHOUSES.found(houses, text, MAX_NAMED + 1):
+        return list(houses.filter(pk__in=found))
     tracked: Any = Warehouse
-    last = tracked.pgh_event_model.objects.filter(pgh_label="delete", **condition).order_by("pgh_id").last()
-    return last and Warehouse(pk=last.pgh_obj_id)
+    events = tracked.pgh_event_model.objects.filter(pgh_label="delete")
+    deleted = by_id(events, text, keys=("pgh_obj",)) or WAREHOUSES.found(events, text, MAX_NAMED + 1)
+    if deleted:
+        return [Warehouse(pk=gone.pgh_obj_id, name=gone.name) for gone in events.filter(pk__in=deleted)]
+    return list(houses.filter(pk__in=WAREHOUSES.similar(houses, text, MAX_NAMED + 1)))
 
 
 SUBJECTS["warehouse"] = HistorySubject(
     _("Warehouse concerned"),
     _("Name or ID"),
     _("No warehouse has the name or ID “%(text)s”."),
-    _warehouse_for_history,
+    _warehouses_for_history,
 )
-
-
-class _ChangeList(ChangeList):
-    def url_for_result(self, result: Warehouse) -> str:
-        return reverse("admin:warehouses_warehouse_view_row", args=[result.pk])
 
 
 @admin.register(Warehouse)
@@ -80,7 +75,8 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     list_filter = (AvailabilityFilter,)
     list_per_page = 50
     show_full_result_count = False
-    search_fields = ("name", "=id")
+    searched = WAREHOUSES
+    search_fields = ("name",)
     search_help_text = _("Search by name or ID")
     actions = None
     actions_list = ("create",)
@@ -92,9 +88,6 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     # --- The list -----------------------------------------------------------------------------------------------
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return super().changelist_view(request, {"title": gettext("Warehouses")} | (extra_context or {}))
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return _ChangeList
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Counts people in one query, for the rows of the page only."""

@@ -7,14 +7,19 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib.postgres.functions import RandomUUID
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models, transaction
-from django.db.models import ProtectedError
+from django.db.models import Func, ProtectedError
 from django.db.models.functions import Lower, Now, Trim
 from django.utils.translation import gettext_lazy as _
 
 from config.database.lost_updates import SavesChangedColumns
+from config.database.search import Searched
 from config.history.tracking import tracked
 
+_FOLDED = Func("name", function="search_text")
+#: Where a search looks.
+WAREHOUSES = Searched(("name__folded",), names=("name__folded",), indexed="name__folded")
 NAME_IN_USE = _("This name is already in use.")
 #: Warning about a current warehouse.
 UNAVAILABLE = _("“%(name)s” is not available: nobody can work there until it is.")
@@ -55,6 +60,10 @@ class Warehouse(SavesChangedColumns):
         verbose_name = _("warehouse")
         verbose_name_plural = _("warehouses")
         ordering = ["id"]
+        indexes = [
+            GinIndex(Func(_FOLDED, function="search_grams"), name="warehouse_search_grams", fastupdate=False),
+            GinIndex(Func(_FOLDED, function="search_near"), name="warehouse_search_near", fastupdate=False),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["uuid"], name="warehouse_uuid_unique"),
             models.UniqueConstraint(Lower("name"), name="warehouse_name_unique", violation_error_message=NAME_IN_USE),

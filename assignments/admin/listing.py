@@ -25,6 +25,7 @@ from assignments.resources import AssignmentResource
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
 from config.back_office.times import time_tag
+from config.database.search import words_in
 from config.history.pages import HistoryAdminMixin
 from config.rule_errors import RuleError
 from config.spreadsheets.admin import SheetAdminMixin
@@ -66,7 +67,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     list_filter = (WorksHereFilter, ("warehouse", AutocompleteSelectFilter), ("user", AutocompleteSelectFilter))
     list_filter_submit = True
     search_fields = ("user__email",)  # shows the search box; `get_search_results` searches
-    search_help_text = gettext_lazy("E-mail, name or warehouse")
+    search_help_text = gettext_lazy("Name, e-mail, warehouse or ID")
     ordering = ("-id",)
     sortable_by = ()
     list_per_page = 50
@@ -94,7 +95,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         page = super().get_changelist_instance(request)
         if not may_see_people(request.user):
-            page.search_help_text = _("Name or warehouse")
+            page.search_help_text = _("Name, warehouse or ID")
         return page
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -127,9 +128,11 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     def changed_on(self, row: WarehouseUserAssignment) -> str:
         return time_tag(row.updated_at)
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        by_email = may_see_people(request.user)
-        return (queryset.found(search_term, by_email=by_email) if search_term.strip() else queryset), False
+    def get_search_results(self, request: Any, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        if not words_in(search_term):
+            return queryset, False
+        found, request.is_similar = queryset.found(search_term, by_email=may_see_people(request.user))
+        return found, False
 
     def get_urls(self) -> list[URLPattern]:
         return [*assign_pages.urls(self), *super().get_urls()]

@@ -16,6 +16,7 @@ from django.utils.functional import Promise
 
 from assignments.admin import edit_conflicts
 from assignments.models.assignment import AssignedCounts
+from config.database.search import Searched, words_in
 from config.identifiers import parse_key
 from users.models import User
 from warehouses.models import Warehouse
@@ -54,6 +55,8 @@ class Rows:
     total: int
     #: Whether there are more than `total` rows, which is then `max_rows`.
     more: bool
+    #: Whether nothing is called as the search says, and these names are similar.
+    similar: bool
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ class Picker(ABC):
     #: Sort name → heading of each column.
     columns: Mapping[str, str | Promise]
     search_label: str | Promise
+    #: Where the search looks.
+    searched: Searched
     #: The status of a row in which people can work, or who can work, and of the others.
     status_words: ClassVar[Mapping[bool, str | Promise]]
     #: Most rows that are counted, paged through and selected at once.
@@ -128,10 +133,6 @@ class Picker(ABC):
         return None
 
     @abstractmethod
-    def found(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-        """The rows that match a search text."""
-
-    @abstractmethod
     def save(self, choice: Choice) -> Saved:
         """Writes a selection, all or nothing. Raises RuleError 5202 if a user is no warehouse user."""
 
@@ -139,25 +140,30 @@ class Picker(ABC):
     def history(self) -> edit_conflicts.History:
         """The history of the assigned side."""
 
-    def matching(self, query: PickerQuery) -> QuerySet[Any]:
+    def matching(self, query: PickerQuery) -> tuple[QuerySet[Any], bool]:
+        """The rows that a search finds, and whether they are only similar."""
         rows = self.assigned() if query.side == ASSIGNED else self.available()
         column = self.order.get(query.sort.removeprefix("-"), "pk")
         ordering = [OrderBy(F(name), descending=query.sort.startswith("-")) for name in (column, "pk")]
-        return (self.found(rows, query.search) if query.search else rows).order_by(*ordering)
+        if not words_in(query.search):
+            return rows.order_by(*ordering), False
+        # Limited before sorting, else PostgreSQL may read all rows in the wanted order to find a few.
+        keys, is_similar = self.searched.found_or_similar(rows, query.search, self.max_rows + 1)
+        return rows.filter(pk__any_of=keys).order_by(*ordering), is_similar
 
     def page(self, query: PickerQuery) -> Rows:
-        """One page and the number of rows, in two queries."""
-        matching = self.matching(query)
+        """One page and the number of rows, in two queries, and one or two for a search."""
+        matching, is_similar = self.matching(query)
         counted = matching.order_by()[: self.max_rows + 1].count()
         total = min(counted, self.max_rows)
         pages = max(1, -(-total // PAGE_ROWS))
         page = min(query.page, pages)
         shown = matching[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
-        return Rows(self._read(shown), page, pages, total, counted > self.max_rows)
+        return Rows(self._read(shown), page, pages, total, counted > self.max_rows, is_similar)
 
     def everything(self, query: PickerQuery) -> list[dict[str, Any]]:
         """All matching rows, at most `max_rows`."""
-        return self._read(self.matching(query)[: self.max_rows])
+        return self._read(self.matching(query)[0][: self.max_rows])
 
     def _read(self, rows: QuerySet[Any]) -> list[dict[str, Any]]:
         words = {works: str(word) for works, word in self.status_words.items()}

@@ -13,14 +13,16 @@ from assignments.admin import edit_conflicts
 from assignments.admin.picker import Choice, Picker, Saved
 from assignments.forms import NO_WAREHOUSE
 from assignments.models import WarehouseUserAssignment
-from config.identifiers import NIL, parse_key, parse_uuid
+from config.identifiers import parse_uuid
 from users.models import User
-from warehouses.models import Warehouse
+from users.querysets import PEOPLE, PEOPLE_BY_NAME
+from warehouses.models import WAREHOUSES, Warehouse
 
 
 class WarehousePicker(Picker):
     """The warehouses of a user."""
 
+    searched = WAREHOUSES
     max_rows = 50_000
     columns = {
         "id": gettext_lazy("Warehouse ID"),
@@ -49,9 +51,6 @@ class WarehousePicker(Picker):
 
     def assigned(self) -> QuerySet[Any]:
         return _warehouses(Warehouse.objects.filter(assignments__user=self.user), here=F("assignments__is_active"))
-
-    def found(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-        return rows.filter(Q(name__icontains=text) | _by_id(text))
 
     def history(self) -> edit_conflicts.History:
         return edit_conflicts.History("warehouse", with_emails=self.with_emails, user_id=self.user.pk)
@@ -95,6 +94,7 @@ class PeoplePicker(Picker):
     def __init__(self, warehouse: Warehouse, *, with_emails: bool) -> None:
         self.subject = self.warehouse = warehouse
         self.with_emails = with_emails
+        self.searched = PEOPLE if with_emails else PEOPLE_BY_NAME
         name = gettext_lazy("Name")
         names = {"name": gettext_lazy("E-mail"), "also": name} if with_emails else {"name": name}
         self.columns = {"id": gettext_lazy("User ID"), **names, "status": gettext_lazy("Status")}
@@ -120,14 +120,6 @@ class PeoplePicker(Picker):
         people = User.objects.listed().filter(assignments__warehouse=self.warehouse)
         return _people(people, here=F("assignments__is_active"), with_emails=self.with_emails)
 
-    def found(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-        """By the beginning of an e-mail or name, by an index; by id if the text is one."""
-        if text.isdecimal() or parse_uuid(text) != NIL:
-            return rows.filter(_by_id(text))
-        # Limited before sorting, else PostgreSQL may read all users in the wanted order to find a few.
-        found = rows.found(text, self.max_rows + 1, by_email=self.with_emails)  # type: ignore[attr-defined]
-        return rows.filter(pk__any_of=found)
-
     def history(self) -> edit_conflicts.History:
         return edit_conflicts.History("user", with_emails=self.with_emails, warehouse_id=self.warehouse.pk)
 
@@ -143,10 +135,6 @@ class PeoplePicker(Picker):
                 remove=[person for person in assignable if person.pk in choice.deassign],
             )
         return Saved(counts, len(selected) - len(assignable), conflicts)
-
-
-def _by_id(text: str) -> Q:
-    return Q(pk=parse_key(text) or 0) | Q(uuid=parse_uuid(text))
 
 
 def _warehouses(rows: QuerySet[Any], here: Any) -> QuerySet[Any]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -20,6 +21,7 @@ from unfold import admin, views
 from unfold.templatetags.unfold_list import result_headers
 
 from config.back_office.result_rows import result_rows
+from config.database.search import Searched, words_in
 from config.identifiers import parse_key
 
 
@@ -37,6 +39,16 @@ class ChangeList(views.ChangeList):
             raise IncorrectLookupParameters
         return filters
 
+    def get_queryset(self, request: Any, exclude_parameters: Any = None) -> Any:
+        rows = super().get_queryset(request, exclude_parameters)
+        self.is_similar = getattr(request, "is_similar", False)
+        return rows
+
+    def url_for_result(self, result: Any) -> str:
+        """The page of a row, if its model has one (`back_office_page`), or the form."""
+        page = getattr(self.model, "back_office_page", None)
+        return reverse(page, args=[result.pk]) if page else super().url_for_result(result)
+
     @cached_property
     def headers(self) -> list[dict[str, Any]]:
         """The headings, computed once for the template."""
@@ -46,12 +58,24 @@ class ChangeList(views.ChangeList):
     def sorted_headers(self) -> list[dict[str, Any]]:
         return [header for header in self.headers if header["sortable"] and header["sorted"]]
 
-    def applied_filters(self) -> Iterator[str]:
-        """The filters in use, in words. Called by the template, since some need a query."""
+    @cached_property
+    def applied_filters(self) -> list[tuple[str, str]]:
+        """The filters in use, in words, each with the query string of the list without it.
+
+        Read by the template, since some need a query.
+        """
+        filters = []
         for spec in self.filter_specs:
             values = [value for value in spec.used_parameters.values() if value not in (None, "")]
             if values:
-                yield f"{capfirst(spec.title)}: {_chosen(spec, self) or ', '.join(map(str, values))}"
+                words = f"{capfirst(spec.title)}: {_chosen(spec, self) or ', '.join(map(str, values))}"
+                filters.append((words, self.get_query_string(remove=spec.expected_parameters())))
+        return filters
+
+    @property
+    def without_search(self) -> str:
+        """The query string of the list without its search."""
+        return self.get_query_string(remove=[SEARCH_VAR])
 
     @property
     def rows(self) -> list[Any]:
@@ -78,9 +102,24 @@ class ModelAdmin(admin.ModelAdmin):
     #: Unfold's option, which it reads without a default: a template that misses an attribute lists all others (`dir`),
     #: which took a tenth of a page.
     list_sections = ()
+    #: Unfold shows the filters beside the list where the window is at least 1536 pixels wide, else behind a button.
+    list_filter_sheet = False
+    #: Where the search looks. `search_fields` only shows the input.
+    searched: Searched
+    #: Most rows that a search finds.
+    max_found = 50_000
+    #: Most rows that "Show all" shows on one page, to be printed.
+    list_max_show_all = 1_000
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList
+
+    def get_search_results(self, request: Any, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Notes on the request whether names are only similar."""
+        if not words_in(search_term):
+            return queryset, False
+        keys, request.is_similar = self.searched.found_or_similar(queryset, search_term, self.max_found)
+        return narrowed(queryset, keys), False
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """An empty `_to_field` counts as absent; Django would look for a column "" and crash."""
@@ -109,6 +148,14 @@ class ModelAdmin(admin.ModelAdmin):
             )
             return None
         return super().response_action(request, queryset)
+
+
+def narrowed(queryset: Any, keys: list[Any]) -> Any:
+    """Restricts a list to the primary keys that a search or an expensive filter has found.
+
+    In a single query, PostgreSQL may read the index of the order from its beginning until it has met enough matches.
+    """
+    return queryset.filter(pk__any_of=keys) if keys else queryset.none()
 
 
 class ReadOnlyMixin:

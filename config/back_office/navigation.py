@@ -83,7 +83,13 @@ UNFOLD: dict[str, Any] = {
         "show_search": False,
         "show_all_applications": False,
         "navigation": [
-            {"title": None, "items": [_entry(_("Dashboard"), "dashboard", "admin:index")]},
+            {
+                "title": None,
+                "items": [
+                    _entry(_("Dashboard"), "dashboard", "admin:index"),
+                    _entry(_("Saved searches"), "saved_search", "admin_saved_searches"),
+                ],
+            },
             {
                 "title": _("People"),
                 "items": [

@@ -1,10 +1,10 @@
-"""A query lookup of our own, registered when this module is imported."""
+"""Query lookups of our own, registered when this module is imported."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Field, Lookup
+from django.db.models import Field, Lookup, TextField, Transform
 from django.db.models.sql import Query
 
 
@@ -31,3 +31,51 @@ class AnyOf(Lookup):
             return query, list(values)
         column_type = self.lhs.output_field.cast_db_type(connection)
         return f"(SELECT unnest(%s::{column_type}[]))", ["{" + ",".join(map(str, self.rhs)) + "}"]
+
+
+# --- Search (the functions are in migration users.0004) --------------------------------------------------------------
+@Field.register_lookup
+class Folded(Transform):
+    """`name__folded`: the column as `search_text` folds it."""
+
+    lookup_name = "folded"
+    function = "search_text"
+    output_field = TextField()
+
+
+class _WordLookup(Lookup):
+    """Compares a folded text with a word as it was typed. PostgreSQL folds the word, once for each statement."""
+
+    prepare_rhs = False
+    template: str
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        text, values = self.process_lhs(compiler, connection)
+        return self.template.format(text=text), [*values, self.rhs]
+
+
+@Field.register_lookup
+class HasWord(_WordLookup):
+    """Whether the word, in any of its spellings, is part of the text."""
+
+    lookup_name = "has_word"
+    template = (
+        r"{text} LIKE ANY (string_to_array('%%' || replace(regexp_replace(search_text(%s), '([\\%%_])', '\\\1', 'g'), "
+        "' ', '%% %%') || '%%', ' '))"
+    )
+
+
+@Field.register_lookup
+class HasGrams(_WordLookup):
+    """A condition for the index that all rows with `has_word` meet."""
+
+    lookup_name = "has_grams"
+    template = "search_grams({text}) @@ search_query(%s)"
+
+
+@Field.register_lookup
+class IsNear(_WordLookup):
+    """Whether the text has a word that differs from this one by one letter."""
+
+    lookup_name = "is_near"
+    template = "search_near({text}) && search_near(search_text(%s))"

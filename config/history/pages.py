@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -26,6 +26,8 @@ from config.history.tracking import DATABASE
 PAGE_ROWS = 50
 #: The length of the longest e-mail or name.
 MAX_CHARACTERS = 255
+#: Most objects that are named if the input can be any of them.
+MAX_NAMED = 5
 
 
 class ReasonFormMixin(forms.Form):
@@ -114,14 +116,19 @@ class HistorySubject:
     help_text: Any
     #: Error message if nothing is found, with the input as `%(text)s`.
     missing: Any
-    #: The object of an input, as far as the viewer may find it, or None.
-    find: Callable[[str, Any], Model | None]
+    #: The objects of an input, as far as the viewer may find them.
+    find: Callable[[str, Any], Sequence[Model]]
 
     def found(self, text: str, viewer: Any) -> Any:
-        """The object of an input. Raises ValidationError if there is none."""
-        if (one := self.find(text, viewer)) is None:
+        """The object of an input. Raises ValidationError if there is none, or more than one."""
+        found = self.find(text, viewer)
+        if len(found) == 1:
+            return found[0]
+        if not found:
             raise ValidationError(self.missing, params={"text": text})
-        return one
+        names = [f"{one} (ID {one.pk})" for one in found[:MAX_NAMED]] + ["…"] * (len(found) > MAX_NAMED)
+        several = gettext("“%(text)s” can be: %(names)s. Please enter one of these IDs, or more letters.")
+        raise ValidationError(several, params={"text": text, "names": ", ".join(names)})
 
 
 #: Name of the input → filter. The apps' admin modules add theirs.
@@ -149,7 +156,7 @@ class HistoryForm(forms.Form):
 
     actor = forms.CharField(
         label=_("Changed by"),
-        help_text=_("E-mail or ID of a person, or the word “database”"),
+        help_text=_("Name, e-mail or ID of a person, or the word “database”"),
         required=False,
         max_length=MAX_CHARACTERS,
         widget=UnfoldAdminTextInputWidget,

@@ -9,6 +9,7 @@ import pytest
 
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS, NOT_FOUND, Api, error, refusal
+from tests.support.cases import each
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -86,7 +87,7 @@ def test_a_foreign_row_answers_exactly_like_a_missing_one(
             assert dict(foreign.headers) == dict(absent.headers)
 
 
-@pytest.mark.parametrize("identifier", ["invalid", "1", "A6F8DA15CD2E492389ED56DC94865418", "%20", "0" * 300])
+@each("identifier", ["invalid", "1", "A6F8DA15CD2E492389ED56DC94865418", "%20", "0" * 300])
 def test_an_id_that_is_no_uuid_is_a_missing_row(as_olive: Api, pat_north: Any, identifier: str) -> None:
     for method in ("GET", "PATCH", "DELETE"):
         body = {"data": {"attributes": {"isActive": True}}} if method == "PATCH" else None

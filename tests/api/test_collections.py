@@ -9,6 +9,7 @@ import pytest
 
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS, Api, error, refusal
+from tests.support.cases import each
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -281,7 +282,7 @@ def test_unknown_fields_and_includes_are_refused_before_anything_is_written(
 
 
 # --- Links ------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
+@each(
     ("sent", "echoed"),
     [
         ("?filter[warehouse-user-assignments.isActive]=false", None),

@@ -15,6 +15,7 @@ from assignments.models import WarehouseUserAssignment
 from config.api.errors import NOT_ALLOWED, ORIGIN_MISSING
 from tests.support.api.client import ASSIGNMENTS, FORM, JSON_API, PASSWORD, Api, error, refusal, sign_in
 from tests.support.api.openapi import api_routes
+from tests.support.cases import each
 from users.models import User
 from users.models.client import Client
 from users.oauth import allowed_origins
@@ -59,21 +60,24 @@ def callers(as_olive: Api, as_pat: Api) -> list[Api]:
     return [Api(), Api("nonsense"), as_olive, as_pat]
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES, ids=lambda part: part)
+@each(("method", "path"), ROUTES)
 def test_a_page_of_the_app_reads_every_answer_and_a_foreign_page_none(
     callers: list[Api], method: str, path: str
 ) -> None:
     """With and without a token, as each kind of user: successes, 400, 401, 403 and 404; then 405 and 415."""
-    path = path.replace("{uuid}", UNKNOWN)
-    for api in callers:
-        for sent in ({}, {"method": "PUT"}, {"body": b"x", "content_type": "text/plain"}):
-            request: dict[str, Any] = {"method": method, "path": path} | sent
-            plain, own, foreign = (
-                api.call(**request, **origin) for origin in ({}, {"Origin": APP}, {"Origin": FOREIGN})
-            )
-            assert cors(own) == READABLE, (request, own.status_code)
-            assert (cors(plain), cors(foreign)) == ({}, {})
-            assert foreign.status_code == own.status_code == plain.status_code
+    nobody, *_, office, _ = callers
+    wrong_type: dict[str, Any] = {"body": b"x", "content_type": "text/plain"}
+    tries: list[tuple[Api, dict[str, Any]]] = [
+        *((api, {}) for api in callers),
+        *((api, {"method": "PUT"}) for api in (nobody, office)),
+        (office, wrong_type),
+    ]
+    for api, sent in tries:
+        request: dict[str, Any] = {"method": method, "path": path.replace("{uuid}", UNKNOWN)} | sent
+        plain, own, foreign = (api.call(**request, **origin) for origin in ({}, {"Origin": APP}, {"Origin": FOREIGN}))
+        assert cors(own) == READABLE, (request, own.status_code)
+        assert (cors(plain), cors(foreign)) == ({}, {})
+        assert foreign.status_code == own.status_code == plain.status_code
 
 
 @pytest.mark.parametrize("origin", [APP, PARTNER])
@@ -130,15 +134,15 @@ def test_a_page_reads_that_it_called_us_by_a_name_that_is_not_ours(anonymous: Ap
     assert (answer.status_code, cors(answer)) == (400, READABLE)
 
 
-@pytest.mark.parametrize("path", ["/", "/admin", "/admin/", "/admin/login/", "/admin/no-such-page/", "/static/x.js"])
-@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+@each("path", ["/", "/admin", "/admin/", "/admin/login/", "/admin/no-such-page/", "/static/x.js"])
+@each("method", ["GET", "POST", "OPTIONS"])
 def test_no_page_of_another_origin_reads_the_back_office(method: str, path: str) -> None:
     answer = Browser().generic(method, path, headers={"Origin": APP, "Access-Control-Request-Method": "GET"})
     assert [name for name in answer.headers if name.lower().startswith("access-control")] == []
 
 
 # --- Whose page -------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
+@each(
     "origin",
     [
         "null",
@@ -230,8 +234,8 @@ def test_every_path_answers_a_preflight(path: str) -> None:
     assert {"Content-Type", "Content-Length"} & set(answer.headers) == set()
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PATCH", "DELETE"])
-@pytest.mark.parametrize("headers", ["", "authorization", "Authorization , CONTENT-TYPE", ",accept,,accept-language"])
+@each("method", ["GET", "HEAD", "POST", "PATCH", "DELETE"])
+@each("headers", ["", "authorization", "Authorization , CONTENT-TYPE", ",accept,,accept-language"])
 def test_what_the_contract_lists_is_allowed(method: str, headers: str) -> None:
     assert ask(ASSIGNMENTS, method, headers).status_code == 204
 

@@ -14,6 +14,7 @@ from django.test import Client
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS, Api
 from tests.support.api.openapi import api_routes
+from tests.support.cases import each
 from users.models import User
 
 UNKNOWN = "a6f8da15-cd2e-4923-89ed-56dc94865418"
@@ -36,7 +37,7 @@ def is_kept_nowhere(answer: Any) -> bool:
     return "no-store" in answer["Cache-Control"]
 
 
-@pytest.mark.parametrize(("method", "path"), sorted({*api_routes(), ("GET", "/no-such-path"), ("OPTIONS", "/users")}))
+@each(("method", "path"), sorted({*api_routes(), ("GET", "/no-such-path"), ("OPTIONS", "/users")}))
 def test_every_answer_of_the_api_carries_them_and_is_kept_nowhere(
     as_olive: Api, as_pat: Api, method: str, path: str
 ) -> None:

@@ -18,6 +18,7 @@ from jwt import PyJWKSet
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS, FORBIDDEN, JSON_API, Api, refusal, sign_in
+from tests.support.cases import each
 from tests.support.oauth.held_tokens import holds
 from tests.support.oauth.refreshing import BAD_REFRESH_TOKEN, refresh
 from users.models import Session, User
@@ -183,7 +184,7 @@ WITHDRAWALS: dict[str, Callable[[WarehouseUserAssignment], Any]] = {
 }
 
 
-@pytest.mark.parametrize("event", WITHDRAWALS.values(), ids=WITHDRAWALS.keys())
+@each("event", WITHDRAWALS.values(), ids=WITHDRAWALS.keys())
 def test_a_withdrawn_token_is_refused_from_the_very_next_call(
     issued: dict[str, Any], assignment: WarehouseUserAssignment, event: Callable[[Any], Any]
 ) -> None:

@@ -102,7 +102,8 @@ def test_filters_and_search_narrow(as_manager: Client, as_pat: Api, pat: User, s
         ({"state": "ended"}, [theirs]),
         ({"user": pat.pk}, [mine]),
         ({"q": "SAM.st"}, [theirs]),
-        ({"q": "tacker"}, []),
+        ({"q": "tacker"}, [theirs]),
+        ({"q": "tacker@example.com"}, []),
     ):
         assert listed(as_manager, **query) == found, query
     Session.objects.filter(pk=mine.pk).update(expires_at=timezone.now() - timedelta(seconds=1))

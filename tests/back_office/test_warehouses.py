@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from assignments.models import WarehouseUserAssignment
+from tests.support.cases import each
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -134,7 +135,7 @@ def test_a_warehouse_is_edited(office: Client, north: Warehouse) -> None:
     assert (north.name, north.note) == ("North Gate", "moved")
 
 
-@pytest.mark.parametrize(
+@each(
     ("given", "message"),
     [
         ({"name": ""}, "This field is required."),
@@ -279,7 +280,7 @@ def test_the_list_offers_no_deletion_of_many(office: Client, north: Warehouse, n
 ALL_PAGES = ("change", "view", "delete", "history", "people", "edit")
 
 
-@pytest.mark.parametrize(
+@each(
     ("codenames", "allowed"),
     [
         ((), set()),

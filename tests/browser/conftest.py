@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ from playwright.sync_api import (
     Page,
     Playwright,
     Request,
+    ViewportSize,
+    WebError,
     expect,
     sync_playwright,
 )
@@ -52,8 +55,8 @@ MISSING = (
 #: The browser asks for it by itself. A route that answers would switch the browser's cache off, and each page would
 #: load and compile all scripts and styles anew: more than half of a page's processor time.
 FAVICON = "/favicon.ico"
-#: Longest wait for anything on a page, in milliseconds.
-PATIENCE = 30_000
+#: Longest wait for anything on a page, in milliseconds: longer than a busy machine takes.
+PATIENCE = 60_000
 
 
 def find_chromium(playwright: Playwright) -> str | None:
@@ -111,22 +114,38 @@ class Watch:
     underway: set[Request] = field(default_factory=set)
 
     def over(self, context: BrowserContext) -> None:
-        context.on("request", lambda request: self._note_request(request.url))
-        context.on("request", lambda request: self.underway.add(request))
-        context.on("requestfinished", lambda request: self.underway.discard(request))
-        context.on("requestfailed", lambda request: self.underway.discard(request))
-        context.on("console", self._note_console)
-        context.on("weberror", lambda error: self._note_error(f"{error.page and error.page.url}: {error.error}"))
+        for event, note in self._notes().items():
+            context.on(event, note)  # type: ignore[call-overload]
 
-    def _note_request(self, url: str) -> None:
-        parts = urlsplit(url)
+    def leave(self, context: BrowserContext) -> None:
+        for event, note in self._notes().items():
+            context.remove_listener(event, note)
+
+    def _notes(self) -> dict[str, Callable[[Any], None]]:
+        return {
+            "request": self._note_request,
+            "requestfinished": self._note_end,
+            "requestfailed": self._note_end,
+            "console": self._note_console,
+            "weberror": self._note_web_error,
+        }
+
+    def _note_request(self, request: Request) -> None:
+        self.underway.add(request)
+        parts = urlsplit(request.url)
         if parts.scheme not in ("data", "blob", "about") and parts.netloc != self.own_host:
-            self.foreign.append(url)
+            self.foreign.append(request.url)
+
+    def _note_end(self, request: Request) -> None:
+        self.underway.discard(request)
 
     def _note_console(self, message: ConsoleMessage) -> None:
         url = message.location.get("url", "")
         if message.type == "error" and urlsplit(url).path != FAVICON:
             self._note_error(f"{url}: {message.text}")
+
+    def _note_web_error(self, error: WebError) -> None:
+        self._note_error(f"{error.page and error.page.url}: {error.error}")
 
     def _note_error(self, text: str) -> None:
         self.errors.append(text)
@@ -146,27 +165,54 @@ def watch(live_server: LiveServer) -> Iterator[Watch]:
     watch.check()
 
 
+@pytest.fixture(scope="package")
+def contexts(browser: Browser) -> dict[str, list[BrowserContext]]:
+    """Those that no test uses now, by their options: what they have loaded and compiled once, they keep."""
+    return defaultdict(list)
+
+
 @pytest.fixture
-def open_page(browser: Browser, live_server: LiveServer, watch: Watch) -> Iterator[Callable[..., Page]]:
+def open_page(
+    browser: Browser, live_server: LiveServer, watch: Watch, contexts: dict[str, list[BrowserContext]]
+) -> Iterator[Callable[..., Page]]:
     """Opens a page of its own, signed in as `user` if given; takes the options of Playwright's `new_context`.
 
-    The session is made directly: only the tests of the login page need to type a password.
+    Cookies and stored data are those of nobody else. The session is made directly: only the tests of the login page
+    need to type a password.
     """
-    contexts = []
+    used: list[tuple[str, BrowserContext]] = []
 
-    def open_page(user: User | None = None, **options: Any) -> Page:
-        context = browser.new_context(base_url=live_server.url, **{"locale": "en-US"} | options)
-        contexts.append(context)
+    def open_page(user: User | None = None, viewport: ViewportSize | None = None, **options: Any) -> Page:
+        options = {"base_url": live_server.url, "locale": "en-US"} | options
+        kind = repr(options)
+        context = contexts[kind].pop() if contexts[kind] else browser.new_context(**options)
+        used.append((kind, context))
         watch.over(context)
         context.set_default_timeout(PATIENCE)
+        page = _empty_page(context, live_server.url)
+        if viewport is not None:
+            page.set_viewport_size(viewport)
         if user is not None:
             context.add_cookies([_session_cookie(user, live_server.url)])
-        return context.new_page()
+        return page
 
     yield open_page
-    for context in contexts:
+    for kind, context in used:
         _let_finish(context, watch)
-        context.close()
+        for page in context.pages:
+            page.close()
+        watch.leave(context)
+        contexts[kind].append(context)
+
+
+def _empty_page(context: BrowserContext, url: str) -> Page:
+    """Without anything that the test before has left: its cookies, and what its scripts have stored."""
+    page = context.new_page()
+    context.clear_cookies()
+    session = context.new_cdp_session(page)
+    session.send("Storage.clearDataForOrigin", {"origin": url, "storageTypes": "all"})
+    session.detach()
+    return page
 
 
 def _let_finish(context: BrowserContext, watch: Watch) -> None:

@@ -119,6 +119,7 @@ def test_a_button_of_a_list_leads_back_to_the_list(page: Page, olive: User, pat:
     """Its own address takes no GET."""
     page.goto("/admin/users/user/?q=pat")
     end_session()
+    page.get_by_role("button", name=f"Actions: {pat.email}").click()
     page.get_by_role("button", name=f"Deactivate: {pat.email}").click()
     sign_in(page, olive)
     expect(page).to_have_url(re.compile(r"/admin/users/user/\?q=pat$"))

@@ -65,3 +65,15 @@ def test_on_screen_there_is_no_head_for_paper(page: Page) -> None:
     page.goto("/admin/users/user/?q=pia")
     expect(page.locator("#result_list")).to_be_visible()
     expect(page.locator(".print-head")).to_be_hidden()
+
+
+def test_a_list_of_several_pages_is_printed_whole_once_all_of_it_is_shown(page: Page) -> None:
+    User.objects.bulk_create(
+        User(email=f"paul.{n:03}@example.test", first_name="Paul", last_name=f"Nr. {n}") for n in range(250)
+    )
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/admin/users/user/?q=paul")
+    expect(page.locator(".print-head")).to_contain_text("Part 1 of 5 of the list. “Show all” at its foot")
+    page.get_by_role("link", name="Show all").click()
+    expect(page.locator("#result_list tbody tr")).to_have_count(250)
+    expect(page.locator(".print-head")).not_to_contain_text("Part")

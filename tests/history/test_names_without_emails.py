@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from assignments.models import WarehouseUserAssignment
 from tests.support.back_office.staff import signed_in, told
+from tests.support.cases import each
 from users.models import User
 
 ROWS = "/admin/assignments/warehouseuserassignment/"
@@ -76,7 +77,7 @@ def without_own(page: str, reader: User) -> str:
     return page.replace(reader.email, "")
 
 
-@pytest.mark.parametrize("name", PAGES)
+@each("name", PAGES)
 def test_a_page_names_people_without_their_emails(
     name: str, as_clerk: Client, clerk: User, row: WarehouseUserAssignment
 ) -> None:
@@ -90,7 +91,7 @@ def test_a_page_names_people_without_their_emails(
 BY_NAME_ALONE = {"delete an assignment"}
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if PAGES[name][1] and name not in BY_NAME_ALONE])
+@each("name", [name for name in PAGES if PAGES[name][1] and name not in BY_NAME_ALONE])
 def test_who_may_see_people_sees_their_emails(
     name: str, as_ada: Client, row: WarehouseUserAssignment, pat: User
 ) -> None:

@@ -207,10 +207,10 @@ def test_each_question_narrows(
 @pytest.mark.parametrize(
     ("question", "message"),
     [
-        ({"person": "nobody@example.test"}, "No person has the e-mail or ID “nobody@example.test”."),
+        ({"person": "nobody@example.test"}, "No person has the name, e-mail or ID “nobody@example.test”."),
         ({"warehouse": "Nowhere"}, "No warehouse has the name or ID “Nowhere”."),
         ({"warehouse": "9" * 30}, "No warehouse has the name or ID"),
-        ({"actor": "nobody"}, "No person has the e-mail or ID “nobody”."),
+        ({"actor": "nobody"}, "No person has the name, e-mail or ID “nobody”."),
         ({"since": "yesterday"}, "Enter a valid date."),
         ({"until": "9999-12-31"}, "Ensure this value is less than or equal to 2999-12-31."),
         ({"kind": "auth.group"}, "Select a valid choice."),

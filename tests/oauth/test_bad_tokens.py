@@ -11,6 +11,7 @@ from assignments.models import WarehouseUserAssignment
 from tests.support.api.bad_bodies import Watch
 from tests.support.api.bad_tokens import FORGERIES, WRONG_CLAIMS, _claims, _signed, _subject, refused_everywhere
 from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, MISSING_TOKEN, Api, error, refusal, sign_in
+from tests.support.cases import each
 from users.models import Session, User
 
 NOBODY = error(400, "Invalid access token.", "001")
@@ -19,7 +20,7 @@ NOBODY = error(400, "Invalid access token.", "001")
 MISSING_TOKENS = ["", " ", "Bearer", "Bearer ", " Bearer", "bearer", "Basic", "fake_token", "\xa0"]
 
 
-@pytest.mark.parametrize("header", MISSING_TOKENS, ids=repr)
+@each("header", MISSING_TOKENS)
 def test_a_header_without_a_second_part_is_a_missing_token(
     pat_north: WarehouseUserAssignment, nothing_changes: Watch, header: str
 ) -> None:
@@ -47,7 +48,7 @@ INVALID_HEADERS = {
 }
 
 
-@pytest.mark.parametrize("header", INVALID_HEADERS.values(), ids=INVALID_HEADERS.keys())
+@each("header", INVALID_HEADERS.values(), ids=INVALID_HEADERS.keys())
 def test_a_header_with_anything_else_is_an_invalid_token(
     pat_north: WarehouseUserAssignment, nothing_changes: Watch, header: str
 ) -> None:

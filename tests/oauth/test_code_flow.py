@@ -15,6 +15,7 @@ from django.test import Client as Browser
 
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, refusal
+from tests.support.cases import each
 from tests.support.oauth.code_flow import (
     APP,
     BAD_CLIENT,
@@ -71,9 +72,9 @@ def test_the_state_comes_back_only_if_it_was_sent(pat: User) -> None:
     assert list(ask(pat, state="").json()[0]) == ["code"]
 
 
-@pytest.mark.parametrize("path", ["/authorize", "/authorize/"])
-@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain"])
-@pytest.mark.parametrize("camel_case", [False, True])
+@each("path", ["/authorize", "/authorize/"])
+@each("content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain"])
+@each("camel_case", [False, True])
 def test_the_form_may_be_json_in_either_spelling(pat: User, path: str, content_type: str, camel_case: bool) -> None:
     form = login_form(pat)
     if camel_case:
@@ -176,7 +177,7 @@ WRONGS: list[tuple[str, dict[str, Any], tuple[str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize("index", range(len(WRONGS)), ids=[name for name, _, _ in WRONGS])
+@each("index", range(len(WRONGS)), ids=[name for name, _, _ in WRONGS])
 def test_faults_are_reported_in_the_order_of_the_contract(pat: User, nothing_changes: Watch, index: int) -> None:
     _, changes, expected = WRONGS[index]
     later: dict[str, Any] = {}
@@ -193,7 +194,7 @@ def test_name_and_password_alone_are_400(pat: User, nothing_changes: Watch) -> N
 
 
 # --- Scopes -----------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
+@each(
     ("is_warehouse_user", "requested", "granted"),
     [
         (True, "user", ["user", "warehouse-user"]),
@@ -264,7 +265,7 @@ EVENTS: dict[str, Callable[[User], Any]] = {
 }
 
 
-@pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS.keys())
+@each("event", EVENTS.values(), ids=EVENTS.keys())
 def test_what_would_end_a_session_voids_the_code(
     pat: User, nothing_changes: Watch, event: Callable[[User], Any]
 ) -> None:

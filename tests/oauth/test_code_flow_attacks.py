@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from django.test import Client as Browser
 
 from tests.support.api.client import ASSIGNMENTS, FORM, PASSWORD, UNAUTHORIZED, refusal
+from tests.support.cases import each
 from tests.support.oauth.code_flow import (
     APP,
     BAD_CLIENT,
@@ -56,7 +57,7 @@ def test_a_code_is_good_with_its_own_address_only(
         assert_refused(redeem(code, redirect_uri=address), MALFORMED)
 
 
-@pytest.mark.parametrize("code", [None, "", "x", "a" * 48, "a" * 500_000, "é", "' OR 1=1; --", " "], ids=ascii)
+@each("code", [None, "", "x", "a" * 48, "a" * 500_000, "é", "' OR 1=1; --", " "])
 def test_a_guessed_code_is_good_for_nothing(pat: User, nothing_changes: Watch, code: str) -> None:
     code_for(pat)
     with nothing_changes():
@@ -81,7 +82,7 @@ BAD_VERIFIERS: dict[str, tuple[str | None, tuple[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize(("verifier", "expected"), BAD_VERIFIERS.values(), ids=BAD_VERIFIERS.keys())
+@each(("verifier", "expected"), BAD_VERIFIERS.values(), ids=BAD_VERIFIERS.keys())
 def test_a_code_is_good_with_its_own_verifier_only(
     pat: User, nothing_changes: Watch, verifier: str | None, expected: tuple[str, str]
 ) -> None:
@@ -113,7 +114,7 @@ BAD_CHALLENGES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("changes", BAD_CHALLENGES.values(), ids=BAD_CHALLENGES.keys())
+@each("changes", BAD_CHALLENGES.values(), ids=BAD_CHALLENGES.keys())
 def test_no_code_without_a_sound_s256_challenge(pat: User, nothing_changes: Watch, changes: dict[str, Any]) -> None:
     with nothing_changes():
         assert_refused(ask(pat, **changes), MALFORMED)
@@ -132,7 +133,7 @@ def test_a_challenge_is_never_taken_back(pat: User, nothing_changes: Watch) -> N
     assert redeem(code).status_code == 200
 
 
-@pytest.mark.parametrize("name", sorted(login_form("x")))
+@each("name", sorted(login_form("x")))
 def test_no_parameter_of_the_login_form_may_be_repeated(pat: User, nothing_changes: Watch, name: str) -> None:
     form = login_form(pat)
     twice = "&".join(f"{key}={value}" for key, value in [*form.items(), (name, form[name])])
@@ -143,7 +144,7 @@ def test_no_parameter_of_the_login_form_may_be_repeated(pat: User, nothing_chang
             assert_refused(Browser().post("/authorize", listed, content_type=FORM), MALFORMED)
 
 
-@pytest.mark.parametrize("kind", ["token", "code token", "CODE", "\t", "é", '"', "\\", "x" * 100_000], ids=ascii)
+@pytest.mark.parametrize("kind", ["token", "code token", "CODE", "\t", "é", '"', "\\", "x" * 100_000])
 def test_no_other_response_type_gets_a_code(pat: User, nothing_changes: Watch, kind: str) -> None:
     with nothing_changes():
         assert_refused(ask(pat, response_type=kind), MALFORMED)
@@ -210,7 +211,7 @@ BAD_ADDRESSES = {
 }
 
 
-@pytest.mark.parametrize("address", BAD_ADDRESSES.values(), ids=BAD_ADDRESSES.keys())
+@each("address", BAD_ADDRESSES.values(), ids=BAD_ADDRESSES.keys())
 def test_a_code_goes_to_no_address_but_the_registered(
     pat: User,
     partner: Any,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from tests.support.api.client import PASSWORD
+from tests.support.cases import each
 from tests.support.oauth.code_flow import (
     BAD_CLIENT,
     BAD_CREDENTIALS,
@@ -71,7 +70,7 @@ BAD_PROOFS: dict[str, Callable[[Any, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("proof", BAD_PROOFS.values(), ids=BAD_PROOFS.keys())
+@each("proof", BAD_PROOFS.values(), ids=BAD_PROOFS.keys())
 def test_nobody_else_redeems_a_confidential_clients_code(
     pat: User, partner: Any, nothing_changes: Watch, proof: Callable[[Any, Any], dict[str, Any]]
 ) -> None:
@@ -139,8 +138,8 @@ def test_nine_wrong_secrets_close_the_client_to_guessing_but_not_to_the_right_on
     assert redeem(code, client_secret=partner.secret, **own).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/revoke", "/introspect"])
-@pytest.mark.parametrize("header", ["Basic", "Basic ", "Basic !", "Basic \xff", "Basic " + "A" * 10_000], ids=ascii)
+@each("path", ["/revoke", "/introspect"])
+@each("header", ["Basic", "Basic ", "Basic !", "Basic \xff", "Basic " + "A" * 10_000])
 def test_an_unreadable_proof_is_challenged(
     pat: User, partner: Any, nothing_changes: Watch, path: str, header: str
 ) -> None:

@@ -12,6 +12,7 @@ from django.test import Client as Browser
 from pytest_django import DjangoAssertNumQueries
 
 from tests.support.api.client import FORM, Api, sign_in
+from tests.support.cases import each
 from tests.support.oauth.held_tokens import INACTIVE, Issued, post
 from tests.support.oauth.introspection import BAD_CLIENT, CHALLENGE
 from users.models import User
@@ -94,7 +95,7 @@ def test_a_service_proves_itself_in_the_header_or_in_the_body(issued: Issued) ->
     assert ask(issued.user_token, client_id=client_id, client_secret=secret).json()["active"] is True
 
 
-@pytest.mark.parametrize(
+@each(
     ("header", "parameters"),
     [
         (None, {}),

@@ -15,6 +15,7 @@ from django.test import RequestFactory
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.bad_tokens import FORGERIES, WRONG_CLAIMS
 from tests.support.api.client import ASSIGNMENTS, FORBIDDEN, INVALID_TOKEN, Api, refusal, sign_in
+from tests.support.cases import each
 from tests.support.oauth.code_flow import (
     BAD_GRANT,
     BAD_REFRESH_TOKEN,
@@ -169,7 +170,7 @@ def test_a_token_that_we_did_not_sign_is_not_active_and_withdraws_nothing(
         assert_revocation_does_nothing(forged, nothing_changes, everywhere="true")
 
 
-@pytest.mark.parametrize(
+@each(
     "claims",
     [claims for name, claims in WRONG_CLAIMS.items() if name != "no jti"],
     ids=[name for name in WRONG_CLAIMS if name != "no jti"],

@@ -11,6 +11,7 @@ from django.http import HttpResponse
 
 from tests.support.api.bad_bodies import Watch
 from tests.support.api.client import FORM, PASSWORD, Api, sign_in
+from tests.support.cases import each
 from tests.support.oauth.bad_token_requests import EMAIL, GOOD, MALFORMED
 from users.models import Session, User
 
@@ -110,7 +111,7 @@ BAD_BODIES: dict[str, tuple[Any, Refusal]] = {
 }
 
 
-@pytest.mark.parametrize(("body", "refusal"), BAD_BODIES.values(), ids=BAD_BODIES.keys())
+@each(("body", "refusal"), BAD_BODIES.values(), ids=BAD_BODIES.keys())
 def test_a_bad_body_signs_nobody_in(olive: User, nothing_changes: Watch, body: Any, refusal: Refusal) -> None:
     with nothing_changes():
         _refused(_post(body), refusal)
@@ -150,7 +151,7 @@ REFRESH_TOKENS: dict[str, tuple[Any, Refusal]] = {
 }
 
 
-@pytest.mark.parametrize(("value", "refusal"), REFRESH_TOKENS.values(), ids=REFRESH_TOKENS.keys())
+@each(("value", "refusal"), REFRESH_TOKENS.values(), ids=REFRESH_TOKENS.keys())
 def test_a_made_up_refresh_token_is_refused(olive: User, nothing_changes: Watch, value: Any, refusal: Refusal) -> None:
     with nothing_changes():
         _refused(_post({"grant_type": "refresh_token", "refresh_token": value}), refusal)
@@ -199,7 +200,7 @@ GOOD_BODIES = {
 }
 
 
-@pytest.mark.parametrize(("body", "content_type"), GOOD_BODIES.values(), ids=GOOD_BODIES.keys())
+@each(("body", "content_type"), GOOD_BODIES.values(), ids=GOOD_BODIES.keys())
 def test_the_format_is_recognised_by_the_body(olive: User, body: str, content_type: str) -> None:
     answer = _post(body.encode(), content_type)
     assert answer.status_code == 200, answer.content

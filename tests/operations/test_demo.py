@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db.models import Count, Q
+from django.test import Client as Browser
 
 from assignments import demo
 from assignments.models import WarehouseUserAssignment
@@ -20,6 +23,8 @@ from warehouses.models import Warehouse
 
 pytestmark = pytest.mark.django_db
 
+#: People, warehouses and assignments that are always loaded.
+NAMED = (10, 3, 17)
 FEW = ("--users=30", "--warehouses=7", "--assignments=100")
 
 
@@ -49,17 +54,35 @@ def test_the_named_people_can_sign_in_and_do_what_their_kind_may() -> None:
     assert scopes_of("pat.picker@example.test") == ["user", "warehouse-user"]
 
 
-def test_loads_three_people_three_warehouses_and_three_assignments() -> None:
+def test_loads_ten_people_three_warehouses_and_their_assignments() -> None:
     load()
 
-    assert counts() == (3, 3, 3)
+    assert counts() == NAMED
     assert list(Warehouse.objects.filter(is_active=False).values_list("name", flat=True)) == ["Old Mill"]
+
+
+def test_the_first_dashboard_shows_people_at_work_and_sign_ins_of_the_last_days(client: Browser) -> None:
+    load()
+    cache.clear()
+    client.force_login(User.objects.get(email="olive.office@example.test"))
+    page = client.get("/admin/").context
+    assert {place.name for place in page["places"]} == {"North Dock", "River Annex"}
+    assert page["working"] == 7
+    assert sum(day.sign_ins > 0 for day in page["days"]) >= 12
+    assert page["open_sessions"] > 0
+
+
+def test_colleagues_have_worked_elsewhere_before() -> None:
+    load()
+    rows: Any = WarehouseUserAssignment
+    activated = rows.pgh_event_model.objects.filter(is_active=True).values_list("user", "warehouse").distinct()
+    assert sorted(Counter(user for user, _warehouse in activated).values()) == [2] * 7
 
 
 def test_loads_as_many_more_rows_as_asked_for() -> None:
     load(*FEW)
 
-    assert counts() == (33, 10, 103)
+    assert counts() == tuple(map(sum, zip(NAMED, (30, 7, 100), strict=True)))
 
 
 def test_nobody_works_in_two_warehouses_now_and_four_in_five_work_in_one() -> None:
@@ -94,7 +117,7 @@ def test_a_load_that_was_cut_short_is_completed_by_the_next() -> None:
 
     load(*FEW)
 
-    assert counts() == (33, 10, 103)
+    assert counts() == tuple(map(sum, zip(NAMED, (30, 7, 100), strict=True)))
     assert set(WarehouseUserAssignment.objects.values_list("user__email", "warehouse__name", "is_active")) == whole
 
 
@@ -144,7 +167,7 @@ def test_a_real_database_gets_it_with_force(monkeypatch: pytest.MonkeyPatch) -> 
 
     load("--force")
 
-    assert counts() == (3, 3, 3)
+    assert counts() == NAMED
 
 
 def test_the_demo_service_may_ask_about_tokens() -> None:

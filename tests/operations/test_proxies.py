@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,11 +38,29 @@ SPOOFED = {
 }
 
 
+#: These proxies are trusted: that from which tests call and another network, or somebody else.
+OURS = "127.0.0.1,10.0.0.0/8"
+
+
 @contextmanager
-def server(tmp_path: Path, trusted: str, **settings: str) -> Iterator[httpx.Client]:
+def server(folder: Path, trusted: str, **settings: str) -> Iterator[str]:
     environment = production_environment() | {"TRUSTED_PROXIES": trusted, "WORKERS": "1"} | settings
-    with live_server(environment, tmp_path / "log") as url, httpx.Client(base_url=url, timeout=30) as client:
-        yield client
+    with live_server(environment, folder / "log") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def addresses(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Of two servers, by the proxies that they trust."""
+    with ExitStack() as stack:
+        yield {
+            trusted: stack.enter_context(server(tmp_path_factory.mktemp("proxies"), trusted))
+            for trusted in (OURS, STRANGER)
+        }
+
+
+def client_of(url: str) -> httpx.Client:
+    return httpx.Client(base_url=url, timeout=30)
 
 
 def ask_for_a_token(client: httpx.Client, user: User, **headers: str) -> None:
@@ -51,11 +69,11 @@ def ask_for_a_token(client: httpx.Client, user: User, **headers: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trusted", "scheme", "address"), [("127.0.0.1", "https", "203.0.113.9"), (STRANGER, "http", "127.0.0.1")]
+    ("trusted", "scheme", "address"), [(OURS, "https", "203.0.113.9"), (STRANGER, "http", "127.0.0.1")]
 )
-def test_forwarded_headers(olive: User, tmp_path: Path, trusted: str, scheme: str, address: str) -> None:
+def test_forwarded_headers(olive: User, addresses: dict[str, str], trusted: str, scheme: str, address: str) -> None:
     token = sign_in(olive.email)["access_token"]
-    with server(tmp_path, trusted) as client:
+    with client_of(addresses[trusted]) as client:
         headers = {"Authorization": f"Bearer {token}", **FORWARDED}
         listed = client.get(ASSIGNMENTS, headers=headers).json()
         assert listed["links"]["self"].startswith(f"{scheme}://127.0.0.1")
@@ -63,7 +81,7 @@ def test_forwarded_headers(olive: User, tmp_path: Path, trusted: str, scheme: st
     assert Session.objects.latest("created_at").address == address
 
 
-def test_an_address_that_a_client_made_up_is_not_taken_for_its_own(olive: User, tmp_path: Path) -> None:
+def test_an_address_that_a_client_made_up_is_not_taken_for_its_own(olive: User, addresses: dict[str, str]) -> None:
     """A proxy adds the address it sees at the end: the last one that is no proxy of ours counts."""
     chains = {
         "203.0.113.66, 203.0.113.9": "203.0.113.9",
@@ -73,7 +91,7 @@ def test_an_address_that_a_client_made_up_is_not_taken_for_its_own(olive: User, 
         "203.0.113.66, unknown": None,
         "203.0.113.66, <script>": None,
     }
-    with server(tmp_path, "127.0.0.1,10.0.0.0/8") as client:
+    with client_of(addresses[OURS]) as client:
         for chain, address in chains.items():
             ask_for_a_token(client, olive, **{"X-Forwarded-For": chain})
             assert Session.objects.latest("created_at").address == address, chain
@@ -82,20 +100,20 @@ def test_an_address_that_a_client_made_up_is_not_taken_for_its_own(olive: User, 
 
 def test_a_proxy_with_an_ipv4_address_is_known_at_a_socket_of_ipv6(olive: User, tmp_path: Path) -> None:
     """Where it calls as `::ffff:127.0.0.1`."""
-    with server(tmp_path, "127.0.0.1", HOST="::") as client:
+    with server(tmp_path, "127.0.0.1", HOST="::") as url, client_of(url) as client:
         ask_for_a_token(client, olive, **{"X-Forwarded-For": "203.0.113.9"})
     assert Session.objects.latest("created_at").address == "203.0.113.9"
 
 
-@pytest.mark.parametrize("trusted", ["127.0.0.1", STRANGER])
+@pytest.mark.parametrize("trusted", [OURS, STRANGER])
 def test_no_header_makes_the_site_name_itself_otherwise(
-    olive: User, pat: User, north: Warehouse, tmp_path: Path, trusted: str
+    olive: User, pat: User, north: Warehouse, addresses: dict[str, str], trusted: str
 ) -> None:
     """Links, redirects, documents, and the e-mail with a link to a new password."""
     token = sign_in(olive.email)["access_token"]
     attributes = {"userUuid": str(pat.uuid), "warehouse": {"uuid": str(north.uuid)}}
     body = {"data": {"type": "warehouse-user-assignments", "attributes": attributes}}
-    with server(tmp_path, trusted) as client:
+    with client_of(addresses[trusted]) as client:
         client.headers.update(SPOOFED | {"Authorization": f"Bearer {token}"})
         answers = [
             client.post(ASSIGNMENTS, json=body),
@@ -123,7 +141,7 @@ def test_over_tls_the_way_there_is_not_bent(olive: User, tmp_path: Path, trusted
 
 def test_a_link_to_a_new_password_leads_to_the_issuer_whatever_the_request_says(olive: User, tmp_path: Path) -> None:
     log, port = tmp_path / "log", live.free_port()
-    own = {"TRUSTED_PROXIES": "127.0.0.1", "EMAIL_URL": "consolemail://", "PORT": str(port)}
+    own = {"TRUSTED_PROXIES": "127.0.0.1", "EMAIL_URL": "consolemail://", "PORT": str(port), "WORKERS": "1"}
     process = live.start(production_environment() | own, log)
     try:
         url = f"http://127.0.0.1:{port}"

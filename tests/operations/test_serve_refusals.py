@@ -13,7 +13,9 @@ import httpx
 import psycopg
 import pytest
 
+from config.web import server
 from tests.support.servers import live
+from tests.support.servers.databases import refused
 
 pytestmark = pytest.mark.live
 
@@ -30,13 +32,20 @@ def production(transactional_db: None) -> dict[str, str]:
 
 
 @pytest.fixture
-def refusal(tmp_path: Path) -> Refusal:
-    """The one line with which `serve` refuses to start."""
+def refusal(monkeypatch: pytest.MonkeyPatch) -> Refusal:
+    """The one line with which `serve` refuses to start, in this process."""
+    monkeypatch.setattr(server, "serve", lambda *_: pytest.fail("it serves"))
+    return lambda environment: f"CommandError: {refused(environment, 'serve')}"
+
+
+@pytest.fixture
+def setting_refusal(tmp_path: Path) -> Refusal:
+    """The same in a process of its own, which reads the settings."""
 
     def refusal(environment: dict[str, str]) -> str:
         log = tmp_path / "refused.log"
         with live.start(environment | {"PORT": environment.get("PORT", str(live.free_port()))}, log) as server:
-            assert server.communicate(timeout=30) == ("", None)
+            assert server.communicate(timeout=120) == ("", None)
         assert server.returncode == 1
         (line,) = live.operator_lines(log)
         return line
@@ -61,18 +70,17 @@ def test_refuses_the_port_of_another_server(
     port = live_url.rpartition(":")[2]
     shown = f"[{host}]" if ":" in host else host
     assert refusal(production | {"HOST": host, "PORT": port}) == TAKEN.format(host=shown, port=port)
-    assert httpx.get(f"{live_url}/health/live", timeout=30).status_code == 200
+    assert httpx.get(f"{live_url}/health/live", timeout=120).status_code == 200
 
 
 def test_of_two_that_start_at_once_on_one_port_the_second_is_refused(
     production: dict[str, str], tmp_path: Path
 ) -> None:
     """Both have found the port free, and wait for their turn to prepare the database."""
-    port = live.free_port()
-    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    port, logs = live.free_port(), [tmp_path / "first.log", tmp_path / "second.log"]
     with psycopg.connect(live.database_url(), autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(hashtext('manage.py serve'))")
-        servers = [live.start(production | {"PORT": str(port), "WORKERS": "2"}, log) for log in logs]
+        servers = [live.start(production | {"PORT": str(port), "WORKERS": "1"}, log) for log in logs]
         try:
             _until_they_wait(other, len(servers))
             other.execute("SELECT pg_advisory_unlock_all()")
@@ -80,12 +88,14 @@ def test_of_two_that_start_at_once_on_one_port_the_second_is_refused(
             served = 1 - refused
             live.wait_until_ready(servers[served], f"http://127.0.0.1:{port}", logs[served])
             assert (servers[refused].communicate(), servers[refused].returncode) == (("", None), 1)
-            assert live.operator_lines(logs[refused]) == [TAKEN.format(host="127.0.0.1", port=port)]
-            assert httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=30).status_code == 200
+            *waits, line = live.operator_lines(logs[refused])
+            assert line == TAKEN.format(host="127.0.0.1", port=port)
+            assert all(wait.startswith("Waiting for another process that prepares") for wait in waits)
+            assert httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=120).status_code == 200
         finally:
             for server in servers:
                 server.terminate()
-                server.communicate(timeout=30)
+                server.communicate(timeout=120)
 
 
 def _until_they_wait(other: psycopg.Connection[Any], number: int) -> None:
@@ -116,9 +126,9 @@ def _first_that_ends(servers: list[subprocess.Popen[str]]) -> int:
     ],
 )
 def test_refuses_impossible_numbers(
-    production: dict[str, str], refusal: Refusal, name: str, value: str, line: str
+    production: dict[str, str], setting_refusal: Refusal, name: str, value: str, line: str
 ) -> None:
-    assert refusal(production | {name: value}) == line
+    assert setting_refusal(production | {name: value}) == line
 
 
 NO_ANSWER = (
@@ -138,7 +148,7 @@ def test_refuses_a_database_that_is_not_there(production: dict[str, str], refusa
 def test_does_not_wait_for_ever_for_a_database_that_says_nothing(
     production: dict[str, str], refusal: Refusal, taken_port: int
 ) -> None:
-    environment = {"DATABASE_URL": f"postgres://a:b@127.0.0.1:{taken_port}/x", "PGCONNECT_TIMEOUT": "2"}
+    environment = {"DATABASE_URL": f"postgres://a:b@127.0.0.1:{taken_port}/x?connect_timeout=2"}
 
     assert refusal(production | environment) == NO_ANSWER.format("connection timeout expired")
 
@@ -154,8 +164,8 @@ def test_refuses_a_login_that_the_database_refuses(production: dict[str, str], r
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "ISSUER"])
 def test_refuses_to_start_without_a_required_setting_and_names_it(
-    production: dict[str, str], refusal: Refusal, name: str
+    production: dict[str, str], setting_refusal: Refusal, name: str
 ) -> None:
     environment = {key: value for key, value in production.items() if key != name}
 
-    assert refusal(environment) == f"Set {name} in the environment: it is required when DATABASE_URL is set."
+    assert setting_refusal(environment) == f"Set {name} in the environment: it is required when DATABASE_URL is set."

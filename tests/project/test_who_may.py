@@ -180,7 +180,9 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
     "Create, edit and delete roles": (DO, _written(ROLE)),
     "See security events": (SEE, _read(EVENT)),
     "See the history of all that one may see": (SEE, ["history/"]),
-    "Change the own password and second factor": (DO, ["password_change/", "two-factor/"]),
+    "Change the own password, second factor and language; save searches": (
+        DO, ["password_change/", "two-factor/", "language/", "searches/"]
+    ),
 }  # fmt: skip
 YES, NO = "yes", "—"
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import hypothesis
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.support.api.client import Api
 from tests.support.oauth.held_tokens import service
 from tests.support.state_machine.machine import MUST_BE_SEEN, World
 
+#: Steps of each example, in the short form and in the long one.
+STEPS = {False: 30, True: 70}
+#: So much of what must be seen comes too rarely for the short form.
+RARE = {False: 5, True: 0}
 
+
+@pytest.mark.drill
 @pytest.mark.django_db
-def test_the_api_and_the_model_agree_after_each_step(settings: Any) -> None:
+def test_the_api_and_the_model_agree_after_each_step(settings: Any, whole: bool) -> None:
     settings.REFRESH_GRACE_SECONDS = 3600  # the machine's own pace decides nothing
     credentials = service("machine")
 
@@ -25,15 +31,15 @@ def test_the_api_and_the_model_agree_after_each_step(settings: Any) -> None:
             answer = Api(token).call(method, path, body)
             return answer.status_code, answer.json() if answer.content else None
 
-    run_state_machine_as_test(Site, settings=BOUNDED)
-    assert MUST_BE_SEEN - set(Site.answers) == set()
+    run_state_machine_as_test(Site, settings=hypothesis.settings(BOUNDED, stateful_step_count=STEPS[whole]))
+    missing = MUST_BE_SEEN - set(Site.answers)
+    assert len(missing) <= RARE[whole], missing
 
 
-BOUNDED = settings(
+BOUNDED = hypothesis.settings(
     max_examples=10,
-    stateful_step_count=70,
     deadline=None,
     derandomize=True,
     database=None,
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=list(hypothesis.HealthCheck),
 )

@@ -14,6 +14,7 @@ from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.support.back_office.staff import change, errors, group, member, signed_in, told
+from tests.support.cases import each
 from tests.support.servers.concurrency import wait_until_blocked
 from users import roles
 from users.models import User
@@ -74,8 +75,8 @@ def as_clerk(make_user: Callable[..., User], desk: Group) -> Client:
 
 
 # --- Roles above one's own --------------------------------------------------------------------------------------
-@pytest.mark.parametrize("attack", [{"permissions": []}, {"name": "Nobody"}, {"name": "Nobody", "permissions": []}])
-@pytest.mark.parametrize("name", roles.ROLES)
+@each("attack", [{"permissions": []}, {"name": "Nobody"}, {"name": "Nobody", "permissions": []}])
+@each("name", roles.ROLES)
 def test_nobody_edits_a_role_that_may_do_more_than_they(name: str, attack: Any, as_clerk: Client, adam: User) -> None:
     before = as_it_is(group(name))
     assert edit(as_clerk, group(name), **attack).status_code == 403
@@ -149,9 +150,9 @@ def test_who_resets_second_factors_may_change_the_person(
 _BOTH = getattr(roles, "ADMINISTRATION", ("users.change_user", "auth.change_group"))
 
 
-@pytest.mark.parametrize("is_superuser", [False, True])
-@pytest.mark.parametrize("status", ["active", "blocked", "deleted"])
-@pytest.mark.parametrize("is_warehouse_user", [False, True])
+@each("is_superuser", [False, True])
+@each("status", ["active", "blocked", "deleted"])
+@each("is_warehouse_user", [False, True])
 def test_sql_and_python_agree_on_who_is_an_administrator(
     is_superuser: bool, status: str, is_warehouse_user: bool, make_user: Callable[..., User]
 ) -> None:

@@ -16,14 +16,18 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter, RadioFilter
 from unfold.decorators import display
 
-from config.back_office.model_admin import ReadOnlyMixin
+from config.back_office.model_admin import ReadOnlyMixin, narrowed
 from config.identifiers import NIL, parse_uuid
 from users.admin.filters import FirstDayFilter, LastDayFilter
-from users.admin.paging import CappedPaginator, LongListAdmin, narrowed
+from users.admin.paging import CappedPaginator, LongListAdmin
 from users.models import User
 from users.models.audit_event import AuditEvent
 from users.models.audit_event_titles import TITLES, in_words, title_of
+from users.querysets import PEOPLE
 from users.sign_in.user_agent import in_plain_words
+
+#: Most people whose events a search finds.
+_MAX_PEOPLE = 20
 
 
 # --- Filters ----------------------------------------------------------------------------------------------------
@@ -68,7 +72,7 @@ class AuditEventAdmin(ReadOnlyMixin, LongListAdmin):
     ordering = ("-at",)
     sortable_by = ("time",)
     search_fields = ("username",)
-    search_help_text = _("Search by e-mail or UUID")
+    search_help_text = _("Search by name, e-mail or UUID")
     fieldsets = (
         (None, {"fields": ("time", "event_", "level", "who", "more")}),
         (_("Where from"), {"fields": ("address", "browser", "user_agent", "client_id", "session")}),
@@ -120,9 +124,12 @@ class AuditEventAdmin(ReadOnlyMixin, LongListAdmin):
 
 # --- Searching --------------------------------------------------------------------------------------------------
 def _about(queryset: Any, term: str) -> Any:
-    """Events of the person with this e-mail or UUID; if there is no such person, those whose e-mail begins with it."""
+    """Events of the person with this e-mail or UUID; if there is no such person, of those whom a search finds, and
+    those whose e-mail begins with it.
+    """
     searches = [rows.values_list("pk", flat=True)[: CappedPaginator.MAX_ROWS] for rows in _searches(queryset, term)]
-    return narrowed(queryset, sorted(set(chain.from_iterable(searches)), reverse=True))  # newest first
+    found = sorted(set(chain.from_iterable(searches)), reverse=True)  # newest first
+    return narrowed(queryset, found[: CappedPaginator.MAX_ROWS + 1])
 
 
 def _searches(queryset: Any, term: str) -> list[Any]:
@@ -134,4 +141,7 @@ def _searches(queryset: Any, term: str) -> list[Any]:
         return [newest.named(user_uuid=uuid), *([newest.named(email=person.email)] if person else [])]
     if person := User.objects.by_email(term).first():
         return [newest.named(user_uuid=person.uuid), newest.named(email=person.email)]
-    return [newest.named(email=term), queryset.order_by().beginning(term)]
+    found = User.objects.filter(pk__in=PEOPLE.found(User.objects.all(), term, _MAX_PEOPLE)).values_list("uuid", "email")
+    uuids, emails = zip(*found, strict=True) if found else ((), ())
+    by_person = [newest.filter(user_uuid__in=uuids), newest.filter(account__in=[email.lower() for email in emails])]
+    return [newest.named(email=term), queryset.order_by().beginning(term), *(by_person if found else [])]

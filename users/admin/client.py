@@ -19,6 +19,7 @@ from assignments.models import WarehouseGrant
 from config.back_office.list_return import list_query
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.times import time_tag
+from config.database.search import Searched
 from config.history.edit_conflicts import EditConflictAdminMixin
 from config.history.pages import HistoryAdminMixin
 from users.admin.client_form import ClientForm
@@ -38,7 +39,8 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     list_before_template = "admin/users/client/default.html"
     list_per_page = 50
     show_full_result_count = False
-    search_fields = ("client_id", "name")
+    searched = Searched(("client_id__folded", "name__folded"), names=("client_id__folded", "name__folded"), uuids=())
+    search_fields = ("client_id",)
     search_help_text = _("Search by name or client ID")
     actions = None
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from django.contrib import admin
 from django.db.models import F
 from django.db.models.functions import Lower
 from django.http import HttpRequest
@@ -19,13 +18,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from config.back_office.list_return import preserved_query
-from config.back_office.model_admin import ModelAdmin
 from config.back_office.times import time_tag
 from users.account_actions import ACTIVATE, DEACTIVATE, RESTORE
 from users.admin.buttons import RowControl, RowMenu, RowURL, button, link
 from users.admin.filters import AssignedFilter, GapFilter, KindFilter, LockoutFilter, StatusFilter, WorkingFilter
-from users.admin.paging import CappedPaginator, IndexedChangeList, narrowed
+from users.admin.paging import LongListAdmin
 from users.models import User
+from users.querysets import PEOPLE
 from users.sign_in.lockouts import end_of_lockout
 
 _ASSIGN_PAGE = "admin:assignments_assign_warehouses"
@@ -34,24 +33,15 @@ _SEES_ASSIGNMENTS = "assignments.view_warehouseuserassignment"
 _WITH_LIST_COLUMNS = {"users_user_changelist", "users_user_view"}
 
 
-class _PeopleChangeList(IndexedChangeList):
-    def url_for_result(self, result: User) -> str:
-        return reverse("admin:users_user_view", args=[result.pk])
-
-
-class PeopleList(ModelAdmin):
+class PeopleList(LongListAdmin):
     """Every filter, order and search reads an index; every page costs the same."""
 
+    searched = PEOPLE
     list_display_links = ("first_name_", "last_name_")
     list_filter = (StatusFilter, KindFilter, AssignedFilter, WorkingFilter, GapFilter, LockoutFilter)
-    list_filter_submit = True
-    list_per_page = 50
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    paginator = CappedPaginator
     ordering = (Lower("email"),)
-    search_fields = ("email", "first_name", "last_name")
-    search_help_text = _("Search by e-mail or name")
+    search_fields = ("email",)
+    search_help_text = _("Search by name, e-mail or ID")
 
     def get_list_display(self, request: HttpRequest) -> Any:
         columns = ("first_name_", "last_name_", "email_", "status_", "current_warehouse")
@@ -63,17 +53,6 @@ class PeopleList(ModelAdmin):
         if name == "autocomplete":
             return people.listed()
         return people.with_list_columns() if name in _WITH_LIST_COLUMNS else people
-
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        if not search_term.strip():
-            return queryset, False
-        return narrowed(queryset, queryset.found(search_term, CappedPaginator.MAX_ROWS + 1)), False
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return _PeopleChangeList
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        return super().changelist_view(request, {"title": _("Users"), **(extra_context or {})})
 
     @display(description=_("E-mail"), ordering=Lower("email"))
     def email_(self, obj: User) -> str:
@@ -160,12 +139,14 @@ class _PersonMenu:
         return self.menu(person.pk, person.email, found)
 
     def _changes(self, person: Any) -> Iterator[RowControl]:
+        is_own = person.pk == self.user.pk
         if self.may_change:
             yield self.edit
-            yield self.switches[person.status]
+            if not is_own:
+                yield self.switches[person.status]
             if person.locked_out_at:
                 yield self.unlock
-        if self.may_delete and not person.is_deleted:
+        if self.may_delete and not (person.is_deleted or is_own):
             yield self.delete
 
 

@@ -1,4 +1,4 @@
-"""Paging, sorting and searching of long lists."""
+"""Paging and sorting of long lists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 
-import config.database.lookups  # noqa: F401 (registers the lookup `any_of`)
 from config.back_office.model_admin import ChangeList, ModelAdmin
 
 
@@ -19,7 +18,7 @@ class CappedPaginator(Paginator):
     """Counts at most `MAX_ROWS` rows, so that no list counts a whole table."""
 
     MAX_ROWS = 5_000
-    template_name = "admin/users/pagination.html"
+    template_name = "admin/users/capped_pagination.html"
 
     @cached_property
     def _found(self) -> int:
@@ -43,15 +42,6 @@ class CappedPaginator(Paginator):
         return page
 
 
-def narrowed(queryset: Any, found: Any) -> Any:
-    """Restricts a list to the primary keys that a search or an expensive filter has found, one more than are counted.
-
-    In a single query, PostgreSQL may read the index of the order from its beginning until it has met enough matches.
-    """
-    keys = list(dict.fromkeys(found))[: CappedPaginator.MAX_ROWS + 1]
-    return queryset.filter(pk__any_of=keys) if keys else queryset.none()
-
-
 class IndexedChangeList(ChangeList):
     """Breaks ties in the direction of the sort, so that one index serves both directions."""
 
@@ -71,7 +61,7 @@ def _descends(by: Any) -> bool:
 
 
 class LongListAdmin(ModelAdmin):
-    """Options of a list with up to millions of rows. Its queryset has `found(text, limit)` for the search."""
+    """Options of a list with up to millions of rows."""
 
     list_filter_submit = True
     list_per_page = 50
@@ -79,14 +69,14 @@ class LongListAdmin(ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     paginator = CappedPaginator
 
+    @property
+    def max_found(self) -> int:  # type: ignore[override]
+        """One more than are counted."""
+        return CappedPaginator.MAX_ROWS + 1
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return IndexedChangeList
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
-
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        if not search_term.strip():
-            return queryset, False
-        return narrowed(queryset, queryset.found(search_term, CappedPaginator.MAX_ROWS + 1)), False

@@ -24,6 +24,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import in_words
+from config.database.search import Searched
 from config.history.pages import HistoryAdminMixin, ReasonFormMixin
 from users.account_actions import LastAdministratorError, administrator_required, locked_administrators
 from users.models import User
@@ -71,6 +72,7 @@ class RoleAdmin(HistoryAdminMixin, ModelAdmin):
 
     form = RoleForm
     list_display = ("role",)
+    searched = Searched(("name__folded",), names=("name__folded",), uuids=())
     search_fields = ("name",)
     ordering = ("name",)
     actions = None

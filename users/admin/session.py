@@ -32,6 +32,7 @@ from users.admin.filters import LiveFilter, PersonFilter, SignedInFrom, SignedIn
 from users.admin.paging import CappedPaginator, LongListAdmin
 from users.forms import ReasonForm
 from users.models import Session
+from users.querysets import searched_by_person
 from users.sign_in.user_agent import in_plain_words
 
 
@@ -43,8 +44,9 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
     list_display_links = ("since",)
     list_filter = (LiveFilter, PersonFilter, SignedInFrom, SignedInUntil)
     ordering = ("-created_at",)
+    searched = searched_by_person("user__", keys=("user",), uuids=("pk", "user__uuid"))
     search_fields = ("user__email",)
-    search_help_text = _("Search by e-mail or name")
+    search_help_text = _("Search by name, e-mail or ID")
     fieldsets = (
         (None, {"fields": ("person", "state", "warehouse_token", "why")}),
         (_("Sign-in"), {"fields": ("client_id", "address", "browser", "user_agent")}),

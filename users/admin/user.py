@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.forms import Script
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import translation
@@ -20,15 +21,16 @@ from assignments.models import WarehouseGrant
 from config.back_office.list_return import list_query, return_path
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
+from config.database.search import by_id
 from config.history.edit_conflicts import EditConflictAdminMixin
-from config.history.pages import SUBJECTS, HistoryAdminMixin, HistorySubject
-from config.identifiers import parse_key
+from config.history.pages import MAX_NAMED, SUBJECTS, HistoryAdminMixin, HistorySubject
 from config.spreadsheets.admin import SheetAdminMixin
 from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, RESTORE, Switch, why_signed_out
 from users.admin.bulk_actions import BulkMixin, actor, sessions_ended
 from users.admin.person import PersonPage, person_url
 from users.forms import HireForm, ReasonForm, UserForm
 from users.models import User
+from users.querysets import PEOPLE
 from users.resources import UserResource
 from users.sign_in import device_cookies
 from warehouses.models import UNAVAILABLE
@@ -48,19 +50,20 @@ _MESSAGES = {
 }
 
 
-def _person_for_history(text: str, viewer: Any) -> User | None:
-    """By e-mail or id. Always None for viewers who may not see people, so that they cannot probe for accounts."""
+def _people_for_history(text: str, viewer: Any) -> list[User]:
+    """By e-mail or id, else as lists search. None for viewers who may not see people: they must not probe accounts."""
     if not may_see_people(viewer):
-        return None
-    key = parse_key(text)
-    return User.objects.by_email(text).first() if key is None else User.objects.filter(pk=key).first()
+        return []
+    people = User.objects.all()
+    keys = by_id(people, text) or people.by_email(text).values_list("pk", flat=True)
+    return list(people.filter(pk__in=keys or PEOPLE.found_or_similar(people, text, MAX_NAMED + 1)[0]))
 
 
 SUBJECTS["person"] = HistorySubject(
     _("Person concerned"),
-    _("E-mail or ID"),
-    _("No person has the e-mail or ID “%(text)s”."),
-    _person_for_history,
+    _("Name, e-mail or ID"),
+    _("No person has the name, e-mail or ID “%(text)s”."),
+    _people_for_history,
 )
 
 
@@ -75,6 +78,7 @@ class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
 
     class Media:
         css = {"all": ("users/people.css",)}
+        js = (Script("users/password.js", defer=""),)
 
     # --- The page of one person --------------------------------------------------------------------------------
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:

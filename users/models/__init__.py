@@ -5,6 +5,8 @@ from users.models.authorization_code import AuthorizationCode
 from users.models.client import Client
 from users.models.device_failure import DeviceFailure
 from users.models.role import PersonRight, Role, RoleRight
+from users.models.saved_search import SavedSearch
+from users.models.search_entry import SearchEntry
 from users.models.session import Session
 from users.models.signing_key import SigningKey
 from users.models.totp_device import Authenticator, RecoveryCodes
@@ -20,6 +22,8 @@ __all__ = [
     "RecoveryCodes",
     "Role",
     "RoleRight",
+    "SavedSearch",
+    "SearchEntry",
     "Session",
     "SigningKey",
     "User",

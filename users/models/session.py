@@ -20,7 +20,6 @@ from config.retention import retention_cutoff
 from users.models.refresh_token import RotatingCredential
 from users.models.signing_key import SigningKey
 from users.models.user import User
-from users.querysets import keys_found
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -61,10 +60,6 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def ended(self) -> SessionQuerySet:
         """Ended or expired."""
         return self.filter(models.Q(ended_at__isnull=False) | models.Q(expires_at__lte=timezone.now()))
-
-    def found(self, text: str, limit: int) -> Any:
-        """Primary keys of the sessions that a search finds; see `keys_found`."""
-        return keys_found(self, text, limit, person="user__")
 
     def endable_by(self, other: User) -> SessionQuerySet:
         """Sessions of people whom the other may change (`User.may_be_changed_by`)."""

@@ -123,7 +123,7 @@ class User(Authority, SavesChangedColumns, AbstractBaseUser, PermissionsMixin):
         verbose_name = _("user")
         verbose_name_plural = _("users")
         ordering = ["id"]
-        # For sorting in the Back Office; the indexes for its search are in migration 0001.
+        # For sorting in the Back Office; its search reads `SearchEntry`.
         indexes = [
             models.Index(Lower("first_name"), "id", name="user_by_first_name"),
             models.Index(Lower("last_name"), "id", name="user_by_last_name"),

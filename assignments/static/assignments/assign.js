@@ -215,8 +215,11 @@
     }
 
     draw() {
-      const { rows, page, pages, total, more } = this.shown;
+      const { rows, page, pages, total, more, similar } = this.shown;
       this.find("tbody").replaceChildren(...rows.map((row) => this.listRow(row)));
+      const note = this.find("[data-similar]");
+      note.hidden = !similar;
+      note.textContent = similar ? say("Similar", { text: this.query.search }) : "";
       this.find("table").hidden = rows.length === 0;
       const empty = this.find("[data-empty]");
       empty.hidden = rows.length > 0;

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.bad_bodies import NOT_A_DOCUMENT, TOO_LARGE, Watch, refused
 from tests.support.api.client import ASSIGNMENTS, Api, error
+from tests.support.cases import each
 from warehouses.models import Warehouse
 
 NOT_JSON = error(400, "The body is not valid JSON.", pointer="")
@@ -64,7 +63,7 @@ NO_DOCUMENTS = {
 }
 
 
-@pytest.mark.parametrize(("body", "fault"), NO_DOCUMENTS.values(), ids=NO_DOCUMENTS.keys())
+@each(("body", "fault"), NO_DOCUMENTS.values(), ids=NO_DOCUMENTS.keys())
 def test_a_body_that_is_no_document_changes_nothing(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, body: bytes, fault: dict[str, Any]
 ) -> None:
@@ -126,7 +125,7 @@ BAD_POSTS = {
 }
 
 
-@pytest.mark.parametrize(("data", "faults"), BAD_POSTS.values(), ids=BAD_POSTS.keys())
+@each(("data", "faults"), BAD_POSTS.values(), ids=BAD_POSTS.keys())
 def test_post_names_every_fault_at_once_in_the_order_of_the_contract(
     as_olive: Api, north: Warehouse, nothing_changes: Watch, data: Any, faults: list[Any]
 ) -> None:
@@ -157,7 +156,7 @@ BAD_BOOLEANS = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_BOOLEANS.values(), ids=BAD_BOOLEANS.keys())
+@each("case", BAD_BOOLEANS.values(), ids=BAD_BOOLEANS.keys())
 def test_is_active_takes_only_true_and_false(
     as_olive: Api, pat_north: WarehouseUserAssignment, river: Warehouse, nothing_changes: Watch, case: tuple[Any, Any]
 ) -> None:
@@ -200,7 +199,7 @@ BAD_PATCHES = {
 }
 
 
-@pytest.mark.parametrize(("data", "faults"), BAD_PATCHES.values(), ids=BAD_PATCHES.keys())
+@each(("data", "faults"), BAD_PATCHES.values(), ids=BAD_PATCHES.keys())
 def test_patch_changes_nothing_but_is_active_of_the_row_it_names(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, data: Any, faults: list[Any]
 ) -> None:
@@ -217,7 +216,7 @@ HARMLESS_PATCHES = {
 }
 
 
-@pytest.mark.parametrize("data", HARMLESS_PATCHES.values(), ids=HARMLESS_PATCHES.keys())
+@each("data", HARMLESS_PATCHES.values(), ids=HARMLESS_PATCHES.keys())
 def test_a_patch_without_is_active_answers_200_and_changes_nothing(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, data: Any
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.bad_bodies import Watch, refused
 from tests.support.api.client import ASSIGNMENTS, Api, error
+from tests.support.cases import each
 
 
 def _cursor(content: Any) -> str:
@@ -92,8 +93,8 @@ BAD_SORTED_CURSORS: list[tuple[str, str, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("member", ["after", "before"])
-@pytest.mark.parametrize("cursor", BAD_CURSORS.values(), ids=BAD_CURSORS.keys())
+@each("member", ["after", "before"])
+@each("cursor", BAD_CURSORS.values(), ids=BAD_CURSORS.keys())
 def test_a_cursor_that_is_not_ours_is_refused(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, member: str, cursor: str
 ) -> None:
@@ -102,8 +103,8 @@ def test_a_cursor_that_is_not_ours_is_refused(
         refused(as_olive.get(f"{ASSIGNMENTS}?page[{member}]={cursor}"), fault)
 
 
-@pytest.mark.parametrize("member", ["after", "before"])
-@pytest.mark.parametrize("case", BAD_SORTED_CURSORS, ids=lambda case: f"{case[0]}-{case[2]!r}")
+@each("member", ["after", "before"])
+@each("case", BAD_SORTED_CURSORS)
 def test_a_cursor_with_a_value_its_column_cannot_have_is_refused(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, member: str, case: tuple[str, str, Any]
 ) -> None:

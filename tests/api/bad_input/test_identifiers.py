@@ -18,6 +18,7 @@ import pytest
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.answers import told
 from tests.support.api.client import ASSIGNMENTS, NOT_FOUND, Api, error, refusal, sign_in
+from tests.support.cases import each
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -81,8 +82,8 @@ ACTIVATE = {"data": {"attributes": {"isActive": True}}}
 
 
 # --- Foreign and missing ----------------------------------------------------------------------------------------
-@pytest.mark.parametrize("spelling", SPELLINGS)
-@pytest.mark.parametrize(("method", "route"), CALLS)
+@each("spelling", SPELLINGS)
+@each(("method", "route"), CALLS)
 def test_nothing_distinguishes_a_foreign_row_from_a_missing_one(
     as_pat: Api, foreign: dict[str, str], nothing_changes: Any, method: str, route: str, spelling: str
 ) -> None:
@@ -96,8 +97,8 @@ def test_nothing_distinguishes_a_foreign_row_from_a_missing_one(
     assert of_somebody.status == (403 if method == "DELETE" and b"007" not in of_somebody.body else 404)
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
-@pytest.mark.parametrize("route", [ASSIGNMENTS, USERS, WAREHOUSES])
+@each("spelling", SPELLINGS)
+@each("route", [ASSIGNMENTS, USERS, WAREHOUSES])
 def test_an_own_row_is_found_in_the_canonical_spelling_only(
     as_pat: Api, own: dict[str, Any], route: str, spelling: str
 ) -> None:
@@ -123,7 +124,7 @@ def test_an_id_of_another_kind_is_a_missing_row(request: Any, own: dict[str, Any
 
 
 # --- In bodies --------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("spelling", SPELLINGS)
+@each("spelling", SPELLINGS)
 def test_an_id_in_a_body_is_the_row_or_a_missing_one(as_olive: Api, pat: User, mill: Warehouse, spelling: str) -> None:
     spell, _ = SPELLINGS[spelling]
     wanted = {"userUuid": spell(str(pat.uuid)), "warehouse": {"uuid": spell(str(mill.uuid))}}

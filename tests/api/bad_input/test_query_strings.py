@@ -9,6 +9,7 @@ import pytest
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.bad_bodies import Watch, refused
 from tests.support.api.client import ASSIGNMENTS, Api, error
+from tests.support.cases import each
 
 FILTER = "filter[warehouse-user-assignments.{}]".format
 BAD_LIMIT = "`page[limit]` must be a whole number from 1 to 1000."
@@ -68,7 +69,7 @@ BAD_QUERIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("query", "parameter", "words"), BAD_QUERIES, ids=lambda text: text[:48].replace("\0", "NUL"))
+@each(("query", "parameter", "words"), BAD_QUERIES)
 def test_a_query_that_is_not_understood_names_the_parameter(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, query: str, parameter: str, words: str
 ) -> None:
@@ -89,7 +90,7 @@ BAD_FILTERS = {
 }
 
 
-@pytest.mark.parametrize(("query", "parameter"), BAD_FILTERS.values(), ids=BAD_FILTERS.keys())
+@each(("query", "parameter"), BAD_FILTERS.values(), ids=BAD_FILTERS.keys())
 def test_a_filter_without_prefix_or_of_an_unknown_field_is_code_011(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, query: str, parameter: str
 ) -> None:
@@ -114,8 +115,8 @@ def test_people_and_warehouses_are_as_strict(
         refused(as_olive.get(f"{path}?{query}"), error(400, words, parameter=query.partition("=")[0]))
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
-@pytest.mark.parametrize(
+@each("method", ["GET", "POST", "PATCH"])
+@each(
     ("query", "words"),
     [("include=nope", "`nope` cannot be included here."), ("fields[users]=x", "`users` have no field `x`.")],
 )
@@ -132,7 +133,7 @@ def test_a_bad_query_is_refused_before_anything_is_written(
 HARMLESS = ["x=1&x=2", "%00=%00", "%FF=%FE", "&&&", "=1", "Page[limit]=0", "x" * 1_000_000, "&".join(["a=b"] * 100_000)]
 
 
-@pytest.mark.parametrize("query", HARMLESS, ids=lambda text: text[:16])
+@each("query", HARMLESS)
 def test_parameters_that_are_not_ours_are_the_callers_own_business(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, query: str
 ) -> None:

@@ -12,6 +12,7 @@ from assignments.models import WarehouseUserAssignment
 from config.api import strict_json
 from tests.support.api.bad_bodies import Watch
 from tests.support.api.client import ASSIGNMENTS, PASSWORD, Api, error, refusal
+from tests.support.cases import each
 from tests.support.oauth.bad_token_requests import GOOD, MALFORMED
 from users.models import Session, User
 from warehouses.models import Warehouse
@@ -43,8 +44,8 @@ SIGN_INS = {
 }
 
 
-@pytest.mark.parametrize("body", SIGN_INS.values(), ids=SIGN_INS.keys())
-@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
+@each("body", SIGN_INS.values(), ids=SIGN_INS.keys())
+@each("content_type", ["application/json", "application/x-www-form-urlencoded"])
 def test_nobody_signs_in_with_a_parameter_twice(
     olive: User, nothing_changes: Watch, body: str, content_type: str
 ) -> None:
@@ -89,7 +90,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("body", CHANGES.values(), ids=CHANGES.keys())
+@each("body", CHANGES.values(), ids=CHANGES.keys())
 def test_no_change_is_made_by_a_body_that_says_two_things(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, body: str
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.bad_bodies import Watch, refused
 from tests.support.api.client import ASSIGNMENTS, FORM, NOT_FOUND, Api, error
+from tests.support.cases import each
 
 WRONG_TYPE = error(
     415, "Unsupported `Content-Type` format used. Please use `application/vnd.api+json` or `application/json`.", "010"
@@ -28,8 +29,8 @@ BAD_IDS = [
 ]
 
 
-@pytest.mark.parametrize("bad_id", BAD_IDS, ids=lambda text: text[:12])
-@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+@each("bad_id", BAD_IDS)
+@each("method", ["GET", "PATCH", "DELETE"])
 def test_an_id_that_is_no_uuid_is_a_missing_row(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, method: str, bad_id: str
 ) -> None:
@@ -48,8 +49,8 @@ def test_an_id_with_something_after_it_is_a_missing_row(
             refused(as_olive.delete(f"{ASSIGNMENTS}/{spelling}"), NOT_FOUND)
 
 
-@pytest.mark.parametrize("path", ["/nope", "/%00", "/%FF%FE", "//evil.test/x", "/token%0A", "/" + "a" * 60_000, "/1/2"])
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "BREW"])
+@each("path", ["/nope", "/%00", "/%FF%FE", "//evil.test/x", "/token%0A", "/" + "a" * 60_000, "/1/2"])
+@each("method", ["GET", "POST", "DELETE", "BREW"])
 def test_an_unknown_path_is_a_json_404(anonymous: Api, nothing_changes: Watch, method: str, path: str) -> None:
     with nothing_changes():
         refused(anonymous.call(method, path), error(404, "Not found", "007"))
@@ -58,9 +59,7 @@ def test_an_unknown_path_is_a_json_404(anonymous: Api, nothing_changes: Watch, m
 WRONG_TYPES = ["", ";", "text/plain", "text/html", "application/xml", "application/json,application/json", "é", FORM]
 
 
-@pytest.mark.parametrize(
-    "content_type", [*WRONG_TYPES, "multipart/form-data; boundary=x"], ids=lambda text: text or "-"
-)
+@each("content_type", [*WRONG_TYPES, "multipart/form-data; boundary=x"])
 def test_a_body_of_another_content_type_is_415(
     as_olive: Api, pat_north: WarehouseUserAssignment, nothing_changes: Watch, content_type: str
 ) -> None:
@@ -93,7 +92,7 @@ def test_json_under_either_type_and_any_charset_is_read(
 BAD_HOSTS = ["evil.example.test", "a b", "testserver@evil.test", "testserver:x", "é", "[::1", "", "a" * 5_000]
 
 
-@pytest.mark.parametrize("host", BAD_HOSTS, ids=lambda text: text[:20] or "empty")
+@each("host", BAD_HOSTS)
 def test_a_host_that_is_not_ours_is_refused_in_the_shape_of_the_route(
     as_olive: Api, nothing_changes: Watch, host: str
 ) -> None:

@@ -10,6 +10,7 @@ from django.test import Client
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS, FORM, JSON_API, Api
 from tests.support.api.openapi import Document
+from tests.support.cases import each
 from users.models import User
 from users.oauth.tokens import AccessToken
 from warehouses.models import Warehouse
@@ -103,11 +104,11 @@ def test_every_operation_refuses_bad_tokens_as_described(
             document.check(method, path, answer)
 
 
-@pytest.mark.parametrize(
+@each(
     "query",
     ["include=cats", "fields[{0}]=colour", "filter[colour]=red", "sort=colour", "page[limit]=0"],
 )
-@pytest.mark.parametrize("resource", ["warehouse-user-assignments", "users", "warehouses"])
+@each("resource", ["warehouse-user-assignments", "users", "warehouses"])
 def test_bad_queries_of_a_list_are_refused_as_described(
     document: Document, as_olive: Api, resource: str, query: str
 ) -> None:

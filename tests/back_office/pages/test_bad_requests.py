@@ -15,6 +15,7 @@ from assignments.models import WarehouseUserAssignment
 from config.identifiers import parse_key
 from tests.support.api.client import sign_in
 from tests.support.back_office.staff import LIST, told
+from tests.support.cases import each
 from users.models import Session, User
 from warehouses.models import Warehouse
 
@@ -81,8 +82,8 @@ def test_a_list_discloses_nothing_about_related_rows(as_ada: Client, page: str, 
     assert as_ada.get(page, question).status_code == 400
 
 
-@pytest.mark.parametrize("value", [DIGITS, "a\0b"])
-@pytest.mark.parametrize(
+@each("value", [DIGITS, "a\0b"])
+@each(
     "page",
     [
         f"{LIST}?status= kind= assigned= working= missing= q= o= p= all= e= _popup= _to_field= _facets=",
@@ -108,10 +109,8 @@ def test_a_page_of_one_row_is_not_asked_by_another_column(as_ada: Client, pat_no
 
 
 # --- Selections -------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("key", [DIGITS, "x", "a\0b", "", "1.5", "\u0663x"])
-@pytest.mark.parametrize(
-    ("page", "action"), [(LIST, "deactivate"), (SESSIONS, "end_selected"), (ASSIGNMENTS, "delete_selected")]
-)
+@each("key", [DIGITS, "x", "a\0b", "", "1.5", "\u0663x"])
+@each(("page", "action"), [(LIST, "deactivate"), (SESSIONS, "end_selected"), (ASSIGNMENTS, "delete_selected")])
 def test_what_is_no_key_selects_nothing(
     as_ada: Client, pat_north: Any, nothing_changes: Callable[[], Any], page: str, action: str, key: str
 ) -> None:
@@ -130,8 +129,8 @@ def test_an_action_that_there_is_not_does_nothing(
     assert (answer.status_code, told(answer)) == (302, ["No action selected."])
 
 
-@pytest.mark.parametrize("name", ["assign", "deassign", "current", "seen", "ticked"])
-@pytest.mark.parametrize("value", [DIGITS, f"1,{DIGITS}", "a\0b", str(2**63)])
+@each("name", ["assign", "deassign", "current", "seen", "ticked"])
+@each("value", [DIGITS, f"1,{DIGITS}", "a\0b", str(2**63)])
 def test_an_assign_page_refuses_what_is_no_selection(
     as_ada: Client, pat_north: Any, nothing_changes: Callable[[], Any], name: str, value: str
 ) -> None:
@@ -159,8 +158,8 @@ def test_a_bulk_change_leaves_out_what_is_no_key(as_ada: Client, pat: User, noth
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("person", str(2**63), "No person has the e-mail or ID “9223372036854775808”."),
-        ("actor", str(2**63), "No person has the e-mail or ID “9223372036854775808”."),
+        ("person", str(2**63), "No person has the name, e-mail or ID “9223372036854775808”."),
+        ("actor", str(2**63), "No person has the name, e-mail or ID “9223372036854775808”."),
         ("warehouse", str(2**63), "No warehouse has the name or ID “9223372036854775808”."),
         *((name, DIGITS, "at most 255 characters (it has 5000)") for name in ("person", "actor", "warehouse")),
     ],
@@ -173,7 +172,7 @@ def test_history_says_of_a_number_that_is_nobodys_that_there_is_none(
     assert message in str(answer.context["form"].errors[name])
 
 
-@pytest.mark.parametrize("name", ["person", "actor", "warehouse", "kind", "since", "until", "after"])
+@each("name", ["person", "actor", "warehouse", "kind", "since", "until", "after"])
 def test_history_takes_anything(as_ada: Client, north: Warehouse, name: str) -> None:
     for page in ("/admin/history/", f"{WAREHOUSES}{north.pk}/history/"):
         for value in ("a\0b", "0001-01-01T00:00:00+14:00~1~x", f"2026-01-01T00:00:00+00:00~{DIGITS}~x"):

@@ -15,6 +15,7 @@ from django.utils import timezone
 from unfold.templatetags.unfold_list import items_for_result
 
 from assignments.models import WarehouseUserAssignment
+from tests.support.cases import each
 from tests.support.oauth.held_tokens import Issued
 from users.models import AuditEvent, Client, Session, User
 from warehouses.models import Warehouse
@@ -40,9 +41,7 @@ def changelist(model: type[models.Model], person: User, query: str) -> Any:
     return admin.site.get_model_admin(model).get_changelist_instance(request)
 
 
-@pytest.mark.parametrize(
-    ("model", "query"), [*product(LISTS, ["", "?o=-1"]), (User, "?_popup=1"), (Warehouse, "?_popup=1")]
-)
+@each(("model", "query"), [*product(LISTS, ["", "?o=-1"]), (User, "?_popup=1"), (Warehouse, "?_popup=1")])
 def test_rows_are_unfolds(everything: None, ada: User, model: type[models.Model], query: str) -> None:
     found = changelist(model, ada, query)
 

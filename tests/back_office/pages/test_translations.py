@@ -18,6 +18,7 @@ from tests.support.api.client import sign_in
 from tests.support.back_office.pages import PAGES
 from tests.support.back_office.staff import change, told
 from tests.support.back_office.words import Words
+from tests.support.cases import each
 from users.models import Session, User
 
 FOLDERS = ("config", "users", "warehouses", "assignments", "templates")
@@ -119,7 +120,7 @@ def test_whoever_changes_their_language_is_told_so_in_the_new_one(as_ada: Client
         assert told(answer)[0].startswith(words)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@each("name", PAGES)
 def test_no_page_shows_english_to_a_german(
     client: Client, olive: User, pat: User, north: Any, pat_north: Any, name: str
 ) -> None:

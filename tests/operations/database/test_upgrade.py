@@ -111,6 +111,11 @@ def test_columns_that_postgresql_writes_are_right(site: Site, column: str, truth
     assert rows(site.url, f"SELECT email, {column} FROM users_user WHERE {column} IS DISTINCT FROM {truth}") == []
 
 
+def test_everybody_is_found_by_a_search(site: Site) -> None:
+    assert not_found(site.url) == []
+    assert rows(site.url, "SELECT count(*) FROM users_searchentry WHERE names ~ 'mueller-'") == [(198,)]
+
+
 def test_there_were_people_on_either_side_of_those_columns(site: Site) -> None:
     """Else the test above could not fail."""
     assert rows(site.url, "SELECT has_warehouse, count(*) FROM users_user GROUP BY 1 ORDER BY 1") == [
@@ -181,8 +186,17 @@ def upgrade_at_work(url: str) -> tuple[tuple[int, int, int], list[str]]:
     assert rows(url, "SELECT count(*) FROM users_user WHERE last_name = 'Newcomer'") == [(made,)]
     truth = "EXISTS (SELECT FROM assignments_warehouseuserassignment WHERE user_id = users_user.id)"
     return (before, after, made), [
-        email for (email,) in rows(url, f"SELECT email FROM users_user WHERE has_warehouse <> {truth}")
+        email for (email,) in rows(url, f"SELECT email FROM users_user WHERE has_warehouse <> {truth}") + not_found(url)
     ]
+
+
+def not_found(url: str) -> list[tuple[str]]:
+    """The people whom no search would find by their names of now."""
+    return rows(
+        url,
+        "SELECT users_user.email FROM users_user LEFT JOIN users_searchentry ON user_id = id "
+        "WHERE sought IS DISTINCT FROM search_text(first_name || ' ' || last_name || ' ' || users_user.email)",
+    )
 
 
 def newcomers(url: str, *, least: int) -> int:

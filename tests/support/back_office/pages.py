@@ -60,5 +60,6 @@ PAGES: dict[str, Callable[..., str]] = {
     "new role": lambda **_: reverse("admin:auth_group_add"),
     "role": lambda **_: reverse("admin:auth_group_change", args=[Group.objects.get_or_create(name="Auditor")[0].pk]),
     "change password": lambda **_: reverse("admin:password_change"),
+    "saved searches": lambda **_: f"{reverse('admin_saved_searches')}?kind=users.user&query=q%3Dpat",
     "two-factor": lambda **_: reverse("admin_two_factor"),
 }

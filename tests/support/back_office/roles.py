@@ -20,6 +20,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "reset/": (ALL, ALL),
     "reset/<uidb64>/<token>/": (ALL, ALL),
     "two-factor/": (ALL, ALL),
+    "searches/": (ALL, ALL),
+    "language/": (NOBODY, ALL),
     "search/": (ALL, ALL),
     "history/": ("ASWR", "ASWR"),
     "": (ALL, ALL),

@@ -112,6 +112,8 @@ _KNOWN: dict[str, Callable[[str], Any]] = {
     "SECRET_KEY": str,
     "SECRET_KEY_FALLBACKS": lambda value: value.split(","),
     "MIGRATION_WAIT_SECONDS": int,
+    "HOST": str,
+    "PORT": int,
 }
 
 

@@ -150,7 +150,7 @@ _TOKEN_ANSWER = Component(
 
 TOKEN = extend_schema(
     operation_id="createToken",
-    tags=["Tokens"],
+    tags=["Sign in"],
     summary="Sign in, or refresh",
     description="`grant_type=authorization_code` and `grant_type=password` start a session; a code used twice ends "
     "the one it started. `grant_type=refresh_token` goes on with a session and replaces the refresh token. A refresh "

@@ -1,0 +1,47 @@
+"""Above a list stand its search and filters, each with a link that removes it and keeps the others."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from django.test import Client
+
+LIST = "/admin/users/user/"
+
+
+def chips(browser: Client, path: str, query: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """What each chip says to a screen reader → the parameters of its link."""
+    page = browser.get(path, query).content.decode()
+    found = re.findall(r'<a class="chip" href="\?([^"]*)" aria-label="([^"]*)"', page)
+    return {unescape(label): parse_qs(unescape(link)) for link, label in found}
+
+
+def test_each_removes_itself_and_keeps_the_others_and_the_order(as_ada: Client, pat: Any, sam: Any) -> None:
+    query = {"q": "p", "kind": "warehouse", "status": "active", "o": "1"}
+    assert chips(as_ada, LIST, query) == {
+        "Remove the search: p": {"kind": ["warehouse"], "status": ["active"], "o": ["1"]},
+        "Remove the filter: Status: Active": {"q": ["p"], "kind": ["warehouse"], "o": ["1"]},
+        "Remove the filter: Kind of user: Warehouse users": {"q": ["p"], "status": ["active"], "o": ["1"]},
+    }
+
+
+def test_a_list_that_shows_everything_has_none(as_ada: Client) -> None:
+    assert chips(as_ada, LIST, {"o": "-1"}) == {}
+
+
+@pytest.mark.parametrize("text", ["<b>&\"'", "%", "ü"])
+def test_what_was_typed_is_shown_as_it_is(as_ada: Client, text: str) -> None:
+    assert f"Remove the search: {text}" in chips(as_ada, LIST, {"q": text})
+
+
+def test_a_filter_by_a_row_is_named_by_it(as_ada: Client, pat_north: Any) -> None:
+    rows = "/admin/assignments/warehouseuserassignment/"
+    found = chips(as_ada, rows, {"warehouse__id__exact": pat_north.warehouse_id, "q": "pat"})
+    assert found == {
+        "Remove the search: pat": {"warehouse__id__exact": [str(pat_north.warehouse_id)]},
+        "Remove the filter: Warehouse: North Dock": {"q": ["pat"]},
+    }
