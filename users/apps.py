@@ -8,7 +8,7 @@ class UsersConfig(AppConfig):
     verbose_name = _("Users")
 
     def ready(self) -> None:
-        from users.models import client_checks  # noqa: F401 (registers the checks)
+        from users.oauth import client_checks  # noqa: F401 (registers the checks)
         from users.oauth.allowed_origins import is_allowed
 
         check_request_enabled.connect(is_allowed)

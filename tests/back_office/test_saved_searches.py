@@ -15,7 +15,7 @@ from users.models import SavedSearch, User
 
 PAGE = "/admin/searches/"
 LIST = "/admin/users/user/"
-QUERY = "q=m%C3%BCller&status=blocked&o=-1"
+QUERY = "o=-1&q=m%C3%BCller&status=blocked"
 
 
 def saved(name: str = "Blocked Müllers", **changes: str) -> dict[str, str]:

@@ -105,6 +105,11 @@ def test_no_word_finds_everybody(as_ada: Client, ada: User, sam: User, text: str
     assert shown(as_ada, LISTS["users"], q=text) == [ada, sam]
 
 
+def test_a_character_that_postgresql_cannot_read_separates_words(as_ada: Client, pat: User, sam: User) -> None:
+    field = {"app_label": "users", "model_name": "session", "field_name": "user", "term": "pick\0pat"}
+    assert [row["id"] for row in as_ada.get("/admin/autocomplete/", field).json()["results"]] == [str(pat.pk)]
+
+
 def test_people_are_found_by_id_and_uuid(as_ada: Client, jurgen: User) -> None:
     for text in (str(jurgen.pk), str(jurgen.uuid), f" {str(jurgen.uuid).upper()} "):
         assert shown(as_ada, LISTS["users"], q=text) == [jurgen]

@@ -97,7 +97,7 @@ def test_sql_that_moves_a_right_to_another_role_is_shown(as_ada: Client, auditor
     )
     moved = ask(as_ada, tab(other))[0]
     assert moved.what == "Changed"
-    assert (moved.differences[0].label, moved.differences[0].after) == ("Group", STAFF_MANAGER)
+    assert (moved.differences[0].label, moved.differences[0].after) == ("Role", STAFF_MANAGER)
 
 
 @pytest.mark.parametrize("model", [Role, RoleRight, PersonRight])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit, urlunsplit
+
 from django.contrib import admin
-from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
@@ -15,10 +16,18 @@ from users.models import User
 @admin.site.admin_view
 @require_POST
 def own_language(request: HttpRequest) -> HttpResponse:
-    """Changes the language of the signed-in user, and returns to the page (`next`). Raises BadRequest for others."""
-    language, back = request.POST.get("language", ""), request.POST.get("next", "")
+    """Changes the language of the signed-in user, and leads back to the page. Raises Http404 for an unknown one."""
+    language = request.POST.get("language", "")
     if language not in User.Language.values:
-        raise BadRequest("There is no such language.")
+        raise Http404("There is no such language.")
     User.objects.filter(pk=request.user.pk).update(language=language)
-    is_here = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
-    return HttpResponseRedirect(back if is_here else reverse("admin:index"))
+    return HttpResponseRedirect(_page_of(request))
+
+
+def _page_of(request: HttpRequest) -> str:
+    """Path and query of the page with the form; the browser names it to this site only (`SECURE_REFERRER_POLICY`)."""
+    page = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
+        return reverse("admin:index")
+    parts = urlsplit(page)
+    return urlunsplit(("", "", parts.path, parts.query, ""))

@@ -58,7 +58,7 @@ class Command(BaseCommand):
 
 
 def _refuse_unusable_settings() -> None:
-    """Raises CommandError with the faults that the apps' checks find (`users.models.client_checks`)."""
+    """Raises CommandError with the faults that the apps' checks find (`users.oauth.client_checks`)."""
     if faults := [str(fault.msg) for fault in checks.run_checks(tags=["settings"])]:
         raise CommandError("\n".join(faults))
 
