@@ -146,7 +146,6 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
             "opts": self.opts,
             "warehouse": warehouse,
             "original": warehouse,
-            "names": named(warehouse, warehouse.working, with_emails=may_see_people(request.user)),
             "people_url": _people_url(request, warehouse),
             "may_change": self.has_change_permission(request, warehouse),
         }
@@ -228,6 +227,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
             return self._deleted(request, warehouse, with_assignments="name" in form.fields)
         title = gettext("Delete warehouse: %(name)s") % {"name": warehouse.name}
         context = self._context(request, warehouse) | {"title": title, "form": form}
+        context["names"] = named(warehouse, warehouse.working, with_emails=may_see_people(request.user))
         return TemplateResponse(request, "admin/warehouses/delete.html", context)
 
     def _deleted(self, request: HttpRequest, warehouse: Any, *, with_assignments: bool) -> HttpResponse:
