@@ -6,11 +6,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelectMultiple
+from django.contrib.admin.widgets import AutocompleteMixin, AutocompleteSelect, AutocompleteSelectMultiple
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -20,12 +21,14 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminP
 from assignments.models import WarehouseUserAssignment
 from config.history.edit_conflicts import EditConflictFormMixin
 from config.history.pages import ReasonFormMixin
-from users.account_actions import LastAdministratorError, require_other_administrator
+from config.identifiers import parse_key
+from users.account_actions import LastAdministratorError, LeftOut, require_other_administrator
 from users.models import User
 from users.roles import grantable_by, make_administrators
 from warehouses.models import Warehouse
 
 _OWN = _("You cannot change this for yourself. Ask a colleague.")
+_WAREHOUSE = WarehouseUserAssignment._meta.get_field("warehouse")
 _PASSWORD: dict[str, Any] = {
     "required": False,
     "strip": False,
@@ -34,6 +37,21 @@ _PASSWORD: dict[str, Any] = {
     ),
     "error_messages": {"required": _("This value should not be blank.")},
 }
+
+
+class _OnlyKeys(AutocompleteMixin):
+    """Shows a refused form again without values that are no keys, which Django would pass to the database."""
+
+    def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
+        return super().optgroups(name, [one for one in value if parse_key(one) is not None], attr)
+
+
+class _OneWarehouse(_OnlyKeys, AutocompleteSelect):
+    pass
+
+
+class _ManyWarehouses(_OnlyKeys, AutocompleteSelectMultiple):
+    pass
 
 
 class GroupChoiceField(forms.ModelMultipleChoiceField):
@@ -144,9 +162,42 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         return super().save(commit)
 
 
+class HireForm(UserForm):
+    """Create a person together with their warehouses, for users who may assign them."""
+
+    current = forms.ModelChoiceField(
+        label=_("Works in"),
+        queryset=Warehouse.objects.all(),
+        required=False,
+        widget=_OneWarehouse(_WAREHOUSE, admin.site),
+        help_text=_("The current warehouse, where they work from the first day. It is assigned, too."),
+    )
+    warehouses = forms.ModelMultipleChoiceField(
+        label=_("Other warehouses"),
+        queryset=Warehouse.objects.all(),
+        required=False,
+        widget=_ManyWarehouses(_WAREHOUSE, admin.site),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        for name in ("current", "warehouses"):
+            if data.get(name) and not data.get("is_warehouse_user"):
+                self.add_error(name, LeftOut.NO_WAREHOUSE_USER.label)
+        return data
+
+    def assign_warehouses(self) -> None:
+        """After the person is saved, in the same transaction."""
+        current, others = self.cleaned_data["current"], self.cleaned_data["warehouses"]
+        chosen = {*others, *([current] if current else [])}
+        rows = [(self.instance.pk, one.pk, one == current) for one in chosen]
+        WarehouseUserAssignment.objects.set_active(sorted(rows))
+        connection.check_constraints()  # raises IntegrityError here if a warehouse was deleted
+
+
 def _restorable(person: User) -> Any:
     """The message about a deleted person with the e-mail, with a link to their page, which has the button."""
-    url = reverse("admin:users_user_change", args=[person.pk])
+    url = reverse("admin:users_user_view", args=[person.pk])
     return format_html(
         '{} <a class="text-link" href="{}">{}</a>',
         _("A deleted user has this e-mail."),
@@ -167,5 +218,5 @@ class WarehousesForm(ReasonFormMixin):
     warehouses = forms.ModelMultipleChoiceField(
         label=_("Warehouses"),
         queryset=Warehouse.objects.all(),
-        widget=AutocompleteSelectMultiple(WarehouseUserAssignment._meta.get_field("warehouse"), admin.site),
+        widget=_ManyWarehouses(_WAREHOUSE, admin.site),
     )

@@ -17,6 +17,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action, display
+from unfold.widgets import INPUT_CLASSES
 
 from assignments.models import WarehouseUserAssignment
 from config.back_office.list_return import list_query, preserved_query
@@ -29,6 +30,8 @@ from warehouses.forms import DeleteForm, WarehouseForm, named
 from warehouses.models import WAREHOUSES, Warehouse
 
 _IS_ACTIVE = _("Status")
+#: Most people on the page of a warehouse, which links to the list of all.
+MAX_SHOWN = 20
 
 
 class AvailabilityFilter(RadioFilter):
@@ -132,6 +135,10 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         warehouse.may_see_people = self.has_people_permission(request)
         context = self._context(request, warehouse) | {"title": title, "may_delete": may_delete}
         context |= {"assigned": self.assigned(warehouse), "working": self.working(warehouse)}
+        if warehouse.may_see_people:
+            people = warehouse.assignments.select_related("user").order_by("-is_active", "-id")
+            context |= {"rows": people[:MAX_SHOWN], "with_emails": may_see_people(request.user)}
+            context["input_classes"] = " ".join(INPUT_CLASSES)
         return TemplateResponse(request, "admin/warehouses/view.html", context)
 
     def _context(self, request: HttpRequest, warehouse: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.postgres.functions import RandomUUID
 from django.contrib.postgres.indexes import GinIndex
@@ -21,6 +21,8 @@ _FOLDED = Func("name", function="search_text")
 #: Where a search looks.
 WAREHOUSES = Searched(("name__folded",), names=("name__folded",), indexed="name__folded")
 NAME_IN_USE = _("This name is already in use.")
+#: Warning about a current warehouse.
+UNAVAILABLE = _("“%(name)s” is not available: nobody can work there until it is.")
 
 
 class WarehouseQuerySet(models.QuerySet["Warehouse"]):
@@ -36,6 +38,8 @@ class WarehouseQuerySet(models.QuerySet["Warehouse"]):
 @tracked(exclude=["created_at", "updated_at"])
 class Warehouse(SavesChangedColumns):
     """A warehouse. An inactive one can be assigned, but grants no warehouse token (contract 0.3)."""
+
+    back_office_page: ClassVar[str] = "admin:warehouses_warehouse_view_row"
 
     uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     name = models.CharField(_("Name"), max_length=255)

@@ -18,13 +18,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import TemplateView, View
 from unfold.views import UnfoldModelAdminViewMixin
 
-from assignments.admin.picker import ASSIGNED, AVAILABLE, UNAVAILABLE, Choice, Picker, PickerQuery, Saved
+from assignments.admin.picker import ASSIGNED, AVAILABLE, Choice, Picker, PickerQuery, Saved
 from assignments.admin.warehouse_picker import PeoplePicker, WarehousePicker
 from assignments.forms import SelectionForm
-from config.back_office.list_return import list_query
+from config.back_office.list_return import list_query, return_path
 from config.back_office.rights import may_see_people
 from config.identifiers import parse_key
 from config.rule_errors import RuleError
+from warehouses.models import UNAVAILABLE
 
 #: URL fragment that tells the page's script to forget the selection, because it is saved.
 SAVED = "#saved"
@@ -188,7 +189,7 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
         return self._redirect_to_page(SAVED)
 
     def _redirect_to_page(self, fragment: str = "") -> HttpResponseRedirect:
-        return HttpResponseRedirect(self.request.get_full_path() + fragment)
+        return HttpResponseRedirect(return_path(self.request) or self.request.get_full_path() + fragment)
 
     def _add_messages(self, saved: Saved) -> None:
         messages.success(self.request, " ".join([_("Warehouse user assignments are updated."), *_done(saved)]))

@@ -10,7 +10,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern
+from django.urls import URLPattern, reverse
+from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold import paginator
@@ -18,15 +20,16 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter
 from unfold.decorators import action, display
 
 from assignments.admin import assign_pages
-from assignments.admin.picker import UNAVAILABLE
 from assignments.models import WarehouseUserAssignment
 from assignments.resources import AssignmentResource
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
+from config.back_office.times import time_tag
 from config.database.search import words_in
 from config.history.pages import HistoryAdminMixin
 from config.rule_errors import RuleError
 from config.spreadsheets.admin import SheetAdminMixin
+from warehouses.models import UNAVAILABLE
 
 #: Most assignments that one action changes.
 MAX_SWITCHED = 1_000
@@ -60,6 +63,7 @@ class WorksHereFilter(RadioFilter):
 class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmin):
     sheet = AssignmentResource
 
+    list_display_links = ("changed_on",)
     list_filter = (WorksHereFilter, ("warehouse", AutocompleteSelectFilter), ("user", AutocompleteSelectFilter))
     list_filter_submit = True
     search_fields = ("user__email",)  # shows the search box; `get_search_results` searches
@@ -77,11 +81,12 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Without "of … selected", which would need a count."""
-        return super().changelist_view(request, {"selection_note_all": "", **(extra_context or {})})  # type: ignore[return-value]
+        own = {"title": capfirst(self.opts.verbose_name_plural), "selection_note_all": ""}
+        return super().changelist_view(request, {**own, **(extra_context or {})})  # type: ignore[return-value]
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        person = "person" if may_see_people(request.user) else "person_by_name"
-        return (person, "warehouse", "works_here", "updated_at")
+        person = ("person_linked", "person") if may_see_people(request.user) else ("person_by_name",)
+        return (*person, "warehouse", "works_here", "assigned_on", "changed_on")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         hidden = "person_by_name" if may_see_people(request.user) else "user"
@@ -97,6 +102,11 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         return super().get_queryset(request).select_related("user", "warehouse")
 
     @display(description=gettext_lazy("User"), ordering="user")
+    def person_linked(self, row: WarehouseUserAssignment) -> Any:
+        url = reverse("admin:users_user_view", args=[row.user_id])
+        return format_html('<a class="text-link" href="{}">{}</a>', url, row.user.get_full_name())
+
+    @display(description=gettext_lazy("E-mail"), ordering="user")
     def person(self, row: WarehouseUserAssignment) -> str:
         return row.user.email
 
@@ -108,7 +118,15 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     def works_here(self, row: WarehouseUserAssignment) -> tuple[str, Any]:
         if row.works_now:
             return "yes", _("Yes")
-        return ("idle", _("Not now: %(why)s") % {"why": _why_idle(row)}) if row.is_active else ("no", _("No"))
+        return ("idle", row.why_idle) if row.is_active else ("no", _("No"))
+
+    @display(description=gettext_lazy("Assigned on"), ordering="created_at")
+    def assigned_on(self, row: WarehouseUserAssignment) -> str:
+        return time_tag(row.created_at)
+
+    @display(description=gettext_lazy("Changed on"), ordering="updated_at")
+    def changed_on(self, row: WarehouseUserAssignment) -> str:
+        return time_tag(row.updated_at)
 
     def get_search_results(self, request: Any, queryset: Any, search_term: str) -> tuple[Any, bool]:
         if not words_in(search_term):
@@ -178,13 +196,6 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         messages.success(request, _switched(len(rows), to=to))
         for name in sorted({row.warehouse.name for row in rows if to and not row.warehouse.is_active}):
             messages.warning(request, UNAVAILABLE % {"name": name})
-
-
-def _why_idle(row: WarehouseUserAssignment) -> Any:
-    """Why nobody works there by an active assignment."""
-    if not row.user.is_active:
-        return row.user.get_status_display()
-    return _("warehouse not available") if row.user.can_work else _("not a warehouse user any more")
 
 
 def _refusal(rows: list[WarehouseUserAssignment], *, to: bool, with_emails: bool) -> str:

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 from django.db.models import F, OrderBy, QuerySet
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy
 
 from assignments.admin import edit_conflicts
 from assignments.models.assignment import AssignedCounts
@@ -24,8 +23,6 @@ from warehouses.models import Warehouse
 
 AVAILABLE, ASSIGNED = "available", "assigned"
 PAGE_ROWS = 10
-#: Warning about a current warehouse.
-UNAVAILABLE = gettext_lazy("“%(name)s” is not available: nobody can work there until it is.")
 
 
 @dataclass(frozen=True)

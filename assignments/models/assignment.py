@@ -15,6 +15,7 @@ from uuid import UUID
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models, transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from assignments import bulk_sql, errors
@@ -179,6 +180,14 @@ class WarehouseUserAssignment(models.Model):
     def works_now(self) -> bool:
         """Whether the person works in this warehouse now, as `AssignmentQueries.working`."""
         return self.is_active and self.user.can_work and self.warehouse.is_active
+
+    @property
+    def why_idle(self) -> str:
+        """Why nobody works there by an active assignment."""
+        why = str(self.user.get_status_display())
+        if self.user.is_active:
+            why = gettext("warehouse not available") if self.user.can_work else gettext("not a warehouse user any more")
+        return gettext("Not now: %(why)s") % {"why": why}
 
     def activate(self) -> None:
         """Makes this the user's only active assignment.

@@ -2,6 +2,8 @@
 
 Django passes the parameter on from a list's links to the form of a row, and from there back. These functions do so for
 the site's own links, pages and redirects.
+
+A page other than a list is named by the parameter `_back` of its links and forms.
 """
 
 from __future__ import annotations
@@ -9,8 +11,12 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, QueryDict
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from config.web.paths import BACK_OFFICE
 
 _PARAMETER = "_changelist_filters"
+_PAGE = "_back"
 
 
 def _list_parameters(request: HttpRequest) -> str:
@@ -30,3 +36,10 @@ def list_query(request: HttpRequest) -> str:
     """The query string, with "?", of a link or redirect from such a page to the list; "" if none."""
     parameters = _list_parameters(request)
     return f"?{parameters}" if parameters else ""
+
+
+def return_path(request: HttpRequest) -> str:
+    """The path and query of the page to return to after a change, as its link or form has named it, or ""."""
+    path = request.POST.get(_PAGE) or request.GET.get(_PAGE, "")
+    is_ours = path.startswith(BACK_OFFICE) and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
+    return path if is_ours else ""

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -42,6 +43,11 @@ class ChangeList(views.ChangeList):
         rows = super().get_queryset(request, exclude_parameters)
         self.is_similar = getattr(request, "is_similar", False)
         return rows
+
+    def url_for_result(self, result: Any) -> str:
+        """The page of a row, if its model has one (`back_office_page`), or the form."""
+        page = getattr(self.model, "back_office_page", None)
+        return reverse(page, args=[result.pk]) if page else super().url_for_result(result)
 
     @cached_property
     def headers(self) -> list[dict[str, Any]]:

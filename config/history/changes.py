@@ -1,7 +1,8 @@
 """Reads the history of all tracked models: recorded changes, newest first, with keyset pagination by an index.
 
 A model may have texts by the label of an event (`insert`, `update`, `delete`): `history_labels` for the change, and
-`history_subjects` for its subject, with the names of its two foreign keys as `%(holder)s` and `%(right)s`.
+`history_subjects` for its subject, with the names of its two foreign keys as `%(holder)s` and `%(right)s`. It may have
+the name of its page's URL as `back_office_page`.
 """
 
 from __future__ import annotations
@@ -202,14 +203,13 @@ class _Reader:
                 yield from ((column.related_model, state.get(column.name)) for state in (self.state, self.before))
 
     def read(self, names: Names) -> RecordedChange:
-        page = self.model._meta.concrete_model._meta  # the model behind a proxy that is tracked in its place
         return RecordedChange(
             position=self.position,
             label=self.label,
             what=self._what(),
             kind=str(capfirst(self.model._meta.verbose_name)),
             subject=self._subject(names),
-            link="" if self.label == "delete" else f"admin:{page.app_label}_{page.model_name}_change",
+            link="" if self.label == "delete" else self._link(),
             object_id=self.object_id,
             who=self._who(names),
             through=self._through(),
@@ -217,6 +217,10 @@ class _Reader:
             request_id=self.context.get("request_id", ""),
             differences=list(self._differences(names)),
         )
+
+    def _link(self) -> str:
+        page = self.model._meta.concrete_model._meta  # the model behind a proxy that is tracked in its place
+        return getattr(self.model, "back_office_page", f"admin:{page.app_label}_{page.model_name}_change")
 
     def _what(self) -> str:
         usual = {"insert": _("Created"), "update": _("Changed"), "delete": _("Deleted")}

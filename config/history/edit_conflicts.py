@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.formats import time_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from psycopg.errors import UniqueViolation
+from psycopg.errors import ForeignKeyViolation, UniqueViolation
 
 from config.database.lost_updates import RowChangedError, SavesChangedColumns
 from config.history import changes
@@ -97,18 +97,21 @@ def _text(one: changes.Difference) -> str:
 
 
 class EditConflictAdminMixin:
-    """If two people save the same unique value at once, the second gets a form error. Put it before ModelAdmin."""
+    """If two people save the same unique value at once, the second gets a form error. Put it before ModelAdmin.
+
+    So does who saves a reference to a row that another deletes at once.
+    """
 
     def changeform_view(self: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Validates once more after a UniqueViolation.
+        """Validates once more after a UniqueViolation or ForeignKeyViolation.
 
-        Validation finds only committed values. PostgreSQL's index makes the second insert wait for the first
-        transaction, so after the violation its value is committed.
+        Validation finds only committed values. PostgreSQL makes the second statement wait for the first transaction, so
+        after the violation what that has written is committed.
         """
         page = super().changeform_view  # type: ignore[misc]
         try:
             return page(request, *args, **kwargs)
         except IntegrityError as refusal:
-            if not isinstance(refusal.__cause__, UniqueViolation):
+            if not isinstance(refusal.__cause__, (UniqueViolation, ForeignKeyViolation)):
                 raise
             return page(request, *args, **kwargs)

@@ -65,6 +65,7 @@ def test_each_link_leads_to_as_many_rows_as_the_figure_says(
         "/admin/": 4 + 1 + 2 * 14,
         WAREHOUSES: 2 * 3,
         f"{WAREHOUSES}{north.pk}/view/": 2,
+        f"{USERS}{pat.pk}/view/": 1,
         f"{USERS}?status=all": 7,
     }
     followed: set[tuple[int, str]] = set()
@@ -84,7 +85,7 @@ def test_the_button_of_open_sessions_leads_to_them(office: Client, pat: User) ->
     sign_in(pat.email)
     sign_in(pat.email)
     Session.objects.filter(pk=Session.objects.first().pk).update(ended_at=timezone.now())
-    page = office.get(f"{USERS}{pat.pk}/change/").content.decode()
+    page = office.get(f"{USERS}{pat.pk}/view/").content.decode()
     (url,) = re.findall(r'href="(/admin/users/session/[^"]+)"[^>]*>\s*Sessions \(1 open\)', page)
     assert len(office.get(unescape(url)).context["cl"].result_list) == 1
 

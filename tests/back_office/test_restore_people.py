@@ -46,8 +46,8 @@ def test_a_restored_person_signs_in_as_before_with_their_warehouses(as_ada: Clie
 
 def test_the_page_of_a_deleted_person_has_the_button(as_ada: Client, gone: User, sam: User) -> None:
     restore = '/switch/restore/"'
-    assert restore in as_ada.get(f"{LIST}{gone.pk}/change/").content.decode()
-    assert restore not in as_ada.get(f"{LIST}{sam.pk}/change/").content.decode()
+    assert restore in as_ada.get(f"{LIST}{gone.pk}/view/").content.decode()
+    assert restore not in as_ada.get(f"{LIST}{sam.pk}/view/").content.decode()
 
 
 def test_many_are_restored_at_once_and_others_are_left_as_they_are(as_ada: Client, gone: User, sam: User) -> None:
@@ -77,7 +77,7 @@ def test_hiring_somebody_under_the_e_mail_of_a_deleted_person_leads_to_them(as_a
     form = person(gone, email=gone.email.upper(), password1="long-Enough-77!", password2="long-Enough-77!")
     page = as_ada.post(f"{LIST}add/", form).content.decode()
     assert "A deleted user has this e-mail." in page
-    assert f'<a class="text-link" href="{LIST}{gone.pk}/change/">Open Pat Picker to restore them.</a>' in page
+    assert f'<a class="text-link" href="{LIST}{gone.pk}/view/">Open Pat Picker to restore them.</a>' in page
     assert User.objects.filter(email__iexact=gone.email).count() == 1
 
 

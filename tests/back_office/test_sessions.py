@@ -83,7 +83,7 @@ def test_many_are_ended_after_a_page_that_says_how_many(
 def test_sign_out_everywhere_ends_all_of_one_person(as_manager: Client, as_pat: Api, pat: User, sam: User) -> None:
     others = Api(sign_in(sam.email)["access_token"])
     second = Api(sign_in(pat.email)["access_token"])
-    page = as_manager.get(f"/admin/users/user/{pat.pk}/change/").content.decode()
+    page = as_manager.get(f"/admin/users/user/{pat.pk}/view/").content.decode()
     assert "Sessions (2 open)" in page
     assert "Sign out everywhere" in page
     assert told(as_manager.post(f"/admin/users/user/{pat.pk}/sign-out/")) == ["2 sessions were ended."]

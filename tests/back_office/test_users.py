@@ -168,9 +168,9 @@ NEW = {
 
 def test_a_warehouse_user_is_created_and_can_sign_in(as_manager: Client) -> None:
     answer = as_manager.post(f"{LIST}add/", NEW | {"is_warehouse_user": "on", "change_reason": "season"})
-    assert (answer.status_code, answer["Location"]) == (302, LIST)
-    assert told(answer) == ["User was created successfully."]
     user = User.objects.get(email="new.person@example.test")
+    assert (answer.status_code, answer["Location"]) == (302, f"{LIST}{user.pk}/view/")
+    assert told(answer) == ["User was created successfully."]
     assert (user.is_warehouse_user, user.status, user.language) == (True, "active", "de_DE")
     assert user.check_password(NEW_PASSWORD)
     assert user.events.get().pgh_context["reason"] == "season"

@@ -148,7 +148,7 @@ def _imported(model: str) -> list[str]:
 
 #: What it is in words → whether it is a GET or a POST, and the routes that it takes.
 DEEDS: dict[str, tuple[int, list[str]]] = {
-    "See people, and export them": (SEE, [*_read(USER), *_exported(USER)]),
+    "See people, and export them": (SEE, [*_read(USER), *_exported(USER), f"{USER}<int:pk>/view/"]),
     "Create, edit and delete people; set their passwords and roles": (DO, _written(USER)),
     "Block people, sign them out and let them try again, one or many": (
         DO,

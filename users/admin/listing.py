@@ -29,6 +29,8 @@ from users.sign_in.lockouts import end_of_lockout
 
 _ASSIGN_PAGE = "admin:assignments_assign_warehouses"
 _SEES_ASSIGNMENTS = "assignments.view_warehouseuserassignment"
+#: Names of the URLs whose pages show what the list shows of a person.
+_WITH_LIST_COLUMNS = {"users_user_changelist", "users_user_view"}
 
 
 class PeopleList(LongListAdmin):
@@ -50,7 +52,7 @@ class PeopleList(LongListAdmin):
         name = request.resolver_match.url_name if request.resolver_match else ""
         if name == "autocomplete":
             return people.listed()
-        return people.with_list_columns() if name == "users_user_changelist" else people
+        return people.with_list_columns() if name in _WITH_LIST_COLUMNS else people
 
     @display(description=_("E-mail"), ordering=Lower("email"))
     def email_(self, obj: User) -> str:
@@ -108,7 +110,7 @@ class PeopleList(LongListAdmin):
 
 
 #: The switch that is offered in each status.
-_SWITCHES = {User.Status.ACTIVE: DEACTIVATE, User.Status.BLOCKED: ACTIVATE, User.Status.DELETED: RESTORE}
+SWITCHES = {User.Status.ACTIVE: DEACTIVATE, User.Status.BLOCKED: ACTIVATE, User.Status.DELETED: RESTORE}
 
 
 class _PersonMenu:
@@ -125,7 +127,7 @@ class _PersonMenu:
         self.edit = link(_("Edit"), RowURL("admin:users_user_change", query=kept))
         self.switches = {
             status: button(switch.title, RowURL("admin:users_user_switch", switch.name, query=query))
-            for status, switch in _SWITCHES.items()
+            for status, switch in SWITCHES.items()
         }
         self.unlock = button(_("Unlock"), RowURL("admin_unlock_sign_in", query=urlencode({"list": query})))
         self.delete = link(_("Delete"), RowURL("admin:users_user_delete", query=kept), danger=True)

@@ -21,6 +21,7 @@ from unfold.decorators import display
 from unfold.utils import display_for_label
 
 from assignments.models import WarehouseGrant
+from config.back_office.list_return import return_path
 from config.back_office.model_admin import ReadOnlyMixin
 from config.back_office.times import time_tag
 from config.history.pages import HistoryAdminMixin
@@ -81,7 +82,7 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
 
     @display(description=_("User"))
     def person(self, obj: Session) -> Any:
-        url = reverse("admin:users_user_change", args=[obj.user_id])
+        url = reverse("admin:users_user_view", args=[obj.user_id])
         return format_html('<a class="person-link" href="{}">{}</a>', url, obj.user)
 
     @display(description=_("Browser or app"))
@@ -168,7 +169,8 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
         self.message_user(request, sessions_ended(ended), messages.SUCCESS if ended else messages.WARNING)
         if left_out := _left_out(chosen.live().count()):
             self.message_user(request, left_out, messages.WARNING)
-        return HttpResponseRedirect(reverse("admin:users_session_changelist", query=query))
+        back = return_path(request) or reverse("admin:users_session_changelist", query=query)
+        return HttpResponseRedirect(back)
 
 
 @cache

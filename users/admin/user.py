@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from assignments.models import WarehouseGrant
-from config.back_office.list_return import list_query, preserved_query
+from config.back_office.list_return import list_query, return_path
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
 from config.database.search import by_id
@@ -27,14 +27,20 @@ from config.history.pages import MAX_NAMED, SUBJECTS, HistoryAdminMixin, History
 from config.spreadsheets.admin import SheetAdminMixin
 from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, RESTORE, Switch, why_signed_out
 from users.admin.bulk_actions import BulkMixin, actor, sessions_ended
-from users.admin.listing import PeopleList, assign_url
-from users.forms import ReasonForm, UserForm
+from users.admin.person import PersonPage, person_url
+from users.forms import HireForm, ReasonForm, UserForm
 from users.models import User
 from users.querysets import PEOPLE
 from users.resources import UserResource
 from users.sign_in import device_cookies
-from users.sign_in.account_recovery import lockouts_of
+from warehouses.models import UNAVAILABLE
 
+#: The permissions to assign warehouses to a new person: to assign, to activate, and to choose from all warehouses.
+_HIRE = (
+    "assignments.add_warehouseuserassignment",
+    "assignments.change_warehouseuserassignment",
+    "warehouses.view_warehouse",
+)
 #: The messages after success and after a refusal (contract 5.3).
 _MESSAGES = {
     ACTIVATE: (_("User was activated successfully."), _("User was not activated.")),
@@ -62,7 +68,7 @@ SUBJECTS["person"] = HistorySubject(
 
 
 @admin.register(User)
-class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
+class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     """The rules are in `users.account_actions` and `users.forms`."""
 
     sheet = UserResource
@@ -76,15 +82,18 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
 
     # --- The page of one person --------------------------------------------------------------------------------
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None and self.has_hire_permission(request):
+            kwargs = {"form": HireForm} | kwargs
         form = super().get_form(request, obj, change=change, **kwargs)
         return type(form.__name__, (form,), {"actor": request.user})
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         edited, seen = ((), ()) if obj is None else (("status", "last_login_"), ("seen",))
+        hired = ("current", "warehouses") if obj is None and self.has_hire_permission(request) else ()
         rights = ("groups", "is_superuser") if actor(request).is_superuser else ("groups",)
         fieldsets = [
             (_("General Information"), {"fields": ("email", "first_name", "last_name", "language", *edited)}),
-            (_("Warehouse user"), {"fields": ("is_warehouse_user",)}),
+            (_("Warehouse user"), {"fields": ("is_warehouse_user", *hired)}),
             (_("Rights in the Back Office"), {"fields": rights}),
         ]
         if self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj):
@@ -96,27 +105,17 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         return {"language": actor(request).language, **super().get_changeform_initial_data(request)}
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
-        return super().add_view(request, form_url, {"title": _("Create new User"), **(extra_context or {})})
+        title = _("Hire a warehouse user") if "is_warehouse_user" in request.GET else _("Create new User")
+        return super().add_view(request, form_url, {"title": title, **(extra_context or {})})
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         if person := kwargs.get("obj"):
             name = f"{person.first_name} {person.last_name}"
             edits = self.has_change_permission(request, person)
             title = _now("Edit User: %(name)s") if edits else _now("User: %(name)s")
-            context |= {"title": title % {"name": name}, "subtitle": None, **self._above_form(request, person)}
+            own = {"title": title % {"name": name}, "subtitle": None}
+            context |= own | {"tabs": self.tabs(request, person)}
         return super().render_change_form(request, context, *args, **kwargs)
-
-    def _above_form(self, request: HttpRequest, person: User) -> dict[str, Any]:
-        """Links, open sessions and lockouts."""
-        sees_sessions = request.user.has_perm("users.view_session")
-        sessions_url = reverse("admin:users_session_changelist", query={"user": person.pk, "state": "live"})
-        return {
-            "assign_url": assign_url(request, person),
-            "open_sessions": person.sessions.live().count() if sees_sessions else 0,
-            "sessions_url": sessions_url if sees_sessions else "",
-            "may_end_sessions": self._may_sign_out(request, person),
-            "lockouts": lockouts_of(person) if self.has_change_permission(request, person) else [],
-        }
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Ends the person's sessions after a change of their rights."""
@@ -128,17 +127,24 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
+        if isinstance(form, HireForm):
+            form.assign_warehouses()
+            if (current := form.cleaned_data["current"]) and not current.is_active:
+                self.message_user(request, UNAVAILABLE % {"name": current}, messages.WARNING)
         if form.instance.pk == request.user.pk:  # `config.back_office.authority` compares with these rights
             request.user = person = User.objects.get(pk=request.user.pk)
             translation.activate(person.language_code)  # the message is in the language just chosen
 
     def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
         self.message_user(request, _("User was created successfully."), messages.SUCCESS)
+        if self.has_view_permission(request, obj):
+            return HttpResponseRedirect(person_url(request, obj.pk))
         return self.response_post_save_add(request, obj)
 
     def response_change(self, request: HttpRequest, obj: User) -> HttpResponse:
         self.message_user(request, _("User was updated successfully."), messages.SUCCESS)
-        answer = self.response_post_save_change(request, obj)
+        before = return_path(request)
+        answer = HttpResponseRedirect(before) if before else self.response_post_save_change(request, obj)
         return device_cookies.remember(request, answer, obj) if obj.pk == request.user.pk else answer
 
     # --- Account actions ---------------------------------------------------------------------------------------
@@ -146,6 +152,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         protect = self.admin_site.admin_view
         return [
             path("bulk/<str:name>/", protect(self.bulk_view), name="users_user_bulk"),
+            path("<int:pk>/view/", protect(self.person_view), name="users_user_view"),
             path("<int:pk>/switch/<str:name>/", protect(self.switch_view), name="users_user_switch"),
             path("<int:pk>/sign-out/", protect(self.sign_out_view), name="users_user_sign_out"),
             *super().get_urls(),
@@ -153,22 +160,22 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
 
     @method_decorator(require_POST)
     def switch_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
-        """Activates, deactivates or restores one person, and redirects to the list with its filters."""
+        """Activates, deactivates or restores one person, and returns to the page, or the list with its filters."""
         switch = {change.name: change for change in (ACTIVATE, DEACTIVATE, RESTORE)}.get(name)
         if switch is None:
             raise Http404
         if not self.has_change_permission(request):  # before the lookup, which would tell whether the person exists
             raise PermissionDenied
-        back = f"?{request.GET.urlencode()}" if request.GET else ""
-        return self._switch(request, switch, self._person(request, pk), back)
+        back = return_path(request) or reverse("admin:users_user_changelist", query=request.GET)
+        return self._switch(request, switch, self.person_or_404(request, pk), back)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """A confirmation page that counts what will end; then a soft delete."""
         if not self.has_delete_permission(request):
             raise PermissionDenied
-        person = self._person(request, unquote(object_id))
+        person = self.person_or_404(request, unquote(object_id))
         if request.method == "POST":
-            return self._switch(request, DELETE, person, list_query(request))
+            return self._switch(request, DELETE, person, reverse("admin:users_user_changelist") + list_query(request))
         live = person.sessions.live()
         return self.render_page(
             request,
@@ -187,15 +194,14 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         """Ends all sessions of one person."""
         if not self.has_end_sessions_permission(request):
             raise PermissionDenied
-        person = self._person(request, pk)
-        if not self._may_sign_out(request, person):
+        person = self.person_or_404(request, pk)
+        if not self.may_sign_out(request, person):
             raise PermissionDenied
         ended = END_SESSIONS.apply([person.pk], actor(request)).counted
         self.message_user(request, sessions_ended(ended), messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:users_user_change", args=[pk]) + preserved_query(request))
+        return HttpResponseRedirect(person_url(request, pk))
 
     def _switch(self, request: HttpRequest, switch: Switch, person: User, back: str) -> HttpResponse:
-        """Redirects to the list; `back` is its query string."""
         done, refused = _MESSAGES[switch]
         try:
             outcome = switch.apply([person.pk], actor(request))
@@ -206,12 +212,7 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
             self.message_user(request, f"{refused} {why}", messages.ERROR)
         else:
             self.message_user(request, done, messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:users_user_changelist") + back)
-
-    def _person(self, request: HttpRequest, pk: Any) -> User:
-        if (person := self.get_object(request, str(pk))) is None:
-            raise Http404
-        return person
+        return HttpResponseRedirect(back)
 
     # --- Permissions -------------------------------------------------------------------------------------------
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -224,8 +225,9 @@ class UserAdmin(PeopleList, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         allowed = super().has_delete_permission(request, obj)
         return allowed and (obj is None or (obj.may_be_changed_by(request.user) and not obj.is_deleted))
 
-    def _may_sign_out(self, request: HttpRequest, person: User) -> bool:
-        return self.has_end_sessions_permission(request) and person.may_be_changed_by(actor(request))
+    def has_hire_permission(self, request: HttpRequest) -> bool:
+        """Whether the form that creates a person also assigns warehouses."""
+        return actor(request).has_perms(_HIRE)
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Without bulk deletion: the page of a deletion counts what it ends."""

@@ -114,6 +114,8 @@ class User(Authority, SavesChangedColumns, AbstractBaseUser, PermissionsMixin):
         "roles",
         "signed_out_at",
     )
+    #: The name of the URL of a row's page, if that is not the form.
+    back_office_page: ClassVar[str] = "admin:users_user_view"
     #: Set by authentication if the token's role is less than the account's.
     own_rows_only = False
 

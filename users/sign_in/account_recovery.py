@@ -71,7 +71,7 @@ def _button(
 def _redirect(request: HttpRequest, pk: int) -> HttpResponse:
     """To the person's page, or to the list if the parameter `list` has the list's query string."""
     if (query := request.GET.get("list")) is None:
-        return redirect(reverse("admin:users_user_change", args=[pk]) + preserved_query(request))
+        return redirect(reverse("admin:users_user_view", args=[pk]) + preserved_query(request))
     return HttpResponseRedirect(f"{reverse('admin:users_user_changelist')}?{query}")
 
 

@@ -56,7 +56,7 @@ def test_every_control_has_an_effect(paths: dict[str, str], olive: User, role: s
 
 
 def test_the_open_sessions_of_a_person_are_linked(paths: dict[str, str], as_ada: Client, pat: User) -> None:
-    controls = controls_of(as_ada, paths["user"])
+    controls = controls_of(as_ada, paths["person"])
     assert controls is not None
     link = next(one for one in controls.found if one.name == "Sessions (3 open)")
     shown = as_ada.get(link.href)

@@ -28,6 +28,8 @@ PAGES: dict[str, Callable[..., str]] = {
     "dashboard": lambda **_: reverse("admin:index"),
     "users": lambda **_: reverse("admin:users_user_changelist"),
     "new user": lambda **_: reverse("admin:users_user_add"),
+    "hire": lambda **_: reverse("admin:users_user_add", query={"is_warehouse_user": 1}),
+    "person": lambda pat, **_: reverse("admin:users_user_view", args=[pat.pk]),
     "user": lambda pat, **_: reverse("admin:users_user_change", args=[pat.pk]),
     "delete user": lambda pat, **_: reverse("admin:users_user_delete", args=[pat.pk]),
     "history of a user": lambda pat, **_: reverse("admin:users_user_history", args=[pat.pk]),

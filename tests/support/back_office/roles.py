@@ -61,6 +61,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "users/session/<path:object_id>/change/": ("ASR", NOBODY),
     "users/session/<path:object_id>/": (ALL, ALL),
     "users/user/bulk/<str:name>/": (ALL, "AS"),
+    "users/user/<int:pk>/view/": ("ASWR", "ASWR"),
     "users/user/<int:pk>/switch/<str:name>/": (ALL, "AS"),
     "users/user/<int:pk>/sign-out/": (ALL, "AS"),
     "users/user/<int:pk>/unlock-sign-in/": (ALL, "AS"),
