@@ -29,7 +29,7 @@ LOCKED = f"{LIST}?sign-in=locked"
 
 
 def page_of(person: User, staff: Client) -> str:
-    return " ".join(text(staff.get(f"{LIST}{person.pk}/change/")).split())
+    return " ".join(text(staff.get(f"{LIST}{person.pk}/view/")).split())
 
 
 def unlock(person: User, staff: Client, query: str = "") -> Any:

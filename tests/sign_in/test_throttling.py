@@ -154,7 +154,7 @@ def test_staff_unlock_on_the_persons_page(olive: User, pat: User, client: Client
     client.force_login(User.objects.get(pk=olive.pk))
     for _ in range(9):
         at_the_api(pat.email)
-    assert "Unlock sign-in" in client.get(f"/admin/users/user/{pat.pk}/change/").content.decode()
+    assert "Unlock sign-in" in client.get(f"/admin/users/user/{pat.pk}/view/").content.decode()
     for words in ("The sign-in is unlocked", "There was nothing to unlock"):
         page = client.post(f"/admin/users/user/{pat.pk}/unlock-sign-in/", follow=True)
         assert words in page.content.decode()

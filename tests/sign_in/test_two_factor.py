@@ -228,7 +228,7 @@ def administrator(make_user: Callable[..., User]) -> Client:
 def test_an_administrator_helps_who_has_lost_the_phone(
     administrator: Client, recovery_codes: list[str], olive: User
 ) -> None:
-    page = administrator.get(f"/admin/users/user/{olive.pk}/change/")
+    page = administrator.get(f"/admin/users/user/{olive.pk}/view/")
     assert "Reset two-factor sign-in" in text(page)
     for words in ("Two-factor sign-in is reset", "There was nothing to reset"):
         page = administrator.post(f"/admin/users/user/{olive.pk}/reset-two-factor/", follow=True)
