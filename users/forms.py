@@ -42,6 +42,9 @@ _PASSWORD: dict[str, Any] = {
 class _OnlyKeys(AutocompleteMixin):
     """Shows a refused form again without values that are no keys, which Django would pass to the database."""
 
+    class Media:
+        js = ("users/picker_labels.js",)
+
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
         return super().optgroups(name, [one for one in value if parse_key(one) is not None], attr)
 

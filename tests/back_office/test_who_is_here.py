@@ -66,7 +66,7 @@ def test_people_here_are_searched_and_exported(
     page = page_of(as_manager, north)
     assert f'action="{ASSIGNMENTS}"' in page
     assert f'<input type="hidden" name="warehouse__id__exact" value="{north.pk}">' in page
-    found = as_manager.get(ASSIGNMENTS, {"warehouse__id__exact": north.pk, "q": "sam"})
+    found = as_manager.get(ASSIGNMENTS, {"warehouse__id__exact": str(north.pk), "q": "sam"})
     assert [row.user for row in found.context["cl"].result_list] == [sam]
     (export,) = re.findall(r'href="([^"]*/export/[^"]*)"', page)
     assert export == f"{ASSIGNMENTS}export/?warehouse__id__exact={north.pk}"
