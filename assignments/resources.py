@@ -11,12 +11,16 @@ from import_export.widgets import Widget
 
 from assignments.models import WarehouseUserAssignment
 from config.spreadsheets.cells import YesNoWidget
-from config.spreadsheets.columns import Column
+from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
 from users.models import User
 from warehouses.models import Warehouse
 
 EXAMPLE = "jo.miller@example.com"
+_STATUSES = {
+    User.Status.ACTIVE: pgettext_lazy("cell", "active"),
+    User.Status.BLOCKED: pgettext_lazy("cell", "deactivated"),
+}
 
 
 class RelatedWidget(Widget):
@@ -74,6 +78,15 @@ class AssignmentResource(SheetResource):
         widget=YesNoWidget(),
     )
 
+    file_name = "assignments"
+    informative = (
+        InformativeColumn("first_name", pgettext_lazy("column", "first_name"), lambda row: row.user.first_name),
+        InformativeColumn("last_name", pgettext_lazy("column", "last_name"), lambda row: row.user.last_name),
+        InformativeColumn(
+            "status", pgettext_lazy("column", "status"), lambda row: str(_STATUSES.get(row.user.status, ""))
+        ),
+        InformativeColumn("assigned_on", pgettext_lazy("column", "assigned_on"), lambda row: date_cell(row.created_at)),
+    )
     key = ("email", "warehouse")
 
     class Meta(SheetResource.Meta):
@@ -93,8 +106,8 @@ class AssignmentResource(SheetResource):
     # --- Export ---
     @classmethod
     def exported(cls, rows: Any) -> Any:
-        of_user = ("user__email", "user__status", "user__is_warehouse_user")
-        fields = ("is_active", *of_user, "warehouse__name", "warehouse__is_active")
+        of_user = (f"user__{name}" for name in ("email", "first_name", "last_name", "status", "is_warehouse_user"))
+        fields = ("is_active", "created_at", *of_user, "warehouse__name", "warehouse__is_active")
         return rows.of_listed_people().select_related("user", "warehouse").only(*fields)
 
     # --- Import ---

@@ -117,7 +117,7 @@ class SheetAdminMixin(ExportPages):
         """Every fault as CSV."""
         pages = self._job(request, pk).fault_pages.values_list("faults", flat=True).iterator(chunk_size=1)
         headings = [_("Row"), _("Column"), _("Reason"), _("Content")]
-        return exports.table(headings, (fault for page in pages for fault in page), f"{self.opts.model_name}-faults")
+        return exports.table(headings, (fault for page in pages for fault in page), f"{self.sheet.file_name}-faults")
 
     def _job(self: Any, request: HttpRequest, pk: Any) -> Import:
         return self._own(request, Import, pk, is_allowed=self.has_import_permission(request))
@@ -130,4 +130,4 @@ class SheetAdminMixin(ExportPages):
         kind = request.GET.get("format", "xlsx")
         if kind not in FORMATS:
             raise Http404
-        return exports.template(self.sheet, str(self.opts.model_name), kind)
+        return exports.template(self.sheet, kind)

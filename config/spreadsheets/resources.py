@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import chain, islice, repeat
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from import_export.results import RowResult
 
 from config.back_office.authority import AuthorityLostError
-from config.spreadsheets.columns import Column
+from config.spreadsheets.columns import Column, InformativeColumn
 from config.spreadsheets.reading.files import Row, Sheet, normalized_heading
 from config.spreadsheets.reports import Report
 from config.spreadsheets.row_import import RowResource
@@ -28,6 +28,11 @@ BATCH_ROWS = 250
 
 class SheetResource(RowResource):
     """Subclasses declare the columns, read what a batch needs and write it. One instance imports or exports once."""
+
+    #: Begins the names of files, such as `users` in `users-2026-11-28.xlsx`.
+    file_name: ClassVar[str]
+    #: Columns that are exported after the others.
+    informative: ClassVar[tuple[InformativeColumn, ...]] = ()
 
     def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
         super().__init__()
@@ -77,13 +82,15 @@ class SheetResource(RowResource):
         return [cls.fields[name] for name in cls._meta.fields]
 
     @classmethod
-    def exported_columns(cls) -> list[Column]:
-        return [column for column in cls.columns() if not column.is_secret]
+    def exported_headings(cls) -> list[str]:
+        imported = [str(column.heading) for column in cls.columns() if not column.is_secret]
+        return imported + [str(column.heading) for column in cls.informative]
 
     @classmethod
     def known_headings(cls) -> dict[str, str]:
         """Accepted heading → name of its column."""
-        return {heading: column.column_name for column in cls.columns() for heading in column.headings()}
+        ignored = {heading: column.name for column in cls.informative for heading in column.headings()}
+        return ignored | {heading: column.column_name for column in cls.columns() for heading in column.headings()}
 
     # --- Export ---
     def lines(self, rows: Iterable[Any], asked_at: datetime) -> Iterator[list[str]]:
@@ -101,7 +108,8 @@ class SheetResource(RowResource):
 
     def _line(self, row: Any) -> list[str]:
         self.prepare(row)
-        return [field.export(row) for field in self._fields if not field.is_secret]
+        cells = [field.export(row) for field in self._fields if not field.is_secret]
+        return cells + [column.cell(row) for column in self.informative]
 
     # --- Import ---
     def load_rows(self, sheet: Sheet) -> Iterator[int]:
@@ -144,7 +152,7 @@ class SheetResource(RowResource):
         known = self.known_headings()
         names = [known.get(normalized_heading(heading), "") for heading in headings]
         unknown = [heading or _("(no name)") for heading, name in zip(headings, names, strict=True) if not name]
-        repeated = sorted({name for name in names if name and names.count(name) > 1})
+        repeated = sorted({name for name in names if name in self._headings and names.count(name) > 1})
         missing = [field.column_name for field in self._fields if field.is_required and field.column_name not in names]
         if not (missing or unknown or repeated):
             return names
