@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -14,8 +15,10 @@ from config.spreadsheets.cells import YesNoWidget
 from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
 from users.models import User
-from warehouses.models import Warehouse
+from warehouses.models import WAREHOUSES, Warehouse
 
+#: Most unknown names of a file for which similar names are looked up, with some queries each, and most of those.
+_MAX_SUGGESTIONS, _MAX_SIMILAR = 50, 20
 EXAMPLE = "jo.miller@example.com"
 _STATUSES = {
     User.Status.ACTIVE: pgettext_lazy("cell", "active"),
@@ -24,9 +27,13 @@ _STATUSES = {
 
 
 class RelatedWidget(Widget):
-    """An existing related object by its natural key in lower case. `prefetch` of the resource sets `found`."""
+    """An existing related object by its natural key in lower case.
+
+    `prefetch` of the resource sets `found`, and for keys that are not found `suggested`: a similar key or "".
+    """
 
     found: dict[str, Any] = {}
+    suggested: dict[str, str] = {}
 
     def __init__(self, attribute: str, missing: Any) -> None:
         super().__init__()
@@ -37,7 +44,8 @@ class RelatedWidget(Widget):
 
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> Any:
         if (found := self.get(value)) is None:
-            raise ValueError(self.missing)
+            name = self.suggested.get(value.lower())
+            raise ValueError(_("Did you mean “%(name)s”?") % {"name": name} if name else self.missing)
         return found
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
@@ -102,6 +110,8 @@ class AssignmentResource(SheetResource):
         #: User id → number of the first row of the file with "yes".
         self._active_rows: dict[int, int] = {}
         self._wanted: list[tuple[int, int, bool]] = []
+        #: Unknown name in lower case → the similar name of a warehouse, or "".
+        self._suggested: dict[str, str] = {}
 
     # --- Export ---
     @classmethod
@@ -112,15 +122,25 @@ class AssignmentResource(SheetResource):
 
     # --- Import ---
     def prefetch(self, rows: list[dict[str, str]]) -> None:
-        """Four queries per batch."""
+        """Four queries per batch, and some for unknown names of warehouses, of which a file has a maximum."""
         users = {user.email.lower(): user for user in User.objects.by_emails(row["email"] for row in rows)}
         warehouses = Warehouse.objects.by_names(row["warehouse"] for row in rows)
         self.fields["email"].widget.found = users
         self.fields["warehouse"].widget.found = {warehouse.name.lower(): warehouse for warehouse in warehouses}
+        self._suggest(rows)
         related = [(user.pk, warehouse.pk) for user, warehouse in map(self._related, rows) if user and warehouse]
         assignments = WarehouseUserAssignment.objects.with_keys(related)
         self._assignments = {(one.user_id, one.warehouse_id): one for one in assignments}
         self._active = {one.user_id: one for one in WarehouseUserAssignment.objects.active_of(users.values())}
+
+    def _suggest(self, rows: list[dict[str, str]]) -> None:
+        widget = self.fields["warehouse"].widget
+        widget.suggested = self._suggested
+        for name in dict.fromkeys(row["warehouse"].lower() for row in rows):
+            if len(self._suggested) == _MAX_SUGGESTIONS:
+                break
+            if name and widget.get(name) is None and name not in self._suggested:
+                self._suggested[name] = _most_similar(name)
 
     def _related(self, row: dict[str, str]) -> tuple[User | None, Warehouse | None]:
         return self.fields["email"].widget.get(row["email"]), self.fields["warehouse"].widget.get(row["warehouse"])
@@ -176,3 +196,10 @@ class AssignmentResource(SheetResource):
 
     def finish(self) -> None:
         WarehouseUserAssignment.objects.set_active(self._wanted)
+
+
+def _most_similar(name: str) -> str:
+    """The name of a warehouse that a search finds, also with one typing error; of several, the most similar."""
+    keys, _is_similar = WAREHOUSES.found_or_similar(Warehouse.objects.all(), name, _MAX_SIMILAR)
+    names = Warehouse.objects.filter(pk__in=keys).order_by("pk").values_list("name", flat=True)
+    return max(names, key=lambda found: SequenceMatcher(None, name, found.lower()).ratio(), default="")

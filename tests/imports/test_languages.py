@@ -56,8 +56,10 @@ def test_a_german_gets_german_headings_and_words(
     day = f"{timezone.localdate():%Y-%m-%d}"
     User.objects.filter(pk=olive.pk).update(last_login=timezone.now())
     assert rows_of(exported(admin, USERS)) == [
-        ["E-Mail", "Vorname", "Nachname", "Lagerbenutzer", "Sprache", "Status", "Gruppen"]
-        + ["arbeitet jetzt in", "angelegt am", "letzte Anmeldung"],
+        [
+            *("E-Mail", "Vorname", "Nachname", "Lagerbenutzer", "Sprache", "Status", "Gruppen"),
+            *("arbeitet jetzt in", "angelegt am", "letzte Anmeldung"),
+        ],
         [olive.email, "Olive", "Office", "nein", "de", "aktiv", "Prüfung; Personalverwaltung", "", day, day],
         [pat.email, "Pat", "Picker", "ja", "en", "aktiv", "", "North Dock", day, ""],
         ["blocked.body@example.test", "Blocked", "Body", "nein", "en", "deaktiviert", "", "", day, ""],
