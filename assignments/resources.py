@@ -102,8 +102,8 @@ class AssignmentResource(SheetResource):
         fields = ("email", "warehouse", "active")
         clean_model_instances = False  # it would query each user and warehouse again
 
-    def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
-        super().__init__(importer, is_applied=is_applied)
+    def __init__(self, importer: Any = None, **options: Any) -> None:
+        super().__init__(importer, **options)
         #: The assignments of a batch, and the active ones of its users.
         self._assignments: dict[tuple[int, int], WarehouseUserAssignment] = {}
         self._active: dict[int, WarehouseUserAssignment] = {}

@@ -165,8 +165,8 @@ class UserResource(SheetResource):
         return _with_group_names(rows.listed().with_current_warehouse().only(*own, "created_at", "last_login"))
 
     # --- Import ---
-    def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
-        super().__init__(importer, is_applied=is_applied)
+    def __init__(self, importer: Any = None, **options: Any) -> None:
+        super().__init__(importer, **options)
         self._people: dict[str, User] = {}
         self._takes_rights = False
         #: Changed fields of the importer's own account.

@@ -20,6 +20,10 @@ from config.spreadsheets.forms import UploadForm
 from config.spreadsheets.jobs import queue, worker
 from config.spreadsheets.models import Import
 from config.spreadsheets.pages import progress_of, too_many_waiting
+from config.spreadsheets.reading.files import normalized_heading
+
+#: The links and buttons of the page of an import.
+_STEPS = ("again", "ignore", "apply", "progress", "faults")
 
 
 class SheetAdminMixin(ExportPages):
@@ -38,6 +42,7 @@ class SheetAdminMixin(ExportPages):
         views = {
             "": self.import_page,
             "again/": require_POST(self.import_again),
+            "ignore/": require_POST(self.import_ignore),
             "apply/": require_POST(self.import_apply),
             "progress/": self.import_progress,
             "faults/": self.import_faults,
@@ -64,7 +69,13 @@ class SheetAdminMixin(ExportPages):
         pk = uuid.uuid4()
         context = {"user": request.user.pk, "url": request.path, "client": "back-office", "request_id": pk.hex}
         context |= {"reason": reason} if reason else {}
-        return self._begin(request, Import, pk=pk, file_name=file.name[-255:], content=file.read(), context=context)
+        fields = {"pk": pk, "file_name": file.name[-255:], "content": file.read(), "context": context}
+        return self._begin(request, Import, ignored_columns=self._ignored(request), **fields)
+
+    def _ignored(self: Any, request: HttpRequest) -> list[str]:
+        """The columns that the person chose to ignore in their previous file."""
+        earlier = Import.objects.of(request.user, self.opts.label_lower).order_by("-created_at", "pk")
+        return earlier.values_list("ignored_columns", flat=True).first() or []
 
     def import_page(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         """Progress of the job, then its report."""
@@ -84,7 +95,7 @@ class SheetAdminMixin(ExportPages):
             columns=names,
             created=[(row, [values.get(name, "") for name in names]) for row, _label, values in created],
             form=UploadForm(initial={"change_reason": job.context.get("reason", "")}),
-            urls={name: self._url(f"import_{name}", job.pk) for name in ("again", "apply", "progress", "faults")},
+            urls={name: self._url(f"import_{name}", job.pk) for name in _STEPS},
             import_url=self._url("import_sheet"),
         )
 
@@ -92,6 +103,16 @@ class SheetAdminMixin(ExportPages):
         """Checks the same file again, after it was stopped or the data was changed."""
         job = self._job(request, pk)
         if job.state in (Import.State.STOPPED, Import.State.CHECKED):
+            self._restart(request, job, to=Import.State.CHECKING)
+        return HttpResponseRedirect(self._url("import", job.pk))
+
+    def import_ignore(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        """Checks the same file again without its unknown columns."""
+        job = self._job(request, pk)
+        unknown = job.report.get("unknown_columns", [])
+        if job.state == Import.State.CHECKED and unknown:
+            ignored = {*job.ignored_columns, *map(normalized_heading, unknown)}
+            Import.objects.filter(pk=job.pk).update(ignored_columns=sorted(ignored))
             self._restart(request, job, to=Import.State.CHECKING)
         return HttpResponseRedirect(self._url("import", job.pk))
 

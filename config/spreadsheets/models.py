@@ -31,6 +31,8 @@ class Import(Job):
     report = models.JSONField(default=dict, db_default={})
     #: The `pghistory` context of every change.
     context = models.JSONField(default=dict, db_default={})
+    #: Normalized headings of unknown columns that the person chose to ignore.
+    ignored_columns = models.JSONField(default=list, db_default=[])
 
     class Meta(Job.Meta):
         verbose_name = _("import")

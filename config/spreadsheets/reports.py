@@ -27,6 +27,8 @@ class Report:
     #: Faults of the file as a whole.
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    #: Headings of unknown columns, if ignoring them would make the file readable.
+    unknown_columns: list[str] = field(default_factory=list)
     #: Faults that are on no page yet. The caller stores full pages as they are made, so memory use is bounded.
     faults: list[Fault] = field(default_factory=list)
     fault_count: int = 0

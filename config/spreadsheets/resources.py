@@ -5,7 +5,7 @@ A batch costs a fixed number of queries. When a file is applied, a batch is writ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from itertools import chain, islice, repeat
 from typing import Any, ClassVar
@@ -34,10 +34,12 @@ class SheetResource(RowResource):
     #: Columns that are exported after the others.
     informative: ClassVar[tuple[InformativeColumn, ...]] = ()
 
-    def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
+    def __init__(self, importer: Any = None, *, is_applied: bool = False, ignored: Collection[str] = ()) -> None:
         super().__init__()
         self.importer = importer
         self.is_applied = is_applied
+        #: Normalized headings of unknown columns that are not read.
+        self.ignored = ignored
         #: All rows of a file that is applied: read before the first lock.
         self._rows_to_apply: list[Row] = []
         #: Column names in the order of the file.
@@ -114,7 +116,7 @@ class SheetResource(RowResource):
     # --- Import ---
     def load_rows(self, sheet: Sheet) -> Iterator[int]:
         """Reads and precomputes a file to be applied, before the first lock. Yields the number of rows done."""
-        self._file_columns = self._columns_of(sheet.headings)
+        self._file_columns = self._columns_of(sheet.headings, Report())
         for row in sheet.rows:
             self._rows_to_apply.append(row)
             self.precompute(row.number, self._cells_by_column(row))
@@ -123,7 +125,7 @@ class SheetResource(RowResource):
 
     def run(self, sheet: Sheet, report: Report) -> Iterator[int]:
         """Checks or applies every row of the sheet. Yields the number of rows done; the results go into the report."""
-        self._file_columns = self._columns_of(sheet.headings)
+        self._file_columns = self._columns_of(sheet.headings, report)
         report.notes += sheet.notes
         rows, done = sheet.rows, 0
         if self.is_applied:
@@ -147,22 +149,26 @@ class SheetResource(RowResource):
         people = self.changeable(get_user_model().objects.by_emails(emails))
         len(people.order_by("pk").only("pk").locked())
 
-    def _columns_of(self, headings: list[str]) -> list[str]:
-        """The column of each heading. Raises ValidationError with every fault of the headings."""
+    def _columns_of(self, headings: list[str], report: Report) -> list[str]:
+        """The column of each heading, "" for one to ignore. Raises ValidationError with every fault of the headings."""
         known = self.known_headings()
         names = [known.get(normalized_heading(heading), "") for heading in headings]
-        unknown = [heading or _("(no name)") for heading, name in zip(headings, names, strict=True) if not name]
+        strange = [heading for heading, name in zip(headings, names, strict=True) if not name]
+        unknown = [heading for heading in strange if normalized_heading(heading) not in self.ignored]
         repeated = sorted({name for name in names if name in self._headings and names.count(name) > 1})
         missing = [field.column_name for field in self._fields if field.is_required and field.column_name not in names]
         if not (missing or unknown or repeated):
+            if strange:
+                report.notes.append(_("These columns are not imported: %(names)s.") % {"names": _listed(strange)})
             return names
+        report.unknown_columns = [] if missing or repeated else unknown
         problems = [
             (_("These columns are missing: %(names)s."), [self._headings[name] for name in missing]),
             (_("These columns are unknown: %(names)s. Check their spelling, or remove them."), unknown),
             (_("These columns are there more than once: %(names)s."), [self._headings[name] for name in repeated]),
             (_("Known columns: %(names)s."), list(self._headings.values())),
         ]
-        raise ValidationError([words % {"names": ", ".join(listed)} for words, listed in problems if listed])
+        raise ValidationError([words % {"names": _listed(names)} for words, names in problems if names])
 
     def _cells_by_column(self, row: Row) -> dict[str, str]:
         """Empty text for each cell that the end of the row lacks."""
@@ -193,3 +199,7 @@ class SheetResource(RowResource):
                 instance, is_new = self.pending[-1]
                 add = report.add_created if is_new else report.add_changed
                 add(number, self.label(instance), self.changes(instance))
+
+
+def _listed(headings: Iterable[str]) -> str:
+    return ", ".join(heading or _("(no name)") for heading in headings)

@@ -88,7 +88,7 @@ def _stop(job: Job) -> None:
 def _check(job: Import, beat: Any, *notes: str) -> None:
     report = Report(notes=[*notes])
     job.fault_pages.all().delete()
-    resource = resource_of(job.kind)(job.person)
+    resource = _resource(job, is_applied=False)
     for _batch in _process(job, report, beat, lambda sheet: resource.run(sheet, report)):
         job.store_faults(report.pop_pages())
     job.store_faults(report.pop_pages(is_last=True))
@@ -100,7 +100,7 @@ def _apply(job: Import, beat: Any) -> None:
 
     Raises AuthorityLostError if the person loses the permission before the commit.
     """
-    report, resource = Report(), resource_of(job.kind)(job.person, is_applied=True)
+    report, resource = Report(), _resource(job, is_applied=True)
     deque(_process(job, report, beat, resource.load_rows), maxlen=0)  # hashes passwords for minutes, without a lock
     with pghistory.context(**job.context), transaction.atomic():
         with connection.cursor() as cursor:
@@ -120,6 +120,10 @@ def _apply(job: Import, beat: Any) -> None:
         audit.info("Import Applied", user_uuid=str(job.person.uuid), kind=job.kind, **counts)
     elif job.move(Import.State.APPLYING, to=Import.State.CHECKING):
         _check(job, beat, _("Someone has changed the data since you looked. Nothing was applied: look again."))
+
+
+def _resource(job: Import, *, is_applied: bool) -> SheetResource:
+    return resource_of(job.kind)(job.person, is_applied=is_applied, ignored=job.ignored_columns)
 
 
 def _process(job: Import, report: Report, beat: Any, work: Callable[[Sheet], Iterator[int]]) -> Iterator[None]:
