@@ -23,7 +23,7 @@ from config.spreadsheets.pages import progress_of, too_many_waiting
 from config.spreadsheets.reading.files import normalized_heading
 
 #: The links and buttons of the page of an import.
-_STEPS = ("again", "ignore", "apply", "progress", "faults")
+_STEPS = ("again", "ignore", "apply", "progress", "faults", "left-out")
 
 
 class SheetAdminMixin(ExportPages):
@@ -46,6 +46,7 @@ class SheetAdminMixin(ExportPages):
             "apply/": require_POST(self.import_apply),
             "progress/": self.import_progress,
             "faults/": self.import_faults,
+            "left-out/": self.import_left_out,
         }
         return self._job_urls("import", views) + super().get_urls()
 
@@ -95,7 +96,7 @@ class SheetAdminMixin(ExportPages):
             columns=names,
             created=[(row, [values.get(name, "") for name in names]) for row, _label, values in created],
             form=UploadForm(initial={"change_reason": job.context.get("reason", "")}),
-            urls={name: self._url(f"import_{name}", job.pk) for name in _STEPS},
+            urls={name.replace("-", "_"): self._url(f"import_{name}", job.pk) for name in _STEPS},
             import_url=self._url("import_sheet"),
         )
 
@@ -118,9 +119,11 @@ class SheetAdminMixin(ExportPages):
 
     def import_apply(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         job = self._job(request, pk)
-        if not job.is_sound:
+        leaves_out_faulty = "good_rows" in request.POST and bool(job.good_rows)
+        if not (job.is_sound or leaves_out_faulty):
             messages.error(request, _("This file has faults. Correct them and upload it again."))
         elif job.state == Import.State.CHECKED:
+            Import.objects.filter(pk=job.pk).update(leaves_out_faulty=leaves_out_faulty)
             self._restart(request, job, to=Import.State.APPLYING)
         return HttpResponseRedirect(self._url("import", job.pk))
 
@@ -139,6 +142,13 @@ class SheetAdminMixin(ExportPages):
         pages = self._job(request, pk).fault_pages.values_list("faults", flat=True).iterator(chunk_size=1)
         headings = [_("Row"), _("Column"), _("Reason"), _("Content")]
         return exports.table(headings, (fault for page in pages for fault in page), f"{self.sheet.file_name}-faults")
+
+    def import_left_out(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        """The rows that were left out, as CSV, to be mended and imported."""
+        job = self._job(request, pk)
+        if job.state != Import.State.APPLIED or not job.report["faulty_rows"]:
+            raise Http404
+        return exports.download(request, job.read(), f"{self.sheet.file_name}-left-out.csv")
 
     def _job(self: Any, request: HttpRequest, pk: Any) -> Import:
         return self._own(request, Import, pk, is_allowed=self.has_import_permission(request))

@@ -90,6 +90,11 @@ def table(headings: Sequence[str], lines: Iterable[Sequence[Any]], name: str) ->
     return _attached(HttpResponse(_csv(_safe(headings, iter(lines)), ())), f"{name}.csv")
 
 
+def compressed(lines: Sequence[Sequence[Any]]) -> bytes:
+    """A CSV file, compressed with gzip, as `download` takes it. The first line has the headings."""
+    return _compressed_csv(_safe(lines[0], iter(lines[1:])))
+
+
 def _monitored(lines: Iterator[list[str]], most: int, progress: Callable[[int], None]) -> Iterator[list[str]]:
     """Calls `progress` once per batch. Raises TooManyRowsError at the first line above `most`."""
     for done, line in enumerate(lines):

@@ -48,6 +48,10 @@ class Report:
     def is_sound(self) -> bool:
         return not (self.problems or self.faulty_rows)
 
+    def is_applicable(self, *, leaves_out_faulty: bool) -> bool:
+        """Whether the rows may be written: all, or those without faults."""
+        return not self.problems and (leaves_out_faulty or not self.faulty_rows)
+
     @property
     def rows(self) -> int:
         return self.created_rows + self.changed_rows + self.unchanged_rows + self.faulty_rows

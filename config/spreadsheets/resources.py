@@ -5,6 +5,7 @@ A batch costs a fixed number of queries. When a file is applied, a batch is writ
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from itertools import chain, islice, repeat
@@ -12,16 +13,18 @@ from typing import Any, ClassVar
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.utils.translation import get_language, override
+from django.utils.translation import get_language, override, pgettext_lazy
 from django.utils.translation import gettext as _
 from import_export.results import RowResult
 
 from config.back_office.authority import AuthorityLostError
 from config.spreadsheets.columns import Column, InformativeColumn
 from config.spreadsheets.reading.files import Row, Sheet, normalized_heading
-from config.spreadsheets.reports import Report
-from config.spreadsheets.row_import import RowResource
+from config.spreadsheets.reports import Fault, Report
+from config.spreadsheets.row_import import MAX_REASON_CHARACTERS, RowResource
 
+#: Added to the rows that are left out.
+FAULTS = InformativeColumn("faults", pgettext_lazy("column", "faults"), lambda _row: "")
 #: Rows of a batch: a larger one needs more memory, a smaller one more queries.
 BATCH_ROWS = 250
 
@@ -34,12 +37,23 @@ class SheetResource(RowResource):
     #: Columns that are exported after the others.
     informative: ClassVar[tuple[InformativeColumn, ...]] = ()
 
-    def __init__(self, importer: Any = None, *, is_applied: bool = False, ignored: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        importer: Any = None,
+        *,
+        is_applied: bool = False,
+        ignored: Collection[str] = (),
+        leaves_out_faulty: bool = False,
+    ) -> None:
         super().__init__()
         self.importer = importer
         self.is_applied = is_applied
         #: Normalized headings of unknown columns that are not read.
         self.ignored = ignored
+        #: Whether rows with faults are left out when a file is applied, instead of refusing the file.
+        self.leaves_out_faulty = leaves_out_faulty
+        #: Headings, and the rows that were left out, as they are in the file. The last column has the faults.
+        self.left_out: list[list[str]] = []
         #: All rows of a file that is applied: read before the first lock.
         self._rows_to_apply: list[Row] = []
         #: Column names in the order of the file.
@@ -91,7 +105,8 @@ class SheetResource(RowResource):
     @classmethod
     def known_headings(cls) -> dict[str, str]:
         """Accepted heading → name of its column."""
-        ignored = {heading: column.name for column in cls.informative for heading in column.headings()}
+        columns = (*cls.informative, FAULTS)
+        ignored = {heading: column.name for column in columns for heading in column.headings()}
         return ignored | {heading: column.column_name for column in cls.columns() for heading in column.headings()}
 
     # --- Export ---
@@ -127,6 +142,7 @@ class SheetResource(RowResource):
         """Checks or applies every row of the sheet. Yields the number of rows done; the results go into the report."""
         self._file_columns = self._columns_of(sheet.headings, report)
         report.notes += sheet.notes
+        self.left_out = [[*sheet.headings, str(FAULTS.heading)]]
         rows, done = sheet.rows, 0
         if self.is_applied:
             rows = iter(self._rows_to_apply)
@@ -137,8 +153,11 @@ class SheetResource(RowResource):
             yield done
         if not done:
             raise ValidationError(_("The file has a heading but no rows."))
-        if self.is_applied and report.is_sound:
+        if self._is_written(report):
             self.finish()
+
+    def _is_written(self, report: Report) -> bool:
+        return self.is_applied and report.is_applicable(leaves_out_faulty=self.leaves_out_faulty)
 
     def _lock_people(self) -> None:
         """Locks every person of the file in the order of their keys.
@@ -176,6 +195,7 @@ class SheetResource(RowResource):
 
     def _import_batch(self, batch: list[Row], report: Report) -> None:
         self.pending = []
+        before = len(report.faults)
         rows = {row.number: self._cells_by_column(row) for row in batch if len(row.cells) <= len(self._file_columns)}
         for row in batch:
             if row.number not in rows:
@@ -183,8 +203,22 @@ class SheetResource(RowResource):
         self.prefetch([*rows.values()])
         for number, cells in rows.items():
             self._report(number, self.import_row(cells, None, row_number=number), report)
-        if self.is_applied and report.is_sound:
+        if self.is_applied and self.leaves_out_faulty:
+            self._leave_out(batch, report.faults[before:])
+        if self._is_written(report):
             self.write()
+
+    def _leave_out(self, batch: list[Row], faults: list[Fault]) -> None:
+        """Keeps the rows of a batch that have faults, with their faults in a further cell."""
+        reasons: dict[int, list[str]] = defaultdict(list)
+        for number, column, reason, _value in faults:
+            reasons[number].append(f"{column}: {reason}" if column else reason)
+        width = len(self._file_columns)
+        self.left_out += [
+            [*row.cells, *[""] * (width - len(row.cells)), " ".join(reasons[row.number])[:MAX_REASON_CHARACTERS]]
+            for row in batch
+            if row.number in reasons
+        ]
 
     def _report(self, number: int, result: RowResult, report: Report) -> None:
         """Adds the row that was imported last."""
