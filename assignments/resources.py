@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -11,18 +12,28 @@ from import_export.widgets import Widget
 
 from assignments.models import WarehouseUserAssignment
 from config.spreadsheets.cells import YesNoWidget
-from config.spreadsheets.columns import Column
+from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
 from users.models import User
-from warehouses.models import Warehouse
+from warehouses.models import WAREHOUSES, Warehouse
 
+#: Most unknown names of a file for which similar names are looked up, with some queries each, and most of those.
+_MAX_SUGGESTIONS, _MAX_SIMILAR = 50, 20
 EXAMPLE = "jo.miller@example.com"
+_STATUSES = {
+    User.Status.ACTIVE: pgettext_lazy("cell", "active"),
+    User.Status.BLOCKED: pgettext_lazy("cell", "deactivated"),
+}
 
 
 class RelatedWidget(Widget):
-    """An existing related object by its natural key in lower case. `prefetch` of the resource sets `found`."""
+    """An existing related object by its natural key in lower case.
+
+    `prefetch` of the resource sets `found`, and for keys that are not found `suggested`: a similar key or "".
+    """
 
     found: dict[str, Any] = {}
+    suggested: dict[str, str] = {}
 
     def __init__(self, attribute: str, missing: Any) -> None:
         super().__init__()
@@ -33,7 +44,8 @@ class RelatedWidget(Widget):
 
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> Any:
         if (found := self.get(value)) is None:
-            raise ValueError(self.missing)
+            name = self.suggested.get(value.lower())
+            raise ValueError(_("Did you mean “%(name)s”?") % {"name": name} if name else self.missing)
         return found
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
@@ -74,6 +86,15 @@ class AssignmentResource(SheetResource):
         widget=YesNoWidget(),
     )
 
+    file_name = "assignments"
+    informative = (
+        InformativeColumn("first_name", pgettext_lazy("column", "first_name"), lambda row: row.user.first_name),
+        InformativeColumn("last_name", pgettext_lazy("column", "last_name"), lambda row: row.user.last_name),
+        InformativeColumn(
+            "status", pgettext_lazy("column", "status"), lambda row: str(_STATUSES.get(row.user.status, ""))
+        ),
+        InformativeColumn("assigned_on", pgettext_lazy("column", "assigned_on"), lambda row: date_cell(row.created_at)),
+    )
     key = ("email", "warehouse")
 
     class Meta(SheetResource.Meta):
@@ -81,33 +102,45 @@ class AssignmentResource(SheetResource):
         fields = ("email", "warehouse", "active")
         clean_model_instances = False  # it would query each user and warehouse again
 
-    def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
-        super().__init__(importer, is_applied=is_applied)
+    def __init__(self, importer: Any = None, **options: Any) -> None:
+        super().__init__(importer, **options)
         #: The assignments of a batch, and the active ones of its users.
         self._assignments: dict[tuple[int, int], WarehouseUserAssignment] = {}
         self._active: dict[int, WarehouseUserAssignment] = {}
         #: User id → number of the first row of the file with "yes".
         self._active_rows: dict[int, int] = {}
         self._wanted: list[tuple[int, int, bool]] = []
+        #: Unknown name in lower case → the similar name of a warehouse, or "".
+        self._suggested: dict[str, str] = {}
 
     # --- Export ---
     @classmethod
     def exported(cls, rows: Any) -> Any:
-        of_user = ("user__email", "user__status", "user__is_warehouse_user")
-        fields = ("is_active", *of_user, "warehouse__name", "warehouse__is_active")
+        of_user = (f"user__{name}" for name in ("email", "first_name", "last_name", "status", "is_warehouse_user"))
+        fields = ("is_active", "created_at", *of_user, "warehouse__name", "warehouse__is_active")
         return rows.of_listed_people().select_related("user", "warehouse").only(*fields)
 
     # --- Import ---
     def prefetch(self, rows: list[dict[str, str]]) -> None:
-        """Four queries per batch."""
+        """Four queries per batch, and some for unknown names of warehouses, of which a file has a maximum."""
         users = {user.email.lower(): user for user in User.objects.by_emails(row["email"] for row in rows)}
         warehouses = Warehouse.objects.by_names(row["warehouse"] for row in rows)
         self.fields["email"].widget.found = users
         self.fields["warehouse"].widget.found = {warehouse.name.lower(): warehouse for warehouse in warehouses}
+        self._suggest(rows)
         related = [(user.pk, warehouse.pk) for user, warehouse in map(self._related, rows) if user and warehouse]
         assignments = WarehouseUserAssignment.objects.with_keys(related)
         self._assignments = {(one.user_id, one.warehouse_id): one for one in assignments}
         self._active = {one.user_id: one for one in WarehouseUserAssignment.objects.active_of(users.values())}
+
+    def _suggest(self, rows: list[dict[str, str]]) -> None:
+        widget = self.fields["warehouse"].widget
+        widget.suggested = self._suggested
+        for name in dict.fromkeys(row["warehouse"].lower() for row in rows):
+            if len(self._suggested) == _MAX_SUGGESTIONS:
+                break
+            if name and widget.get(name) is None and name not in self._suggested:
+                self._suggested[name] = _most_similar(name)
 
     def _related(self, row: dict[str, str]) -> tuple[User | None, Warehouse | None]:
         return self.fields["email"].widget.get(row["email"]), self.fields["warehouse"].widget.get(row["warehouse"])
@@ -163,3 +196,10 @@ class AssignmentResource(SheetResource):
 
     def finish(self) -> None:
         WarehouseUserAssignment.objects.set_active(self._wanted)
+
+
+def _most_similar(name: str) -> str:
+    """The name of a warehouse that a search finds, also with one typing error; of several, the most similar."""
+    keys, _is_similar = WAREHOUSES.found_or_similar(Warehouse.objects.all(), name, _MAX_SIMILAR)
+    names = Warehouse.objects.filter(pk__in=keys).order_by("pk").values_list("name", flat=True)
+    return max(names, key=lambda found: SequenceMatcher(None, name, found.lower()).ratio(), default="")

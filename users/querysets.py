@@ -37,18 +37,21 @@ class UserQuerySet(QuerySet[Any]):
         return self.alias(email_lower=Lower("email")).filter(email_lower__in=lower)
 
     def with_list_columns(self) -> Any:
-        """Adds `current_warehouse` (the name of the one where they work now), `assigned` (the number of warehouses),
-        and `locked_out_at`: when sign-in to the account was locked, if it still is for any network or browser.
+        """Adds `current_warehouse`, `assigned` (the number of warehouses), and `locked_out_at`: when sign-in to the
+        account was locked, if it still is for any network or browser.
         """
         this_person = self.model._default_manager.filter(pk=OuterRef("pk")).order_by()
-        current = this_person.working().values("assignments__warehouse__name")
         assigned = this_person.values("pk").annotate(number=Count("assignments")).values("number")
         lockouts = locking_sign_in().filter(username=Lower(OuterRef("email"))).order_by("-attempt_time")
-        return self.annotate(
-            current_warehouse=Subquery(current),
+        return self.with_current_warehouse().annotate(
             assigned=Subquery(assigned),
             locked_out_at=Subquery(lockouts.values("attempt_time")[:1]),
         )
+
+    def with_current_warehouse(self) -> Any:
+        """Adds `current_warehouse`, the name of the one where they work now."""
+        this_person = self.model._default_manager.filter(pk=OuterRef("pk")).order_by()
+        return self.annotate(current_warehouse=Subquery(this_person.working().values("assignments__warehouse__name")))
 
     def working(self, **conditions: Any) -> Any:
         """The people who work in a warehouse now. `conditions` are about the same assignment."""

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from import_export.widgets import Widget
 
 from config.spreadsheets.cells import ChoiceWidget, YesNoWidget, in_every_language
-from config.spreadsheets.columns import Column
+from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
 from users.account_actions import LeftOut, require_administrator
 from users.bulk_save import save_many, takes_rights
@@ -139,6 +139,18 @@ class UserResource(SheetResource):
         is_secret=True,
     )
 
+    file_name = "users"
+    informative = (
+        InformativeColumn(
+            "works_now_in", pgettext_lazy("column", "works_now_in"), lambda person: person.current_warehouse or ""
+        ),
+        InformativeColumn(
+            "created_on", pgettext_lazy("column", "created_on"), lambda person: date_cell(person.created_at)
+        ),
+        InformativeColumn(
+            "last_login", pgettext_lazy("column", "last_login"), lambda person: date_cell(person.last_login)
+        ),
+    )
     key = ("email",)
 
     class Meta(SheetResource.Meta):
@@ -149,12 +161,12 @@ class UserResource(SheetResource):
     @classmethod
     def exported(cls, rows: Any) -> Any:
         """The people to export, with the columns of their rows."""
-        fields = ("email", "first_name", "last_name", "is_warehouse_user", "language", "status")
-        return _with_group_names(rows.listed().only(*fields))
+        own = ("email", "first_name", "last_name", "is_warehouse_user", "language", "status")
+        return _with_group_names(rows.listed().with_current_warehouse().only(*own, "created_at", "last_login"))
 
     # --- Import ---
-    def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
-        super().__init__(importer, is_applied=is_applied)
+    def __init__(self, importer: Any = None, **options: Any) -> None:
+        super().__init__(importer, **options)
         self._people: dict[str, User] = {}
         self._takes_rights = False
         #: Changed fields of the importer's own account.

@@ -20,6 +20,10 @@ from config.spreadsheets.forms import UploadForm
 from config.spreadsheets.jobs import queue, worker
 from config.spreadsheets.models import Import
 from config.spreadsheets.pages import progress_of, too_many_waiting
+from config.spreadsheets.reading.files import normalized_heading
+
+#: The links and buttons of the page of an import.
+_STEPS = ("again", "ignore", "apply", "progress", "faults", "left-out")
 
 
 class SheetAdminMixin(ExportPages):
@@ -38,9 +42,11 @@ class SheetAdminMixin(ExportPages):
         views = {
             "": self.import_page,
             "again/": require_POST(self.import_again),
+            "ignore/": require_POST(self.import_ignore),
             "apply/": require_POST(self.import_apply),
             "progress/": self.import_progress,
             "faults/": self.import_faults,
+            "left-out/": self.import_left_out,
         }
         return self._job_urls("import", views) + super().get_urls()
 
@@ -64,7 +70,13 @@ class SheetAdminMixin(ExportPages):
         pk = uuid.uuid4()
         context = {"user": request.user.pk, "url": request.path, "client": "back-office", "request_id": pk.hex}
         context |= {"reason": reason} if reason else {}
-        return self._begin(request, Import, pk=pk, file_name=file.name[-255:], content=file.read(), context=context)
+        fields = {"pk": pk, "file_name": file.name[-255:], "content": file.read(), "context": context}
+        return self._begin(request, Import, ignored_columns=self._ignored(request), **fields)
+
+    def _ignored(self: Any, request: HttpRequest) -> list[str]:
+        """The columns that the person chose to ignore in their previous file."""
+        earlier = Import.objects.of(request.user, self.opts.label_lower).order_by("-created_at", "pk")
+        return earlier.values_list("ignored_columns", flat=True).first() or []
 
     def import_page(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         """Progress of the job, then its report."""
@@ -84,7 +96,7 @@ class SheetAdminMixin(ExportPages):
             columns=names,
             created=[(row, [values.get(name, "") for name in names]) for row, _label, values in created],
             form=UploadForm(initial={"change_reason": job.context.get("reason", "")}),
-            urls={name: self._url(f"import_{name}", job.pk) for name in ("again", "apply", "progress", "faults")},
+            urls={name.replace("-", "_"): self._url(f"import_{name}", job.pk) for name in _STEPS},
             import_url=self._url("import_sheet"),
         )
 
@@ -95,11 +107,23 @@ class SheetAdminMixin(ExportPages):
             self._restart(request, job, to=Import.State.CHECKING)
         return HttpResponseRedirect(self._url("import", job.pk))
 
+    def import_ignore(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        """Checks the same file again without its unknown columns."""
+        job = self._job(request, pk)
+        unknown = job.report.get("unknown_columns", [])
+        if job.state == Import.State.CHECKED and unknown:
+            ignored = {*job.ignored_columns, *map(normalized_heading, unknown)}
+            Import.objects.filter(pk=job.pk).update(ignored_columns=sorted(ignored))
+            self._restart(request, job, to=Import.State.CHECKING)
+        return HttpResponseRedirect(self._url("import", job.pk))
+
     def import_apply(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         job = self._job(request, pk)
-        if not job.is_sound:
+        leaves_out_faulty = "good_rows" in request.POST and bool(job.good_rows)
+        if not (job.is_sound or leaves_out_faulty):
             messages.error(request, _("This file has faults. Correct them and upload it again."))
         elif job.state == Import.State.CHECKED:
+            Import.objects.filter(pk=job.pk).update(leaves_out_faulty=leaves_out_faulty)
             self._restart(request, job, to=Import.State.APPLYING)
         return HttpResponseRedirect(self._url("import", job.pk))
 
@@ -117,7 +141,14 @@ class SheetAdminMixin(ExportPages):
         """Every fault as CSV."""
         pages = self._job(request, pk).fault_pages.values_list("faults", flat=True).iterator(chunk_size=1)
         headings = [_("Row"), _("Column"), _("Reason"), _("Content")]
-        return exports.table(headings, (fault for page in pages for fault in page), f"{self.opts.model_name}-faults")
+        return exports.table(headings, (fault for page in pages for fault in page), f"{self.sheet.file_name}-faults")
+
+    def import_left_out(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        """The rows that were left out, as CSV, to be mended and imported."""
+        job = self._job(request, pk)
+        if job.state != Import.State.APPLIED or not job.report["faulty_rows"]:
+            raise Http404
+        return exports.download(request, job.read(), f"{self.sheet.file_name}-left-out.csv")
 
     def _job(self: Any, request: HttpRequest, pk: Any) -> Import:
         return self._own(request, Import, pk, is_allowed=self.has_import_permission(request))
@@ -130,4 +161,4 @@ class SheetAdminMixin(ExportPages):
         kind = request.GET.get("format", "xlsx")
         if kind not in FORMATS:
             raise Http404
-        return exports.template(self.sheet, str(self.opts.model_name), kind)
+        return exports.template(self.sheet, kind)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Model
+from django.utils import timezone
 from import_export.fields import Field
 from import_export.widgets import CharWidget
 
@@ -42,9 +46,7 @@ class Column(Field):
 
     def headings(self) -> set[str]:
         """Every accepted heading, normalized."""
-        return {
-            normalized_heading(text) for text in (self.column_name, *in_every_language(self.heading), *self.aliases)
-        }
+        return _normalized(self.column_name, *in_every_language(self.heading), *self.aliases)
 
     def display(self, value: Any) -> str:
         return ("•••" if value else "") if self.is_secret else self.widget.render(value)
@@ -53,3 +55,25 @@ class Column(Field):
         """True if an export would write this text for the instance's current value."""
         current = self.get_value(instance)
         return isinstance(current, str) and not self.is_secret and after_round_trip(current) == after_round_trip(text)
+
+
+@dataclass(frozen=True)
+class InformativeColumn:
+    """Exported for the reader. The import knows its heading, so that an export comes back in, and ignores its cells."""
+
+    name: str
+    heading: Any
+    #: The cell of a row, in the active language.
+    cell: Callable[[Any], str]
+
+    def headings(self) -> set[str]:
+        return _normalized(self.name, *in_every_language(self.heading))
+
+
+def date_cell(time: datetime | None) -> str:
+    """The local date in ISO 8601, which spreadsheet programs read in every language."""
+    return f"{timezone.localtime(time):%Y-%m-%d}" if time else ""
+
+
+def _normalized(*texts: str) -> set[str]:
+    return {normalized_heading(text) for text in texts}

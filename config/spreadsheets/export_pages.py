@@ -72,7 +72,7 @@ class ExportPages(SheetPages):
             messages.error(request, _too_many_rows(kind))
             return None
         try:
-            name = f"{exports.dated(str(self.opts.model_name))}.{kind}"
+            name = f"{exports.dated(self.sheet.file_name)}.{kind}"
             job: Export = self._begin(request, Export, file_name=name, query=request.GET.urlencode(), rows_total=found)
         except queue.TooManyWaitingError:
             messages.error(request, too_many_waiting())

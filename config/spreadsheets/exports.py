@@ -40,7 +40,7 @@ def build(resource: SheetResource, rows: Any, name: str, asked_at: datetime, pro
     found = resource.exported(rows).order_by("pk").iterator(chunk_size=_BATCH_ROWS)
     kind = kind_of(name)
     lines = _monitored(resource.lines(found, asked_at), MAX_ROWS[kind], progress)
-    table = _safe([str(column.heading) for column in resource.exported_columns()], lines)
+    table = _safe(resource.exported_headings(), lines)
     return _xlsx(table, name, ()) if kind == "xlsx" else _compressed_csv(table)
 
 
@@ -71,7 +71,7 @@ def counted(resource: type[SheetResource], rows: Any) -> int:
     return int(resource.exported(rows).order_by().values("pk")[: max(MAX_ROWS.values()) + 1].count())
 
 
-def template(resource: type[SheetResource], name: str, kind: str) -> HttpResponse:
+def template(resource: type[SheetResource], kind: str) -> HttpResponse:
     """The headings, one example row and an explanation of each column."""
     columns = resource.columns()
     lines = [[str(column.example) for column in columns]]
@@ -80,6 +80,7 @@ def template(resource: type[SheetResource], name: str, kind: str) -> HttpRespons
         for column in columns
     ]
     table = _safe([str(column.heading) for column in columns], iter(lines))
+    name = resource.file_name
     content = _xlsx(table, name, remarks) if kind == "xlsx" else _csv(table, remarks).encode()
     return _attached(HttpResponse(content), f"{name}-template.{kind}")
 
@@ -87,6 +88,11 @@ def template(resource: type[SheetResource], name: str, kind: str) -> HttpRespons
 def table(headings: Sequence[str], lines: Iterable[Sequence[Any]], name: str) -> HttpResponse:
     """A CSV file of these lines."""
     return _attached(HttpResponse(_csv(_safe(headings, iter(lines)), ())), f"{name}.csv")
+
+
+def compressed(lines: Sequence[Sequence[Any]]) -> bytes:
+    """A CSV file, compressed with gzip, as `download` takes it. The first line has the headings."""
+    return _compressed_csv(_safe(lines[0], iter(lines[1:])))
 
 
 def _monitored(lines: Iterator[list[str]], most: int, progress: Callable[[int], None]) -> Iterator[list[str]]:

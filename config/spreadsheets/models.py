@@ -31,6 +31,10 @@ class Import(Job):
     report = models.JSONField(default=dict, db_default={})
     #: The `pghistory` context of every change.
     context = models.JSONField(default=dict, db_default={})
+    #: Normalized headings of unknown columns that the person chose to ignore.
+    ignored_columns = models.JSONField(default=list, db_default=[])
+    #: Whether the person chose to apply the rows without faults, and to leave out the others.
+    leaves_out_faulty = models.BooleanField(default=False, db_default=False)
 
     class Meta(Job.Meta):
         verbose_name = _("import")
@@ -49,9 +53,16 @@ class Import(Job):
         """Whether the check found no fault."""
         return not (self.report.get("problems") or self.report.get("faulty_rows"))
 
+    @property
+    def good_rows(self) -> int:
+        """The rows to create or change, in a file that has faults only in other rows."""
+        counts = (self.report.get(f"{kind}_rows", 0) for kind in ("created", "changed"))
+        return 0 if self.report.get("problems") else sum(counts)
+
     def move(self, state: str, *, to: str, **fields: Any) -> bool:
-        """As in `Job`; the file of an applied import is deleted at once."""
-        return super().move(state, to=to, **fields, **({"content": b""} if to == self.State.APPLIED else {}))
+        """As in `Job`; the file of an applied import is deleted at once, or replaced by the rows that are left out."""
+        deleted = {"content": b""} if to == self.State.APPLIED else {}
+        return super().move(state, to=to, **deleted | fields)
 
     def store_faults(self, pages: Iterable[tuple[int, list[Fault]]]) -> None:
         """Stores pages of faults, each with its number."""

@@ -27,6 +27,8 @@ class Report:
     #: Faults of the file as a whole.
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    #: Headings of unknown columns, if ignoring them would make the file readable.
+    unknown_columns: list[str] = field(default_factory=list)
     #: Faults that are on no page yet. The caller stores full pages as they are made, so memory use is bounded.
     faults: list[Fault] = field(default_factory=list)
     fault_count: int = 0
@@ -45,6 +47,10 @@ class Report:
     @property
     def is_sound(self) -> bool:
         return not (self.problems or self.faulty_rows)
+
+    def is_applicable(self, *, leaves_out_faulty: bool) -> bool:
+        """Whether the rows may be written: all, or those without faults."""
+        return not self.problems and (leaves_out_faulty or not self.faulty_rows)
 
     @property
     def rows(self) -> int:

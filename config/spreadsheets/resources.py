@@ -5,23 +5,26 @@ A batch costs a fixed number of queries. When a file is applied, a batch is writ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from itertools import chain, islice, repeat
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.utils.translation import get_language, override
+from django.utils.translation import get_language, override, pgettext_lazy
 from django.utils.translation import gettext as _
 from import_export.results import RowResult
 
 from config.back_office.authority import AuthorityLostError
-from config.spreadsheets.columns import Column
+from config.spreadsheets.columns import Column, InformativeColumn
 from config.spreadsheets.reading.files import Row, Sheet, normalized_heading
-from config.spreadsheets.reports import Report
-from config.spreadsheets.row_import import RowResource
+from config.spreadsheets.reports import Fault, Report
+from config.spreadsheets.row_import import MAX_REASON_CHARACTERS, RowResource
 
+#: Added to the rows that are left out.
+FAULTS = InformativeColumn("faults", pgettext_lazy("column", "faults"), lambda _row: "")
 #: Rows of a batch: a larger one needs more memory, a smaller one more queries.
 BATCH_ROWS = 250
 
@@ -29,10 +32,28 @@ BATCH_ROWS = 250
 class SheetResource(RowResource):
     """Subclasses declare the columns, read what a batch needs and write it. One instance imports or exports once."""
 
-    def __init__(self, importer: Any = None, *, is_applied: bool = False) -> None:
+    #: Begins the names of files, such as `users` in `users-2026-11-28.xlsx`.
+    file_name: ClassVar[str]
+    #: Columns that are exported after the others.
+    informative: ClassVar[tuple[InformativeColumn, ...]] = ()
+
+    def __init__(
+        self,
+        importer: Any = None,
+        *,
+        is_applied: bool = False,
+        ignored: Collection[str] = (),
+        leaves_out_faulty: bool = False,
+    ) -> None:
         super().__init__()
         self.importer = importer
         self.is_applied = is_applied
+        #: Normalized headings of unknown columns that are not read.
+        self.ignored = ignored
+        #: Whether rows with faults are left out when a file is applied, instead of refusing the file.
+        self.leaves_out_faulty = leaves_out_faulty
+        #: Headings, and the rows that were left out, as they are in the file. The last column has the faults.
+        self.left_out: list[list[str]] = []
         #: All rows of a file that is applied: read before the first lock.
         self._rows_to_apply: list[Row] = []
         #: Column names in the order of the file.
@@ -77,13 +98,16 @@ class SheetResource(RowResource):
         return [cls.fields[name] for name in cls._meta.fields]
 
     @classmethod
-    def exported_columns(cls) -> list[Column]:
-        return [column for column in cls.columns() if not column.is_secret]
+    def exported_headings(cls) -> list[str]:
+        imported = [str(column.heading) for column in cls.columns() if not column.is_secret]
+        return imported + [str(column.heading) for column in cls.informative]
 
     @classmethod
     def known_headings(cls) -> dict[str, str]:
         """Accepted heading → name of its column."""
-        return {heading: column.column_name for column in cls.columns() for heading in column.headings()}
+        columns = (*cls.informative, FAULTS)
+        ignored = {heading: column.name for column in columns for heading in column.headings()}
+        return ignored | {heading: column.column_name for column in cls.columns() for heading in column.headings()}
 
     # --- Export ---
     def lines(self, rows: Iterable[Any], asked_at: datetime) -> Iterator[list[str]]:
@@ -101,12 +125,13 @@ class SheetResource(RowResource):
 
     def _line(self, row: Any) -> list[str]:
         self.prepare(row)
-        return [field.export(row) for field in self._fields if not field.is_secret]
+        cells = [field.export(row) for field in self._fields if not field.is_secret]
+        return cells + [column.cell(row) for column in self.informative]
 
     # --- Import ---
     def load_rows(self, sheet: Sheet) -> Iterator[int]:
         """Reads and precomputes a file to be applied, before the first lock. Yields the number of rows done."""
-        self._file_columns = self._columns_of(sheet.headings)
+        self._file_columns = self._columns_of(sheet.headings, Report())
         for row in sheet.rows:
             self._rows_to_apply.append(row)
             self.precompute(row.number, self._cells_by_column(row))
@@ -115,8 +140,9 @@ class SheetResource(RowResource):
 
     def run(self, sheet: Sheet, report: Report) -> Iterator[int]:
         """Checks or applies every row of the sheet. Yields the number of rows done; the results go into the report."""
-        self._file_columns = self._columns_of(sheet.headings)
+        self._file_columns = self._columns_of(sheet.headings, report)
         report.notes += sheet.notes
+        self.left_out = [[*sheet.headings, str(FAULTS.heading)]]
         rows, done = sheet.rows, 0
         if self.is_applied:
             rows = iter(self._rows_to_apply)
@@ -127,8 +153,11 @@ class SheetResource(RowResource):
             yield done
         if not done:
             raise ValidationError(_("The file has a heading but no rows."))
-        if self.is_applied and report.is_sound:
+        if self._is_written(report):
             self.finish()
+
+    def _is_written(self, report: Report) -> bool:
+        return self.is_applied and report.is_applicable(leaves_out_faulty=self.leaves_out_faulty)
 
     def _lock_people(self) -> None:
         """Locks every person of the file in the order of their keys.
@@ -139,22 +168,26 @@ class SheetResource(RowResource):
         people = self.changeable(get_user_model().objects.by_emails(emails))
         len(people.order_by("pk").only("pk").locked())
 
-    def _columns_of(self, headings: list[str]) -> list[str]:
-        """The column of each heading. Raises ValidationError with every fault of the headings."""
+    def _columns_of(self, headings: list[str], report: Report) -> list[str]:
+        """The column of each heading, "" for one to ignore. Raises ValidationError with every fault of the headings."""
         known = self.known_headings()
         names = [known.get(normalized_heading(heading), "") for heading in headings]
-        unknown = [heading or _("(no name)") for heading, name in zip(headings, names, strict=True) if not name]
-        repeated = sorted({name for name in names if name and names.count(name) > 1})
+        strange = [heading for heading, name in zip(headings, names, strict=True) if not name]
+        unknown = [heading for heading in strange if normalized_heading(heading) not in self.ignored]
+        repeated = sorted({name for name in names if name in self._headings and names.count(name) > 1})
         missing = [field.column_name for field in self._fields if field.is_required and field.column_name not in names]
         if not (missing or unknown or repeated):
+            if strange:
+                report.notes.append(_("These columns are not imported: %(names)s.") % {"names": _listed(strange)})
             return names
+        report.unknown_columns = [] if missing or repeated else unknown
         problems = [
             (_("These columns are missing: %(names)s."), [self._headings[name] for name in missing]),
             (_("These columns are unknown: %(names)s. Check their spelling, or remove them."), unknown),
             (_("These columns are there more than once: %(names)s."), [self._headings[name] for name in repeated]),
             (_("Known columns: %(names)s."), list(self._headings.values())),
         ]
-        raise ValidationError([words % {"names": ", ".join(listed)} for words, listed in problems if listed])
+        raise ValidationError([words % {"names": _listed(names)} for words, names in problems if names])
 
     def _cells_by_column(self, row: Row) -> dict[str, str]:
         """Empty text for each cell that the end of the row lacks."""
@@ -162,6 +195,7 @@ class SheetResource(RowResource):
 
     def _import_batch(self, batch: list[Row], report: Report) -> None:
         self.pending = []
+        before = len(report.faults)
         rows = {row.number: self._cells_by_column(row) for row in batch if len(row.cells) <= len(self._file_columns)}
         for row in batch:
             if row.number not in rows:
@@ -169,8 +203,22 @@ class SheetResource(RowResource):
         self.prefetch([*rows.values()])
         for number, cells in rows.items():
             self._report(number, self.import_row(cells, None, row_number=number), report)
-        if self.is_applied and report.is_sound:
+        if self.is_applied and self.leaves_out_faulty:
+            self._leave_out(batch, report.faults[before:])
+        if self._is_written(report):
             self.write()
+
+    def _leave_out(self, batch: list[Row], faults: list[Fault]) -> None:
+        """Keeps the rows of a batch that have faults, with their faults in a further cell."""
+        reasons: dict[int, list[str]] = defaultdict(list)
+        for number, column, reason, _value in faults:
+            reasons[number].append(f"{column}: {reason}" if column else reason)
+        width = len(self._file_columns)
+        self.left_out += [
+            [*row.cells, *[""] * (width - len(row.cells)), " ".join(reasons[row.number])[:MAX_REASON_CHARACTERS]]
+            for row in batch
+            if row.number in reasons
+        ]
 
     def _report(self, number: int, result: RowResult, report: Report) -> None:
         """Adds the row that was imported last."""
@@ -185,3 +233,7 @@ class SheetResource(RowResource):
                 instance, is_new = self.pending[-1]
                 add = report.add_created if is_new else report.add_changed
                 add(number, self.label(instance), self.changes(instance))
+
+
+def _listed(headings: Iterable[str]) -> str:
+    return ", ".join(heading or _("(no name)") for heading in headings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -67,6 +68,12 @@ class RowResource(ModelResource):
         #: Column → reasons, as text: one exception for each would dominate the time of a faulty file.
         self._faults: dict[str, list[str]] = defaultdict(list)
 
+    def get_or_init_instance(self, instance_loader: Any, row: dict[str, Any]) -> tuple[Any, bool]:
+        """A second row with the same key gets a copy: its values must not get into what the first row writes."""
+        instance, is_new = super().get_or_init_instance(instance_loader, row)
+        self._duplicates = self._duplicates_of(row)
+        return (copy.copy(instance) if self._duplicates else instance), is_new
+
     def after_init_instance(self, instance: Any, new: bool, row: Any, **kwargs: Any) -> None:
         self.prepare(instance)
         self._values = {} if new else self._values_of(instance)
@@ -83,7 +90,6 @@ class RowResource(ModelResource):
                 self._faults[field.column_name].append(str(error))
 
     def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
-        self._duplicates = self._duplicates_of(row)
         self._changed = {
             name for name, value in self._values_of(instance).items() if not self._values or value != self._values[name]
         }

@@ -108,7 +108,7 @@ def test_an_import_needs_no_mouse(desk: Page, tmp_path: Path, north: Warehouse) 
 
 def test_templates_and_exports_are_downloaded(desk: Page, pat: User) -> None:
     desk.goto(f"{LIST}import/")
-    for link, name in (("Template for Excel", "user-template.xlsx"), ("Template as CSV", "user-template.csv")):
+    for link, name in (("Template for Excel", "users-template.xlsx"), ("Template as CSV", "users-template.csv")):
         with desk.expect_download() as download:
             desk.get_by_role("link", name=link).click()
         assert download.value.suggested_filename == name

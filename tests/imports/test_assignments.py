@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from assignments import resources
 from assignments.models import WarehouseUserAssignment
 from config.rule_errors import RuleError
 from config.spreadsheets.models import Import
@@ -111,6 +112,40 @@ def test_one_warehouse_in_two_spellings_is_the_same_row(admin: Client, pat: User
     content = "email,warehouse,active\npat.picker@example.test,NORTH dock,no\npat.picker@example.test,North Dock,no\n"
     assert faults(upload(admin, ASSIGNMENTS, content)) == [
         (3, "warehouse", "The same as in row 2: keep only one of them."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "suggested"),
+    [
+        ("River Anex", "River Annex"),
+        ("annex", "River Annex"),
+        ("Annex, river", "River Annex"),
+        ("dock", "North Dock"),
+        ("Nrth Dock", "North Dock"),
+        ("Koeln Sued", "Köln Süd"),
+    ],
+)
+def test_an_unknown_warehouse_suggests_a_similar_one(
+    admin: Client, pat: User, north: Warehouse, river: Warehouse, written: str, suggested: str
+) -> None:
+    for name in ("Köln Süd", "Old Dock of the northern harbour"):
+        Warehouse.objects.create(name=name)
+    job = upload(admin, ASSIGNMENTS, f'email,warehouse\n{pat.email},"{written}"')
+    assert faults(job) == [(2, "warehouse", f"Did you mean “{suggested}”?")]
+
+
+def test_similar_names_are_looked_up_for_a_limited_number_of_unknown_names(
+    admin: Client, pat: User, river: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "_MAX_SUGGESTIONS", 2)
+    lines = [f"{pat.email},{name}" for name in ("Rixer", "Rivex", "Riverr", "Annx")]
+    job = upload(admin, ASSIGNMENTS, "\n".join(["email,warehouse", *lines]))
+    assert [reason for _row, _column, reason in faults(job)] == [
+        "Did you mean “River Annex”?",
+        "Did you mean “River Annex”?",
+        "There is no warehouse with this name. Check the spelling.",
+        "There is no warehouse with this name. Check the spelling.",
     ]
 
 

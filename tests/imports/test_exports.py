@@ -20,7 +20,16 @@ from config.spreadsheets import exports
 from config.spreadsheets.jobs import worker
 from config.spreadsheets.jobs.queue import MAX_WAITING
 from config.spreadsheets.models import Export, Import
-from tests.support.back_office.sheets import ASSIGNMENTS, USERS, ask_for_export, build, content_of, exported
+from tests.support.back_office.sheets import (
+    ASSIGNMENTS,
+    USERS,
+    ask_for_export,
+    build,
+    content_of,
+    counts,
+    exported,
+    upload,
+)
 from users.models import User
 from users.models.audit_event import AuditEvent
 
@@ -91,13 +100,37 @@ def test_a_workbook_speaks_the_language_of_whoever_asked(admin: Client, olive: U
 def test_the_file_is_downloaded_by_the_name_of_its_list_and_day(admin: Client, pat: User, olive: User) -> None:
     job = build(ask_for_export(admin, USERS))
     answer: Any = admin.get(f"{USERS}export/{job.pk}/file/")
-    name = f"user-{timezone.localdate():%Y-%m-%d}.xlsx"
+    name = f"users-{timezone.localdate():%Y-%m-%d}.xlsx"
     assert (answer["Content-Type"], answer["Content-Disposition"]) == (XLSX, f'attachment; filename="{name}"')
     content = content_of(answer)
     assert int(answer["Content-Length"]) == len(content)
     assert pat.email in emails(content)
     event = AuditEvent.objects.get(tag="rows_exported")
     assert (event.user_uuid, event.details) == (olive.uuid, {"kind": "users.user", "by": olive.email})
+
+
+@pytest.mark.parametrize(("page", "name"), [(USERS, "users"), (ASSIGNMENTS, "assignments")])
+def test_files_have_plain_names(admin: Client, page: str, name: str) -> None:
+    day = f"{timezone.localdate():%Y-%m-%d}"
+    assert ask_for_export(admin, page).file_name == f"{name}-{day}.xlsx"
+    template = admin.get(f"{page}import-template/?format=csv")
+    assert template["Content-Disposition"] == f'attachment; filename="{name}-template.csv"'
+
+
+def test_informative_columns_are_not_imported_and_not_complained_about(
+    admin: Client, pat_north: WarehouseUserAssignment
+) -> None:
+    """Somebody who works with an export need not remove what the import does not take."""
+    content = exported(admin, ASSIGNMENTS).decode("utf-8-sig").replace('"Pat"', '"Nobody"')
+    job = upload(admin, ASSIGNMENTS, content)
+    assert (job.report["problems"], job.report["notes"], counts(job)) == ([], [], (0, 0, 1, 0))
+
+
+def test_two_columns_of_one_informative_heading_are_ignored_both(
+    admin: Client, pat_north: WarehouseUserAssignment
+) -> None:
+    content = f"email,warehouse,status,Status\n{pat_north.user.email},North Dock,blocked,gone"
+    assert counts(upload(admin, ASSIGNMENTS, content)) == (0, 0, 1, 0)
 
 
 def test_the_file_is_encrypted_where_it_is_kept(admin: Client, pat: User) -> None:

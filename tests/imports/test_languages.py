@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
+from django.utils import timezone
 
 from assignments.models import WarehouseUserAssignment
 from config.spreadsheets.models import Import
@@ -52,13 +53,21 @@ def test_a_german_gets_german_headings_and_words(
     pat_north.activate()
     olive.groups.set(Group.objects.filter(name__in=[AUDITOR, STAFF_MANAGER]))
     make_user("blocked.body@example.test", status="blocked")
+    day = f"{timezone.localdate():%Y-%m-%d}"
+    User.objects.filter(pk=olive.pk).update(last_login=timezone.now())
     assert rows_of(exported(admin, USERS)) == [
-        ["E-Mail", "Vorname", "Nachname", "Lagerbenutzer", "Sprache", "Status", "Gruppen"],
-        [olive.email, "Olive", "Office", "nein", "de", "aktiv", "Prüfung; Personalverwaltung"],
-        [pat.email, "Pat", "Picker", "ja", "en", "aktiv", ""],
-        ["blocked.body@example.test", "Blocked", "Body", "nein", "en", "deaktiviert", ""],
+        [
+            *("E-Mail", "Vorname", "Nachname", "Lagerbenutzer", "Sprache", "Status", "Gruppen"),
+            *("arbeitet jetzt in", "angelegt am", "letzte Anmeldung"),
+        ],
+        [olive.email, "Olive", "Office", "nein", "de", "aktiv", "Prüfung; Personalverwaltung", "", day, day],
+        [pat.email, "Pat", "Picker", "ja", "en", "aktiv", "", "North Dock", day, ""],
+        ["blocked.body@example.test", "Blocked", "Body", "nein", "en", "deaktiviert", "", "", day, ""],
     ]
-    assert rows_of(exported(admin, ASSIGNMENTS)) == [["E-Mail", "Lager", "aktiv"], [pat.email, "North Dock", "ja"]]
+    assert rows_of(exported(admin, ASSIGNMENTS)) == [
+        ["E-Mail", "Lager", "aktiv", "Vorname", "Nachname", "Status", "zugewiesen am"],
+        [pat.email, "North Dock", "ja", "Pat", "Picker", "aktiv", day],
+    ]
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
@@ -133,7 +142,7 @@ def test_a_group_named_like_the_translation_of_a_role_stays_itself(admin: Client
     olive.groups.set([own, Group.objects.get(name=AUDITOR)])
     speak("de_DE")
     content = exported(admin, USERS)
-    assert rows_of(content)[1][-1] == "Auditor; Prüfung"
+    assert rows_of(content)[1][6] == "Auditor; Prüfung"
     assert counts(upload(admin, USERS, content)) == (0, 0, 1, 0)
 
 

@@ -142,7 +142,7 @@ def _written(model: str) -> list[str]:
 
 
 def _imported(model: str) -> list[str]:
-    steps = ("", "again/", "apply/", "progress/", "faults/")
+    steps = ("", "again/", "ignore/", "apply/", "progress/", "faults/", "left-out/")
     return [f"{model}import/", f"{model}import-template/", *(f"{model}import/<uuid:pk>/{step}" for step in steps)]
 
 

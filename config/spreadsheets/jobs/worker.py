@@ -88,7 +88,7 @@ def _stop(job: Job) -> None:
 def _check(job: Import, beat: Any, *notes: str) -> None:
     report = Report(notes=[*notes])
     job.fault_pages.all().delete()
-    resource = resource_of(job.kind)(job.person)
+    resource = _resource(job, is_applied=False)
     for _batch in _process(job, report, beat, lambda sheet: resource.run(sheet, report)):
         job.store_faults(report.pop_pages())
     job.store_faults(report.pop_pages(is_last=True))
@@ -96,21 +96,20 @@ def _check(job: Import, beat: Any, *notes: str) -> None:
 
 
 def _apply(job: Import, beat: Any) -> None:
-    """Applies exactly the changes of the check. If the data was changed since, checks again and applies nothing.
+    """Applies exactly the changes of the check, without rows that have faults if the person chose so.
 
-    Raises AuthorityLostError if the person loses the permission before the commit.
+    If the data was changed since, checks again and applies nothing. Raises AuthorityLostError if the person loses the
+    permission before the commit.
     """
-    report, resource = Report(), resource_of(job.kind)(job.person, is_applied=True)
+    report, resource = Report(), _resource(job, is_applied=True)
     deque(_process(job, report, beat, resource.load_rows), maxlen=0)  # hashes passwords for minutes, without a lock
     with pghistory.context(**job.context), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_APPLY_LOCK])
-        for _batch in _process(job, report, beat, lambda sheet: resource.run(sheet, report)):
-            if not report.is_sound:
-                break
-        applied = report.is_sound and report.plan == job.report.get("plan")
+        applied = _write(job, report, resource, beat)
         if applied:
-            job.move(Import.State.APPLYING, to=Import.State.APPLIED, report=report.to_json())
+            left_out = job.sealed(exports.compressed(resource.left_out)) if report.faulty_rows else b""
+            job.move(Import.State.APPLYING, to=Import.State.APPLIED, report=report.to_json(), content=left_out)
             connection.check_constraints()  # before the person is locked, not at the commit
             job.person.confirm_authority(job.asked_at or job.started_at)
         else:
@@ -120,6 +119,23 @@ def _apply(job: Import, beat: Any) -> None:
         audit.info("Import Applied", user_uuid=str(job.person.uuid), kind=job.kind, **counts)
     elif job.move(Import.State.APPLYING, to=Import.State.CHECKING):
         _check(job, beat, _("Someone has changed the data since you looked. Nothing was applied: look again."))
+
+
+def _write(job: Import, report: Report, resource: SheetResource, beat: Any) -> bool:
+    """Writes the rows. Returns false if the changes are not those of the check: the caller rolls back."""
+    job.fault_pages.all().delete()
+    for _batch in _process(job, report, beat, lambda sheet: resource.run(sheet, report)):
+        if not report.is_applicable(leaves_out_faulty=job.leaves_out_faulty):
+            break
+        job.store_faults(report.pop_pages())
+    job.store_faults(report.pop_pages(is_last=True))
+    is_applicable = report.is_applicable(leaves_out_faulty=job.leaves_out_faulty)
+    return is_applicable and report.plan == job.report.get("plan")
+
+
+def _resource(job: Import, *, is_applied: bool) -> SheetResource:
+    options = {"ignored": job.ignored_columns, "leaves_out_faulty": job.leaves_out_faulty}
+    return resource_of(job.kind)(job.person, is_applied=is_applied, **options)
 
 
 def _process(job: Import, report: Report, beat: Any, work: Callable[[Sheet], Iterator[int]]) -> Iterator[None]:
