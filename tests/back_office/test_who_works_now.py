@@ -100,8 +100,8 @@ def test_the_people_of_a_warehouse_do_not_show_them_as_working(office: Client, i
 
 def test_an_export_does_not_say_that_they_work_and_comes_back_unchanged(office: Client, idle: str) -> None:
     content = exported(office, LIST)
-    assert [line for line in content.decode().splitlines() if "pat." in line] == (
-        [] if idle == "deleted" else ['"pat.picker@example.test","North Dock","no"']
+    assert [line.split(",")[:3] for line in content.decode().splitlines() if "pat." in line] == (
+        [] if idle == "deleted" else [['"pat.picker@example.test"', '"North Dock"', '"no"']]
     )
     if idle in {"blocked", "unavailable"}:
         assert upload(office, LIST, content).report["unchanged_rows"] == 2
