@@ -131,7 +131,7 @@ MIDDLEWARE = [
     "config.web.headers.HeadersMiddleware",
     "config.web.csp.ContentSecurityPolicyMiddleware",
     "config.web.cors.CorsMiddleware",
-    "config.web.length_required.LengthRequiredMiddleware",
+    "config.web.request_bodies.RequestBodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.web.middleware.StaticFilesMiddleware",
     "config.web.middleware.SessionMiddleware",
@@ -296,5 +296,9 @@ X_FRAME_OPTIONS = "SAMEORIGIN"
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.DIRECTIVES}
 #: CORS for the origins of clients, on every path, so that scripts can read 404 and 405 too (`config.web.cors`).
 CORS_ALLOW_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST")
-CORS_ALLOW_HEADERS = ("accept", "content-type", "content-language", "accept-language", "authorization")
+CORS_ALLOW_HEADERS = (
+    *("accept", "content-type", "content-language", "accept-language", "authorization"),
+    *("traceparent", "tracestate", "baggage", "sentry-trace", "x-request-id"),  # tracing (contract 0.5)
+    *("idempotency-key", "if-match", "prefer"),
+)
 CORS_EXPOSE_HEADERS = ("Location", "Retry-After")

@@ -26,7 +26,7 @@ SORTED_TWICE = "A field can be sorted by in one direction only."
 
 
 class QueryParameterValidationFilter(filters.QueryParameterValidationFilter):
-    """Refuses unknown names in `include`, `fields` and `page`, and repeated or malformed parameters.
+    """Refuses unknown names in `include`, `fields` and `page`, and malformed parameters.
 
     Unknown filters and sort fields are refused by the backends that apply them.
     """
