@@ -16,6 +16,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
+from config import installation
+
 Network = IPv4Network | IPv6Network
 
 #: PostgreSQL's maximum `integer`, the type of its timeouts in milliseconds.
@@ -34,6 +36,7 @@ class Environment(environ.Env):
 
     def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
         """Raises ImproperlyConfigured for a value of the wrong type."""
+        installation.value_of(var)
         try:
             return super().get_value(var, *args, **kwargs)
         except ValueError:
@@ -63,10 +66,12 @@ class Environment(environ.Env):
         return self.int(var, default=default, minimum=0, maximum=MAX_INTEGER // 1_000)
 
     def name(self, var: str, default: str) -> str:
-        """A text that is not blank."""
+        """A text without blanks around it."""
         value = str(self.str(var, default=default))
-        if not value.strip():
-            raise ImproperlyConfigured(f"{var} must not be empty: leave it out, or write it such as {default}.")
+        if not value or value != value.strip():
+            raise ImproperlyConfigured(
+                f"{var} must not be empty, nor have blanks around it: leave it out, or write it such as {default}."
+            )
         return value
 
     def log_level(self, var: str, default: str) -> str:

@@ -26,7 +26,7 @@ SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = host_names("ALLOWED_HOSTS", installation.required("ALLOWED_HOSTS", lambda: "localhost,127.0.0.1,[::1]"))
 #: TCP port and address of `manage.py serve`.
 PORT = env.int("PORT", default=8000, maximum=65_535)
-HOST = env.str("HOST", default="127.0.0.1")
+HOST = env.name("HOST", default="127.0.0.1")
 #: Server processes; each serves one request at a time.
 WORKERS = env.int("WORKERS", default=2, maximum=1_000)
 #: Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted (comma list).
