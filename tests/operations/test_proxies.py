@@ -17,6 +17,7 @@ from tests.support.api.client import ASSIGNMENTS, PASSWORD, sign_in
 from tests.support.servers import live
 from tests.support.servers.live import live_server, production_environment
 from tests.support.servers.proxies import FORWARDED, tls_server
+from tests.support.waiting import MOST_SECONDS
 from users.models import Session, User
 from users.models.audit_event import AuditEvent
 from warehouses.models import Warehouse
@@ -60,7 +61,7 @@ def addresses(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def client_of(url: str) -> httpx.Client:
-    return httpx.Client(base_url=url, timeout=30)
+    return httpx.Client(base_url=url, timeout=MOST_SECONDS)
 
 
 def ask_for_a_token(client: httpx.Client, user: User, **headers: str) -> None:
@@ -146,7 +147,7 @@ def test_a_link_to_a_new_password_leads_to_the_issuer_whatever_the_request_says(
     try:
         url = f"http://127.0.0.1:{port}"
         live.wait_until_ready(process, url, log)
-        with httpx.Client(base_url=url, timeout=30, headers=SPOOFED | FORWARDED) as client:
+        with httpx.Client(base_url=url, timeout=MOST_SECONDS, headers=SPOOFED | FORWARDED) as client:
             page = client.get("/admin/password_reset/").text
             (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
             sent = {"email": olive.email, "csrfmiddlewaretoken": token}
@@ -156,7 +157,7 @@ def test_a_link_to_a_new_password_leads_to_the_issuer_whatever_the_request_says(
         mail = "".join(iter(process.stdout.readline, "---" + "-" * 76 + "\n"))
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=MOST_SECONDS)
     assert re.search(r"^https://bapi\.example\.test/admin/reset/", mail, re.MULTILINE)
     assert "evil" not in mail
 
@@ -176,6 +177,6 @@ def test_a_target_with_a_host_of_its_own_changes_nothing(live_url: str, olive: U
 
 def _said_to(url: str, request: str) -> str:
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30) as connection:
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=MOST_SECONDS) as connection:
         connection.sendall(request.encode())
         return b"".join(iter(lambda: connection.recv(65_536), b"")).decode(errors="replace")

@@ -30,6 +30,7 @@ from tests.support.servers.databases import (
     run,
     schema,
 )
+from tests.support.waiting import MOST_SECONDS, until
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
@@ -59,7 +60,7 @@ class Migrating:
         return self.log.read_text()
 
     def end(self) -> None:
-        assert self.process.wait(timeout=120) == 0, self.told()
+        assert self.process.wait(timeout=MOST_SECONDS) == 0, self.told()
 
 
 @pytest.fixture
@@ -204,11 +205,7 @@ def making(url: str) -> int:
         "SELECT pid FROM pg_stat_activity WHERE starts_with(query, 'CREATE INDEX CONCURRENTLY') "
         "AND wait_event_type = 'Lock' AND datname = current_database()"
     )
-    end = monotonic() + 60
-    while not (found := rows(url, query)):
-        assert monotonic() < end, "waited in vain"
-        sleep(0.05)
-    return int(found[0][0])
+    return int(until(lambda: rows(url, query))[0][0])
 
 
 def invalid(url: str) -> list[str]:
