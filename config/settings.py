@@ -3,11 +3,10 @@
 import pghistory
 from django.conf import global_settings
 
-from config import installation
+from config import installation, openapi_settings
 from config.audit_log import logging_config
 from config.back_office.navigation import UNFOLD as UNFOLD
 from config.environment import Environment, host_names, origin
-from config.openapi_settings import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from config.web import csp, paths
 
 env = Environment()
@@ -29,8 +28,13 @@ PORT = env.int("PORT", default=8000, maximum=65_535)
 HOST = env.name("HOST", default="127.0.0.1")
 #: Server processes; each serves one request at a time.
 WORKERS = env.int("WORKERS", default=2, maximum=1_000)
-#: Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted (comma list).
+#: Addresses or networks of proxies that are believed about their clients (comma list).
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
+#: The header in which they name the client: `X-Forwarded-For`, or `Forwarded` (RFC 7239).
+FORWARDED_HEADER = env.choice("FORWARDED_HEADER", ("X-Forwarded-For", "Forwarded"), default="X-Forwarded-For")
+#: The path under which the site is served, such as `/warehouse`; empty for the root.
+PATH_PREFIX = env.path_prefix("PATH_PREFIX", default="")
+FORCE_SCRIPT_NAME = PATH_PREFIX or None
 #: True if clients connect over TLS: secure cookies, redirect to https, HSTS. False only with the embedded database.
 HTTPS = env.bool("HTTPS", default=not installation.is_embedded())
 #: Level of the log lines on standard error.
@@ -240,6 +244,8 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 JSON_API_FORMAT_FIELD_NAMES = "camelize"
+_servers = {"SERVERS": [{"url": PATH_PREFIX}]} if PATH_PREFIX else {}
+SPECTACULAR_SETTINGS = openapi_settings.SPECTACULAR_SETTINGS | _servers
 
 # --- Security ---------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = HTTPS
@@ -252,11 +258,13 @@ SESSION_ENGINE = "config.web.back_office_sessions"
 #: Lifetime of a Back Office session in seconds, without extension (OWASP ASVS 3.3.2).
 SESSION_COOKIE_AGE = 43_200
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-#: Another site of the same domain cannot set a cookie with the prefix `__Host-` (RFC 6265bis section 4.1.3.2).
-SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
-CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+#: Another site of the same domain cannot set a cookie with the prefix `__Host-` (RFC 6265bis section 4.1.3.2), which
+#: the browser sends to every path. Under a path prefix, the other applications of the host must not get it.
+_COOKIE_PREFIX = ("__Secure-" if PATH_PREFIX else "__Host-") if HTTPS else ""
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = PATH_PREFIX or "/"
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}sessionid", f"{_COOKIE_PREFIX}csrftoken"
 #: The device cookie (`users.sign_in.device_cookies`), and its lifetime after the last sign-in in seconds (half a year).
-DEVICE_COOKIE_NAME = "__Host-device" if HTTPS else "device"
+DEVICE_COOKIE_NAME = f"{_COOKIE_PREFIX}device"
 DEVICE_COOKIE_AGE = 15_552_000
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "config.back_office.error_pages.csrf_failure"

@@ -8,16 +8,15 @@ from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
+from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
-
-from config.web.paths import BACK_OFFICE
 
 
 def page_before(request: HttpRequest) -> str | None:
     """The URL of the Back Office's page that the request comes from (`Referer`), or None."""
     referer = urlsplit(request.headers.get("Referer", ""))
-    if referer.netloc != request.get_host() or not referer.path.startswith(BACK_OFFICE):
+    if referer.netloc != request.get_host() or not referer.path.startswith(reverse("admin:index")):
         return None
     return f"{referer.path}?{referer.query}" if referer.query else referer.path
 

@@ -110,7 +110,7 @@ def _default(call: ast.Call) -> str | None:
     for keyword in call.keywords:
         if keyword.arg == "default" and isinstance(keyword.value, ast.Constant | ast.List):
             value = ast.literal_eval(keyword.value)
-            return NOTHING if value == [] else str(value).lower() if isinstance(value, bool) else str(value)
+            return NOTHING if value in ([], "") else str(value).lower() if isinstance(value, bool) else str(value)
     return None
 
 
