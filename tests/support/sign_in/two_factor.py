@@ -26,6 +26,12 @@ def code_of(device: TOTPDevice, *, later: int = 0) -> str:
     return f"{clock.token():06}"
 
 
+def wrong_code_of(device: TOTPDevice) -> str:
+    """One that the app shows neither now nor soon: any code is right once in a while."""
+    shown = {code_of(device, later=steps) for steps in range(-2, 10)}
+    return next(code for code in ("000000", *map(str, range(100_000, 999_999))) if code not in shown)
+
+
 def app_of(user: User) -> Authenticator:
     return Authenticator.objects.get(user=user)
 
