@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
-from django.core import mail
 from django.db import DataError, connection, transaction
 from django.test import Client
 
@@ -22,6 +21,7 @@ from tests.support.api.client import FORM, PASSWORD, Api, sign_in
 from tests.support.back_office.history import ask
 from tests.support.back_office.staff import NEW_PASSWORD
 from tests.support.cases import each
+from tests.support.sign_in.login import delivered
 from users.models import Session, User
 from users.models.audit_event import AuditEvent
 from users.models.audit_event_titles import TITLES
@@ -131,17 +131,6 @@ def test_the_history_names_who_set_a_password_by_a_reset_link(olive: User, watch
 @pytest.fixture
 def watch_mail() -> Callable[[], list[Any]]:
     """What the postman has delivered, once he is back."""
-
-    def delivered() -> list[Any]:
-        import threading
-
-        from users.sign_in.passwords import POSTMAN
-
-        for thread in threading.enumerate():
-            if thread.name == POSTMAN:
-                thread.join()
-        return mail.outbox
-
     return delivered
 
 

@@ -138,7 +138,7 @@ def test_passwords_are_hashed_while_nobody_is_locked(
     lines = [f"{pat.email},Patricia,Picker,{PASSWORD}-0", f"new.picker@example.test,New,Picker,{PASSWORD}-1"]
     job = upload(admin, USERS, "\n".join(["email,first_name,last_name,password", *lines]))
     assert apply(admin, USERS, job).state == Import.State.APPLIED
-    underway.wait_for_jobs()
+    underway.wait_for_threads()
 
     assert Witness.seen == [2, 2]  # Olive, too
     stored = [User.objects.get(email=line.split(",")[0]) for line in lines]

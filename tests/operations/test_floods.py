@@ -168,9 +168,15 @@ def test_one_address_that_asks_for_too_much_is_refused_and_others_are_served(
 ) -> None:
     asked = slow.head("GET /.well-known/jwks.json", patient, "Connection: close")
     told: Counter[int] = Counter()
-    with slow.sockets(patient, 900, asked, source=FLOODER) as flood:
-        is_served()
-        told.update(slow.refusal(sender, 0).status for sender in flood)
+
+    def is_refused() -> bool:
+        """A machine may be so busy that it asks for no more than it may."""
+        with slow.sockets(patient, 900, asked, source=FLOODER) as flood:
+            is_served()
+            told.update(slow.refusal(sender, 0).status for sender in flood)
+        return 429 in told
+
+    until(is_refused)
     assert set(told) == {200, 429}
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from django.db import connection
 
 from tests.support.waiting import MOST_SECONDS, until
+from users.sign_in.passwords import POSTMAN
 
 #: One for each request that is being answered in this process.
 _requests: list[object] = []
@@ -34,17 +35,17 @@ def request() -> Iterator[None]:
         _requests.remove(one)
 
 
-def wait_for_jobs() -> None:
-    """The threads that requests have started in this process."""
+def wait_for_threads() -> None:
+    """Those that requests have started in this process: for imports and exports, and to send e-mail."""
     for thread in threading.enumerate():
-        if thread.name == "job":
+        if thread.name in ("job", POSTMAN):
             thread.join(MOST_SECONDS)
 
 
 def wait_for_all() -> None:
     """Else what they write would be in the way of the next test."""
     until(lambda: not _requests)
-    wait_for_jobs()
+    wait_for_threads()
     until(_are_others_idle)
 
 

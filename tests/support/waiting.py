@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 T = TypeVar("T")
 
@@ -19,3 +21,11 @@ def until(found: Callable[[], T]) -> T:
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
     return result
+
+
+def past_midnight(zone: str = "UTC") -> None:
+    """Returns at once, but in the last minute of a day in this time zone: then, when the next day has begun.
+
+    For a test that is to see one day only.
+    """
+    until(lambda: f"{datetime.now(ZoneInfo(zone)):%H:%M}" != "23:59")
