@@ -12,7 +12,7 @@ from import_export.widgets import Widget
 
 from assignments.models import WarehouseUserAssignment
 from config.spreadsheets.cells import YesNoWidget
-from config.spreadsheets.columns import Column, InformativeColumn, date_cell
+from config.spreadsheets.columns import Column, InformativeColumn, UnknownName, UnknownNamesError, date_cell
 from config.spreadsheets.resources import SheetResource
 from users.models import User
 from warehouses.models import WAREHOUSES, Warehouse
@@ -44,8 +44,9 @@ class RelatedWidget(Widget):
 
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> Any:
         if (found := self.get(value)) is None:
-            name = self.suggested.get(value.lower())
-            raise ValueError(_("Did you mean “%(name)s”?") % {"name": name} if name else self.missing)
+            name = self.suggested.get(value.lower(), "")
+            reason = _("Did you mean “%(name)s”?") % {"name": name} if name else str(self.missing)
+            raise UnknownNamesError([UnknownName(reason, value, name)])
         return found
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
@@ -87,6 +88,8 @@ class AssignmentResource(SheetResource):
     )
 
     file_name = "assignments"
+    # Sheets contain e-mails, and faults show which do not exist.
+    rights_to_import = rights_to_export = ("users.view_user",)
     informative = (
         InformativeColumn("first_name", pgettext_lazy("column", "first_name"), lambda row: row.user.first_name),
         InformativeColumn("last_name", pgettext_lazy("column", "last_name"), lambda row: row.user.last_name),

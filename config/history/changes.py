@@ -50,6 +50,26 @@ class Position(NamedTuple):
         return position if timezone.is_aware(position.moment) and 0 <= position.event < 2**31 else None
 
 
+class Operation(NamedTuple):
+    """One transaction of a request or an import: the time of its events, and its request id."""
+
+    moment: datetime
+    request_id: str
+
+    def __str__(self) -> str:
+        return f"{self.moment.isoformat()}~{self.request_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Operation | None:
+        """None if the text is invalid."""
+        moment, _separator, request_id = text.partition("~")
+        try:
+            operation = cls(datetime.fromisoformat(moment), request_id)
+        except ValueError:
+            return None
+        return operation if timezone.is_aware(operation.moment) and request_id else None
+
+
 @dataclass(frozen=True)
 class HistoryQuery:
     """The filters of the history, joined with AND."""
@@ -60,6 +80,7 @@ class HistoryQuery:
     actor: int | str = ""
     since: datetime | None = None
     until: datetime | None = None
+    operation: Operation | None = None
     after: Position | None = None
     #: Whether people are shown by their e-mails, or by their names only.
     with_emails: bool = True
@@ -150,6 +171,8 @@ def _when_and_who(query: HistoryQuery) -> Iterator[Q]:
         yield Q(pgh_created_at__gte=query.since)
     if query.until:
         yield Q(pgh_created_at__lt=query.until)
+    if query.operation:
+        yield Q(pgh_created_at=query.operation.moment, pgh_context__request_id=query.operation.request_id)
     if query.actor == DATABASE:
         yield Q(pgh_context__isnull=True)
     elif query.actor:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Model
 from django.utils import timezone
@@ -14,6 +15,18 @@ from import_export.widgets import CharWidget
 
 from config.spreadsheets.cells import after_round_trip, in_every_language
 from config.spreadsheets.reading.files import normalized_heading
+
+
+class UnknownName(NamedTuple):
+    """A name in a cell that nothing has, and a similar name that something has, or ""."""
+
+    reason: str
+    written: str
+    suggested: str
+
+
+class UnknownNamesError(ValueError):
+    """Raised by a widget. Its argument is a list of `UnknownName`."""
 
 
 class Column(Field):
@@ -30,6 +43,7 @@ class Column(Field):
         is_required: bool = False,
         is_secret: bool = False,
         ignores_case: bool = False,
+        separators: str = "",
         widget: Any = None,
     ) -> None:
         super().__init__(attribute=attribute, widget=widget or CharWidget())
@@ -43,6 +57,18 @@ class Column(Field):
         #: Imported, but never displayed and never exported.
         self.is_secret = is_secret
         self.ignores_case = ignores_case
+        #: A pattern of what separates several names in a cell; "" if a cell has one value.
+        self.separators = separators
+
+    def replaced(self, text: str, names: Mapping[str, str]) -> str:
+        """The text with other names. `names` has those of the file in lower case."""
+        if not self.separators:
+            return names.get(text.lower(), text)
+        found = [names.get(name.lower(), name) for name in self.names_in(text)]
+        return "; ".join(found) if found != self.names_in(text) else text
+
+    def names_in(self, text: str) -> list[str]:
+        return [name.strip() for name in re.split(self.separators, text) if name.strip()]
 
     def headings(self) -> set[str]:
         """Every accepted heading, normalized."""

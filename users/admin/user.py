@@ -24,7 +24,7 @@ from config.back_office.rights import may_see_people
 from config.database.search import by_id
 from config.history.edit_conflicts import EditConflictAdminMixin
 from config.history.pages import MAX_NAMED, SUBJECTS, HistoryAdminMixin, HistorySubject
-from config.spreadsheets.admin import SheetAdminMixin
+from config.spreadsheets.import_pages import SheetAdminMixin
 from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, RESTORE, Switch, why_signed_out
 from users.admin.bulk_actions import BulkMixin, actor, sessions_ended
 from users.admin.person import PersonPage, person_url
@@ -71,7 +71,7 @@ SUBJECTS["person"] = HistorySubject(
 class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     """The rules are in `users.account_actions` and `users.forms`."""
 
-    sheet = UserResource
+    sheets = (UserResource,)
 
     form = UserForm
     readonly_fields = ("last_login_",)

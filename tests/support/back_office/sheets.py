@@ -47,7 +47,7 @@ def until_idle() -> None:
 
 def faults(job: Import) -> list[tuple[int, str, str]]:
     pages = FaultPage.objects.filter(job=job).values_list("faults", flat=True)
-    return [(row, column, reason) for page in pages for row, column, reason, _value in page]
+    return [(row, column, reason) for page in pages for row, column, reason, *_more in page]
 
 
 def counts(job: Import) -> tuple[int, int, int, int]:
