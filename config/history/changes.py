@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
@@ -22,52 +22,12 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from config.history.names import Names, for_reader
+from config.history.positions import Operation, Position
 from config.history.tracking import DATABASE
 from config.history.tracking import tracked_models as tracked_models
 
 #: Recorded fields that are not shown.
 _HIDDEN = {"id", "uuid", "activation"}
-
-
-class Position(NamedTuple):
-    """The position in the list at which a page ends. `kind` orders events of the same time."""
-
-    moment: datetime
-    event: int
-    kind: str
-
-    def __str__(self) -> str:
-        return f"{self.moment.isoformat()}~{self.event}~{self.kind}"
-
-    @classmethod
-    def parse(cls, text: str) -> Position | None:
-        """None if the text is invalid."""
-        try:
-            moment, event, kind = text.split("~")
-            position = cls(datetime.fromisoformat(moment), int(event), kind)
-        except ValueError:
-            return None
-        return position if timezone.is_aware(position.moment) and 0 <= position.event < 2**31 else None
-
-
-class Operation(NamedTuple):
-    """One transaction of a request or an import: the time of its events, and its request id."""
-
-    moment: datetime
-    request_id: str
-
-    def __str__(self) -> str:
-        return f"{self.moment.isoformat()}~{self.request_id}"
-
-    @classmethod
-    def parse(cls, text: str) -> Operation | None:
-        """None if the text is invalid."""
-        moment, _separator, request_id = text.partition("~")
-        try:
-            operation = cls(datetime.fromisoformat(moment), request_id)
-        except ValueError:
-            return None
-        return operation if timezone.is_aware(operation.moment) and request_id else None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTe
 
 from config.back_office.rights import may_see_people
 from config.history import changes
+from config.history.positions import Operation, Position
 from config.history.tracking import DATABASE
 
 PAGE_ROWS = 50
@@ -185,9 +186,9 @@ class HistoryForm(forms.Form):
             return text and DATABASE
         return SUBJECTS["person"].found(text, self._viewer).pk
 
-    def clean_operation(self) -> changes.Operation | None:
+    def clean_operation(self) -> Operation | None:
         text = self.cleaned_data[OPERATION]
-        operation = changes.Operation.parse(text)
+        operation = Operation.parse(text)
         if text and operation is None:
             raise ValidationError(_("This address is incomplete. Open the import again, and follow its link."))
         return operation
@@ -202,7 +203,7 @@ class HistoryForm(forms.Form):
             operation=answers[OPERATION],
             since=_midnight(answers["since"]),
             until=_midnight(answers["until"] and answers["until"] + timedelta(days=1)),
-            after=changes.Position.parse(after),
+            after=Position.parse(after),
             with_emails=may_see_people(self._viewer),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
@@ -31,11 +32,12 @@ _COUNTS = {
     "unchanged_rows": gettext_lazy("left alone"),
     "faulty_rows": gettext_lazy("with faults"),
 }
-_COLOURS = {"applied": "success", "stopped": "danger"}
+_COLOURS = {"applied": "success", "stopped": "danger", "checked": "warning", "checking": "info", "applying": "info"}
 
 
 def all_sheets() -> list[type[SheetResource]]:
-    return [sheet for page in admin.site._registry.values() for sheet in getattr(page, "sheets", ())]
+    pages = (admin.site.get_model_admin(model) for model in apps.get_models() if admin.site.is_registered(model))
+    return [sheet for page in pages for sheet in getattr(page, "sheets", ())]
 
 
 def importable(person: Any) -> dict[str, type[SheetResource]]:
@@ -47,7 +49,7 @@ def may_import(request: HttpRequest) -> bool:
     return bool(importable(request.user))
 
 
-class KindFilter(RadioFilter):
+class SheetFilter(RadioFilter):
     title = gettext_lazy("what")
     parameter_name = "kind"
 
@@ -63,7 +65,7 @@ class ImportAdmin(ReadOnlyMixin, ModelAdmin):
     """Whoever may import a kind of sheet sees all imports of that kind. Newest first, without a count."""
 
     list_display_links = None
-    list_filter = (KindFilter,)
+    list_filter = (SheetFilter,)
     ordering = ("-created_at", "-id")
     sortable_by = ()
     list_per_page = 50
@@ -112,9 +114,7 @@ class ImportAdmin(ReadOnlyMixin, ModelAdmin):
 
     @display(description=gettext_lazy("State"), label=_COLOURS)
     def state_(self, job: Import) -> tuple[str, Any]:
-        if job.state == Import.State.CHECKED:
-            return "open", _("Not applied")
-        return job.state, job.get_state_display()
+        return job.state, _("Not applied") if job.state == Import.State.CHECKED else job.get_state_display()
 
     @display(description=gettext_lazy("By"))
     def person_linked(self, job: Any) -> Any:

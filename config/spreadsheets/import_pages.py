@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.decorators import action
 
-from config.history.changes import Operation
 from config.history.pages import OPERATION
+from config.history.positions import Operation
 from config.spreadsheets import exports
 from config.spreadsheets.export_pages import ExportPages
 from config.spreadsheets.exports import FORMATS

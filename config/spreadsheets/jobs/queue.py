@@ -17,7 +17,7 @@ from django.db import connection, models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from config import encryption
+from config import encryption, retention
 
 #: Retention of a file and its details, from `started_at`. Longer than any job runs.
 _RETENTION = timedelta(days=1)
@@ -167,7 +167,7 @@ def kinds() -> list[type[Job]]:
 def delete_old() -> None:
     """Expires the jobs of all people that are past their retention."""
     for model in kinds():
-        model.objects.past_retention().expire()
+        retention.delete(model.objects.past_retention())
 
 
 @contextmanager
