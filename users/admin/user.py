@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from assignments.models import WarehouseGrant
+from assignments.resources.person import PersonResource
 from config.back_office.list_return import list_query, return_path
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
@@ -71,7 +72,7 @@ SUBJECTS["person"] = HistorySubject(
 class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     """The rules are in `users.account_actions` and `users.forms`."""
 
-    sheets = (UserResource,)
+    sheets = (UserResource, PersonResource)
 
     form = UserForm
     readonly_fields = ("last_login_",)
