@@ -20,7 +20,7 @@ from unfold.decorators import action, display
 
 from assignments.admin import assign_pages
 from assignments.models import WarehouseUserAssignment
-from assignments.resources import AssignmentResource
+from assignments.resources.assignment import AssignmentResource
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.paging import InfinitePaginator
 from config.back_office.rights import may_see_people

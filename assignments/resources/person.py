@@ -12,8 +12,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from assignments.models import WarehouseUserAssignment
 from assignments.resources.related import WarehousesWidget, WarehouseWidget, warnings_about
-from config.spreadsheets.columns import Column
-from users.models import User
+from config.spreadsheets.columns import Column, names_in
 from users.resources import UserResource
 from warehouses.models import Warehouse
 
@@ -29,7 +28,7 @@ class PersonResource(UserResource):
             "Warehouses that are not named here stay assigned."
         ),
         example="North Dock; River Annex",
-        separators=r"[;\r\n]",
+        has_several_names=True,
         widget=WarehousesWidget(),
     )
     works_in = Column(
@@ -78,19 +77,14 @@ class PersonResource(UserResource):
     def prefetch(self, rows: list[dict[str, str]]) -> None:
         """Four queries per batch, and some for unknown names of warehouses."""
         super().prefetch(rows)
-        several, one = self.fields["warehouses"], self.fields["works_in"].widget
-        named = {row["email"]: [*several.names_in(row.get("warehouses", "")), row.get("works_in", "")] for row in rows}
-        several.widget.prefetch(name for names in named.values() for name in names)
-        one.found, one.suggested = several.widget.found, several.widget.suggested
-        people = ((self.get_instance(None, {"email": email}), names) for email, names in named.items())
-        keys = [
-            (person.pk, warehouse.pk)
-            for person, names in people
-            for warehouse in (map(several.widget.get, names) if person else ())
-            if warehouse
-        ]
-        rows_there = WarehouseUserAssignment.objects.with_keys(keys).values_list("user_id", "warehouse_id")
-        self._assigned = set(rows_there)
+        named = [(name, row) for row in rows for name in _names_of(row)]
+        several, one = self.fields["warehouses"].widget, self.fields["works_in"].widget
+        several.prefetch(name for name, _row in named)
+        one.found, one.suggested = several.found, several.suggested
+        ends = [(self.get_instance(None, row), several.get(name)) for name, row in named]
+        keys = [(person.pk, warehouse.pk) for person, warehouse in ends if person and warehouse]
+        assigned = WarehouseUserAssignment.objects.with_keys(keys)
+        self._assigned = set(assigned.values_list("user_id", "warehouse_id"))
         active = WarehouseUserAssignment.objects.active_of(self._people.values())
         self._workplaces = {row.user_id: row.warehouse for row in active}
 
@@ -104,7 +98,8 @@ class PersonResource(UserResource):
     def import_field(self, field: Any, instance: Any, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
         super().import_field(field, instance, row, is_m2m, **kwargs)
         if field.column_name == "works_in":  # the last column
-            named = dict.fromkeys((*instance.assigned, *filter(None, [instance.workplace])))
+            workplace = [instance.workplace] if row.get("works_in") and instance.workplace else []
+            named = dict.fromkeys((*instance.assigned, *workplace))
             instance.assigned = tuple(one for one in named if (instance.pk, one.pk) not in self._assigned)
 
     def rules(self, instance: Any, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
@@ -123,7 +118,8 @@ class PersonResource(UserResource):
 
     def side_effects(self, instance: Any) -> list[tuple[str, str, str]]:
         """A warning about the new current warehouse."""
-        return [one for warehouse, is_active in self._rows_of(instance) if is_active for one in warnings_about(warehouse)]
+        current = (warehouse for warehouse, is_active in self._rows_of(instance) if is_active)
+        return [warning for warehouse in current for warning in warnings_about(warehouse)]
 
     def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
         instance.rows = self._rows_of(instance)
@@ -136,3 +132,7 @@ class PersonResource(UserResource):
     def finish(self) -> None:
         WarehouseUserAssignment.objects.set_active(self._wanted)
         super().finish()
+
+
+def _names_of(row: dict[str, str]) -> list[str]:
+    return [*names_in(row.get("warehouses", "")), row.get("works_in", "")]

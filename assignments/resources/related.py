@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from import_export.widgets import Widget
 
-from config.spreadsheets.columns import UnknownName, UnknownNamesError
+from config.spreadsheets.columns import UnknownName, UnknownNamesError, names_in
 from warehouses.models import WAREHOUSES, Warehouse
 
 #: Most unknown names of a file for which similar names are looked up, with some queries each, and most of those.
@@ -47,6 +47,9 @@ class WarehouseWidget(RelatedWidget):
     def __init__(self) -> None:
         super().__init__("name", gettext_lazy("There is no warehouse with this name. Check the spelling."))
 
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return "" if value is None else str(value)
+
     def prefetch(self, names: Iterable[str]) -> None:
         """Reads the warehouses with these names by one query, and similar ones of a limited number of unknown names."""
         wanted = [name for name in dict.fromkeys(name.lower() for name in names) if name]
@@ -61,12 +64,8 @@ class WarehouseWidget(RelatedWidget):
 class WarehousesWidget(WarehouseWidget):
     """Several warehouses by their names."""
 
-    def __init__(self, split: Callable[[str], list[str]]) -> None:
-        super().__init__()
-        self.split = split
-
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> Any:
-        names = [*dict.fromkeys(self.split(value))]
+        names = [*dict.fromkeys(names_in(value))]
         if unknown := [self._unknown(name) for name in names if self.get(name) is None]:
             raise UnknownNamesError(unknown)
         return tuple(dict.fromkeys(self.get(name) for name in names))

@@ -51,7 +51,7 @@ def may_import(request: HttpRequest) -> bool:
 
 class SheetFilter(RadioFilter):
     title = gettext_lazy("what")
-    parameter_name = "kind"
+    parameter_name = "sheet"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [(kind, capfirst(sheet.title())) for kind, sheet in importable(request.user).items()]

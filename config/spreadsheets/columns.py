@@ -43,7 +43,7 @@ class Column(Field):
         is_required: bool = False,
         is_secret: bool = False,
         ignores_case: bool = False,
-        separators: str = "",
+        has_several_names: bool = False,
         widget: Any = None,
     ) -> None:
         super().__init__(attribute=attribute, widget=widget or CharWidget())
@@ -57,18 +57,14 @@ class Column(Field):
         #: Imported, but never displayed and never exported.
         self.is_secret = is_secret
         self.ignores_case = ignores_case
-        #: A pattern of what separates several names in a cell; "" if a cell has one value.
-        self.separators = separators
+        #: Whether a cell may have several names (`names_in`).
+        self.has_several_names = has_several_names
 
     def replaced(self, text: str, names: Mapping[str, str]) -> str:
         """The text with other names. `names` has those of the file in lower case."""
-        if not self.separators:
+        if not self.has_several_names:
             return names.get(text.lower(), text)
-        found = [names.get(name.lower(), name) for name in self.names_in(text)]
-        return "; ".join(found) if found != self.names_in(text) else text
-
-    def names_in(self, text: str) -> list[str]:
-        return [name.strip() for name in re.split(self.separators, text) if name.strip()]
+        return "; ".join(names.get(name.lower(), name) for name in names_in(text))
 
     def headings(self) -> set[str]:
         """Every accepted heading, normalized."""
@@ -99,6 +95,11 @@ class InformativeColumn:
 def date_cell(time: datetime | None) -> str:
     """The local date in ISO 8601, which spreadsheet programs read in every language."""
     return f"{timezone.localtime(time):%Y-%m-%d}" if time else ""
+
+
+def names_in(text: str) -> list[str]:
+    """The names of a cell with several: people separate them by semicolons, or by line breaks in the cell."""
+    return [name.strip() for name in re.split(r"[;\r\n]", text) if name.strip()]
 
 
 def _normalized(*texts: str) -> set[str]:

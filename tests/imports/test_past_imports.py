@@ -41,7 +41,7 @@ def test_the_list_says_who_imported_which_file_and_what_came_of_it(
         ["places.csv", "Assignments", "created: 1, with faults: 1", "Not applied", olive.get_full_name(), ""],
         ["season.csv", "Users", "created: 2, changed: 1", "Applied", olive.get_full_name(), "Changes"],
     ]
-    assert [row[0] for row in shown(admin, "?kind=users.user")] == ["season.csv"]
+    assert [row[0] for row in shown(admin, "?sheet=users.user")] == ["season.csv"]
 
 
 def test_the_changes_of_an_import_are_those_and_no_others(admin: Client, pat: User, north: Warehouse) -> None:
