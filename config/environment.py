@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.core.validators import validate_email
+from django.core.validators import URLValidator, validate_email
 
 Network = IPv4Network | IPv6Network
 
@@ -112,6 +112,27 @@ class Environment(environ.Env):
             validate_email(parseaddr(address)[1])
         except ValidationError:
             raise ImproperlyConfigured(f"{var} must be an e-mail address such as {default}, not {address!r}.") from None
+        return address
+
+    def domain(self, var: str, default: str) -> str:
+        """The part of an e-mail address after the @, in lower case."""
+        domain = str(self.str(var, default=default)).lower()
+        try:
+            validate_email(f"name@{domain}")
+        except ValidationError:
+            raise ImproperlyConfigured(f"{var} must be a domain such as {default}, not {domain!r}.") from None
+        return domain
+
+    def web_address(self, var: str, default: str) -> str:
+        """An http or https URL of a page, or ""."""
+        address = str(self.str(var, default=default))
+        try:
+            if address:
+                URLValidator(["http", "https"])(address)
+        except ValidationError:
+            raise ImproperlyConfigured(
+                f"{var} must be the address of a page such as https://app.example.com/, not {address!r}."
+            ) from None
         return address
 
 

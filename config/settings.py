@@ -206,6 +206,13 @@ OTP_TOTP_ISSUER = "Warehouse Back Office"
 LOGIN_URL = "admin:login"
 #: Lifetime of a password reset link in seconds.
 PASSWORD_RESET_TIMEOUT = 3_600
+#: Seconds after which a temporary password that staff have set no longer works: three days.
+TEMPORARY_PASSWORD_SECONDS = env.int("TEMPORARY_PASSWORD_SECONDS", default=259_200)
+#: Domain of the sign-in names of people without a mailbox. Nothing is sent there; by default nothing could ever be
+#: delivered there (RFC 2606, RFC 6761).
+SIGN_IN_DOMAIN = env.domain("SIGN_IN_DOMAIN", default="staff.invalid")
+#: Address of the app for which people are led on from `/account/`; "" shows no link.
+APP_URL = env.web_address("APP_URL", default=DEFAULT_CLIENT_ORIGINS[0] if DEFAULT_CLIENT_ORIGINS else "")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "users.sign_in.password_rules.LeastLength", "OPTIONS": {"min_length": 12}},
     {"NAME": "users.sign_in.password_rules.LengthLimit"},

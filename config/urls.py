@@ -10,7 +10,7 @@ from config.api.health import LiveView, ReadyView, database_takes_changes, migra
 from config.api.schema_view import SchemaView
 from config.api.urlpatterns import route
 from config.api.views import NotFoundView
-from config.web.paths import BACK_OFFICE
+from config.web.paths import ACCOUNT, BACK_OFFICE
 from users.oauth.key_ring import key_ring
 
 #: The readiness checks, in this order.
@@ -20,6 +20,8 @@ urlpatterns = [
     path("", include("assignments.urls")),  # first, since most requests are for it
     path("", csrf_exempt(RedirectView.as_view(url=BACK_OFFICE)), name="home"),
     path("admin", RedirectView.as_view(url=BACK_OFFICE), name="home"),
+    path("account", RedirectView.as_view(url=ACCOUNT), name="to_account"),
+    path("account/", include("users.account.urls")),
     path("admin/", include("users.sign_in.urls")),
     path("admin/", admin.site.urls),
     route("schema", SchemaView.as_view()),
