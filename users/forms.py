@@ -107,9 +107,8 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     class Meta:
         model = User
         fields = (
-            "first_name", "last_name", "has_mailbox", "email", "status", "language", "is_warehouse_user",
-            "is_superuser",
-            "groups",
+            "email", "has_mailbox", "first_name", "last_name", "status", "language", "is_warehouse_user",
+            "is_superuser", "groups",
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -141,11 +140,7 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         return self.is_bound and bool(self.data.get(self.add_prefix("has_mailbox")))
 
     def clean_email(self) -> str:
-        """For a person without a mailbox, a proposed name if the field is empty."""
         email = self.cleaned_data["email"]
-        first_name, last_name = (self.cleaned_data.get(name) for name in ("first_name", "last_name"))
-        if not email and first_name and last_name:
-            return propose_sign_in_name(first_name, last_name)
         namesake = User.objects.by_email(email).exclude(pk=self.instance.pk).first()
         if namesake:
             if namesake.is_deleted:
@@ -155,6 +150,9 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
+        first_name, last_name = data.get("first_name"), data.get("last_name")
+        if data.get("email") == "" and first_name and last_name:  # a person without a mailbox
+            data["email"] = propose_sign_in_name(first_name, last_name)
         if data.get("password1") != data.get("password2") and not self.errors.keys() & {"password1", "password2"}:
             self.add_error("password2", _("The password fields must match."))
         if not (data.get("is_warehouse_user") or self._is_superuser or data.get("groups")):

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from users.sign_in import login, passwords
 
 
-class LoginForm(login.LoginForm):
+class AccountLoginForm(login.LoginForm):
     """For warehouse users too. `authenticate` has refused people whose account is not active."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -24,11 +24,11 @@ class LoginForm(login.LoginForm):
         pass
 
 
-class SignInView(login.SignInView):
+class AccountSignInView(login.SignInView):
     """A session of a warehouse user opens nothing of the Back Office (`config.web.back_office_sessions`)."""
 
     template_name = "account/sign_in.html"
-    authentication_form = LoginForm
+    authentication_form = AccountLoginForm
     title = _("Your account")
     second_step, forgotten = "account_second_step", "account_password_reset"
 
@@ -43,5 +43,5 @@ class SignInView(login.SignInView):
         return reverse("account")
 
 
-class ForgottenPasswordView(passwords.ForgottenPasswordView):
+class AccountForgottenPasswordView(passwords.ForgottenPasswordView):
     login = "account_sign_in"

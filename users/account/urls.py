@@ -8,10 +8,10 @@ from users.sign_in.login import second_step
 
 urlpatterns = [
     path("", pages.account, name="account"),
-    path("login/", sign_in.SignInView.as_view(), name="account_sign_in"),
+    path("login/", sign_in.AccountSignInView.as_view(), name="account_sign_in"),
     path("login/code/", second_step, {"login": "account_sign_in"}, name="account_second_step"),
     path("logout/", LogoutView.as_view(next_page=reverse_lazy("account_sign_in")), name="account_sign_out"),
-    path("password_reset/", sign_in.ForgottenPasswordView.as_view(), name="account_password_reset"),
+    path("password_reset/", sign_in.AccountForgottenPasswordView.as_view(), name="account_password_reset"),
     path("password/", pages.change_password, name="account_password"),
     path("language/", pages.choose_language, {"home": "account"}, name="account_language"),
     path("sessions/end/", pages.end_sessions, name="account_end_sessions"),

@@ -134,20 +134,21 @@ def _store_pending(request: HttpRequest, user: User, destination: str) -> None:
     }
 
 
-def _pending_user(request: HttpRequest) -> User | None:
+def _pending_user(request: HttpRequest, login: str) -> User | None:
     """The user of the first step, or None if it has expired or their account has changed since."""
     pending = request.session.get(_PENDING)
     if pending is None or pending["until"] < time.time():
         return None
     user = User.objects.filter(pk=pending["user"]).first()
-    return user if user and user.is_active and user.get_session_auth_hash() == pending["proof"] else None
+    may_enter = user and (user.is_staff if login == "admin:login" else user.is_active)
+    return user if user and may_enter and user.get_session_auth_hash() == pending["proof"] else None
 
 
 @never_cache
 @csrf_protect
 def second_step(request: HttpRequest, login: str = "admin:login") -> HttpResponse:
     """Asks for the code and signs the user in. `login` is the name of the URL of the first step."""
-    user = _pending_user(request)
+    user = _pending_user(request, login)
     if user is None:
         return redirect(login)
     form = two_factor.CodeForm(request.POST or None)
