@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.core.validators import URLValidator, validate_email
+from django.core.validators import validate_email
 
 Network = IPv4Network | IPv6Network
 
@@ -124,15 +124,12 @@ class Environment(environ.Env):
         return domain
 
     def web_address(self, var: str, default: str) -> str:
-        """An http or https URL of a page, or ""."""
+        """An http or https URL of a page, or ""; the default is taken as it is."""
         address = str(self.str(var, default=default))
-        try:
-            if address:
-                URLValidator(["http", "https"])(address)
-        except ValidationError:
+        if address not in ("", default) and not _PAGE.fullmatch(address):
             raise ImproperlyConfigured(
                 f"{var} must be the address of a page such as https://app.example.com/, not {address!r}."
-            ) from None
+            )
         return address
 
 
@@ -184,6 +181,7 @@ def _is_everything(networks: list[Network]) -> bool:
 _HOST = r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])"
 _HOST_NAME = re.compile(rf"\.?{_HOST}", re.IGNORECASE)
 _ORIGIN = re.compile(rf"https?://{_HOST}(?::[1-9][0-9]{{0,4}})?", re.IGNORECASE)
+_PAGE = re.compile(rf"{_ORIGIN.pattern}(?:/\S*)?", re.IGNORECASE)
 
 
 def host_names(var: str, text: str) -> list[str]:
