@@ -7,8 +7,8 @@ import re
 import structlog
 from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidGrantError, OAuth2Error, UnsupportedGrantTypeError
 from django.conf import settings
-from django.urls import reverse
 
+from config.web.paths import ACCOUNT
 from users.oauth.requests import Request
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -41,7 +41,7 @@ class TemporaryPasswordError(InvalidGrantError):
     """The password was right, but is a temporary one, which must be changed before anything else."""
 
     def __init__(self) -> None:
-        page = settings.ISSUER + reverse("account")
+        page = f"{settings.ISSUER}{ACCOUNT}"
         super().__init__(f"The temporary password must be changed before the first sign-in. Please do so at {page}.")
 
 
