@@ -87,6 +87,7 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
 
     has_mailbox = NoMailboxField(
         label=_("Has no e-mail"),
+        initial=True,
         required=False,
         widget=UnfoldBooleanSwitchWidget,
         help_text=_(

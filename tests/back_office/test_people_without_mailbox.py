@@ -54,8 +54,9 @@ def test_a_name_that_is_taken_is_numbered(make_user: Callable[..., User], settin
 
 
 def test_the_form_asks_for_a_name_while_it_is_filled_in(as_manager: Client) -> None:
-    page = as_manager.get(HIRE).content.decode()
-    assert f'data-names="{LIST}sign-in-name/"' in page
+    page = as_manager.get(HIRE)
+    assert not page.context["adminform"].form["has_mailbox"].value()
+    assert f'data-names="{LIST}sign-in-name/"' in page.content.decode()
     answer = as_manager.get(f"{LIST}sign-in-name/", {"first_name": "Jürgen", "last_name": "Müller"})
     assert answer.json() == {"name": NAME}
 
@@ -69,7 +70,7 @@ def test_somebody_without_a_mailbox_is_hired_with_a_name_only(as_manager: Client
     assert answer["Location"] == f"{LIST}{person.pk}/temporary-password/"
     assert told(answer) == ["User was created successfully."]
     page = as_manager.get(f"{LIST}{person.pk}/view/").content.decode()
-    assert f'<dt>Sign-in name</dt><dd>{NAME} <span class="history-hint">no e-mail</span></dd>' in page
+    assert f'<dt>Sign-in name</dt><dd>{NAME} <span class="history-hint person-note">no e-mail</span></dd>' in page
 
 
 def test_the_name_may_be_typed(as_manager: Client) -> None:
