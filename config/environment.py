@@ -134,6 +134,24 @@ class Environment(environ.Env):
             raise ImproperlyConfigured(f"{var} must be an e-mail address such as {default}, not {address!r}.") from None
         return address
 
+    def domain(self, var: str, default: str) -> str:
+        """The part of an e-mail address after the @, in lower case."""
+        domain = str(self.str(var, default=default)).lower()
+        try:
+            validate_email(f"name@{domain}")
+        except ValidationError:
+            raise ImproperlyConfigured(f"{var} must be a domain such as {default}, not {domain!r}.") from None
+        return domain
+
+    def web_address(self, var: str, default: str) -> str:
+        """An http or https URL of a page, or ""; the default is taken as it is."""
+        address = str(self.str(var, default=default))
+        if address not in ("", default) and not _PAGE.fullmatch(address):
+            raise ImproperlyConfigured(
+                f"{var} must be the address of a page such as https://app.example.com/, not {address!r}."
+            )
+        return address
+
 
 def _boolean(text: str) -> bool:
     try:
@@ -178,6 +196,7 @@ def _is_everything(networks: list[Network]) -> bool:
 _HOST = r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])"
 _HOST_NAME = re.compile(rf"\.?{_HOST}", re.IGNORECASE)
 _ORIGIN = re.compile(rf"https?://{_HOST}(?::[1-9][0-9]{{0,4}})?", re.IGNORECASE)
+_PAGE = re.compile(rf"{_ORIGIN.pattern}(?:/\S*)?", re.IGNORECASE)
 
 
 def host_names(var: str, text: str) -> list[str]:

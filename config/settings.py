@@ -74,7 +74,6 @@ MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1_048_576)
 PAGE_LIMIT = env.int("PAGE_LIMIT", default=1_000)
 #: Most values in the comma list of one filter.
 MAX_FILTER_VALUES = env.int("MAX_FILTER_VALUES", default=1_000)
-
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 #: Uploaded files have a limit of their own, and are written to disk.
 MAX_UPLOAD_BYTES = 5 * 1024 * 1024
@@ -86,8 +85,7 @@ FILE_UPLOAD_HANDLERS = [
 #: Seconds after which `manage.py migrate` stops waiting for locks, and `serve` and `restore` for another process that
 #: prepares the database.
 MIGRATION_WAIT_SECONDS = env.int("MIGRATION_WAIT_SECONDS", default=600)
-#: Server-side prepared statements. Off for a connection pooler that does not support them (pgbouncer before 1.21 in
-#: transaction mode).
+#: Server-side prepared statements. Off for a pooler without them (pgbouncer before 1.21 in transaction mode).
 PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
 #: PostgreSQL's timeouts in requests, in seconds (`config.database.timeouts`).
 STATEMENT_TIMEOUT_SECONDS = env.timeout("STATEMENT_TIMEOUT_SECONDS", default=10)
@@ -177,7 +175,6 @@ LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 #: The Back Office's time zone; the database, the API and the logs use UTC.
 TIME_ZONE = env.time_zone("TIME_ZONE", default="UTC")
 FORMAT_MODULE_PATH = "config.formats"
-
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 _STATIC_FILES = {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}
@@ -202,8 +199,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "users.sign_in.throttling.account_of"
 AXES_CLIENT_IP_CALLABLE = "config.web.request_context.client_address"
 AXES_LOCKOUT_CALLABLE = "users.sign_in.throttling.answer"
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_ENABLE_ADMIN = False
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # sign-ins are in the audit log
 #: True requires a second factor of every Back Office user: those without one must set it up first.
 REQUIRE_TWO_FACTOR = env.bool("REQUIRE_TWO_FACTOR", default=False)
@@ -211,6 +207,12 @@ OTP_TOTP_ISSUER = "Warehouse Back Office"
 LOGIN_URL = "admin:login"
 #: Lifetime of a password reset link in seconds.
 PASSWORD_RESET_TIMEOUT = 3_600
+#: Lifetime of a temporary password in seconds: three days.
+TEMPORARY_PASSWORD_SECONDS = env.int("TEMPORARY_PASSWORD_SECONDS", default=259_200)
+#: Domain of the sign-in names of people without a mailbox. By default, one that never receives mail (RFC 2606).
+SIGN_IN_DOMAIN = env.domain("SIGN_IN_DOMAIN", default="staff.invalid")
+#: Address of the app, to which `/account/` links; "" for none.
+APP_URL = env.web_address("APP_URL", default=DEFAULT_CLIENT_ORIGINS[0] if DEFAULT_CLIENT_ORIGINS else "")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "users.sign_in.password_rules.LeastLength", "OPTIONS": {"min_length": 12}},
     {"NAME": "users.sign_in.password_rules.LengthLimit"},
@@ -248,11 +250,9 @@ _servers = {"SERVERS": [{"url": PATH_PREFIX}]} if PATH_PREFIX else {}
 SPECTACULAR_SETTINGS = openapi_settings.SPECTACULAR_SETTINGS | _servers
 
 # --- Security ---------------------------------------------------------------------------------------------------
-SECURE_SSL_REDIRECT = HTTPS
+SECURE_SSL_REDIRECT = SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REDIRECT_EXEMPT = [paths.PROBES]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_ENGINE = "config.web.back_office_sessions"
 #: Lifetime of a Back Office session in seconds, without extension (OWASP ASVS 3.3.2).

@@ -34,7 +34,7 @@ from rest_framework_json_api.utils import format_field_name
 
 from config.back_office import error_pages
 from config.rule_errors import RuleError, RuleViolation
-from config.web.paths import is_back_office
+from config.web.paths import is_page
 
 logger = logging.getLogger(__name__)
 
@@ -253,19 +253,19 @@ _SHAPES: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
 # --- Errors outside the views -----------------------------------------------------------------------------------
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's `handler400`. The default one reads the body for a CSRF token, which may be what failed."""
-    if is_back_office(request):
+    if is_page(request):
         return HttpResponse(loader.render_to_string("400.html"), status=HTTPStatus.BAD_REQUEST)
     return respond(_shape_of(request), faults_of(exception))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's `handler404`."""
-    return error_pages.not_found(request) if is_back_office(request) else respond("jsonapi", [NOT_FOUND])
+    return error_pages.not_found(request) if is_page(request) else respond("jsonapi", [NOT_FOUND])
 
 
 def refuse_body(request: HttpRequest, fault: Fault) -> HttpResponse:
     """The response of `config.web.request_bodies`."""
-    if is_back_office(request):
+    if is_page(request):
         response = HttpResponse(fault.detail, status=fault.status, content_type="text/plain")
     else:
         response = respond(_shape_of(request), [fault])
@@ -277,7 +277,7 @@ def refuse_body(request: HttpRequest, fault: Fault) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's `handler500`, also for exceptions in middleware. Django has logged the exception."""
     unavailable = is_unavailable(sys.exception())
-    if not is_back_office(request):
+    if not is_page(request):
         return respond(_shape_of(request), [UNAVAILABLE if unavailable else CRASHED])
     if not unavailable:
         return defaults.server_error(request)

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import DataError, connection, transaction
 from django.test import Client
 
+from config.audit_event_titles import TITLES
 from config.audit_log import audit, json_formatter
 from tests.support.api.client import FORM, PASSWORD, Api, sign_in
 from tests.support.back_office.history import ask
@@ -24,7 +25,6 @@ from tests.support.cases import each
 from tests.support.sign_in.login import delivered
 from users.models import Session, User
 from users.models.audit_event import AuditEvent
-from users.models.audit_event_titles import TITLES
 from users.sign_in.account_recovery import unlock_sign_in
 
 pytestmark = pytest.mark.django_db
@@ -287,7 +287,7 @@ def test_events_are_kept_whatever_log_level_the_operator_chooses(pat: User) -> N
 
 # --- Names ------------------------------------------------------------------------------------------------------
 def test_every_event_has_its_title() -> None:
-    """The list in `users.models.audit_event_titles` is what the Back Office offers to filter by, and translates."""
+    """The list in `config.audit_event_titles` is what the Back Office offers to filter by, and translates."""
     from users.models.audit_event import tag_of
 
     called = {tag or tag_of(event): event for event, tag in calls()}

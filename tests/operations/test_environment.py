@@ -127,6 +127,12 @@ REFUSED = [
         "the office",
         "EMAIL_FROM must be an e-mail address such as back-office@localhost, not 'the office'.",
     ),
+    ("SIGN_IN_DOMAIN", "@staff", "SIGN_IN_DOMAIN must be a domain such as staff.invalid, not '@staff'."),
+    (
+        "APP_URL",
+        "javascript:alert(1)",
+        "APP_URL must be the address of a page such as https://app.example.com/, not 'javascript:alert(1)'.",
+    ),
     (
         "ALLOWED_HOSTS",
         "https://a.example.test",

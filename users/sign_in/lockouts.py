@@ -27,9 +27,9 @@ def key_of(email: str) -> str:
     return email_key(email)[:_ACCOUNT_CHARACTERS]
 
 
-def reset_path() -> str:
-    """The path of password reset requests, which are counted separately from sign-ins."""
-    return reverse("admin_password_reset")
+def reset_paths() -> tuple[str, str]:
+    """The paths of password reset requests, which are counted separately from sign-ins."""
+    return reverse("admin_password_reset"), reverse("account_password_reset")
 
 
 # --- Lockouts ---------------------------------------------------------------------------------------------------
@@ -40,7 +40,7 @@ def locking() -> QuerySet[AccessFailureLog]:
 
 
 def locking_sign_in() -> QuerySet[AccessFailureLog]:
-    return locking().exclude(path_info=reset_path())
+    return locking().exclude(path_info__in=reset_paths())
 
 
 def end_of_lockout(began: datetime) -> datetime:
@@ -70,7 +70,7 @@ def lockouts_of(email: str) -> list[Lockout]:
 def _lockout(row: Any) -> Lockout:
     address = row.ip_address or ""
     return Lockout(
-        what="reset" if row.path_info == reset_path() else "sign-in",
+        what="reset" if row.path_info in reset_paths() else "sign-in",
         until=end_of_lockout(row.attempt_time),
         failures=settings.SIGN_IN_FAILURES,
         network=f"{address}/64" if ":" in address else address,

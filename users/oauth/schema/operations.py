@@ -16,7 +16,7 @@ from drf_spectacular.utils import extend_schema
 
 from config.api import errors
 from config.api.openapi import Component, header, members, refusals, request, response
-from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BadClientError, BlockedError
+from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BadClientError, BlockedError, TemporaryPasswordError
 from users.oauth.grants import token_answer
 from users.oauth.schema.parameters import CLIENT_ID, CLIENT_SECRET, OMITTED, SCOPE, optional, parameters, text
 from users.oauth.server import server
@@ -102,6 +102,7 @@ AUTHORIZE = extend_schema(
             InvalidRequestError(),
             BadClientError(is_challenged=False),
             InvalidGrantError(BAD_CREDENTIALS),
+            TemporaryPasswordError(),
             BlockedError(240),
         ),
     },
@@ -180,6 +181,7 @@ TOKEN = extend_schema(
         ),
         **_refusals(
             InvalidGrantError(BAD_CREDENTIALS),
+            TemporaryPasswordError(),
             InvalidGrantError(),
             InvalidRequestError(),
             InvalidRequestError(BAD_REFRESH_TOKEN),
