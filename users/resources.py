@@ -156,14 +156,8 @@ class UserResource(SheetResource):
     class Meta(SheetResource.Meta):
         model = User
         fields: tuple[str, ...] = (
-            "email",
-            "first_name",
-            "last_name",
-            "is_warehouse_user",
-            "language",
-            "status",
-            "groups",
-            "password",
+            *("email", "first_name", "last_name", "is_warehouse_user"),
+            *("language", "status", "groups", "password"),
         )
 
     # --- Export ---
