@@ -25,7 +25,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_PATCH": False,
     "SERVE_AUTHENTICATION": [],
     "PREPROCESSING_HOOKS": ["config.api.openapi.plain_paths"],
-    "POSTPROCESSING_HOOKS": ["config.api.openapi.describe_common_errors"],
+    "POSTPROCESSING_HOOKS": ["config.api.openapi.require_bodies", "config.api.openapi.describe_common_errors"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     # JavaScript: the plugin is defined in config/static/config/docs.js.
