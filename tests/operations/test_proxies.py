@@ -125,8 +125,7 @@ def test_no_header_makes_the_site_name_itself_otherwise(
         assert [answer.status_code for answer in answers] == [201, 200, 200, 200, 200, 302, 302, 302, 200, 200]
         for answer in answers:
             told = answer.text.replace("next=//evil.example.test/", "") + str(answer.headers)
-            assert "evil" not in told, answer.url
-            assert "6666" not in told, answer.url
+            assert not re.search(r"evil\.|/evil|:6666", told), answer.url  # "6666" alone may be in an ID
     assert WarehouseUserAssignment.objects.count() == 1
 
 
@@ -159,7 +158,7 @@ def test_a_link_to_a_new_password_leads_to_the_issuer_whatever_the_request_says(
         process.terminate()
         process.communicate(timeout=MOST_SECONDS)
     assert re.search(r"^https://bapi\.example\.test/admin/reset/", mail, re.MULTILINE)
-    assert "evil" not in mail
+    assert not re.search(r"evil\.|/evil", mail)
 
 
 def test_a_target_with_a_host_of_its_own_changes_nothing(live_url: str, olive: User) -> None:
