@@ -113,8 +113,8 @@ class ForgottenPasswordForm(PasswordResetForm):
     """Sends an e-mail in the person's language, if the account exists and is active, and the person has a mailbox.
 
     Response times do not reveal whether it does: for other addresses the same queries and templates run, for an unsaved
-    user if there is none, and nothing is sent. E-mail is sent at a random time within `EMAIL_DELAY_SECONDS`, because the
-    processor time for it would slow down the requests after this one.
+    user if there is none, and nothing is sent. E-mail is sent at a random time within `EMAIL_DELAY_SECONDS`, because
+    the processor time for it would slow down the requests after this one.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
