@@ -110,11 +110,11 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
 
 # --- Reset ------------------------------------------------------------------------------------------------------
 class ForgottenPasswordForm(PasswordResetForm):
-    """Sends an e-mail in the person's language, if the account exists and is active.
+    """Sends an e-mail in the person's language, if the account exists and is active, and the person has a mailbox.
 
-    Response times do not reveal whether it does: for other addresses the same queries and templates run for an unsaved
-    user, and nothing is sent. E-mail is sent at a random time within `EMAIL_DELAY_SECONDS`, because the processor time
-    for it would slow down the requests after this one.
+    Response times do not reveal whether it does: for other addresses the same queries and templates run, for an unsaved
+    user if there is none, and nothing is sent. E-mail is sent at a random time within `EMAIL_DELAY_SECONDS`, because
+    the processor time for it would slow down the requests after this one.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -124,9 +124,8 @@ class ForgottenPasswordForm(PasswordResetForm):
         self.fields["email"].error_messages["required"] = _BLANK
 
     def get_users(self, email: str) -> list[User]:
-        """The active person with a mailbox, or an unsaved user."""
-        found = User.objects.by_email(email)
-        return [user for user in found if user.is_active and user.has_mailbox] or [User(email=email)]
+        """The active person, or an unsaved user."""
+        return [user for user in User.objects.by_email(email) if user.is_active] or [User(email=email)]
 
     def send_mail(self, *files: Any, **given: Any) -> None:
         """In a thread, so that the response does not wait for the mail server."""
