@@ -20,7 +20,7 @@ urlpatterns = [
     path("", include("assignments.urls")),  # first, since most requests are for it
     path("", csrf_exempt(RedirectView.as_view(url=BACK_OFFICE)), name="home"),
     path("admin", RedirectView.as_view(url=BACK_OFFICE), name="home"),
-    path("account", RedirectView.as_view(url=ACCOUNT), name="to_account"),
+    path("account", RedirectView.as_view(url=ACCOUNT), name="home"),
     path("account/", include("users.account.urls")),
     path("admin/", include("users.sign_in.urls")),
     path("admin/", admin.site.urls),
