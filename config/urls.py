@@ -19,7 +19,7 @@ urlpatterns = [
     path("", include("assignments.urls")),  # first, since most requests are for it
     path("", csrf_exempt(RedirectView.as_view(pattern_name="admin:index")), name="home"),
     path("admin", RedirectView.as_view(pattern_name="admin:index"), name="home"),
-    path("account", RedirectView.as_view(pattern_name="account"), name="to_account"),
+    path("account", RedirectView.as_view(pattern_name="account"), name="home"),
     path("account/", include("users.account.urls")),
     path("admin/", include("users.sign_in.urls")),
     path("admin/", admin.site.urls),

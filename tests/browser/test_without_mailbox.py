@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from django.test import Client
 from playwright.sync_api import Page, expect
 
-from tests.support.api.client import sign_in
+from tests.support.api.client import PASSWORD, sign_in
 from tests.support.back_office.accessibility import faults
+from tests.support.oauth.code_flow import send
 from users.models import User
 
 OWN_PASSWORD = "purple-Kettle-99"
@@ -83,9 +83,8 @@ def test_a_picker_without_a_mailbox_is_hired_and_chooses_a_password(
 
 def test_the_account_page_at_a_phone(open_page: Callable[..., Page], pat: User, settings: Any) -> None:
     settings.APP_URL = "/docs"
-    Client(headers={"User-Agent": "Mozilla/5.0 (Linux; Android 14) Chrome/120"}).post(
-        "/token", {"grant_type": "password", "username": pat.email, "password": "correct-Horse-7!"}
-    )
+    form = {"grant_type": "password", "username": pat.email, "password": PASSWORD}
+    send("/token", form, **{"User-Agent": "Mozilla/5.0 (Linux; Android 14) Chrome/120"})
     phone = open_page(pat, viewport=PHONE)
     phone.goto("/account/")
     check(phone)
@@ -102,4 +101,4 @@ def test_the_account_page_at_a_phone(open_page: Callable[..., Page], pat: User, 
     check(phone)
     phone.get_by_role("link", name="Zurück zu Ihrem Konto").click()
     phone.get_by_role("button", name="Von dieser Seite abmelden").click()
-    expect(phone.get_by_role("button", name="Anmelden")).to_be_visible()
+    expect(phone.get_by_role("button", name="Login")).to_be_visible()  # in the browser's language again

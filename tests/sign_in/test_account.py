@@ -16,6 +16,7 @@ from tests.support.back_office.staff import told
 from tests.support.cases import each
 from tests.support.sign_in.login import LOGIN, NEW_PASSWORD, choose, is_in, link_for, log_in, text
 from tests.support.sign_in.two_factor import app_of, calm, code_of, enrol
+from users.account.urls import urlpatterns
 from users.models import Session, User
 from users.models.audit_event import AuditEvent
 
@@ -71,13 +72,21 @@ def test_everybody_else_gets_the_page_of_a_wrong_password(pat: User, status: str
     assert not is_inside(client)
 
 
-def test_who_is_not_signed_in_is_asked_to_and_led_back(pat: User, nothing_changes: Any) -> None:
+#: The routes for those who are not signed in.
+OPEN = {"login/", "login/code/", "logout/", "password_reset/"}
+
+
+def test_every_route_asks_who_is_not_signed_in(pat: User, nothing_changes: Any) -> None:
+    routes = {str(pattern.pattern) for pattern in urlpatterns}
+    assert routes >= OPEN
     with nothing_changes():
-        for path in (PASSWORD_PAGE, ACCOUNT):
-            answer = Client().get(path)
-            assert (answer.status_code, answer["Location"]) == (302, f"{SIGN_IN}?next={path}")
-        for path in ("sessions/end/", f"sessions/{pat.uuid}/end/", "language/"):
-            assert Client().post(ACCOUNT + path)["Location"].startswith(SIGN_IN)
+        for route in routes - OPEN:
+            path = ACCOUNT + route.replace("<uuid:pk>", str(pat.uuid))
+            assert Client().get(path)["Location"] == f"{SIGN_IN}?next={path}"
+            assert Client().post(path)["Location"].startswith(f"{SIGN_IN}?next=")
+
+
+def test_one_is_led_back_to_the_page_asked_for(pat: User) -> None:
     assert Client().get("/account")["Location"] == ACCOUNT
     answer = Client().post(f"{SIGN_IN}?next={PASSWORD_PAGE}", {"username": pat.email, "password": PASSWORD})
     assert answer["Location"] == PASSWORD_PAGE

@@ -47,7 +47,7 @@ class Password(models.Model):
         """
         self.password = digest
         self.must_change_password_by = Now() + timedelta(seconds=settings.TEMPORARY_PASSWORD_SECONDS)
-        self.save()
+        self.save(update_fields=["password", "must_change_password_by", "updated_at"])
         self.refresh_from_db(fields=["must_change_password_by"])
 
     def check_password(self, raw_password: str | None) -> bool:
