@@ -39,8 +39,8 @@ def strings(items: str) -> bytes:
     return workbook(sheet=data, strings=f"<sst {NAMESPACE}>{items}</sst>")
 
 
-def ods_row(cells: str, **members: str) -> bytes:
-    return ods(f"<table:table-row>{cells}</table:table-row>", **members)
+def ods_row(cells: str) -> bytes:
+    return ods(f"<table:table-row>{cells}</table:table-row>")
 
 
 #: Each with the words that refuse it.
@@ -115,16 +115,13 @@ WORKBOOKS: dict[str, tuple[Callable[[], bytes], str]] = {
         ),
         "damaged",
     ),
-    "ods-without-end": (
-        lambda: ods("", **{"content.xml": f"<x>{ods_cell('a')}"}),
-        "damaged",
-    ),
-    "ods-text": (lambda: ods("", mimetype="application/vnd.oasis.opendocument.text"), "not a spreadsheet"),
+    "ods-without-end": (lambda: ods(content=f"<x>{ods_cell('a')}"), "damaged"),
+    "ods-text": (lambda: ods(mimetype="application/vnd.oasis.opendocument.text"), "not a spreadsheet"),
     "ods-password": (
-        lambda: ods("", **{"META-INF/manifest.xml": "<m><manifest:encryption-data/></m>", "content.xml": b"\x8a\x01"}),
+        lambda: ods(manifest="<m><manifest:encryption-data/></m>", content=b"\x8a\x01"),
         "The file has a password. Save it without one.",
     ),
-    "ods-macros": (lambda: ods("", **{"Basic/Standard/Module1.xml": "<x/>"}), "macros"),
+    "ods-macros": (lambda: ods(macro="<x/>"), "macros"),
 }
 
 CSVS: dict[str, tuple[str, str]] = {
