@@ -125,10 +125,10 @@ class UserResource(SheetResource):
     )
     groups = Column(
         "group_names",
-        pgettext_lazy("column", "groups"),
+        pgettext_lazy("column", "roles"),
         explanation=gettext_lazy("Roles in the Back Office, with a semicolon between them. New: none."),
         example="",
-        aliases=("group", "gruppe", "roles", "rollen"),
+        aliases=("group", "gruppe", "gruppen"),
         widget=GroupNames(),
     )
     password = Column(
@@ -156,8 +156,14 @@ class UserResource(SheetResource):
     class Meta(SheetResource.Meta):
         model = User
         fields: tuple[str, ...] = (
-            *("email", "first_name", "last_name", "is_warehouse_user"),
-            *("language", "status", "groups", "password"),
+            "email",
+            "first_name",
+            "last_name",
+            "is_warehouse_user",
+            "language",
+            "status",
+            "groups",
+            "password",
         )
 
     # --- Export ---
