@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
@@ -140,7 +140,7 @@ class UserResource(SheetResource):
     )
 
     file_name = "users"
-    informative = (
+    informative: ClassVar[tuple[InformativeColumn, ...]] = (
         InformativeColumn(
             "works_now_in", pgettext_lazy("column", "works_now_in"), lambda person: person.current_warehouse or ""
         ),
@@ -155,7 +155,10 @@ class UserResource(SheetResource):
 
     class Meta(SheetResource.Meta):
         model = User
-        fields = ("email", "first_name", "last_name", "is_warehouse_user", "language", "status", "groups", "password")
+        fields: tuple[str, ...] = (
+            *("email", "first_name", "last_name", "is_warehouse_user"),
+            *("language", "status", "groups", "password"),
+        )
 
     # --- Export ---
     @classmethod

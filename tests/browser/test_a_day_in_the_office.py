@@ -49,7 +49,7 @@ def test_a_warehouse_user_is_hired_with_the_keyboard_alone(open_page: Callable[.
     as_administrator(olive)
     page = open_page(olive, viewport=LAPTOP)
     page.goto(reverse("admin:users_user_add"))
-    page.get_by_label("E-mail").focus()
+    page.locator("#id_email").focus()
     page.keyboard.type("sally.season@example.test")
     for label, text in (
         ("Password", PASSWORD),

@@ -53,7 +53,7 @@ def test_a_password_is_proposed_shown_and_taken(office: Page) -> None:
     proposed = office.locator("#id_password1").input_value()
     assert re.fullmatch(r"(?:[a-zA-Z2-9]{4}-){3}[a-zA-Z2-9]{4}", proposed)
     assert office.locator("#id_password2").input_value() == proposed
-    office.get_by_label("E-mail").fill("new.hand@example.test")
+    office.locator("#id_email").fill("new.hand@example.test")
     office.get_by_label("First Name").fill("New")
     office.get_by_label("Last Name").fill("Hand")
     office.get_by_label("This user is a warehouse user").check()

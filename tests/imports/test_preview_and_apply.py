@@ -238,15 +238,6 @@ def test_an_auditor_may_export_but_not_import(enter: Callable[..., Client], page
     assert f'{page}import/"' not in buttons
 
 
-def test_nobody_sees_anothers_import(admin: Client, enter: Callable[..., Client], make_user: Any, pat: User) -> None:
-    job = upload(admin, USERS, f"email,first_name,last_name\n{pat.email},Patricia,Picker")
-    other = Client()
-    other.force_login(make_user("ot.her@example.test", is_superuser=True), "django.contrib.auth.backends.ModelBackend")
-    for path in ("", "progress/", "faults/"):
-        assert other.get(f"{USERS}import/{job.pk}/{path}").status_code == 404
-    assert other.post(f"{USERS}import/{job.pk}/apply/").status_code == 404
-
-
 # --- Cost -------------------------------------------------------------------------------------------------------
 def people_file(rows: int) -> str:
     lines = [f"hand.{number}@example.test,Hand,No {number},yes,de,active,," for number in range(rows)]

@@ -179,3 +179,49 @@ def _said_to(url: str, request: str) -> str:
     with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=MOST_SECONDS) as connection:
         connection.sendall(request.encode())
         return b"".join(iter(lambda: connection.recv(65_536), b"")).decode(errors="replace")
+
+
+# --- Under a path -------------------------------------------------------------------------------------------------
+#: Addresses in pages, as attributes.
+_ADDRESS = re.compile(r'\s(?:href|src|action|formaction|data-[a-z-]*(?:url|href))="([^"]*)"')
+
+
+@pytest.fixture(scope="module")
+def site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with server(tmp_path_factory.mktemp("path"), STRANGER, PATH_PREFIX="/site") as url:
+        yield f"{url}/site"
+
+
+def test_under_a_path_the_api_names_its_resources_there(olive: User, pat: User, north: Warehouse, site: str) -> None:
+    attributes = {"userUuid": str(pat.uuid), "warehouse": {"uuid": str(north.uuid)}}
+    body = {"data": {"type": "warehouse-user-assignments", "attributes": attributes}}
+    with client_of(site) as client:
+        form = {"grant_type": "password", "username": olive.email, "password": PASSWORD}
+        client.headers["Authorization"] = f"Bearer {client.post('/token', data=form).json()['access_token']}"
+        made = client.post(ASSIGNMENTS, json=body)
+        path = f"{site}{ASSIGNMENTS}/{made.json()['data']['id']}"
+        assert (made.headers["Location"], made.json()["data"]["links"]["self"]) == (path, path)
+        listed = client.get(f"{ASSIGNMENTS}?page[limit]=1&include=users").json()
+        links = [*listed["links"].values(), *(row["links"]["self"] for row in (*listed["data"], *listed["included"]))]
+        assert [link for link in links if not link.startswith(f"{site}/")] == []
+        metadata = client.get("/.well-known/oauth-authorization-server").json()
+        assert metadata["token_endpoint"] == "https://bapi.example.test/site/token"
+    assert httpx.get(f"{site.removesuffix('/site')}/health/live").status_code == 200  # a load balancer need not know
+
+
+def test_under_a_path_the_pages_and_cookies_stay_there(olive: User, site: str) -> None:
+    with client_of(site) as client:
+        assert [client.get(path).headers["Location"] for path in ("", "/", "/admin")] == ["/site/admin/"] * 3
+        assert client.get("/admin/").headers["Location"] == "/site/admin/login/?next=/site/admin/"
+        page = client.get("/admin/login/")
+        (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
+        sent = {"username": olive.email, "password": PASSWORD, "csrfmiddlewaretoken": token}
+        entered = client.post("/admin/login/", data=sent, headers={"Referer": f"{site}/admin/login/"})
+        assert entered.headers["Location"] == "/site/admin/"
+        cookies = [*page.headers.get_list("Set-Cookie"), *entered.headers.get_list("Set-Cookie")]
+        assert {re.findall(r"(?i)path=([^;]*)", cookie)[0] for cookie in cookies} == {"/site"}
+        pages = [client.get(path).text for path in ("/admin/", "/admin/users/user/", "/admin/users/user/add/", "/docs")]
+        addresses = {address for page in pages for address in _ADDRESS.findall(page) if address.startswith("/")}
+        assert [address for address in addresses if not address.startswith("/site/")] == []
+        files = [address.removeprefix("/site") for address in addresses if "/static/" in address]
+        assert (len(files) > 10, {client.get(file).status_code for file in files}) == (True, {200})

@@ -142,14 +142,17 @@ def _written(model: str) -> list[str]:
 
 
 def _imported(model: str) -> list[str]:
-    steps = ("", "again/", "ignore/", "apply/", "progress/", "faults/", "left-out/")
+    steps = ("", "again/", "ignore/", "replace/", "apply/", "progress/", "faults/", "left-out/")
     return [f"{model}import/", f"{model}import-template/", *(f"{model}import/<uuid:pk>/{step}" for step in steps)]
 
 
 #: What it is in words → whether it is a GET or a POST, and the routes that it takes.
 DEEDS: dict[str, tuple[int, list[str]]] = {
+    "Have a sign-in name proposed for somebody without a mailbox": (SEE, [f"{USER}sign-in-name/"]),
     "See people, and export them": (SEE, [*_read(USER), *_exported(USER), f"{USER}<int:pk>/view/"]),
-    "Create, edit and delete people; set their passwords and roles": (DO, _written(USER)),
+    "Create, edit and delete people; set their passwords and roles": (
+        DO, [*_written(USER), f"{USER}{_PK}temporary-password/"]
+    ),
     "Block people, sign them out and let them try again, one or many": (
         DO,
         [f"{USER}bulk/<str:name>/", *(f"{USER}{_PK}{act}/" for act in _ACTS)],
@@ -174,6 +177,7 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
         DO, [f"{ASSIGNMENT}{_ROW}delete/", *_SIDES]
     ),
     "Import assignments": (DO, _imported(ASSIGNMENT)),
+    "See past imports, of what one may import": (SEE, ["spreadsheets/import/"]),
     "See clients": (SEE, _read(CLIENT)),
     "Register, edit and remove clients; make new secrets": (DO, [*_written(CLIENT), f"{CLIENT}<int:pk>/secret/"]),
     "See roles": (SEE, _read(ROLE)),

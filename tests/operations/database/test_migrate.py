@@ -149,6 +149,24 @@ def test_warehouses_whose_names_differ_in_case_only_are_named_before_the_upgrade
         manage(installation(url), "migrate", "-v0")
 
 
+def test_names_of_warehouses_get_their_normal_form_unless_two_would_look_the_same(signed_in_then: str) -> None:
+    add = "INSERT INTO warehouses_warehouse (id, uuid, name) VALUES (%s, gen_random_uuid(), %s)"
+    given = {911: "River\u00a0Annex", 912: "\u200b", 913: "Mu\u0308hle\u00a0 1", 914: "\u200bDock\t9"}
+    with new_database("odd_names", like="first_release") as url:
+        with psycopg.connect(url) as connection:
+            connection.cursor().executemany(add, given.items())
+        ((river,),) = rows(url, "SELECT id FROM warehouses_warehouse WHERE name = 'River Annex'")
+        assert refused(installation(url), "migrate", "-v0") == (
+            f"Warehouses whose names look the same, or like nothing: “River Annex” (ID {river}), “{given[911]}” "
+            f"(ID 911); “{given[912]}” (ID 912). Rename all but one of each and start again."
+        )
+        with psycopg.connect(url) as connection:
+            connection.execute("UPDATE warehouses_warehouse SET name = 'Hall ' || id WHERE id IN (911, 912)")
+        manage(installation(url), "migrate", "-v0")
+        found = rows(url, "SELECT name FROM warehouses_warehouse WHERE id > 910 ORDER BY id")
+    assert found == [("Hall 911",), ("Hall 912",), ("Mühle 1",), ("Dock 9",)]
+
+
 class Clock:
     """Time that passes while one sleeps."""
 
