@@ -39,7 +39,7 @@ def take_away(url: str) -> None:
     name = urlsplit(url).path[1:]
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        cursor.execute("SELECT pg_terminate_backend(pid, 60_000) FROM pg_stat_activity WHERE datname = %s", [name])
 
 
 def register(url: str, origin: str) -> None:

@@ -181,6 +181,6 @@ def test_a_server_whose_database_is_made_read_only_is_not_ready_until_it_is_writ
             with postgres.operator() as connected:
                 connected.execute(f"ALTER DATABASE site SET default_transaction_read_only = {setting}")
                 connected.execute(
-                    "SELECT pg_terminate_backend(pid, 10_000) FROM pg_stat_activity WHERE datname = 'site'"
+                    "SELECT pg_terminate_backend(pid, 60_000) FROM pg_stat_activity WHERE datname = 'site'"
                 )
             assert told(probe.get("/health/ready")) == answer

@@ -95,7 +95,7 @@ def browser() -> Iterator[Browser]:
         if path is None:
             (pytest.fail if os.environ.get("CI", "").lower() == "true" else pytest.skip)(MISSING)
         expect.set_options(timeout=PATIENCE)
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=PATIENCE)
         yield chromium
         chromium.close()
     os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)

@@ -243,7 +243,7 @@ def test_indexes_that_were_left_half_made_are_made_again(before: str, migrating:
         migrate = migrating(before)
         pid = making(before)
         migrate.process.kill()
-        rows(before, "SELECT pg_terminate_backend(%s)", pid)
+        rows(before, "SELECT pg_terminate_backend(%s, 60_000)", pid)
     with psycopg.connect(before) as connection:
         connection.execute("CREATE INDEX assignment_later_by_created_at ON assignments_warehouseuserassignment (id)")
     assert invalid(before) == ["assignment_later_by_is_active"]

@@ -279,7 +279,7 @@ def test_a_full_database_is_refused(production: dict[str, str], file: Path) -> N
 
 # --- All or nothing ---------------------------------------------------------------------------------------------
 def end_backend(restore: subprocess.Popen[str], url: str, pid: int) -> None:
-    rows(url, "SELECT pg_terminate_backend(%s)", pid)
+    rows(url, "SELECT pg_terminate_backend(%s, 60_000)", pid)
     told, complaint = restore.communicate(timeout=MOST_SECONDS)
     assert (restore.returncode, told) == (1, "")
     assert complaint.startswith("CommandError: Nothing was restored, and nothing has changed: ")
