@@ -47,7 +47,7 @@ class Password(models.Model):
         """
         self.password = digest
         self.must_change_password_by = Now() + timedelta(seconds=settings.TEMPORARY_PASSWORD_SECONDS)
-        self.save(update_fields=["password", "must_change_password_by", "updated_at"])
+        self.save(update_fields=["password", "must_change_password_by", "updated_at"])  # type: ignore[misc]  # of the other bases of `User`
         self.refresh_from_db(fields=["must_change_password_by"])
 
     def check_password(self, raw_password: str | None) -> bool:
