@@ -13,9 +13,11 @@ from typing import Any, ClassVar
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db import DataError, IntegrityError, transaction
 from django.utils.translation import get_language, override, pgettext_lazy
 from django.utils.translation import gettext as _
 from import_export.results import RowResult
+from psycopg.errors import UniqueViolation
 
 from config.back_office.authority import AuthorityLostError
 from config.spreadsheets.columns import Column, InformativeColumn
@@ -242,7 +244,20 @@ class SheetResource(RowResource):
         if self.is_applied and self.leaves_out_faulty:
             self._leave_out(batch, report.faults[before:])
         if self._is_written(report):
-            self.write()
+            self._write_batch(batch)
+
+    def _write_batch(self, batch: list[Row]) -> None:
+        """Raises ValidationError if the database refuses what the check has let through."""
+        try:
+            with transaction.atomic():
+                self.write()
+        except (IntegrityError, DataError) as refusal:
+            told = refusal.__cause__.diag  # type: ignore[union-attr]
+            # Other details show whole rows, with hashes of passwords.
+            reason = told.message_detail if isinstance(refusal.__cause__, UniqueViolation) else told.message_primary
+            rows = {"first": batch[0].number, "last": batch[-1].number, "reason": reason}
+            words = _("Nothing was applied: the database refused one of the rows %(first)s to %(last)s. %(reason)s")
+            raise ValidationError(words % rows) from refusal
 
     def _leave_out(self, batch: list[Row], faults: list[Fault]) -> None:
         """Keeps the rows of a batch that have faults, with their faults in a further cell."""
