@@ -89,8 +89,8 @@ def _stop(job: Job) -> None:
         job.move(job.state, to=job.STOPPED)
 
 
-def _check(job: Import, beat: Any, *notes: Any) -> None:
-    report = Report(notes=[*map(str, notes)])
+def _check(job: Import, beat: Any, *notes: str) -> None:
+    report = Report(notes=[*notes])
     job.fault_pages.all().delete()
     resource = _resource(job, is_applied=False)
     for _batch in _process(job, report, beat, lambda sheet: resource.run(sheet, report)):
@@ -123,7 +123,7 @@ def _apply(job: Import, beat: Any) -> None:
         counts = {"created": report.created_rows, "changed": report.changed_rows}
         audit.info("Import Applied", user_uuid=str(job.person.uuid), kind=job.kind, **counts)
     elif job.move(Import.State.APPLYING, to=Import.State.CHECKING):
-        _check(job, beat, *(report.problems or [_CHANGED_SINCE]))
+        _check(job, beat, *(report.problems or [str(_CHANGED_SINCE)]))
 
 
 def _write(job: Import, report: Report, resource: SheetResource, beat: Any) -> bool:
