@@ -33,6 +33,7 @@ class LeftOut(models.TextChoices):
     SELF = "self", _("You cannot do this to yourself. Ask a colleague.")
     ABOVE = "above", _("This user may do more than you. Ask somebody who may do as much.")
     DELETED = "deleted", _("This user is deleted. Restore them first.")
+    DEACTIVATED = "deactivated", _("This user is deactivated. Activate them first.")
     NOT_DELETED = "not_deleted", _("This user is not deleted.")
     ALREADY = "already", _("Nothing to do: it is so already.")
     NO_WAREHOUSE_USER = "no_warehouse_user", _("Only warehouse users can be assigned to warehouses.")

@@ -16,7 +16,16 @@ from users.models import Session, User
 from users.roles import make_administrators
 
 #: Columns of existing people that are written. The e-mail identifies a person and is not changed.
-_WRITTEN = ("first_name", "last_name", "is_warehouse_user", "language", "status", "password", "updated_at")
+_WRITTEN = (
+    "first_name",
+    "last_name",
+    "is_warehouse_user",
+    "language",
+    "status",
+    "password",
+    "must_change_password_by",
+    "updated_at",
+)
 _NEW_PASSWORD = gettext_noop("password changed")
 
 
@@ -30,6 +39,7 @@ def save_many(new: Collection[Any], known: Collection[Any], groups: Mapping[str,
     before = {person.pk: person for person in User.objects.filter(pk__in=[person.pk for person in known])}
     for person in (*new, *(person for person in known if person.new_digest)):
         person.password = person.new_digest or make_password(None)
+        person.must_change_password_by = None
     reasons = {person.pk: _why_signed_out(person, before[person.pk]) for person in known}
     for person in known:
         person.updated_at = Now()

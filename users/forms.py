@@ -16,12 +16,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
 
 from assignments.models import WarehouseUserAssignment
 from config.history.edit_conflicts import EditConflictFormMixin
 from config.history.pages import ReasonFormMixin
 from config.identifiers import parse_key
+from users.account.sign_in_names import propose_sign_in_name
 from users.account_actions import LastAdministratorError, LeftOut, require_other_administrator
 from users.models import User
 from users.roles import grantable_by, make_administrators
@@ -57,6 +58,22 @@ class _ManyWarehouses(_OnlyKeys, AutocompleteSelectMultiple):
     pass
 
 
+class NoMailboxField(forms.BooleanField):
+    """Ticked where the column `has_mailbox` is false."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return not value
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return not data
+
+    def clean(self, value: Any) -> bool:
+        return not super().clean(value)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(not initial, data)
+
+
 class GroupChoiceField(forms.ModelMultipleChoiceField):
     def label_from_instance(self, obj: Any) -> str:
         return gettext(obj.name)  # the shipped roles have translations; other groups keep their names
@@ -68,6 +85,16 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     #: The user who edits.
     actor: User
 
+    has_mailbox = NoMailboxField(
+        label=_("Has no e-mail"),
+        initial=True,
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_(
+            "Nothing is ever sent to them. Leave the e-mail empty for a sign-in name made from their name, and both "
+            "passwords for a temporary one to print."
+        ),
+    )
     password1 = forms.CharField(label=_("Password"), help_text=password_validators_help_text_html, **_PASSWORD)
     password2 = forms.CharField(label=_("Repeat Password"), **_PASSWORD)
     groups = GroupChoiceField(
@@ -81,11 +108,16 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     class Meta:
         model = User
         fields = (
-            "email", "first_name", "last_name", "status", "language", "is_warehouse_user", "is_superuser", "groups"
+            "email", "has_mailbox", "first_name", "last_name", "status", "language", "is_warehouse_user",
+            "is_superuser", "groups",
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "has_mailbox" in self.fields:
+            self.fields["has_mailbox"].widget.attrs["data-names"] = reverse("admin:users_user_sign_in_name")
+            if self._has_no_mailbox:
+                self.fields["email"].required = False
         if "password1" in self.fields:  # absent with view permission only
             self._prepare_passwords()
             groups: Any = self.fields["groups"]
@@ -97,10 +129,16 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
 
     def _prepare_passwords(self) -> None:
         if self.instance.pk is None:
-            self.fields["password1"].required = self.fields["password2"].required = True
+            is_required = not self._has_no_mailbox
+            self.fields["password1"].required = self.fields["password2"].required = is_required
         else:
             text = _("Leave it empty to keep the password. A new one signs the person out everywhere.")
             self.fields["password1"].help_text = text
+
+    @property
+    def _has_no_mailbox(self) -> bool:
+        """As the submitted form says."""
+        return self.is_bound and bool(self.data.get(self.add_prefix("has_mailbox")))
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"]
@@ -113,6 +151,9 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
+        first_name, last_name = data.get("first_name"), data.get("last_name")
+        if data.get("email") == "" and first_name and last_name:  # a person without a mailbox
+            data["email"] = propose_sign_in_name(first_name, last_name)
         if data.get("password1") != data.get("password2") and not self.errors.keys() & {"password1", "password2"}:
             self.add_error("password2", _("The password fields must match."))
         if not (data.get("is_warehouse_user") or self._is_superuser or data.get("groups")):
@@ -162,6 +203,8 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     def save(self, commit: bool = True) -> Any:
         if self.cleaned_data["password1"]:
             self.instance.password = self._digest
+        elif self.instance.pk is None:
+            self.instance.set_unusable_password()
         return super().save(commit)
 
 

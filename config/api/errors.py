@@ -34,7 +34,7 @@ from rest_framework_json_api.utils import format_field_name
 
 from config.back_office import error_pages
 from config.rule_errors import RuleError, RuleViolation
-from config.web.paths import is_back_office
+from config.web.paths import is_page
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +102,7 @@ MALFORMED = Fault(400, "The request could not be read.")
 NOT_ALLOWED = Fault(400, "Not allowed.")
 ORIGIN_MISSING = Fault(501, "The required header `origin` for the options method is missing.")
 LENGTH_REQUIRED = Fault(411, "A request body must come with its length (`Content-Length`).")
+COMPRESSED = Fault(415, "A request body must not be compressed: send it without `Content-Encoding`.", "010")
 UNAVAILABLE = Fault(503, "The database does not answer at the moment. Please try again.")
 READ_ONLY = Fault(503, "The database takes no changes: it is a standby, or read-only.")
 NOT_MIGRATED = Fault(503, "The database lacks migrations of this version: run `manage.py migrate`.")
@@ -252,27 +253,31 @@ _SHAPES: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
 # --- Errors outside the views -----------------------------------------------------------------------------------
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's `handler400`. The default one reads the body for a CSRF token, which may be what failed."""
-    if is_back_office(request):
+    if is_page(request):
         return HttpResponse(loader.render_to_string("400.html"), status=HTTPStatus.BAD_REQUEST)
     return respond(_shape_of(request), faults_of(exception))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's `handler404`."""
-    return error_pages.not_found(request) if is_back_office(request) else respond("jsonapi", [NOT_FOUND])
+    return error_pages.not_found(request) if is_page(request) else respond("jsonapi", [NOT_FOUND])
 
 
-def length_required(request: HttpRequest) -> HttpResponse:
-    """The response of `config.web.length_required`."""
-    if is_back_office(request):
-        return HttpResponse(LENGTH_REQUIRED.detail, status=LENGTH_REQUIRED.status, content_type="text/plain")
-    return respond(_shape_of(request), [LENGTH_REQUIRED])
+def refuse_body(request: HttpRequest, fault: Fault) -> HttpResponse:
+    """The response of `config.web.request_bodies`."""
+    if is_page(request):
+        response = HttpResponse(fault.detail, status=fault.status, content_type="text/plain")
+    else:
+        response = respond(_shape_of(request), [fault])
+    if fault is COMPRESSED:
+        response["Accept-Encoding"] = "identity"  # RFC 9110 section 12.5.3
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's `handler500`, also for exceptions in middleware. Django has logged the exception."""
     unavailable = is_unavailable(sys.exception())
-    if not is_back_office(request):
+    if not is_page(request):
         return respond(_shape_of(request), [UNAVAILABLE if unavailable else CRASHED])
     if not unavailable:
         return defaults.server_error(request)

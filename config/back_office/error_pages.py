@@ -1,4 +1,4 @@
-"""Pages of the Back Office for refused requests, in the reader's language: what happened, and a way back."""
+"""Pages for refused requests, in the reader's language: what happened, and a way back."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from config.web.paths import BACK_OFFICE
+from config.web.paths import PAGES, is_account
 
 
 def page_before(request: HttpRequest) -> str | None:
-    """The URL of the Back Office's page that the request comes from (`Referer`), or None."""
+    """The URL of the page that the request comes from (`Referer`), or None."""
     referer = urlsplit(request.headers.get("Referer", ""))
-    if referer.netloc != request.get_host() or not referer.path.startswith(BACK_OFFICE):
+    if referer.netloc != request.get_host() or not referer.path.removeprefix(settings.PATH_PREFIX).startswith(PAGES):
         return None
     return f"{referer.path}?{referer.query}" if referer.query else referer.path
 
@@ -69,4 +70,5 @@ def _page(request: HttpRequest, status: int, **context: Any) -> HttpResponse:
     back = page_before(request)
     if back and back != request.get_full_path():
         context = {"back": back, "back_label": _("Back to the page before")} | context
+    context["is_account"] = is_account(request)
     return HttpResponse(loader.render_to_string("refused.html", context), status=status)

@@ -53,6 +53,7 @@ UNFOLD: dict[str, Any] = {
     "DASHBOARD_CALLBACK": "assignments.admin.dashboard.dashboard",
     "ACCOUNT": {
         "navigation": [
+            {"title": _("Your account"), "link": reverse_lazy("account")},
             {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
             {"title": _("Two-factor sign-in"), "link": reverse_lazy("admin_two_factor")},
         ]

@@ -17,6 +17,7 @@ from config.back_office.authority import confirmed
 from config.back_office.error_pages import way_back
 from config.back_office.list_return import list_query, preserved_query
 from config.history.pages import history_view
+from config.web.back_office_sessions import ACCOUNT_ONLY
 
 _HIDDEN_APPS = {"otp_totp", "otp_static"}
 
@@ -31,7 +32,9 @@ class BackOffice(UnfoldAdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Checked on every request, so that a session loses access together with its user."""
         user: Any = request.user
-        return user.is_staff and (not settings.REQUIRE_TWO_FACTOR or user.is_verified())
+        if not user.is_staff or user.must_change_password or request.session.get(ACCOUNT_ONLY):
+            return False
+        return not settings.REQUIRE_TWO_FACTOR or user.is_verified()
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Without the palette, which Unfold would add as an inline style; with the way back to the list."""

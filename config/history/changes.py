@@ -234,7 +234,9 @@ class _Reader:
     def _through(self) -> str:
         if not self.context:
             return _("directly in the database, past this site")
-        return {"api": _("API"), "back-office": _("Back Office")}.get(self.context.get("client", ""), "")
+        return {"api": _("API"), "back-office": _("Back Office"), "account": _("Account page")}.get(
+            self.context.get("client", ""), ""
+        )
 
     def _differences(self, names: Names) -> Iterator[Difference]:
         """The changed fields; all fields of a created or deleted object, unless the subject shows them."""

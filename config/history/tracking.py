@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from pghistory.middleware import HistoryMiddleware as PgHistoryMiddleware
 
 from config.web import request_context
-from config.web.paths import is_back_office
+from config.web.paths import is_account, is_page
 
 #: The Back Office's form field for the reason of a change.
 REASON = "change_reason"
@@ -33,8 +33,8 @@ class HistoryMiddleware(PgHistoryMiddleware):
 
     def get_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().get_context(request) | {"request_id": request_context.request_id(request), "client": "api"}
-        if is_back_office(request):
-            context["client"] = "back-office"
+        if is_page(request):
+            context["client"] = "account" if is_account(request) else "back-office"
             if reason := request.POST.get(REASON):
                 context["reason"] = reason[:255]
         return context

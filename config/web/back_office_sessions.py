@@ -1,4 +1,4 @@
-"""The Back Office's session store. The table or a backup of it gives no access to a session.
+"""The session store of the Back Office and of `/account/`. The table or a backup of it gives no access to a session.
 
 The key of a row is a digest of the cookie, and its data is encrypted with `SECRET_KEY`.
 """
@@ -14,6 +14,8 @@ from django.utils import timezone
 from config import encryption
 from config.digests import digest
 
+#: Session key: whether the person may not enter the Back Office. Their session never opens it, whatever they become.
+ACCOUNT_ONLY = "account_only"
 #: The column's length in hexadecimal digits: 160 bits of SHA-256, more than the entropy of the cookie.
 _DIGITS = 40
 

@@ -6,7 +6,7 @@ from csp.utils import build_policy
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from config.web.paths import is_api, is_back_office
+from config.web.paths import is_api, is_page
 
 #: Of pages: everything comes from this site, nothing is inline.
 DIRECTIVES: dict[str, list[str]] = {
@@ -24,13 +24,13 @@ API_POLICY = build_policy({"default-src": [NONE], "base-uri": [NONE], "form-acti
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):
-    """Adds `unsafe-eval` in the Back Office, which Unfold's Alpine needs. API responses get a policy of their own."""
+    """Adds `unsafe-eval` on pages, which Unfold's Alpine needs. API responses get a policy of their own."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
-        if is_back_office(request) and not report_only:
+        if is_page(request) and not report_only:
             parts.update = {"script-src": [UNSAFE_EVAL]}
         return parts
 

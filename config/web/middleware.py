@@ -18,7 +18,7 @@ from django.utils.deprecation import MiddlewareMixin
 from django_otp import middleware as otp
 from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
-from config.web.paths import is_api, is_back_office, is_probe
+from config.web.paths import is_api, is_page, is_probe
 
 
 class SkippedByAPI:
@@ -90,18 +90,18 @@ class CommonMiddleware(common.CommonMiddleware):
 
 
 class LanguageMiddleware(LocaleMiddleware):
-    """The Back Office uses its user's language, or the browser's before sign-in; the API always `LANGUAGE_CODE`.
+    """Pages use their user's language, or the browser's before sign-in; the API always `LANGUAGE_CODE`.
 
     The language is activated for every request, since a thread keeps that of its previous request.
     """
 
     def process_request(self, request: HttpRequest) -> None:
-        language = _language_of(request) if is_back_office(request) else settings.LANGUAGE_CODE
+        language = _language_of(request) if is_page(request) else settings.LANGUAGE_CODE
         translation.activate(language)
         request.LANGUAGE_CODE = translation.get_language()
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        return super().process_response(request, response) if is_back_office(request) else response
+        return super().process_response(request, response) if is_page(request) else response
 
 
 def _language_of(request: HttpRequest) -> str:

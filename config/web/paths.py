@@ -1,4 +1,4 @@
-"""Which part of the site a request is for, by its path: the Back Office, static files, or else the API."""
+"""Which part of the site a request is for, by its path: a page, a static file, or else the API."""
 
 import re
 
@@ -6,8 +6,11 @@ from django.http import HttpRequest
 
 #: The root of the Back Office.
 BACK_OFFICE = "/admin/"
-#: The Back Office, the two redirects to it, and static files.
-_REDIRECTS, _PAGES_AND_FILES = ("/", "/admin"), (BACK_OFFICE, "/static/")
+#: The root of the pages of one's own account, which are for everybody (`users.account`).
+ACCOUNT = "/account/"
+PAGES = (BACK_OFFICE, ACCOUNT)
+#: The redirects to pages, and pages and static files.
+_REDIRECTS, _PAGES_AND_FILES = ("/", "/admin", "/account"), (*PAGES, "/static/")
 #: A password reset link; its last part is a credential.
 _SECRET_LINK = re.compile(r"(/admin/reset/[^/\s]+/)[^/\s]+")
 
@@ -16,9 +19,13 @@ PROBES = r"^health/(live|ready)/?$"
 _PROBES = re.compile(PROBES)
 
 
-def is_back_office(request: HttpRequest) -> bool:
-    """Whether the path is a page of the Back Office."""
-    return request.path_info.startswith(BACK_OFFICE)
+def is_page(request: HttpRequest) -> bool:
+    """Whether the path is a page for people: of the Back Office, or of one's own account."""
+    return request.path_info.startswith(PAGES)
+
+
+def is_account(request: HttpRequest) -> bool:
+    return request.path_info.startswith(ACCOUNT)
 
 
 def is_api(request: HttpRequest) -> bool:

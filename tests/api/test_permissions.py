@@ -36,10 +36,10 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def routes(patterns: list[Any]) -> Iterator[str]:
-    """Every route of the URLconf but the Back Office's, as the table spells them."""
+    """Every route of the URLconf but those of pages, as the table spells them."""
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
-            if str(pattern.pattern) != "admin/":
+            if str(pattern.pattern) not in ("admin/", "account/"):
                 yield from routes(pattern.url_patterns)
         elif isinstance(pattern, URLPattern) and pattern.name != "home":
             yield _spelling(pattern)

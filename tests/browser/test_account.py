@@ -33,8 +33,9 @@ def test_recovery_codes_are_downloaded_and_copied(office: Page, tmp_path: Path) 
     key = office.locator("#two-factor-key").inner_text().replace(" ", "")
     office.locator("#id_code").fill(f"{totp(b32decode(key + '=' * (-len(key) % 8))):06}")
     office.get_by_role("button", name="Switch on").click()
-    shown = office.locator("#recovery-codes li").all_inner_texts()
-    assert len(shown) == 10
+    codes = office.locator("#recovery-codes li")
+    expect(codes).to_have_count(10)
+    shown = codes.all_inner_texts()
     with office.expect_download() as download:
         office.get_by_role("link", name="Download").click()
     download.value.save_as(tmp_path / "codes.txt")
@@ -52,7 +53,7 @@ def test_a_password_is_proposed_shown_and_taken(office: Page) -> None:
     proposed = office.locator("#id_password1").input_value()
     assert re.fullmatch(r"(?:[a-zA-Z2-9]{4}-){3}[a-zA-Z2-9]{4}", proposed)
     assert office.locator("#id_password2").input_value() == proposed
-    office.get_by_label("E-mail").fill("new.hand@example.test")
+    office.locator("#id_email").fill("new.hand@example.test")
     office.get_by_label("First Name").fill("New")
     office.get_by_label("Last Name").fill("Hand")
     office.get_by_label("This user is a warehouse user").check()

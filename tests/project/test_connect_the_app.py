@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.test import Client as Browser
 from pytest_django.live_server_helper import LiveServer
 
@@ -49,6 +50,11 @@ def test_the_commands_run_as_printed(live_server: LiveServer, pat: User, pat_nor
     assert json.loads(body)["data"]["attributes"]["isActive"] is True
 
 
+def _temporary_password(pat: User) -> Any:
+    pat.set_temporary_password(make_password("x7kq-9mnp-2wvz-4hjd"))
+    return ask(pat, password="x7kq-9mnp-2wvz-4hjd")
+
+
 def _too_many_tries(pat: User) -> Any:
     return [ask(pat, password="wrong-Horse-7!") for _ in range(10)][-1]
 
@@ -72,6 +78,7 @@ REFUSED: list[tuple[str, Callable[[User], Any]]] = [
     ("/authorize", lambda pat: ask(pat, redirect_uri=f"{APP}/")),
     ("/authorize", lambda pat: ask(pat, client_id="stranger")),
     ("/authorize", lambda pat: ask(pat, password="wrong-Horse-7!")),
+    ("/authorize", _temporary_password),
     ("/authorize", _too_many_tries),
     ("/authorize", lambda pat: send("/authorize", {"username": pat.email, "password": "x"})),
     ("a preflight (`OPTIONS`)", _preflight),

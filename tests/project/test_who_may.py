@@ -148,8 +148,11 @@ def _imported(model: str) -> list[str]:
 
 #: What it is in words → whether it is a GET or a POST, and the routes that it takes.
 DEEDS: dict[str, tuple[int, list[str]]] = {
+    "Have a sign-in name proposed for somebody without a mailbox": (SEE, [f"{USER}sign-in-name/"]),
     "See people, and export them": (SEE, [*_read(USER), *_exported(USER), f"{USER}<int:pk>/view/"]),
-    "Create, edit and delete people; set their passwords and roles": (DO, _written(USER)),
+    "Create, edit and delete people; set their passwords and roles": (
+        DO, [*_written(USER), f"{USER}{_PK}temporary-password/"]
+    ),
     "Block people, sign them out and let them try again, one or many": (
         DO,
         [f"{USER}bulk/<str:name>/", *(f"{USER}{_PK}{act}/" for act in _ACTS)],

@@ -202,7 +202,7 @@ def test_a_forgotten_password_is_replaced_through_an_email(
         ("Password Updated after Reset", "password_updated_after_reset", olive.email),
     ]
     assert "Password updated." in text(page)
-    assert "Email Address" in text(page)
+    assert "E-mail or sign-in name" in text(page)
     assert not is_in(inside)
     assert as_olive.get(ASSIGNMENTS).status_code == 401
     assert log_in(olive.email, NEW_PASSWORD).status_code == 302
@@ -228,6 +228,7 @@ ACCOUNTS: dict[str, tuple[dict[str, Any] | None, bool]] = {
     "a Back Office user": ({}, True),
     "a warehouse user": ({"is_warehouse_user": True}, True),
     "no password yet": ({"password": make_password(None)}, True),
+    "without a mailbox": ({"has_mailbox": False}, False),
     "blocked": ({"status": User.Status.BLOCKED}, False),
     "deleted": ({"status": User.Status.DELETED}, False),
 }

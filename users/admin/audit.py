@@ -16,13 +16,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter, RadioFilter
 from unfold.decorators import display
 
+from config.audit_event_titles import TITLES, in_words, title_of
 from config.back_office.model_admin import ReadOnlyMixin, narrowed
 from config.identifiers import NIL, parse_uuid
 from users.admin.filters import FirstDayFilter, LastDayFilter
 from users.admin.paging import CappedPaginator, LongListAdmin
 from users.models import User
 from users.models.audit_event import AuditEvent
-from users.models.audit_event_titles import TITLES, in_words, title_of
 from users.querysets import PEOPLE
 from users.sign_in.user_agent import in_plain_words
 

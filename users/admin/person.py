@@ -85,13 +85,19 @@ class PersonPage(PeopleList):
             "list_url": reverse("admin:users_user_changelist") + list_query(request),
             "may_change": may_change,
             "lockouts": lockouts_of(person) if may_change else [],
+            "password_has_expired": person.password_has_expired,
         }
 
-    def _changes_offered(self, request: HttpRequest, person: User) -> dict[str, Any]:
+    def _changes_offered(self: Any, request: HttpRequest, person: User) -> dict[str, Any]:
         switch, by = SWITCHES[User.Status(person.status)], actor(request)
         may_switch = self.has_change_permission(request, person) and switch.refusal(person, by) is None
         may_delete = self.has_delete_permission(request, person) and DELETE.refusal(person, by) is None
-        return {"switch": switch if may_switch else None, "may_delete": may_delete}
+        may_set_password = self.may_set_password(request, person)
+        return {
+            "switch": switch if may_switch else None,
+            "may_delete": may_delete,
+            "may_set_password": may_set_password,
+        }
 
     def _work(self, request: HttpRequest, person: User) -> dict[str, Any]:
         """Their warehouses, the current one first. `assigned` is the number of all (`with_list_columns`)."""

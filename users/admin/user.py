@@ -28,7 +28,8 @@ from config.history.pages import MAX_NAMED, SUBJECTS, HistoryAdminMixin, History
 from config.spreadsheets.import_pages import SheetAdminMixin
 from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, RESTORE, Switch, why_signed_out
 from users.admin.bulk_actions import BulkMixin, actor, sessions_ended
-from users.admin.person import PersonPage, person_url
+from users.admin.person import person_url
+from users.admin.temporary_password import TemporaryPasswordPage, temporary_password_url
 from users.forms import HireForm, ReasonForm, UserForm
 from users.models import User
 from users.querysets import PEOPLE
@@ -69,7 +70,9 @@ SUBJECTS["person"] = HistorySubject(
 
 
 @admin.register(User)
-class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
+class UserAdmin(
+    TemporaryPasswordPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin
+):
     """The rules are in `users.account_actions` and `users.forms`."""
 
     sheets = (UserResource, PersonResource)
@@ -79,7 +82,7 @@ class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
 
     class Media:
         css = {"all": ("users/people.css",)}
-        js = (Script("users/password.js", defer=""),)
+        js = (Script("users/password.js", defer=""), Script("users/sign_in_name.js", defer=""))
 
     # --- The page of one person --------------------------------------------------------------------------------
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
@@ -93,7 +96,10 @@ class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         hired = ("current", "warehouses") if obj is None and self.has_hire_permission(request) else ()
         rights = ("groups", "is_superuser") if actor(request).is_superuser else ("groups",)
         fieldsets = [
-            (_("General Information"), {"fields": ("email", "first_name", "last_name", "language", *edited)}),
+            (
+                _("General Information"),
+                {"fields": ("email", "has_mailbox", "first_name", "last_name", "language", *edited)},
+            ),
             (_("Warehouse user"), {"fields": ("is_warehouse_user", *hired)}),
             (_("Rights in the Back Office"), {"fields": rights}),
         ]
@@ -138,6 +144,8 @@ class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
 
     def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
         self.message_user(request, _("User was created successfully."), messages.SUCCESS)
+        if not obj.has_usable_password() and self.may_set_password(request, obj):
+            return HttpResponseRedirect(temporary_password_url(request, obj.pk))
         if self.has_view_permission(request, obj):
             return HttpResponseRedirect(person_url(request, obj.pk))
         return self.response_post_save_add(request, obj)
@@ -153,6 +161,12 @@ class UserAdmin(PersonPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditC
         protect = self.admin_site.admin_view
         return [
             path("bulk/<str:name>/", protect(self.bulk_view), name="users_user_bulk"),
+            path("sign-in-name/", protect(self.sign_in_name_view), name="users_user_sign_in_name"),
+            path(
+                "<int:pk>/temporary-password/",
+                protect(self.temporary_password_view),
+                name="users_user_temporary_password",
+            ),
             path("<int:pk>/view/", protect(self.person_view), name="users_user_view"),
             path("<int:pk>/switch/<str:name>/", protect(self.switch_view), name="users_user_switch"),
             path("<int:pk>/sign-out/", protect(self.sign_out_view), name="users_user_sign_out"),

@@ -14,11 +14,11 @@ from django.db import connection, models, transaction
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from config.audit_event_titles import title_of
 from config.database.compiled_queries import execute
 from config.retention import retention_cutoff
 from config.web import request_context
-from config.web.paths import is_back_office
-from users.models.audit_event_titles import title_of
+from config.web.paths import is_page
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -136,7 +136,7 @@ def tag_of(event: str) -> str:
 def _details(line: dict[str, Any], request: HttpRequest | None) -> str:
     """The other keys of the line, and in the Back Office the user, as JSON."""
     details = {name: value for name, value in line.items() if name not in _NOT_DETAILS and name[0] != "_"}
-    if request is not None and is_back_office(request):
+    if request is not None and is_page(request):
         actor = getattr(request, "user", None)
         if actor is not None and actor.is_authenticated and actor.email != line.get("username"):
             details["by"] = actor.email

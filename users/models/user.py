@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
@@ -24,8 +23,10 @@ from django.utils.translation import gettext_noop
 from config.audit_log import audit
 from config.database.lost_updates import SavesChangedColumns
 from config.history.tracking import tracked
+from config.text import EmailField, NameField
 from users.models.audit_event import AuditEvent as AuditEvent
 from users.models.authority import Authority
+from users.models.password import Password
 from users.querysets import UserQuerySet
 from users.roles import ADMINISTRATION, grantable_by
 
@@ -51,7 +52,7 @@ _name_rule = RegexValidator(r"^[^:/<>]+$", _("A name must not contain any of : /
 
 
 @tracked(exclude=["password", "last_login", "signed_out_at", "has_warehouse", "created_at", "updated_at"])
-class User(Authority, SavesChangedColumns, AbstractBaseUser, PermissionsMixin):
+class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, PermissionsMixin):
     """A person. A warehouse user works in warehouses and cannot enter the Back Office; others can."""
 
     class Status(models.TextChoices):
@@ -71,9 +72,11 @@ class User(Authority, SavesChangedColumns, AbstractBaseUser, PermissionsMixin):
         help_text=_("Designates that this user has all permissions without explicitly assigning them."),
     )
     uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), editable=False)
-    email = models.EmailField(_("E-mail"), max_length=254)
-    first_name = models.CharField(_("First Name"), max_length=45, validators=[_name_rule])
-    last_name = models.CharField(_("Last Name"), max_length=255, validators=[_name_rule])
+    email = EmailField(_("E-mail"), max_length=254)
+    #: Without one, `email` is only a name to sign in with, and nothing is sent to it.
+    has_mailbox = models.BooleanField(_("Has a mailbox"), default=True, db_default=True)
+    first_name = NameField(_("First Name"), max_length=45, validators=[_name_rule])
+    last_name = NameField(_("Last Name"), max_length=255, validators=[_name_rule])
     status = models.CharField(
         _("Status"), max_length=7, choices=Status.choices, default=Status.ACTIVE, db_default=Status.ACTIVE
     )
@@ -211,7 +214,7 @@ class User(Authority, SavesChangedColumns, AbstractBaseUser, PermissionsMixin):
 
     # --- Passwords and sessions ---------------------------------------------------------------------------------
     def save(self, **options: Any) -> None:
-        """A new password ends all sessions of the person.
+        """A new password ends all sessions of the person, and is no temporary one, unless the same save makes it one.
 
         Raises RowChangedError, and writes nothing, if one of `compared_fields` was changed since the row was read,
         such as during the hashing.
@@ -220,24 +223,21 @@ class User(Authority, SavesChangedColumns, AbstractBaseUser, PermissionsMixin):
             has_new_password = self._has_new_password(options.get("update_fields"))
             if has_new_password:
                 self.lock_unchanged()
+                self._note_own_password(options)
             super().save(**options)
             if has_new_password:
                 self.end_sessions(gettext_noop("password changed"))
+
+    def _note_own_password(self, options: dict[str, Any]) -> None:
+        if not self._is_changed("must_change_password_by"):
+            self.must_change_password_by = None
+        if options.get("update_fields") is not None:
+            options["update_fields"] = {*options["update_fields"], "must_change_password_by"}
 
     def _has_new_password(self, written: Any) -> bool:
         if self._state.adding or (written is not None and "password" not in written):
             return False
         return self._is_changed("password")
-
-    def check_password(self, raw_password: str | None) -> bool:
-        """Renews a hash with outdated parameters, unless the password was changed since the row was read."""
-        return check_password(raw_password, self.password, self._renew_hash)
-
-    def _renew_hash(self, raw_password: str) -> None:
-        outdated, self.password = self.password, make_password(raw_password)
-        same = User._base_manager.filter(pk=self.pk, password=outdated)
-        if same.update(password=self.password):
-            self._note(["password"])
 
     def end_sessions(self, reason: str) -> int:
         """Signs the person out everywhere, from the next request on. Returns the number of ended app sessions."""

@@ -8,6 +8,7 @@ import structlog
 from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidGrantError, OAuth2Error, UnsupportedGrantTypeError
 from django.conf import settings
 
+from config.web.paths import ACCOUNT
 from users.oauth.requests import Request
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -36,6 +37,14 @@ class BlockedError(InvalidGrantError):
         self.seconds = seconds
 
 
+class TemporaryPasswordError(InvalidGrantError):
+    """The password was right, but is a temporary one, which must be changed before anything else."""
+
+    def __init__(self) -> None:
+        page = f"{settings.ISSUER}{settings.PATH_PREFIX}{ACCOUNT}"
+        super().__init__(f"The temporary password must be changed before the first sign-in. Please do so at {page}.")
+
+
 class BadClientError(InvalidClientError):
     """The client is unknown, or its secret wrong. With `is_challenged`, 401 and `WWW-Authenticate`.
 
@@ -49,13 +58,15 @@ class BadClientError(InvalidClientError):
 
 def message_of(error: OAuth2Error) -> str:
     """The error's description, if it is one of this site's, or else the reference's message."""
-    if error.description in {BAD_CREDENTIALS, BAD_REFRESH_TOKEN} or isinstance(error, BlockedError):
+    if error.description in {BAD_CREDENTIALS, BAD_REFRESH_TOKEN} or isinstance(error, _SAYS_WHY):
         return error.description
     if isinstance(error, UnsupportedGrantTypeError):
         return f'Grant type "{error.grant_type or ""}" not found'
     return _MESSAGES.get(error.error) or error.get_error_description()
 
 
+#: Errors with a description of this site's.
+_SAYS_WHY = (BlockedError, TemporaryPasswordError)
 _MESSAGES = {"invalid_request": MALFORMED, "invalid_client": BAD_CLIENT, "invalid_grant": BAD_GRANT}
 
 

@@ -22,7 +22,13 @@ from users.models import Session, User
 from users.models.authorization_code import AuthorizationCode, CodeRefusedError, CodeReplayedError
 from users.models.client import Client
 from users.models.refresh_token import RefreshRefusedError, RefreshTokenReusedError
-from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BlockedError, log_refused_client
+from users.oauth.errors import (
+    BAD_CREDENTIALS,
+    BAD_REFRESH_TOKEN,
+    BlockedError,
+    TemporaryPasswordError,
+    log_refused_client,
+)
 from users.oauth.requests import Request
 from users.oauth.sessions import redeem, start_session
 from users.oauth.token_lookup import SessionToken
@@ -52,7 +58,10 @@ def _session_answer(session: Session, refresh_token: str, scope: str = "") -> di
 
 
 def _authenticated(request: Request, username: str, password: str) -> User:
-    """The person with this name and password. Logs a failure, and raises BlockedError or InvalidGrantError."""
+    """The person with this name and password. Logs a failure.
+
+    Raises BlockedError, InvalidGrantError, or TemporaryPasswordError, which only a right password brings about.
+    """
     # Django's backend also hashes for an unknown user, so that the time does not disclose accounts.
     user = authenticate(request.django, username=username, password=password)
     if user is None:
@@ -60,6 +69,9 @@ def _authenticated(request: Request, username: str, password: str) -> User:
         if is_blocked(request.django):
             raise BlockedError(getattr(request.django, "retry_after", 1))
         raise InvalidGrantError(BAD_CREDENTIALS)
+    if user.must_change_password:
+        audit.warning("Temporary Password Not Changed", tag="temporary_password_not_changed", username=user.email)
+        raise TemporaryPasswordError
     return user
 
 

@@ -16,7 +16,7 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from config.web.paths import is_back_office
+from config.web.paths import is_page
 from users.models import User
 from users.sign_in.lockouts import key_of
 
@@ -35,6 +35,7 @@ def remember(request: HttpRequest, response: HttpResponse, user: User) -> HttpRe
         max_age=settings.DEVICE_COOKIE_AGE,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
+        path=settings.SESSION_COOKIE_PATH,
         samesite="Lax",
     )
     return response
@@ -46,7 +47,7 @@ def known_device(request: HttpRequest, account: str) -> UUID | None:
     One query if the signature is valid, for any account, else none. Always None at the API, which reads no cookies
     (contract 6.1).
     """
-    entries = _entries(request) if is_back_office(request) else {}
+    entries = _entries(request) if is_page(request) else {}
     people = User.objects.filter(uuid__in=list(entries)) if entries else ()
     for user in people:
         entry = entries[str(user.uuid)]

@@ -1,4 +1,4 @@
-"""The language of the Back Office, chosen in the account menu of every page."""
+"""The language of pages, chosen in the account menu of the Back Office and on `/account/`."""
 
 from __future__ import annotations
 
@@ -13,21 +13,26 @@ from django.views.decorators.http import require_POST
 from users.models import User
 
 
-@admin.site.admin_view
 @require_POST
-def own_language(request: HttpRequest) -> HttpResponse:
-    """Changes the language of the signed-in user, and leads back to the page. Raises Http404 for an unknown one."""
+def choose_language(request: HttpRequest, home: str = "admin:index") -> HttpResponse:
+    """Changes the language of the signed-in user, and leads back to the page, or to `home`.
+
+    Raises Http404 for an unknown language.
+    """
     language = request.POST.get("language", "")
     if language not in User.Language.values:
         raise Http404("There is no such language.")
     User.objects.filter(pk=request.user.pk).update(language=language)
-    return HttpResponseRedirect(_page_of(request))
+    return HttpResponseRedirect(_page_of(request) or reverse(home))
+
+
+own_language = admin.site.admin_view(choose_language)
 
 
 def _page_of(request: HttpRequest) -> str:
-    """Path and query of the page with the form; the browser names it to this site only (`SECURE_REFERRER_POLICY`)."""
+    """Path and query of the page with the form, or "". The browser names it to this site only."""
     page = request.headers.get("Referer", "")
     if not url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
-        return reverse("admin:index")
+        return ""
     parts = urlsplit(page)
     return urlunsplit(("", "", parts.path, parts.query, ""))

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
+from config.text import email_key
 from users.sign_in.user_agent import in_plain_words
 
 #: The longest e-mail address. Longer input belongs to no account, and is cut.
@@ -23,12 +24,12 @@ _ACCOUNT_CHARACTERS = 254
 
 def key_of(email: str) -> str:
     """The normalized e-mail, by which failures are stored, whether or not the account exists."""
-    return email.strip().lower().replace("\x00", "")[:_ACCOUNT_CHARACTERS]
+    return email_key(email)[:_ACCOUNT_CHARACTERS]
 
 
-def reset_path() -> str:
-    """The path of password reset requests, which are counted separately from sign-ins."""
-    return reverse("admin_password_reset")
+def reset_paths() -> tuple[str, str]:
+    """The paths of password reset requests, which are counted separately from sign-ins."""
+    return reverse("admin_password_reset"), reverse("account_password_reset")
 
 
 # --- Lockouts ---------------------------------------------------------------------------------------------------
@@ -39,7 +40,7 @@ def locking() -> QuerySet[AccessFailureLog]:
 
 
 def locking_sign_in() -> QuerySet[AccessFailureLog]:
-    return locking().exclude(path_info=reset_path())
+    return locking().exclude(path_info__in=reset_paths())
 
 
 def end_of_lockout(began: datetime) -> datetime:
@@ -69,7 +70,7 @@ def lockouts_of(email: str) -> list[Lockout]:
 def _lockout(row: Any) -> Lockout:
     address = row.ip_address or ""
     return Lockout(
-        what="reset" if row.path_info == reset_path() else "sign-in",
+        what="reset" if row.path_info in reset_paths() else "sign-in",
         until=end_of_lockout(row.attempt_time),
         failures=settings.SIGN_IN_FAILURES,
         network=f"{address}/64" if ":" in address else address,

@@ -22,6 +22,7 @@ from django.views.decorators.csrf import csrf_protect
 from unfold.forms import AuthenticationForm
 
 from config.audit_log import audit
+from config.web.back_office_sessions import ACCOUNT_ONLY
 from users.models import User
 from users.sign_in import device_cookies, throttling, two_factor
 
@@ -72,11 +73,17 @@ class SignInView(BackOfficePage, LoginView):
     template_name = "admin/login.html"
     authentication_form = LoginForm
     title = _("Login")
+    #: The names of the URLs of the second step and of "Forgot password?".
+    second_step, forgotten = "admin_second_step", "admin_password_reset"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method == "GET" and SESSION_KEY in request.session:
             if admin.site.has_permission(request):
                 return HttpResponseRedirect(self.get_success_url())
+            if request.user.is_authenticated and request.user.must_change_password:
+                return redirect("account_password")
+            if request.session.get(ACCOUNT_ONLY):
+                return redirect("account")
             if request.user.is_staff:  # without the second factor that `REQUIRE_TWO_FACTOR` demands
                 return redirect("admin_two_factor")
             logout(request)  # access was revoked: the session must not be valid again if it is granted again
@@ -86,16 +93,16 @@ class SignInView(BackOfficePage, LoginView):
         return reverse("admin:index")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        own = {"app_path": self.request.get_full_path(), "sends_email": settings.SENDS_EMAIL}
+        forgotten = reverse(self.forgotten) if settings.SENDS_EMAIL else ""
+        own = {"app_path": self.request.get_full_path(), "forgotten_url": forgotten}
         return super().get_context_data(**context) | own
 
     def form_valid(self, form: Any) -> HttpResponse:
         user = form.get_user()
         if two_factor.is_on(user):
             _store_pending(self.request, user, self.get_success_url())
-            return redirect("admin_second_step")
-        _log_in(self.request, user)
-        return device_cookies.remember(self.request, HttpResponseRedirect(self.get_success_url()), user)
+            return redirect(self.second_step)
+        return _log_in(self.request, user, self.get_success_url())
 
     def form_invalid(self, form: Any) -> HttpResponse:
         if form.non_field_errors():
@@ -103,11 +110,17 @@ class SignInView(BackOfficePage, LoginView):
         return super().form_invalid(form)
 
 
-def _log_in(request: HttpRequest, user: User) -> None:
-    """Starts a session of `SESSION_COOKIE_AGE` seconds, which activity does not extend."""
+def _log_in(request: HttpRequest, user: User, destination: str) -> HttpResponse:
+    """Starts a session of `SESSION_COOKIE_AGE` seconds, which activity does not extend.
+
+    Redirects to the destination, or first to the page that changes a temporary password.
+    """
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     request.session.set_expiry(timedelta(seconds=settings.SESSION_COOKIE_AGE))
+    request.session[ACCOUNT_ONLY] = not user.is_staff
     audit.info("Successful Login", tag="successful_login", username=user.email)
+    url = reverse("account_password") if user.must_change_password else destination
+    return device_cookies.remember(request, HttpResponseRedirect(url), user)
 
 
 # --- The second step of signing in ------------------------------------------------------------------------------
@@ -121,22 +134,23 @@ def _store_pending(request: HttpRequest, user: User, destination: str) -> None:
     }
 
 
-def _pending_user(request: HttpRequest) -> User | None:
+def _pending_user(request: HttpRequest, login: str) -> User | None:
     """The user of the first step, or None if it has expired or their account has changed since."""
     pending = request.session.get(_PENDING)
     if pending is None or pending["until"] < time.time():
         return None
     user = User.objects.filter(pk=pending["user"]).first()
-    return user if user and user.is_staff and user.get_session_auth_hash() == pending["proof"] else None
+    may_enter = user and (user.is_staff if login == "admin:login" else user.is_active)
+    return user if user and may_enter and user.get_session_auth_hash() == pending["proof"] else None
 
 
 @never_cache
 @csrf_protect
-def second_step(request: HttpRequest) -> HttpResponse:
-    """Asks for the code and signs the user in."""
-    user = _pending_user(request)
+def second_step(request: HttpRequest, login: str = "admin:login") -> HttpResponse:
+    """Asks for the code and signs the user in. `login` is the name of the URL of the first step."""
+    user = _pending_user(request, login)
     if user is None:
-        return redirect("admin:login")
+        return redirect(login)
     form = two_factor.CodeForm(request.POST or None)
     if form.is_valid():
         if not throttling.is_open(request, user.email):
@@ -152,5 +166,4 @@ def second_step(request: HttpRequest) -> HttpResponse:
 def _accept(request: HttpRequest, user: User, device: Any) -> HttpResponse:
     destination = request.session.pop(_PENDING)["next"]
     user.otp_device = device  # type: ignore[attr-defined]  # django-otp stores it in the session
-    _log_in(request, user)
-    return device_cookies.remember(request, redirect(destination), user)
+    return _log_in(request, user, destination)

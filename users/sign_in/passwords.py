@@ -1,4 +1,4 @@
-"""Password change and password reset in the Back Office."""
+"""Password change and password reset."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django.forms import EmailInput
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.template import loader
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils import translation
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
@@ -78,6 +78,7 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
     form_class = OwnPasswordForm
     success_url = reverse_lazy("admin:index")
     title = _("Change password")
+    done = _("User password was updated successfully.")
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Counts wrong passwords like failed sign-ins, against guessing in somebody else's session."""
@@ -91,8 +92,8 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
             answer = super().form_valid(form)
         except RowChangedError:
             messages.error(self.request, CHANGED)
-            return redirect("admin_own_password")
-        messages.success(self.request, _("User password was updated successfully."))
+            return redirect(self.request.path)
+        messages.success(self.request, self.done)
         return device_cookies.remember(self.request, answer, form.user)
 
     def form_invalid(self, form: Any) -> HttpResponse:
@@ -109,11 +110,11 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
 
 # --- Reset ------------------------------------------------------------------------------------------------------
 class ForgottenPasswordForm(PasswordResetForm):
-    """Sends an e-mail in the person's language, if the account exists and is active.
+    """Sends an e-mail in the person's language, if the account exists and is active, and the person has a mailbox.
 
-    Response times do not reveal whether it does: for other addresses the same queries and templates run for an unsaved
-    user, and nothing is sent. E-mail is sent at a random time within `EMAIL_DELAY_SECONDS`, because the processor time
-    for it would slow down the requests after this one.
+    Response times do not reveal whether it does: for other addresses the same queries and templates run, for an unsaved
+    user if there is none, and nothing is sent. E-mail is sent at a random time within `EMAIL_DELAY_SECONDS`, because
+    the processor time for it would slow down the requests after this one.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -136,7 +137,7 @@ class ForgottenPasswordForm(PasswordResetForm):
         user: User = context["user"]
         with translation.override(user.language_code):
             written = [loader.render_to_string(template, context) for template in (subject, body)]
-        if user.pk is None:
+        if user.pk is None or not user.has_mailbox:
             return
         sleep(SystemRandom().uniform(0, settings.EMAIL_DELAY_SECONDS))
         try:
@@ -154,15 +155,19 @@ class ForgottenPasswordView(BackOfficePage, PasswordResetView):
     subject_template_name = "registration/password_reset_subject.txt"
     extra_email_context = {"site": settings.ISSUER}
     form_class = ForgottenPasswordForm
-    success_url = reverse_lazy("admin:login")
     title = _("Forgot password?")
+    #: The name of the URL of the login page that leads here.
+    login = "admin:login"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Redirects with a message if the site is not configured to send e-mail."""
         if not settings.SENDS_EMAIL:
             messages.error(request, _("No e-mail is sent from here. Ask an administrator for a new password."))
-            return redirect("admin:login")
+            return redirect(self.login)
         return super().dispatch(request, *args, **kwargs)
+
+    def get_success_url(self) -> str:
+        return reverse(self.login)
 
     def form_valid(self, form: Any) -> HttpResponse:
         email = throttling.key_of(form.cleaned_data["email"])
@@ -183,7 +188,7 @@ class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
 
     template_name = "registration/password_reset_confirm.html"
     form_class = NewPasswordForm
-    success_url = reverse_lazy("admin:login")
+    success_url = reverse_lazy("account_sign_in")
     title = _("New password")
 
     def get_user(self, uidb64: str) -> User | None:
@@ -194,7 +199,7 @@ class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
         if self.validlink:
             return super().render_to_response(context, **kwargs)
         messages.error(self.request, _("Invalid request token!"))
-        return redirect("admin_password_reset")
+        return redirect("account_password_reset")
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Saves nothing if the account was deactivated since the request began. The history names the person."""
@@ -204,7 +209,7 @@ class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
                 answer = super().form_valid(form)
         except RowChangedError:
             messages.error(self.request, CHANGED)
-            return redirect("admin:login")
+            return redirect("account_sign_in")
         throttling.unlock(user.email)
         audit.info("Password Updated after Reset", tag="password_updated_after_reset", username=user.email)
         messages.success(self.request, _("Password updated."))
@@ -218,4 +223,4 @@ class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
 def missing_token(request: HttpRequest) -> HttpResponse:
     """For a truncated link."""
     messages.error(request, _("Request token is missing!"))
-    return redirect("admin_password_reset")
+    return redirect("account_password_reset")

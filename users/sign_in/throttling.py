@@ -28,11 +28,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from config.audit_log import audit
-from config.web.paths import is_back_office
+from config.web.paths import is_page
 from config.web.request_context import client_address
 from users.models import DeviceFailure
 from users.sign_in.device_cookies import known_device
-from users.sign_in.lockouts import key_of, reset_path
+from users.sign_in.lockouts import key_of, reset_paths
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -63,8 +63,9 @@ def _failures(
     since = timezone.now() - timedelta(seconds=within_seconds)
     failures = AccessFailureLog.objects.filter(username=account, attempt_time__gt=since, **whose)
     failures = failures.order_by("-attempt_time")
-    path = reset_path()
-    return failures.filter(path_info=path) if request.path_info == path else failures.exclude(path_info=path)
+    paths = reset_paths()
+    is_reset = request.path_info in paths
+    return failures.filter(path_info__in=paths) if is_reset else failures.exclude(path_info__in=paths)
 
 
 def blocked_seconds(request: HttpRequest, account: str) -> int:
@@ -149,7 +150,7 @@ def is_blocked(request: HttpRequest) -> bool:
 
 def answer(request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None = None) -> HttpResponse:
     """`AXES_LOCKOUT_CALLABLE`: the response to a blocked request. The API keeps its own (`users.oauth`)."""
-    return page(request, getattr(request, "retry_after", 1)) if is_back_office(request) else response
+    return page(request, getattr(request, "retry_after", 1)) if is_page(request) else response
 
 
 def page(request: HttpRequest, seconds: int) -> HttpResponse:

@@ -141,7 +141,7 @@ class CodeForm(Form):
 def own(request: HttpRequest) -> HttpResponse:
     """Enrolment, or, if the user is enrolled, new recovery codes and switching off, both with a code."""
     user: Any = request.user
-    if not (user.is_authenticated and user.is_staff):
+    if not (user.is_authenticated and user.is_staff) or user.must_change_password:
         return redirect_to_login(request.get_full_path(), "admin:login")
     try:
         return _manage(request, user) if is_on(user) else _enrol(request, user)
@@ -164,11 +164,11 @@ def _enrol(request: HttpRequest, user: User) -> HttpResponse:
     device = TOTPDevice(user=user, key=key)
     secret = b32encode(device.bin_key).decode()
     groups = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
-    context = {"form": form, "secret": groups, "qr_code": _qr_code(device.config_url)}
+    context = {"form": form, "secret": groups, "qr_code": qr_code(device.config_url)}
     return page(request, "two_factor/enrol.html", _("Switch on two-factor sign-in"), **context)
 
 
-def _qr_code(text: str) -> str:
+def qr_code(text: str) -> str:
     """An SVG without style or script, dark on light in both themes: many cameras do not read inverted codes."""
     return qrcode.make(text, image_factory=SvgPathImage, box_size=16).to_string(encoding="unicode")
 

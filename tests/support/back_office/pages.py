@@ -1,4 +1,4 @@
-"""The pages of the Back Office, for tests that go through all of them."""
+"""The pages of the Back Office and of one's own account, for tests that go through all of them."""
 
 from collections.abc import Callable
 
@@ -31,6 +31,9 @@ PAGES: dict[str, Callable[..., str]] = {
     "hire": lambda **_: reverse("admin:users_user_add", query={"is_warehouse_user": 1}),
     "person": lambda pat, **_: reverse("admin:users_user_view", args=[pat.pk]),
     "user": lambda pat, **_: reverse("admin:users_user_change", args=[pat.pk]),
+    "account": lambda **_: reverse("account"),
+    "account password": lambda **_: reverse("account_password"),
+    "temporary password": lambda pat, **_: reverse("admin:users_user_temporary_password", args=[pat.pk]),
     "delete user": lambda pat, **_: reverse("admin:users_user_delete", args=[pat.pk]),
     "history of a user": lambda pat, **_: reverse("admin:users_user_history", args=[pat.pk]),
     "import users": lambda **_: reverse("admin:users_user_import_sheet"),

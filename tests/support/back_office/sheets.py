@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 import zipfile
 from typing import Any
 
@@ -36,13 +35,6 @@ def apply(client: Client, page: str, job: Import) -> Import:
     worker.run(job)
     job.refresh_from_db()
     return job
-
-
-def until_idle() -> None:
-    """Waits for the threads that requests have started: the tables are emptied after a test that commits."""
-    for thread in threading.enumerate():
-        if thread.name == "job":
-            thread.join(30)
 
 
 def faults(job: Import) -> list[tuple[int, str, str]]:

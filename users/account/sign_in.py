@@ -1,0 +1,47 @@
+"""Sign-in to the pages of one's own account: as that to the Back Office, but for everybody whose account is active."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import SESSION_KEY, logout
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from users.sign_in import login, passwords
+
+
+class AccountLoginForm(login.LoginForm):
+    """For warehouse users too. `authenticate` has refused people whose account is not active."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = _("E-mail or sign-in name")
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        pass
+
+
+class AccountSignInView(login.SignInView):
+    """A session of a warehouse user opens nothing of the Back Office (`config.web.back_office_sessions`)."""
+
+    template_name = "account/sign_in.html"
+    authentication_form = AccountLoginForm
+    title = _("Your account")
+    second_step, forgotten = "account_second_step", "account_password_reset"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "GET" and SESSION_KEY in request.session:
+            if request.user.is_authenticated:
+                return redirect(self.get_success_url())
+            logout(request)
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_default_redirect_url(self) -> str:
+        return reverse("account")
+
+
+class AccountForgottenPasswordView(passwords.ForgottenPasswordView):
+    login = "account_sign_in"
