@@ -5,8 +5,6 @@ import os
 import signal
 import sys
 
-from config.database import embedded
-
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -16,6 +14,8 @@ def main() -> None:
     for ending in (signal.SIGTERM, signal.SIGHUP):  # so that the embedded server is stopped on the way out
         signal.signal(ending, lambda number, frame: sys.exit(128 + number))
     try:
+        from config.database import embedded  # reads the settings of the installation
+
         embedded.start()
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as problem:

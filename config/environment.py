@@ -16,6 +16,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
+from config import installation
+
 Network = IPv4Network | IPv6Network
 
 #: PostgreSQL's maximum `integer`, the type of its timeouts in milliseconds.
@@ -34,6 +36,7 @@ class Environment(environ.Env):
 
     def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
         """Raises ImproperlyConfigured for a value of the wrong type."""
+        installation.value_of(var)
         try:
             return super().get_value(var, *args, **kwargs)
         except ValueError:
@@ -63,18 +66,35 @@ class Environment(environ.Env):
         return self.int(var, default=default, minimum=0, maximum=MAX_INTEGER // 1_000)
 
     def name(self, var: str, default: str) -> str:
-        """A text that is not blank."""
+        """A text without blanks around it."""
         value = str(self.str(var, default=default))
-        if not value.strip():
-            raise ImproperlyConfigured(f"{var} must not be empty: leave it out, or write it such as {default}.")
+        if not value or value != value.strip():
+            raise ImproperlyConfigured(
+                f"{var} must not be empty, nor have blanks around it: leave it out, or write it such as {default}."
+            )
         return value
 
     def log_level(self, var: str, default: str) -> str:
         """A level of the standard library's logging, in upper or lower case."""
-        level = str(self.str(var, default=default))
-        if level.upper() not in LOG_LEVELS:
-            raise ImproperlyConfigured(f"{var} must be one of {', '.join(LOG_LEVELS)}, not {level!r}.")
-        return level.upper()
+        return self.choice(var, LOG_LEVELS, default=default)
+
+    def choice(self, var: str, choices: tuple[str, ...], *, default: str) -> str:
+        """One of these texts, in upper or lower case."""
+        value = str(self.str(var, default=default))
+        for one in choices:
+            if one.lower() == value.lower():
+                return one
+        raise ImproperlyConfigured(f"{var} must be one of {', '.join(choices)}, not {value!r}.")
+
+    def path_prefix(self, var: str, default: str) -> str:
+        """A path with a slash at its beginning and none at its end, or an empty text."""
+        path = str(self.str(var, default=default))
+        if path and not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", path):
+            raise ImproperlyConfigured(
+                f"{var}: {path!r} is no path. Write it with a slash at its beginning and none at its end, such as "
+                "/warehouse."
+            )
+        return path
 
     def time_zone(self, var: str, default: str) -> str:
         """The name of a time zone in the IANA database."""
@@ -85,12 +105,12 @@ class Environment(environ.Env):
             raise ImproperlyConfigured(f"{var} must be a time zone such as Europe/Berlin, not {name!r}.") from None
 
     def networks(self, var: str, default: list[str]) -> list[str]:
-        """IP addresses and networks, together not all addresses. IPv4 networks are returned in IPv4-mapped form too."""
+        """IP addresses and networks, together not all addresses."""
         entries = self.list(var, default=default)
         networks = [_network(var, entry) for entry in entries]
         if _is_everything(networks):
             raise ImproperlyConfigured(f"{var}: {','.join(entries)} is everybody. {_HOW_TO_WRITE_NETWORKS}")
-        return [str(form) for network in networks for form in _forms(network)]
+        return [str(network) for network in networks]
 
     def mail_server(self, var: str, default: str) -> dict[str, Any]:
         """Django's e-mail settings from a URL. Messages do not repeat the URL, which contains a password."""
@@ -151,16 +171,11 @@ _HOW_TO_WRITE_NETWORKS = "Write the addresses and networks of your proxies, such
 
 def _network(var: str, entry: str) -> Network:
     try:
-        return ip_network(entry)
+        network = ip_network(entry)
     except ValueError as problem:  # its message names the entry, and host bits that are set
         raise ImproperlyConfigured(f"{var}: {problem}. {_HOW_TO_WRITE_NETWORKS}") from None
-
-
-def _forms(network: Network) -> list[Network]:
-    """With `HOST=::`, IPv4 clients have IPv4-mapped addresses (RFC 4291 section 2.5.5.2)."""
-    if isinstance(network, IPv6Network):
-        return [network]
-    return [network, ip_network(f"::ffff:{network.network_address}/{96 + network.prefixlen}")]
+    mapped = isinstance(network, IPv6Network) and network.prefixlen >= 96 and network.network_address.ipv4_mapped
+    return ip_network(f"{mapped}/{network.prefixlen - 96}") if mapped else network
 
 
 #: Networks that must not be trusted as a whole: IPv4, IPv4-mapped, and global unicast IPv6 (RFC 4291 section 2.5).

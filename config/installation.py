@@ -1,21 +1,26 @@
-"""The installation's folder, database and secrets, from the environment (`docs/settings.md`).
+"""The installation's folder, database and secrets, from the environment and `.env` (`docs/settings.md`).
 
 Without `DATABASE_URL` the embedded database is used, and a missing secret is generated once under `VAR_DIR`. No secret
 has a default.
 """
 
+import io
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+#: Optional file with environment variables. Those of the process take precedence.
+ENV_FILE = BASE_DIR / ".env"
 #: Environment variable with the embedded server's URL, set for child processes by the process that started it.
 EMBEDDED_URL = "EMBEDDED_DATABASE_URL"
 
@@ -32,9 +37,40 @@ LIBPQ_DEFAULTS = {
 }
 
 
+def read_env_file(path: Path) -> None:
+    """Adds the variables of a file to the environment. Raises ImproperlyConfigured if it cannot be read as a whole."""
+    if not path.exists():
+        return
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # editors on Windows begin a file with a byte order mark
+    except (OSError, UnicodeError) as problem:
+        raise ImproperlyConfigured(f"{path} cannot be read: {problem}") from None
+    for number, line in enumerate(text.splitlines(), 1):
+        if line and not re.match(r"#|(export )?[A-Za-z_0-9]+=", line):
+            raise ImproperlyConfigured(
+                f"{path}, line {number}: write NAME=value, without blanks before or after the name, or # and a remark."
+            )
+    environ.Env.read_env(io.StringIO(text))
+
+
+def value_of(name: str) -> str | None:
+    """The environment variable. Raises ImproperlyConfigured for what some files leave in it or around it."""
+    value = os.environ.get(name)
+    if value is None:
+        return None
+    if not value.isprintable():
+        raise ImproperlyConfigured(
+            f"{name} contains a line break or another invisible character: a file with it must have the line ends of "
+            "Unix."
+        )
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"`":
+        raise ImproperlyConfigured(f"{name} is in quotes, which would be part of the value: write it without them.")
+    return value
+
+
 def var_dir() -> Path:
     """The folder for data, generated secrets and collected static files (`VAR_DIR`)."""
-    return Path(os.environ.get("VAR_DIR") or BASE_DIR / "var").resolve()
+    return Path(value_of("VAR_DIR") or BASE_DIR / "var").resolve()
 
 
 def is_embedded() -> bool:
@@ -46,7 +82,7 @@ def database_url() -> str:
     """The database's URL for Django's settings. Raises ImproperlyConfigured for an invalid `DATABASE_URL`."""
     if is_embedded():
         return os.environ.get(EMBEDDED_URL) or f"postgres://postgres@/postgres?host={var_dir() / 'postgres'}"
-    given = os.environ["DATABASE_URL"]
+    given = value_of("DATABASE_URL") or ""
     if not _is_valid(given):
         raise ImproperlyConfigured(
             "DATABASE_URL is not the address of a PostgreSQL database: write it as "
@@ -68,7 +104,7 @@ def required(name: str, embedded_default: Callable[[], str]) -> str:
 
     Raises ImproperlyConfigured, naming the setting, if it is missing although `DATABASE_URL` is set.
     """
-    if value := os.environ.get(name):
+    if value := value_of(name):
         return value
     if not is_embedded():
         raise ImproperlyConfigured(f"Set {name} in the environment: it is required when DATABASE_URL is set.")
@@ -94,3 +130,6 @@ def _generated_secret_key() -> str:
         finally:
             os.unlink(draft)
     return path.read_text()
+
+
+read_env_file(ENV_FILE)

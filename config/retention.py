@@ -1,6 +1,7 @@
 """Retention: deletes rows whose retention period is over.
 
-A model takes part if its default manager has `past_retention()`, the queryset of its rows to delete.
+A model takes part if its default manager has `past_retention()`, the queryset of its rows to delete. If the queryset
+has `expire()`, that is called instead of deleting: it may keep the rows without their contents.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ def delete(rows: QuerySet[Any]) -> int:
     total = 0
     with _without_history(rows.model):
         while batch := list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
-            rows.model._base_manager.filter(pk__in=batch).delete()
+            if hasattr(rows, "expire"):
+                rows.filter(pk__in=batch).expire()
+            else:
+                rows.model._base_manager.filter(pk__in=batch).delete()
             total += len(batch)
     return total
 

@@ -3,7 +3,7 @@
 import pghistory
 from django.conf import global_settings
 
-from config import installation
+from config import installation, openapi_settings
 from config.audit_log import logging_config
 from config.back_office.navigation import UNFOLD as UNFOLD
 from config.environment import Environment, host_names, origin
@@ -25,11 +25,16 @@ SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = host_names("ALLOWED_HOSTS", installation.required("ALLOWED_HOSTS", lambda: "localhost,127.0.0.1,[::1]"))
 #: TCP port and address of `manage.py serve`.
 PORT = env.int("PORT", default=8000, maximum=65_535)
-HOST = env.str("HOST", default="127.0.0.1")
+HOST = env.name("HOST", default="127.0.0.1")
 #: Server processes; each serves one request at a time.
 WORKERS = env.int("WORKERS", default=2, maximum=1_000)
-#: Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted (comma list).
+#: Addresses or networks of proxies that are believed about their clients (comma list).
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
+#: The header in which they name the client: `X-Forwarded-For`, or `Forwarded` (RFC 7239).
+FORWARDED_HEADER = env.choice("FORWARDED_HEADER", ("X-Forwarded-For", "Forwarded"), default="X-Forwarded-For")
+#: The path under which the site is served, such as `/warehouse`; empty for the root.
+PATH_PREFIX = env.path_prefix("PATH_PREFIX", default="")
+FORCE_SCRIPT_NAME = PATH_PREFIX or None
 #: True if clients connect over TLS: secure cookies, redirect to https, HSTS. False only with the embedded database.
 HTTPS = env.bool("HTTPS", default=not installation.is_embedded())
 #: Level of the log lines on standard error.
@@ -129,7 +134,7 @@ MIDDLEWARE = [
     "config.web.headers.HeadersMiddleware",
     "config.web.csp.ContentSecurityPolicyMiddleware",
     "config.web.cors.CorsMiddleware",
-    "config.web.length_required.LengthRequiredMiddleware",
+    "config.web.request_bodies.RequestBodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.web.middleware.StaticFilesMiddleware",
     "config.web.middleware.SessionMiddleware",
@@ -241,39 +246,8 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 JSON_API_FORMAT_FIELD_NAMES = "camelize"
-
-#: The OpenAPI document at /schema, and Swagger UI at /docs with files of this site only.
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Warehouse user management",
-    "DESCRIPTION": (
-        "Who works in which warehouse, and proof of it for other programs.\n\n"
-        "Sign in with `POST /token`, then send `Authorization: Bearer <access_token>`. People, warehouses and "
-        "assignments are JSON:API resources; every path is served with and without a slash at its end."
-    ),
-    "VERSION": "0.1.0",
-    "OAS_VERSION": "3.1.1",
-    "TAGS": [
-        {"name": "Sign in", "description": "*Authorize* does it here: fill in name and password only."},
-        {"name": "Assignments", "description": "Who works where. At most one assignment of a person is active."},
-        {"name": "Warehouse tokens", "description": "Proof, for other programs, of where a person works now."},
-        {"name": "Users", "description": "People, to find out whom to assign. Read-only."},
-        {"name": "Warehouses", "description": "Warehouses, to find out what to assign. Read-only."},
-        {"name": "Tokens", "description": "For programs: codes, keys, verifying and withdrawing tokens."},
-        {"name": "Health", "description": "For load balancers: is the process alive, and can it serve?"},
-    ],
-    "SERVE_INCLUDE_SCHEMA": False,
-    "COMPONENT_SPLIT_PATCH": False,
-    "SERVE_AUTHENTICATION": [],
-    "PREPROCESSING_HOOKS": ["config.api.openapi.plain_paths"],
-    "POSTPROCESSING_HOOKS": ["config.api.openapi.describe_common_errors"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    # JavaScript: the plugin is defined in config/static/config/docs.js.
-    "SWAGGER_UI_SETTINGS": (
-        '{"deepLinking": true, "defaultModelsExpandDepth": 0, "displayRequestDuration": true, "validatorUrl": null, '
-        '"plugins": [SignInPlugin]}'
-    ),
-}
+_servers = {"SERVERS": [{"url": PATH_PREFIX}]} if PATH_PREFIX else {}
+SPECTACULAR_SETTINGS = openapi_settings.SPECTACULAR_SETTINGS | _servers
 
 # --- Security ---------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
@@ -284,11 +258,13 @@ SESSION_ENGINE = "config.web.back_office_sessions"
 #: Lifetime of a Back Office session in seconds, without extension (OWASP ASVS 3.3.2).
 SESSION_COOKIE_AGE = 43_200
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-#: Another site of the same domain cannot set a cookie with the prefix `__Host-` (RFC 6265bis section 4.1.3.2).
-SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
-CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+#: Another site of the same domain cannot set a cookie with the prefix `__Host-` (RFC 6265bis section 4.1.3.2), which
+#: the browser sends to every path. Under a path prefix, the other applications of the host must not get it.
+_COOKIE_PREFIX = ("__Secure-" if PATH_PREFIX else "__Host-") if HTTPS else ""
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = PATH_PREFIX or "/"
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}sessionid", f"{_COOKIE_PREFIX}csrftoken"
 #: The device cookie (`users.sign_in.device_cookies`), and its lifetime after the last sign-in in seconds (half a year).
-DEVICE_COOKIE_NAME = "__Host-device" if HTTPS else "device"
+DEVICE_COOKIE_NAME = f"{_COOKIE_PREFIX}device"
 DEVICE_COOKIE_AGE = 15_552_000
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "config.back_office.error_pages.csrf_failure"
@@ -296,5 +272,9 @@ X_FRAME_OPTIONS = "SAMEORIGIN"
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.DIRECTIVES}
 #: CORS for the origins of clients, on every path, so that scripts can read 404 and 405 too (`config.web.cors`).
 CORS_ALLOW_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST")
-CORS_ALLOW_HEADERS = ("accept", "content-type", "content-language", "accept-language", "authorization")
+CORS_ALLOW_HEADERS = (
+    *("accept", "content-type", "content-language", "accept-language", "authorization"),
+    *("traceparent", "tracestate", "baggage", "sentry-trace", "x-request-id"),  # tracing (contract 0.5)
+    *("idempotency-key", "if-match", "prefer"),
+)
 CORS_EXPOSE_HEADERS = ("Location", "Retry-After")

@@ -10,7 +10,6 @@ from config.api.health import LiveView, ReadyView, database_takes_changes, migra
 from config.api.schema_view import SchemaView
 from config.api.urlpatterns import route
 from config.api.views import NotFoundView
-from config.web.paths import ACCOUNT, BACK_OFFICE
 from users.oauth.key_ring import key_ring
 
 #: The readiness checks, in this order.
@@ -18,9 +17,9 @@ READY = {"checks": (database_takes_changes, migrations_are_applied, key_ring.rea
 
 urlpatterns = [
     path("", include("assignments.urls")),  # first, since most requests are for it
-    path("", csrf_exempt(RedirectView.as_view(url=BACK_OFFICE)), name="home"),
-    path("admin", RedirectView.as_view(url=BACK_OFFICE), name="home"),
-    path("account", RedirectView.as_view(url=ACCOUNT), name="home"),
+    path("", csrf_exempt(RedirectView.as_view(pattern_name="admin:index")), name="home"),
+    path("admin", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("account", RedirectView.as_view(pattern_name="account"), name="home"),
     path("account/", include("users.account.urls")),
     path("admin/", include("users.sign_in.urls")),
     path("admin/", admin.site.urls),

@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from tests.support import hashing, initial_data, middleware_chain
+from tests.support import hashing, initial_data, middleware_chain, underway
 from tests.support.api.client import PASSWORD, Api, sign_in
 from tests.support.back_office.staff import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
 from tests.support.leaks import no_secret_is_written  # noqa: F401 (a fixture)
@@ -76,6 +76,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("live"))
         elif item.get_closest_marker("live") or "tests/browser" in item.path.as_posix():
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.fixture(autouse=True)
+def _threads_end_with_their_test() -> Iterator[None]:
+    """Else an e-mail could come during the next test."""
+    yield
+    underway.wait_for_threads()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Lower
 
 from config.database.search import Searched
+from config.text import email_key
 from users.roles import ADMINISTRATION, named
 from users.sign_in.lockouts import locking_sign_in
 
@@ -33,8 +34,8 @@ class UserQuerySet(QuerySet[Any]):
 
     def by_emails(self, emails: Iterable[str]) -> Any:
         """The people with these e-mail addresses, case-insensitive, by the unique index."""
-        lower = {email.lower() for email in emails}
-        return self.alias(email_lower=Lower("email")).filter(email_lower__in=lower)
+        keys = {email_key(email) for email in emails}
+        return self.alias(email_lower=Lower("email")).filter(email_lower__in=keys)
 
     def with_list_columns(self) -> Any:
         """Adds `current_warehouse`, `assigned` (the number of warehouses), and `locked_out_at`: when sign-in to the

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
@@ -54,7 +55,7 @@ class UserToken(OpenApiAuthenticationExtension):
         return [
             {
                 "type": "oauth2",
-                "flows": {"password": {"tokenUrl": "/token", "scopes": {}}},
+                "flows": {"password": {"tokenUrl": f"{settings.PATH_PREFIX}/token", "scopes": {}}},
                 "description": "Name and password. Leave the client empty.",
             },
             {

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from config.database.lost_updates import SavesChangedColumns
 from config.database.search import Searched
 from config.history.tracking import tracked
+from config.text import INVISIBLE, OTHER_BLANKS, NameField, name_key
 
 _FOLDED = Func("name", function="search_text")
 #: Where a search looks.
@@ -32,7 +33,7 @@ class WarehouseQuerySet(models.QuerySet["Warehouse"]):
 
     def by_names(self, names: Iterable[str]) -> WarehouseQuerySet:
         """The warehouses with these names, case-insensitive, by the unique index."""
-        return self.alias(name_lower=Lower("name")).filter(name_lower__in={name.strip().lower() for name in names})
+        return self.alias(name_lower=Lower("name")).filter(name_lower__in={name_key(name) for name in names})
 
 
 @tracked(exclude=["created_at", "updated_at"])
@@ -42,7 +43,7 @@ class Warehouse(SavesChangedColumns):
     back_office_page: ClassVar[str] = "admin:warehouses_warehouse_view_row"
 
     uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), editable=False)
-    name = models.CharField(_("Name"), max_length=255)
+    name = NameField(_("Name"), max_length=255)
     note = models.TextField(
         _("Note"),
         blank=True,
@@ -71,6 +72,12 @@ class Warehouse(SavesChangedColumns):
                 condition=models.Q(name=Trim("name")) & ~models.Q(name=""),
                 name="warehouse_name_trimmed_not_blank",
                 violation_error_message=_("A name must not be blank, nor begin or end with a space."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(name=Func("name", function="normalize"))
+                & ~models.Q(name__regex=f"[{INVISIBLE}]|  |[{OTHER_BLANKS}]"),
+                name="warehouse_name_normal",
+                violation_error_message=_("A name must not contain invisible characters."),
             ),
         ]
 

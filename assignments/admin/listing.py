@@ -15,36 +15,24 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold import paginator
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter
 from unfold.decorators import action, display
 
 from assignments.admin import assign_pages
 from assignments.models import WarehouseUserAssignment
-from assignments.resources import AssignmentResource
+from assignments.resources.assignment import AssignmentResource
 from config.back_office.model_admin import ModelAdmin
+from config.back_office.paging import InfinitePaginator
 from config.back_office.rights import may_see_people
 from config.back_office.times import time_tag
 from config.database.search import words_in
 from config.history.pages import HistoryAdminMixin
 from config.rule_errors import RuleError
-from config.spreadsheets.admin import SheetAdminMixin
+from config.spreadsheets.import_pages import SheetAdminMixin
 from warehouses.models import UNAVAILABLE
 
 #: Most assignments that one action changes.
 MAX_SWITCHED = 1_000
-
-
-class InfinitePaginator(paginator.InfinitePaginator):
-    """Reads the keys of a page by an index-only scan, then its rows, so that OFFSET reads no rows.
-
-    It counts nothing. Unfold's template recognises it by its name and shows no count.
-    """
-
-    def page(self, number: Any) -> Any:
-        page = super().page(number)
-        page.object_list = self.object_list.filter(pk__in=list(page.object_list.values_list("pk", flat=True)))
-        return page
 
 
 class WorksHereFilter(RadioFilter):
@@ -61,7 +49,7 @@ class WorksHereFilter(RadioFilter):
 
 @admin.register(WarehouseUserAssignment)
 class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmin):
-    sheet = AssignmentResource
+    sheets = (AssignmentResource,)
 
     list_display_links = ("changed_on",)
     list_filter = (WorksHereFilter, ("warehouse", AutocompleteSelectFilter), ("user", AutocompleteSelectFilter))
@@ -144,13 +132,6 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """For the actions only: the page of one row is read-only."""
         return obj is None and super().has_change_permission(request)
-
-    def has_import_permission(self, request: HttpRequest, *args: Any) -> bool:
-        """Also requires the permission to view users: sheets contain e-mails, and faults show which do not exist."""
-        return super().has_import_permission(request, *args) and may_see_people(request.user)
-
-    def has_export_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return super().has_export_permission(request, *args) and may_see_people(request.user)
 
     # --- Deleting ----------------------------------------------------------------------------------------------
     def delete_model(self, request: HttpRequest, obj: WarehouseUserAssignment) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat, Lower
 from django.utils.translation import gettext_lazy
 
@@ -151,7 +151,7 @@ def _warehouses(rows: QuerySet[Any], here: Any) -> QuerySet[Any]:
 
 def _people(rows: QuerySet[Any], here: Any, *, with_emails: bool) -> QuerySet[Any]:
     """`kept` marks users who are no warehouse users any more: the write methods refuse to change their assignments."""
-    name = Concat("first_name", Value(" "), "last_name")
+    name = Concat("first_name", Value(" "), "last_name", output_field=CharField())
     return rows.annotate(
         title=F("email") if with_emails else name,
         also=name if with_emails else Value(""),

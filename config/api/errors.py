@@ -102,6 +102,7 @@ MALFORMED = Fault(400, "The request could not be read.")
 NOT_ALLOWED = Fault(400, "Not allowed.")
 ORIGIN_MISSING = Fault(501, "The required header `origin` for the options method is missing.")
 LENGTH_REQUIRED = Fault(411, "A request body must come with its length (`Content-Length`).")
+COMPRESSED = Fault(415, "A request body must not be compressed: send it without `Content-Encoding`.", "010")
 UNAVAILABLE = Fault(503, "The database does not answer at the moment. Please try again.")
 READ_ONLY = Fault(503, "The database takes no changes: it is a standby, or read-only.")
 NOT_MIGRATED = Fault(503, "The database lacks migrations of this version: run `manage.py migrate`.")
@@ -262,11 +263,15 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return error_pages.not_found(request) if is_page(request) else respond("jsonapi", [NOT_FOUND])
 
 
-def length_required(request: HttpRequest) -> HttpResponse:
-    """The response of `config.web.length_required`."""
+def refuse_body(request: HttpRequest, fault: Fault) -> HttpResponse:
+    """The response of `config.web.request_bodies`."""
     if is_page(request):
-        return HttpResponse(LENGTH_REQUIRED.detail, status=LENGTH_REQUIRED.status, content_type="text/plain")
-    return respond(_shape_of(request), [LENGTH_REQUIRED])
+        response = HttpResponse(fault.detail, status=fault.status, content_type="text/plain")
+    else:
+        response = respond(_shape_of(request), [fault])
+    if fault is COMPRESSED:
+        response["Accept-Encoding"] = "identity"  # RFC 9110 section 12.5.3
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -21,12 +21,13 @@ from config.api.errors import ApiError
 from config.api.query import PAGE, Query, bad_parameter, not_boolean, read_boolean, unsupported_filter
 from config.api.serializers import field_names
 from config.identifiers import parse_uuid
+from config.text import email_key
 
 SORTED_TWICE = "A field can be sorted by in one direction only."
 
 
 class QueryParameterValidationFilter(filters.QueryParameterValidationFilter):
-    """Refuses unknown names in `include`, `fields` and `page`, and repeated or malformed parameters.
+    """Refuses unknown names in `include`, `fields` and `page`, and malformed parameters.
 
     Unknown filters and sort fields are refused by the backends that apply them.
     """
@@ -173,9 +174,9 @@ class BooleanFilter(TextFilter):
 
 
 class EmailFilter(TextFilter):
-    """E-mail addresses; case-insensitive, by the index on the lower-case addresses."""
+    """E-mail addresses in any spelling, by the index on the lower-case addresses."""
 
-    read = staticmethod(str.lower)
+    read = staticmethod(email_key)
 
     def filter(self, queryset: QuerySet[Any], value: list[str]) -> QuerySet[Any]:
         return queryset.filter(In(Lower(self.field_name), value))

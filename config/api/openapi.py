@@ -80,9 +80,13 @@ def examples(values: Mapping[str, Any]) -> list[OpenApiExample]:
     return [OpenApiExample(caption, value) for caption, value in values.items()]
 
 
-def request(media_types: Iterable[str], schema: Component, values: Mapping[str, Any]) -> dict[str, OpenApiRequest]:
-    """A body in any of the media types; `values` are examples by caption."""
-    return dict.fromkeys(media_types, OpenApiRequest(schema, examples=examples(values)))
+def request(media_type: str, schema: Component, values: Mapping[str, Any]) -> dict[str, OpenApiRequest]:
+    """A body; `values` are examples by caption.
+
+    Other media types that are accepted are named in the description only: of an operation with two,
+    openapi-python-client generates a module that cannot be imported.
+    """
+    return {media_type: OpenApiRequest(schema, examples=examples(values))}
 
 
 def response(schema: Any, description: str, values: Mapping[str, Any]) -> OpenApiResponse:
@@ -184,6 +188,15 @@ class Schema(AutoSchema):
 def plain_paths(endpoints: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Paths without the optional trailing slash and without the escapes of regular expressions."""
     return [(path.replace("\\", "").rstrip("/"), *others) for path, *others in endpoints]
+
+
+def require_bodies(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """No operation that takes a body works without one. drf-spectacular knows this of serializers only."""
+    for path in result["paths"].values():
+        for operation in path.values():
+            if "requestBody" in operation:
+                operation["requestBody"]["required"] = True
+    return result
 
 
 def describe_common_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.http import parse_header_parameters
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework_json_api import parsers
 
 from config.api import strict_json
 from config.api.errors import ApiError, Fault
 from config.api.serializers import NOT_A_DOCUMENT, attributes_of
 
+JSON_API = "application/vnd.api+json"
 NOT_JSON = Fault(400, "The body is not valid JSON.", pointer="")
 NOT_UNIQUE = Fault(400, "An object of the body has two members of the same name.", pointer="")
 
@@ -17,10 +20,11 @@ NOT_UNIQUE = Fault(400, "An object of the body has two members of the same name.
 class JSONParser(parsers.JSONParser):
     """Leaves checks of `data.type` and `data.id` to the serializer, so that one response reports all faults."""
 
-    media_types = ("application/vnd.api+json", "application/json")
+    media_types = (JSON_API, "application/json")
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
-        """Raises RequestDataTooBig before the body is read, and ApiError if it is not a document."""
+        """Raises RequestDataTooBig before the body is read, UnsupportedMediaType, and ApiError if it is no document."""
+        _check_parameters(media_type or "")
         try:
             document = strict_json.loads(parser_context["request"].body)
         except strict_json.RepeatedNameError:
@@ -44,6 +48,13 @@ class JSONParser(parsers.JSONParser):
             return {"attributes": attributes} | document
         known = attributes_of(serializer)
         return {known[name].field_name: value for name, value in attributes.items() if name in known} | document
+
+
+def _check_parameters(media_type: str) -> None:
+    """JSON:API 1.1 section 5.4 refuses parameters other than `profile`; contract 0.1 also takes `charset`."""
+    essence, parameters = parse_header_parameters(media_type)
+    if essence == JSON_API and not parameters.keys() <= {"charset", "profile"}:
+        raise UnsupportedMediaType(media_type)
 
 
 #: Members of `data` that are passed on as they are.

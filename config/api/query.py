@@ -39,7 +39,10 @@ class Query:
 
     @cached_property
     def families(self) -> dict[str, dict[str, str]]:
-        """`{"filter": {"users.uuid": "…"}, …}`; the key of a parameter without brackets is ""."""
+        """`{"filter": {"users.uuid": "…"}, …}`; the key of a parameter without brackets is "".
+
+        A repeated parameter is its comma list (contract 0.5), except `page[…]`.
+        """
         families: dict[str, dict[str, str]] = {}
         for key, value in self.pairs:
             match = _FAMILY.fullmatch(key)
@@ -48,9 +51,9 @@ class Query:
                 continue
             members = families.setdefault(match[1], {})
             name = match[3] or ""
-            if name in members:
+            if name in members and match[1] == "page":
                 raise bad_parameter(key, f"`{key}` is given more than once.")
-            members[name] = value
+            members[name] = f"{members[name]},{value}" if name in members else value
         return families
 
     def members(self, family: str) -> dict[str, str]:

@@ -111,7 +111,7 @@ def request(
         properties["id"] = {**_UUID, "description": "If sent, the id in the path."}
     schema = Component(name, members(data=members([] if partial else ["attributes"], **properties)))
     documents = {caption: {"data": {"type": resource, "attributes": sent}} for caption, sent in values.items()}
-    return openapi.request(parsers.JSONParser.media_types, schema, documents)
+    return openapi.request(parsers.JSON_API, schema, documents)
 
 
 # --- Responses, built by the renderer's code --------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, ClassVar
 
+from django.conf import settings
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -101,8 +102,8 @@ class ResourceMixin(RenderedMixin):
 
     @cached_property
     def base(self) -> str:
-        """Scheme and host of the request."""
-        return f"{self.request.scheme}://{self.request.get_host()}"
+        """Scheme and host of the request, and the path under which the site is served."""
+        return f"{self.request.scheme}://{self.request.get_host()}{settings.PATH_PREFIX}"
 
     @property
     def caller(self) -> Any:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.utils import translation
@@ -17,7 +18,7 @@ from config.web.paths import PAGES, is_account
 def page_before(request: HttpRequest) -> str | None:
     """The URL of the page that the request comes from (`Referer`), or None."""
     referer = urlsplit(request.headers.get("Referer", ""))
-    if referer.netloc != request.get_host() or not referer.path.startswith(PAGES):
+    if referer.netloc != request.get_host() or not referer.path.removeprefix(settings.PATH_PREFIX).startswith(PAGES):
         return None
     return f"{referer.path}?{referer.query}" if referer.query else referer.path
 

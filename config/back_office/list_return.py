@@ -11,9 +11,8 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, QueryDict
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-
-from config.web.paths import BACK_OFFICE
 
 _PARAMETER = "_changelist_filters"
 _PAGE = "_back"
@@ -41,5 +40,5 @@ def list_query(request: HttpRequest) -> str:
 def return_path(request: HttpRequest) -> str:
     """The path and query of the page to return to after a change, as its link or form has named it, or ""."""
     path = request.POST.get(_PAGE) or request.GET.get(_PAGE, "")
-    is_ours = path.startswith(BACK_OFFICE) and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
+    is_ours = path.startswith(reverse("admin:index")) and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
     return path if is_ours else ""

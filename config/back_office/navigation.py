@@ -14,13 +14,13 @@ from config.web.paths import BACK_OFFICE
 
 
 def _is_active(url: Any) -> Callable[[HttpRequest], bool]:
-    """Whether the current page belongs to an entry. Imports have entries of their own, though URLs below the lists."""
+    """Whether the current page belongs to an entry. Imports have an entry of their own, though URLs below the lists."""
 
     def is_active(request: HttpRequest) -> bool:
         entry, page = str(url), request.path
-        if entry.endswith((BACK_OFFICE, "/import/")) or "/import/" in page:
-            return page.startswith(entry) if entry.endswith("/import/") else page == entry
-        return page.startswith(entry)
+        if entry.endswith("/import/"):
+            return "/import/" in page
+        return page == entry if entry.endswith(BACK_OFFICE) or "/import/" in page else page.startswith(entry)
 
     return is_active
 
@@ -38,15 +38,6 @@ def _list_entry(title: Any, icon: str, model: str) -> dict[str, Any]:
     """The list of a model, such as `users_user`, for people who may view it."""
     app, name = model.split("_")
     return _entry(title, icon, f"admin:{model}_changelist", f"{app}.view_{name}")
-
-
-def _import_entry(title: Any, model: str, *also: str) -> dict[str, Any]:
-    """The import of a model, which needs the permissions to add and to change, and those in `also`."""
-    app, name = model.split("_")
-    required = (f"{app}.add_{name}", f"{app}.change_{name}", *also)
-    return _entry(title, "upload_file", f"admin:{model}_import_sheet") | {
-        "permission": lambda request: request.user.has_perms(required)
-    }
 
 
 UNFOLD: dict[str, Any] = {
@@ -119,8 +110,8 @@ UNFOLD: dict[str, Any] = {
                         "assignments.view_warehouseuserassignment",
                     ),
                     _list_entry(_("Security events"), "policy", "users_auditevent"),
-                    _import_entry(_("Import users"), "users_user"),
-                    _import_entry(_("Import assignments"), "assignments_warehouseuserassignment", "users.view_user"),
+                    _entry(_("Imports"), "upload_file", "admin:spreadsheets_import_changelist")
+                    | {"permission": "config.spreadsheets.admin.may_import"},
                 ],
             },
         ],

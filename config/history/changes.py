@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
@@ -22,32 +22,12 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from config.history.names import Names, for_reader
+from config.history.positions import Operation, Position
 from config.history.tracking import DATABASE
 from config.history.tracking import tracked_models as tracked_models
 
 #: Recorded fields that are not shown.
 _HIDDEN = {"id", "uuid", "activation"}
-
-
-class Position(NamedTuple):
-    """The position in the list at which a page ends. `kind` orders events of the same time."""
-
-    moment: datetime
-    event: int
-    kind: str
-
-    def __str__(self) -> str:
-        return f"{self.moment.isoformat()}~{self.event}~{self.kind}"
-
-    @classmethod
-    def parse(cls, text: str) -> Position | None:
-        """None if the text is invalid."""
-        try:
-            moment, event, kind = text.split("~")
-            position = cls(datetime.fromisoformat(moment), int(event), kind)
-        except ValueError:
-            return None
-        return position if timezone.is_aware(position.moment) and 0 <= position.event < 2**31 else None
 
 
 @dataclass(frozen=True)
@@ -60,6 +40,7 @@ class HistoryQuery:
     actor: int | str = ""
     since: datetime | None = None
     until: datetime | None = None
+    operation: Operation | None = None
     after: Position | None = None
     #: Whether people are shown by their e-mails, or by their names only.
     with_emails: bool = True
@@ -150,6 +131,8 @@ def _when_and_who(query: HistoryQuery) -> Iterator[Q]:
         yield Q(pgh_created_at__gte=query.since)
     if query.until:
         yield Q(pgh_created_at__lt=query.until)
+    if query.operation:
+        yield Q(pgh_created_at=query.operation.moment, pgh_context__request_id=query.operation.request_id)
     if query.actor == DATABASE:
         yield Q(pgh_context__isnull=True)
     elif query.actor:

@@ -1,164 +1,138 @@
-"""The actions Import, Export and Template of a changelist, and the pages of imports and templates."""
+"""The list of past imports: who imported which file when, and what came of it. Read-only."""
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
-from django.contrib import messages
-from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.apps import apps
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
-from unfold.decorators import action
+from unfold.contrib.filters.admin import RadioFilter
+from unfold.decorators import display
 
-from config.spreadsheets import exports
-from config.spreadsheets.export_pages import ExportPages
-from config.spreadsheets.exports import FORMATS
-from config.spreadsheets.forms import UploadForm
-from config.spreadsheets.jobs import queue, worker
+from config.back_office.model_admin import ModelAdmin, ReadOnlyMixin
+from config.back_office.paging import InfinitePaginator
+from config.back_office.rights import may_see_people
+from config.back_office.times import time_tag
+from config.spreadsheets.import_pages import changes_url, job_url, sheet_url
+from config.spreadsheets.jobs import worker
 from config.spreadsheets.models import Import
-from config.spreadsheets.pages import progress_of, too_many_waiting
-from config.spreadsheets.reading.files import normalized_heading
+from config.spreadsheets.pages import grouped
+from config.spreadsheets.resources import SheetResource
 
-#: The links and buttons of the page of an import.
-_STEPS = ("again", "ignore", "apply", "progress", "faults", "left-out")
+#: Numbers of rows in a report, each with its label.
+_COUNTS = {
+    "created_rows": gettext_lazy("created"),
+    "changed_rows": gettext_lazy("changed"),
+    "unchanged_rows": gettext_lazy("left alone"),
+    "faulty_rows": gettext_lazy("with faults"),
+}
+_COLOURS = {"applied": "success", "stopped": "danger", "checked": "warning", "checking": "info", "applying": "info"}
 
 
-class SheetAdminMixin(ExportPages):
-    """Adds import and export to an admin. It comes before ModelAdmin; `sheet` is the resource."""
+def all_sheets() -> list[type[SheetResource]]:
+    pages = (admin.site.get_model_admin(model) for model in apps.get_models() if admin.site.is_registered(model))
+    return [sheet for page in pages for sheet in getattr(page, "sheets", ())]
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.actions_list = [*self.actions_list, "import_sheet", "export_sheet", "template_sheet"]
 
-    def has_import_permission(self: Any, request: HttpRequest, *args: Any) -> bool:
-        """An import may add and change rows, even if this admin has no form for that."""
-        app, name = self.opts.app_label, self.opts.model_name
-        return request.user.has_perms((f"{app}.add_{name}", f"{app}.change_{name}"))
+def importable(person: Any) -> dict[str, type[SheetResource]]:
+    """The sheets that this person may import, by their kinds."""
+    return {sheet.kind(): sheet for sheet in all_sheets() if sheet.may_import(person)}
 
-    def get_urls(self: Any) -> list[Any]:
-        views = {
-            "": self.import_page,
-            "again/": require_POST(self.import_again),
-            "ignore/": require_POST(self.import_ignore),
-            "apply/": require_POST(self.import_apply),
-            "progress/": self.import_progress,
-            "faults/": self.import_faults,
-            "left-out/": self.import_left_out,
-        }
-        return self._job_urls("import", views) + super().get_urls()
 
-    # --- Import ---
-    @action(description=gettext_lazy("Import"), url_path="import", permissions=["import"], icon="upload")
-    def import_sheet(self: Any, request: HttpRequest) -> HttpResponseBase:
-        queue.delete_old()
-        too_large = getattr(request, "has_too_large_file", False)
-        sent = (request.POST, request.FILES) if request.method == "POST" else ()
-        form = UploadForm(*sent, has_too_large_file=too_large)
-        if form.is_valid():
-            try:
-                return HttpResponseRedirect(self._url("import", self._upload(request, form).pk))
-            except queue.TooManyWaitingError:
-                form.add_error("file", too_many_waiting())
-        title = _("Import %(what)s") % {"what": self.opts.verbose_name_plural}
-        return self._page(request, "import", title, form=form)
+def may_import(request: HttpRequest) -> bool:
+    return bool(importable(request.user))
 
-    def _upload(self: Any, request: HttpRequest, form: UploadForm) -> Import:
-        file, reason = form.cleaned_data["file"], form.cleaned_data["change_reason"]
-        pk = uuid.uuid4()
-        context = {"user": request.user.pk, "url": request.path, "client": "back-office", "request_id": pk.hex}
-        context |= {"reason": reason} if reason else {}
-        fields = {"pk": pk, "file_name": file.name[-255:], "content": file.read(), "context": context}
-        return self._begin(request, Import, ignored_columns=self._ignored(request), **fields)
 
-    def _ignored(self: Any, request: HttpRequest) -> list[str]:
-        """The columns that the person chose to ignore in their previous file."""
-        earlier = Import.objects.of(request.user, self.opts.label_lower).order_by("-created_at", "pk")
-        return earlier.values_list("ignored_columns", flat=True).first() or []
+class SheetFilter(RadioFilter):
+    title = gettext_lazy("what")
+    parameter_name = "sheet"
 
-    def import_page(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
-        """Progress of the job, then its report."""
-        job = self._job(request, pk)
-        created = job.report.get("created", [])
-        used = {name for _row, _label, values in created for name in values}
-        headings = [str(column.heading) for column in self.sheet.columns()]
-        names = [name for name in headings if name in used] + sorted(used - {*headings})
-        title = _("Import %(what)s: %(file)s") % {"what": self.opts.verbose_name_plural, "file": job.file_name}
-        return self._page(
-            request,
-            "preview",
-            title,
-            job=job,
-            report=job.report,
-            faults=Paginator(job.fault_pages.all(), 1).get_page(request.GET.get("page")),
-            columns=names,
-            created=[(row, [values.get(name, "") for name in names]) for row, _label, values in created],
-            form=UploadForm(initial={"change_reason": job.context.get("reason", "")}),
-            urls={name.replace("-", "_"): self._url(f"import_{name}", job.pk) for name in _STEPS},
-            import_url=self._url("import_sheet"),
-        )
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(kind, capfirst(sheet.title())) for kind, sheet in importable(request.user).items()]
 
-    def import_again(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
-        """Checks the same file again, after it was stopped or the data was changed."""
-        job = self._job(request, pk)
-        if job.state in (Import.State.STOPPED, Import.State.CHECKED):
-            self._restart(request, job, to=Import.State.CHECKING)
-        return HttpResponseRedirect(self._url("import", job.pk))
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
 
-    def import_ignore(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
-        """Checks the same file again without its unknown columns."""
-        job = self._job(request, pk)
-        unknown = job.report.get("unknown_columns", [])
-        if job.state == Import.State.CHECKED and unknown:
-            ignored = {*job.ignored_columns, *map(normalized_heading, unknown)}
-            Import.objects.filter(pk=job.pk).update(ignored_columns=sorted(ignored))
-            self._restart(request, job, to=Import.State.CHECKING)
-        return HttpResponseRedirect(self._url("import", job.pk))
 
-    def import_apply(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
-        job = self._job(request, pk)
-        leaves_out_faulty = "good_rows" in request.POST and bool(job.good_rows)
-        if not (job.is_sound or leaves_out_faulty):
-            messages.error(request, _("This file has faults. Correct them and upload it again."))
-        elif job.state == Import.State.CHECKED:
-            Import.objects.filter(pk=job.pk).update(leaves_out_faulty=leaves_out_faulty)
-            self._restart(request, job, to=Import.State.APPLYING)
-        return HttpResponseRedirect(self._url("import", job.pk))
+@admin.register(Import)
+class ImportAdmin(ReadOnlyMixin, ModelAdmin):
+    """Whoever may import a kind of sheet sees all imports of that kind. Newest first, without a count."""
 
-    def _restart(self: Any, request: HttpRequest, job: Import, to: str) -> None:
-        try:
-            if job.restart(job.state, to=to):
-                worker.start()
-        except queue.TooManyWaitingError:
-            messages.error(request, too_many_waiting())
+    list_display_links = None
+    list_filter = (SheetFilter,)
+    ordering = ("-created_at", "-id")
+    sortable_by = ()
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = InfinitePaginator
 
-    def import_progress(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
-        return progress_of(self._job(request, pk))
+    def get_urls(self) -> list[URLPattern]:
+        """Only the list: the page of an import is among those of its model."""
+        return [path("", self.admin_site.admin_view(self.changelist_view), name="spreadsheets_import_changelist")]
 
-    def import_faults(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
-        """Every fault as CSV."""
-        pages = self._job(request, pk).fault_pages.values_list("faults", flat=True).iterator(chunk_size=1)
-        headings = [_("Row"), _("Column"), _("Reason"), _("Content")]
-        return exports.table(headings, (fault for page in pages for fault in page), f"{self.sheet.file_name}-faults")
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_import(request)
 
-    def import_left_out(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
-        """The rows that were left out, as CSV, to be mended and imported."""
-        job = self._job(request, pk)
-        if job.state != Import.State.APPLIED or not job.report["faulty_rows"]:
-            raise Http404
-        return exports.download(request, job.read(), f"{self.sheet.file_name}-left-out.csv")
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return may_import(request)
 
-    def _job(self: Any, request: HttpRequest, pk: Any) -> Import:
-        return self._own(request, Import, pk, is_allowed=self.has_import_permission(request))
+    def get_list_display(self, request: HttpRequest) -> Any:
+        person = "person_linked" if may_see_people(request.user) else "person_by_name"
+        return ("file", "what", "rows", "state_", person, "uploaded", "changes")
 
-    # --- Template ---
-    @action(
-        description=gettext_lazy("Template"), url_path="import-template", permissions=["import"], icon="description"
-    )
-    def template_sheet(self: Any, request: HttpRequest) -> HttpResponseBase:
-        kind = request.GET.get("format", "xlsx")
-        if kind not in FORMATS:
-            raise Http404
-        return exports.template(self.sheet, kind)
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        sheets = [(sheet, sheet_url(sheet)) for sheet in importable(request.user).values()]
+        own = {"title": capfirst(self.opts.verbose_name_plural), "sheets": sheets}
+        return super().changelist_view(request, own | (extra_context or {}))
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Without a condition for people who may import everything: one index has the order of all kinds."""
+        kinds = [*importable(request.user)]
+        rows = Import.objects.with_small_report().select_related("person").order_by(*self.ordering)
+        return rows if len(kinds) == len(all_sheets()) else rows.filter(kind__in=kinds)
+
+    class Media:
+        css = {"all": ("spreadsheets/list.css",)}
+
+    # --- Columns -----------------------------------------------------------------------------------------------
+    @display(description=gettext_lazy("File"))
+    def file(self, job: Import) -> Any:
+        return format_html('<a class="text-link" href="{}">{}</a>', job_url(job), job.file_name)
+
+    @display(description=gettext_lazy("What"))
+    def what(self, job: Import) -> str:
+        return capfirst(worker.resource_of(job.kind).title())
+
+    @display(description=gettext_lazy("Rows"))
+    def rows(self, job: Any) -> Any:
+        counts = ((label, job.small_report.get(name)) for name, label in _COUNTS.items())
+        return format_html_join(", ", "{}: {}", ((label, grouped(count)) for label, count in counts if count))
+
+    @display(description=gettext_lazy("State"), label=_COLOURS)
+    def state_(self, job: Import) -> tuple[str, Any]:
+        return job.state, _("Not applied") if job.state == Import.State.CHECKED else job.get_state_display()
+
+    @display(description=gettext_lazy("By"))
+    def person_linked(self, job: Any) -> Any:
+        url = reverse(job.person.back_office_page, args=[job.person_id])
+        return format_html('<a class="text-link" href="{}">{}</a>', url, job.person.get_full_name())
+
+    @display(description=gettext_lazy("By"))
+    def person_by_name(self, job: Any) -> str:
+        return str(job.person.get_full_name())
+
+    @display(description=gettext_lazy("When"))
+    def uploaded(self, job: Import) -> str:
+        return time_tag(job.created_at)
+
+    @display(description=gettext_lazy("History"))
+    def changes(self, job: Import) -> Any:
+        url = changes_url(job)
+        return format_html('<a class="text-link" href="{}">{}</a>', url, _("Changes")) if url else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Model
 from django.utils import timezone
@@ -14,6 +15,18 @@ from import_export.widgets import CharWidget
 
 from config.spreadsheets.cells import after_round_trip, in_every_language
 from config.spreadsheets.reading.files import normalized_heading
+
+
+class UnknownName(NamedTuple):
+    """A name in a cell that nothing has, and a similar name that something has, or ""."""
+
+    reason: str
+    written: str
+    suggested: str
+
+
+class UnknownNamesError(ValueError):
+    """Raised by a widget. Its argument is a list of `UnknownName`."""
 
 
 class Column(Field):
@@ -29,7 +42,9 @@ class Column(Field):
         aliases: tuple[str, ...] = (),
         is_required: bool = False,
         is_secret: bool = False,
+        normal: Callable[[str], str] = str,
         ignores_case: bool = False,
+        has_several_names: bool = False,
         widget: Any = None,
     ) -> None:
         super().__init__(attribute=attribute, widget=widget or CharWidget())
@@ -42,7 +57,21 @@ class Column(Field):
         self.is_required = is_required
         #: Imported, but never displayed and never exported.
         self.is_secret = is_secret
+        #: The text of a cell in its normal form (`config.text`).
+        self.normal = normal
         self.ignores_case = ignores_case
+        #: Whether a cell may have several names (`names_in`).
+        self.has_several_names = has_several_names
+
+    def key(self, text: str) -> str:
+        """Two cells with the same key mean the same."""
+        return self.normal(text).lower() if self.ignores_case else self.normal(text)
+
+    def replaced(self, text: str, names: Mapping[str, str]) -> str:
+        """The text with other names. `names` has those of the file in lower case."""
+        if not self.has_several_names:
+            return names.get(text.lower(), text)
+        return "; ".join(names.get(name.lower(), name) for name in names_in(text))
 
     def headings(self) -> set[str]:
         """Every accepted heading, normalized."""
@@ -73,6 +102,11 @@ class InformativeColumn:
 def date_cell(time: datetime | None) -> str:
     """The local date in ISO 8601, which spreadsheet programs read in every language."""
     return f"{timezone.localtime(time):%Y-%m-%d}" if time else ""
+
+
+def names_in(text: str) -> list[str]:
+    """The names of a cell with several: people separate them by semicolons, or by line breaks in the cell."""
+    return [name.strip() for name in re.split(r"[;\r\n]", text) if name.strip()]
 
 
 def _normalized(*texts: str) -> set[str]:

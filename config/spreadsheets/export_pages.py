@@ -18,14 +18,18 @@ from config.spreadsheets import exports
 from config.spreadsheets.exports import FORMATS
 from config.spreadsheets.jobs import queue
 from config.spreadsheets.models import Export
-from config.spreadsheets.pages import SheetPages, grouped, progress_of, too_many_waiting
+from config.spreadsheets.pages import SHEET, SheetPages, grouped, progress_of, too_many_waiting
+from config.spreadsheets.resources import SheetResource
 
 
 class ExportPages(SheetPages):
     """A job builds the file; a page shows its progress."""
 
     def has_export_permission(self: Any, request: HttpRequest, *args: Any) -> bool:
-        return self.has_view_permission(request)
+        return self._may_export(request, self.sheets[0])
+
+    def _may_export(self: Any, request: Any, sheet: type[SheetResource]) -> bool:
+        return self.has_view_permission(request) and request.user.has_perms(sheet.rights_to_export)
 
     def get_urls(self: Any) -> list[Any]:
         views = {"": self.export_page, "progress/": self.export_progress, "file/": self.export_file}
@@ -44,21 +48,26 @@ class ExportPages(SheetPages):
     def export_sheet(self: Any, request: Any) -> HttpResponseBase:
         """The rows of the list, by the search and filters in the query string."""
         queue.delete_old()
+        sheet = self._sheet(request, self._may_export)
         query = request.GET.copy()
         kind = (query.pop("format", [""]))[0]
+        query.pop(SHEET, None)
         request.GET = query  # the changelist refuses unknown parameters
         try:
             rows = self.get_changelist_instance(request).get_queryset(request)
         except IncorrectLookupParameters:  # the list shows the message
             return HttpResponseRedirect(f"{self._url('changelist')}?{ERROR_FLAG}=1")
-        found = exports.counted(self.sheet, rows)
-        if kind in FORMATS and request.method == "POST" and (job := self._begin_export(request, kind, found)):
+        found = exports.counted(sheet, rows)
+        if kind in FORMATS and request.method == "POST" and (job := self._begin_export(request, sheet, kind, found)):
             return HttpResponseRedirect(self._url("export", job.pk))
         return self._page(
             request,
             "export",
-            self._export_title(),
-            links={name: f"?{_with_format(query, name)}" for name in FORMATS},
+            sheet,
+            self._export_title(sheet),
+            links={name: f"?{_query(query, sheet, name)}" for name in FORMATS},
+            sheets=[(one, f"?{_query(query, one)}") for one in self._allowed(request, self._may_export)],
+            everything_url=f"?{_query(QueryDict(mutable=True), sheet)}",
             is_narrowed=bool(query),
             rows=grouped(min(found, exports.MAX_ROWS["csv"])),
             number=found,
@@ -66,35 +75,37 @@ class ExportPages(SheetPages):
             most_rows_of_excel=grouped(exports.MAX_ROWS["xlsx"]),
         )
 
-    def _begin_export(self: Any, request: Any, kind: str, found: int) -> Export | None:
+    def _begin_export(self: Any, request: Any, sheet: type[SheetResource], kind: str, found: int) -> Export | None:
         """The job that builds the file, or None with a message for the person."""
         if found > exports.MAX_ROWS[kind]:
             messages.error(request, _too_many_rows(kind))
             return None
         try:
-            name = f"{exports.dated(self.sheet.file_name)}.{kind}"
-            job: Export = self._begin(request, Export, file_name=name, query=request.GET.urlencode(), rows_total=found)
+            name, query = f"{exports.dated(sheet.file_name)}.{kind}", request.GET.urlencode()
+            job: Export = self._begin(request, Export, sheet, file_name=name, query=query, rows_total=found)
         except queue.TooManyWaitingError:
             messages.error(request, too_many_waiting())
             return None
         return job
 
-    def rows_for(self: Any, person: Any, query: QueryDict) -> Any:
+    def rows_for(self: Any, person: Any, sheet: type[SheetResource], query: QueryDict) -> Any:
         """The rows of the person's list for a query string. Raises AuthorityLostError, IncorrectLookupParameters."""
         request: Any = HttpRequest()
         request.method, request.user, request.GET = "GET", person, query
-        if not self.has_export_permission(request):
+        if not self._may_export(request, sheet):
             raise AuthorityLostError
         return self.get_changelist_instance(request).get_queryset(request)
 
     def export_page(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         """Progress of the job, then a link to the file."""
         job = self._export(request, pk)
-        again = _with_format(QueryDict(job.query), exports.kind_of(job.file_name))
+        sheet = self.sheet_of(job.kind)
+        again = _query(QueryDict(job.query), sheet, exports.kind_of(job.file_name))
         return self._page(
             request,
             "building",
-            self._export_title(),
+            sheet,
+            self._export_title(sheet),
             job=job,
             urls={name: self._url(f"export_{name}", job.pk) for name in ("progress", "file")},
             again_url=f"{self._url('export_sheet')}?{again}",
@@ -107,28 +118,30 @@ class ExportPages(SheetPages):
         job = self._export(request, pk)
         if job.state != Export.State.READY:
             raise Http404
-        self._audit_export(request)
+        audit.info("Rows Exported", user_uuid=str(job.person.uuid), kind=job.kind)
         return exports.download(request, job.read(), job.file_name)
 
     def _export(self: Any, request: HttpRequest, pk: Any) -> Export:
-        return self._own(request, Export, pk, is_allowed=self.has_export_permission(request))
+        """Raises Http404 for another person's."""
+        job: Export = self._found(request, Export.objects.filter(person=request.user.pk), pk, self._may_export)
+        return job
 
-    def _export_title(self: Any) -> str:
-        return _("Export %(what)s") % {"what": self.opts.verbose_name_plural}
-
-    def _audit_export(self: Any, request: Any) -> None:
-        audit.info("Rows Exported", user_uuid=str(request.user.uuid), kind=self.opts.label_lower)
+    def _export_title(self: Any, sheet: type[SheetResource]) -> str:
+        return _("Export %(what)s") % {"what": sheet.title()}
 
 
 def _too_many_rows(kind: str) -> str:
     words = {
         "xlsx": _("Excel takes at most %(rows)s rows from here. Choose CSV."),
+        "ods": _("LibreOffice takes at most %(rows)s rows from here. Choose CSV."),
         "csv": _("A file takes at most %(rows)s rows. Search or filter the list for what you need."),
     }
     return words[kind] % {"rows": grouped(exports.MAX_ROWS[kind])}
 
 
-def _with_format(query: Any, name: str) -> str:
+def _query(query: Any, sheet: type[SheetResource], name: str = "") -> str:
+    """The query string of the page for this sheet and, if a name is given, this format."""
     both = query.copy()
-    both["format"] = name
+    both.update({SHEET: sheet.variant} if sheet.variant else {})
+    both.update({"format": name} if name else {})
     return both.urlencode()

@@ -1,15 +1,46 @@
-"""Jobs for imports and exports, with their files and results. Retention: `config.spreadsheets.jobs.queue`."""
+"""Jobs for imports and exports, with their files and results.
+
+Files, faults and listed rows are deleted after a day (`config.spreadsheets.jobs.queue`). Of an import, the record of
+who imported which file when, with the numbers of rows, is kept as long as the history.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
+from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
-from config.spreadsheets.jobs.queue import Job
+from config.spreadsheets.jobs.queue import Job, JobQuerySet
 from config.spreadsheets.reports import Fault
+
+
+class ImportQuerySet(JobQuerySet["Import"]):
+    def past_retention(self) -> ImportQuerySet:
+        return super().past_retention().filter(is_expired=False)  # type: ignore[return-value]
+
+    def expire(self) -> None:
+        """Deletes files, faults and listed rows. What was not applied by then cannot be applied any more."""
+        FaultPage.objects.filter(job__in=self.values("pk")).delete()
+        stopped = models.When(state__in=Import.RUNNING, then=models.Value(Import.State.STOPPED))
+        state = models.Case(stopped, default=models.F("state"))
+        self.update(content=b"", report=_SMALL_REPORT, state=state, is_waiting=False, is_expired=True)
+
+    def with_small_report(self) -> ImportQuerySet:
+        """Adds `small_report`, the report without the rows that it lists."""
+        return self.annotate(small_report=_SMALL_REPORT).defer(*Import.LARGE_FIELDS)
+
+
+#: One expression, because PostgreSQL decompresses the report for each access.
+_SMALL_REPORT = models.Func(
+    "report",
+    Cast(models.Value("{created,changed}"), models.TextField()),
+    template="(%(expressions)s::text[])",
+    arg_joiner=" - ",
+    output_field=models.JSONField(),
+)
 
 
 class Import(Job):
@@ -35,18 +66,30 @@ class Import(Job):
     ignored_columns = models.JSONField(default=list, db_default=[])
     #: Whether the person chose to apply the rows without faults, and to leave out the others.
     leaves_out_faulty = models.BooleanField(default=False, db_default=False)
+    #: Suggestions that the person took: column, name in the file, name that is read instead.
+    replacements = models.JSONField(default=list, db_default=[])
+    #: The start of the transaction that applied it: `pgh_created_at` of all its events in the history.
+    applied_at = models.DateTimeField(null=True)
+    #: Whether file, faults and listed rows are deleted.
+    is_expired = models.BooleanField(default=False, db_default=False)
+
+    objects: ClassVar[Any] = ImportQuerySet.as_manager()
 
     class Meta(Job.Meta):
         verbose_name = _("import")
         verbose_name_plural = _("imports")
-
-    @property
-    def has_authority(self) -> bool:
-        """False once the person was blocked or signed out everywhere, or lost a permission."""
-        app, name = self.kind.split(".")
-        person: Any = self.person
-        has_rights = person.has_perms((f"{app}.add_{name}", f"{app}.change_{name}"))
-        return has_rights and person.has_authority(self.asked_at or self.started_at)
+        indexes = [
+            *Job.Meta.indexes,
+            models.Index(fields=["created_at", "id"], name="import_newest"),
+            models.Index(fields=["kind", "created_at", "id"], name="import_newest_of_kind"),
+            # The few among all that are kept: those that the queue asks for, and those to expire.
+            models.Index(
+                fields=["started_at"],
+                condition=models.Q(state__in=("checking", "applying")),
+                name="import_in_queue",
+            ),
+            models.Index(fields=["started_at"], condition=models.Q(is_expired=False), name="import_to_expire"),
+        ]
 
     @property
     def is_sound(self) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -19,12 +21,32 @@ from config.spreadsheets.reading import files
 from config.spreadsheets.resources import SheetResource
 
 _Job = TypeVar("_Job", bound=Job)
+#: The parameter that chooses one of several sheets.
+SHEET = "sheet"
+#: Whether the person who asks may import, or export, a sheet.
+_Permission = Callable[[HttpRequest, type[SheetResource]], bool]
 
 
 class SheetPages:
     """A mixin for the admin of one model."""
 
-    sheet: type[SheetResource]
+    #: The first is shown unless another is asked for.
+    sheets: tuple[type[SheetResource], ...]
+
+    def sheet_of(self, kind: str) -> type[SheetResource]:
+        return next(sheet for sheet in self.sheets if sheet.kind() == kind)
+
+    def _allowed(self, request: HttpRequest, may: _Permission) -> list[type[SheetResource]]:
+        return [sheet for sheet in self.sheets if may(request, sheet)]
+
+    def _sheet(self, request: HttpRequest, may: _Permission) -> type[SheetResource]:
+        """The sheet that the request names. Raises Http404, or PermissionDenied without the permissions."""
+        found = [sheet for sheet in self.sheets if sheet.variant == request.GET.get(SHEET, "")]
+        if not found:
+            raise Http404
+        if not may(request, found[0]):
+            raise PermissionDenied
+        return found[0]
 
     @property
     def _url_name(self: Any) -> str:
@@ -44,30 +66,36 @@ class SheetPages:
             for end, view in views.items()
         ]
 
-    def _own(self: Any, request: HttpRequest, model: type[_Job], pk: Any, *, is_allowed: bool) -> _Job:
-        """A job of the person who asks. Raises Http404 for any other, PermissionDenied without the permission."""
-        if not is_allowed:
+    def _found(self: Any, request: HttpRequest, jobs: QuerySet[_Job], pk: Any, may: _Permission) -> _Job:
+        """One of these jobs. Raises Http404 if it is none of them, PermissionDenied without the permissions."""
+        allowed = self._allowed(request, may)
+        if not allowed:
             raise PermissionDenied
-        job: Any = get_object_or_404(model.objects.of(request.user, self.opts.label_lower), pk=pk)
+        kinds = [sheet.kind() for sheet in allowed]
+        found = jobs.filter(kind__in=kinds).select_related("person").defer(*jobs.model.LARGE_FIELDS)
+        job: Any = get_object_or_404(found, pk=pk)
         job.detect_crash()
         if job.is_waiting:  # the process that was asked to run it may have ended
             worker.start()
         return job
 
-    def _begin(self: Any, request: HttpRequest, model: type[_Job], **fields: Any) -> _Job:
-        """A new job for this model and person. Raises TooManyWaitingError."""
-        shared = {"kind": self.opts.label_lower, "person": request.user, "language": get_language() or "en"}
+    def _begin(self, request: Any, model: type[_Job], sheet: type[SheetResource], **fields: Any) -> _Job:
+        """A new job of this person. Raises TooManyWaitingError."""
+        shared = {"kind": sheet.kind(), "person": request.user, "language": get_language() or "en"}
         job: Any = model.objects.begin(**shared, **fields)
         worker.start()
         return job
 
-    def _page(self: Any, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:
+    def _page(
+        self: Any, request: HttpRequest, name: str, sheet: type[SheetResource], title: str, **context: Any
+    ) -> HttpResponse:
         request.current_app = self.admin_site.name
         shared = {
             "opts": self.opts,
             "title": title,
-            "columns_explained": self.sheet.columns(),
-            "template_url": self._url("template_sheet"),
+            "sheet": sheet,
+            "columns_explained": sheet.columns(),
+            "template_url": f"{self._url('template_sheet')}?{SHEET}={sheet.variant}",
             "list_url": self._url("changelist"),
             "most_rows": grouped(files.MAX_ROWS),
             "most_megabytes": files.MAX_BYTES // 1024**2,

@@ -14,8 +14,12 @@ from config.digests import digest
 MAX_LISTED_ROWS = 500
 FAULTS_PER_PAGE = 500
 
-#: Row, column, reason, value.
-Fault = tuple[int, str, str, str]
+#: Name of the column, name in the file, similar name that exists.
+Suggestion = tuple[str, str, str]
+#: Column, reason, value, suggestion.
+CellFault = tuple[str, str, str, Suggestion | None]
+#: The same, after the number of the row.
+Fault = tuple[int, str, str, str, Suggestion | None]
 #: Column, value before, value after.
 Difference = tuple[str, str, str]
 
@@ -56,7 +60,7 @@ class Report:
     def rows(self) -> int:
         return self.created_rows + self.changed_rows + self.unchanged_rows + self.faulty_rows
 
-    def add_faults(self, row: int, faults: list[tuple[str, str, str]]) -> None:
+    def add_faults(self, row: int, faults: list[CellFault]) -> None:
         self.faulty_rows += 1
         self.fault_count += len(faults)
         self.faults += [(row, *fault) for fault in faults]

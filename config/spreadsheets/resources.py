@@ -20,7 +20,7 @@ from import_export.results import RowResult
 from config.back_office.authority import AuthorityLostError
 from config.spreadsheets.columns import Column, InformativeColumn
 from config.spreadsheets.reading.files import Row, Sheet, normalized_heading
-from config.spreadsheets.reports import Fault, Report
+from config.spreadsheets.reports import Fault, Report, Suggestion
 from config.spreadsheets.row_import import MAX_REASON_CHARACTERS, RowResource
 
 #: Added to the rows that are left out.
@@ -34,6 +34,12 @@ class SheetResource(RowResource):
 
     #: Begins the names of files, such as `users` in `users-2026-11-28.xlsx`.
     file_name: ClassVar[str]
+    #: Distinguishes the sheets of one model: `?sheet=` in the URL of its pages.
+    variant: ClassVar[str] = ""
+    #: Permissions that an import needs beyond those to add and change rows of the model.
+    rights_to_import: ClassVar[tuple[str, ...]] = ()
+    #: Permissions that an export needs beyond that to view the list.
+    rights_to_export: ClassVar[tuple[str, ...]] = ()
     #: Columns that are exported after the others.
     informative: ClassVar[tuple[InformativeColumn, ...]] = ()
 
@@ -43,6 +49,7 @@ class SheetResource(RowResource):
         *,
         is_applied: bool = False,
         ignored: Collection[str] = (),
+        replacements: Iterable[Suggestion] = (),
         leaves_out_faulty: bool = False,
     ) -> None:
         super().__init__()
@@ -50,6 +57,10 @@ class SheetResource(RowResource):
         self.is_applied = is_applied
         #: Normalized headings of unknown columns that are not read.
         self.ignored = ignored
+        #: Column → name in the file, in lower case → name that is read instead.
+        self._replacements: dict[str, dict[str, str]] = defaultdict(dict)
+        for column, written, name in replacements:
+            self._replacements[column][written.lower()] = name
         #: Whether rows with faults are left out when a file is applied, instead of refusing the file.
         self.leaves_out_faulty = leaves_out_faulty
         #: Headings, and the rows that were left out, as they are in the file. The last column has the faults.
@@ -59,6 +70,24 @@ class SheetResource(RowResource):
         #: Column names in the order of the file.
         self._file_columns: list[str] = []
         self._language = get_language()
+
+    @classmethod
+    def kind(cls) -> str:
+        """The label of the model, such as `users.user`, and the variant."""
+        label: str = cls._meta.model._meta.label_lower
+        return f"{label}/{cls.variant}" if cls.variant else label
+
+    @classmethod
+    def title(cls) -> Any:
+        """What is imported and exported, in the plural."""
+        return cls._meta.model._meta.verbose_name_plural
+
+    @classmethod
+    def may_import(cls, person: Any) -> bool:
+        """An import may add and change rows, even if no page of the Back Office has a form for that."""
+        label = cls._meta.model._meta
+        own = [f"{label.app_label}.{action}_{label.model_name}" for action in ("add", "change")]
+        return bool(person.has_perms([*own, *cls.rights_to_import]))
 
     # --- For subclasses ---
     @classmethod
@@ -132,7 +161,7 @@ class SheetResource(RowResource):
     def load_rows(self, sheet: Sheet) -> Iterator[int]:
         """Reads and precomputes a file to be applied, before the first lock. Yields the number of rows done."""
         self._file_columns = self._columns_of(sheet.headings, Report())
-        for row in sheet.rows:
+        for row in self._replaced(sheet.rows):
             self._rows_to_apply.append(row)
             self.precompute(row.number, self._cells_by_column(row))
             if len(self._rows_to_apply) % BATCH_ROWS == 0:
@@ -143,7 +172,7 @@ class SheetResource(RowResource):
         self._file_columns = self._columns_of(sheet.headings, report)
         report.notes += sheet.notes
         self.left_out = [[*sheet.headings, str(FAULTS.heading)]]
-        rows, done = sheet.rows, 0
+        rows, done = self._replaced(sheet.rows), 0
         if self.is_applied:
             rows = iter(self._rows_to_apply)
             self._lock_people()
@@ -189,6 +218,13 @@ class SheetResource(RowResource):
         ]
         raise ValidationError([words % {"names": _listed(names)} for words, names in problems if names])
 
+    def _replaced(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """The rows with the suggestions that the person took."""
+        columns = [(self.fields.get(name), self._replacements.get(name, {})) for name in self._file_columns]
+        for row in rows:
+            cells = zip(row.cells, chain(columns, repeat((None, {}))), strict=False)
+            yield Row(row.number, [field.replaced(cell, names) if names else cell for cell, (field, names) in cells])
+
     def _cells_by_column(self, row: Row) -> dict[str, str]:
         """Empty text for each cell that the end of the row lacks."""
         return dict(zip(self._file_columns, chain(row.cells, repeat("")), strict=False))
@@ -199,7 +235,7 @@ class SheetResource(RowResource):
         rows = {row.number: self._cells_by_column(row) for row in batch if len(row.cells) <= len(self._file_columns)}
         for row in batch:
             if row.number not in rows:
-                report.add_faults(row.number, [("", _("There are more cells than columns."), "")])
+                report.add_faults(row.number, [("", _("There are more cells than columns."), "", None)])
         self.prefetch([*rows.values()])
         for number, cells in rows.items():
             self._report(number, self.import_row(cells, None, row_number=number), report)
@@ -211,7 +247,7 @@ class SheetResource(RowResource):
     def _leave_out(self, batch: list[Row], faults: list[Fault]) -> None:
         """Keeps the rows of a batch that have faults, with their faults in a further cell."""
         reasons: dict[int, list[str]] = defaultdict(list)
-        for number, column, reason, _value in faults:
+        for number, column, reason, _value, _suggestion in faults:
             reasons[number].append(f"{column}: {reason}" if column else reason)
         width = len(self._file_columns)
         self.left_out += [

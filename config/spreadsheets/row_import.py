@@ -11,12 +11,15 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from import_export.resources import ModelResource
 
-from config.spreadsheets.columns import Column
+from config.spreadsheets.columns import Column, UnknownName, UnknownNamesError
+from config.spreadsheets.reports import CellFault, Suggestion
 
 #: Some reasons quote the cell: longer ones are truncated.
 MAX_REASON_CHARACTERS = 500
 #: Characters of a faulty cell that a report quotes.
 _MAX_VALUE_CHARACTERS = 100
+#: Characters of the longest name for which another can be taken.
+_MAX_REPLACED_CHARACTERS = 255
 
 
 class RowResource(ModelResource):
@@ -67,6 +70,8 @@ class RowResource(ModelResource):
         self._row, self._number = row, row_number
         #: Column → reasons, as text: one exception for each would dominate the time of a faulty file.
         self._faults: dict[str, list[str]] = defaultdict(list)
+        #: Column and reason → what is suggested.
+        self._suggestions: dict[tuple[str, str], Suggestion] = {}
 
     def get_or_init_instance(self, instance_loader: Any, row: dict[str, Any]) -> tuple[Any, bool]:
         """A second row with the same key gets a copy: its values must not get into what the first row writes."""
@@ -80,14 +85,22 @@ class RowResource(ModelResource):
 
     def import_field(self, field: Column, instance: Any, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
         """An empty cell leaves the current value unchanged."""
-        text = row.get(field.column_name, "")
+        text = field.normal(row.get(field.column_name, ""))
         if not text and field.is_required:
             self._faults[field.column_name].append(self._required_message)
         if text and not field.holds(instance, text):
             try:
                 setattr(instance, field.attribute, field.widget.clean(text, row))
+            except UnknownNamesError as error:
+                for unknown in error.args[0]:
+                    self._add_unknown(field.column_name, unknown)
             except ValueError as error:
                 self._faults[field.column_name].append(str(error))
+
+    def _add_unknown(self, column: str, unknown: UnknownName) -> None:
+        self._faults[column].append(unknown.reason)
+        if unknown.suggested and len(unknown.written) <= _MAX_REPLACED_CHARACTERS:
+            self._suggestions[column, unknown.reason] = (column, unknown.written, unknown.suggested)
 
     def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
         self._changed = {
@@ -111,13 +124,14 @@ class RowResource(ModelResource):
         self.pending.append((instance, is_create))
 
     # --- For reports ---
-    def faults(self) -> Iterator[tuple[str, str, str]]:
-        """Heading, reason and value of each fault of the current row, in the order of the columns."""
+    def faults(self) -> Iterator[CellFault]:
+        """The faults of the current row, in the order of the columns, with their headings."""
         for field in self._fields:
             for reason in self._faults.get(field.column_name, ()):
                 value = "" if field.is_secret else self._row.get(field.column_name, "")[:_MAX_VALUE_CHARACTERS]
-                yield self._headings[field.column_name], _truncated(reason), value
-        yield from (("", _truncated(reason), "") for reason in self._faults.get("", ()))
+                suggestion = self._suggestions.get((field.column_name, reason))
+                yield self._headings[field.column_name], _truncated(reason), value, suggestion
+        yield from (("", _truncated(reason), "", None) for reason in self._faults.get("", ()))
 
     def changes(self, instance: Any) -> list[tuple[str, str, str]]:
         """Heading, value before and value after of each change by the current row."""
@@ -136,8 +150,7 @@ class RowResource(ModelResource):
 
     def _duplicates_of(self, row: dict[str, str]) -> list[tuple[str, str]]:
         """Column and reason if an earlier row has the same key."""
-        texts = ((self.fields[name], row.get(name, "")) for name in self.key)
-        key = tuple(text.casefold() if field.ignores_case else text for field, text in texts)
+        key = tuple(self.fields[name].key(row.get(name, "")) for name in self.key)
         if not all(key) or (first := self._first_rows.setdefault(key, self._number)) == self._number:
             return []
         return [(self.key[-1], _("The same as in row %(row)s: keep only one of them.") % {"row": first})]

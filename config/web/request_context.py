@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from contextvars import ContextVar
 from ipaddress import ip_address
@@ -13,7 +14,8 @@ from django.utils.deprecation import MiddlewareMixin
 
 from config.web.paths import redact_reset_link
 
-MAX_REQUEST_ID_CHARACTERS = 64
+#: A client's `X-Request-Id` that is used: short enough for its column, and harmless in every log.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")
 _current: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)
 
 
@@ -37,10 +39,11 @@ def current_request() -> HttpRequest | None:
 
 
 def request_id(request: HttpRequest) -> str:
-    """The client's `X-Request-Id`, or a generated one; the same at every call for one request."""
+    """The client's `X-Request-Id` if it is like `_REQUEST_ID`, else a generated one; the same for the whole request."""
     known: str | None = request.META.get("warehouse.request_id")
     if known is None:
-        known = request.headers.get("X-Request-Id", "")[:MAX_REQUEST_ID_CHARACTERS] or uuid.uuid4().hex
+        sent = request.headers.get("X-Request-Id", "")
+        known = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
         request.META["warehouse.request_id"] = known
     return known
 

@@ -71,6 +71,7 @@ def test_each_filter_narrows(as_olive: Api, pat: User, north: Warehouse, rows: l
         "isActive]=true": [pat_river],
         "isActive]=false": [pat_north, sam_north],
         "isActive]=true,false": rows,
+        f"uuid]={pat_river.uuid}&{PREFIX}uuid]={sam_north.uuid}": [pat_river, sam_north],
         f"userUuid]={pat.uuid}&{PREFIX}warehouseUuid]={north.uuid}": [pat_north],
         f"userUuid]={pat.uuid}&{PREFIX}isActive]=true": [pat_river],
         "uuid]=": [],
@@ -79,6 +80,18 @@ def test_each_filter_narrows(as_olive: Api, pat: User, north: Warehouse, rows: l
     }
     for query, found in expected.items():
         assert ids(as_olive.get(f"{ASSIGNMENTS}?{PREFIX}{query}")) == uuids(*found), query
+
+
+def test_a_list_is_given_with_commas_or_by_repeating_its_parameter(as_olive: Api, rows: list[Any]) -> None:
+    """Generated clients repeat it."""
+    commas = "include=users,warehouses&sort=-isActive,warehouse.name&fields[users]=username,firstName"
+    repeated = (
+        "include=users&include=warehouses&sort=-isActive&sort=warehouse.name"
+        "&fields[users]=username&fields[users]=firstName"
+    )
+    one, other = (as_olive.get(f"{ASSIGNMENTS}?{query}").content.decode() for query in (commas, repeated))
+    assert '"included":[{' in one
+    assert (repeated in other, other.replace(repeated, commas)) == (True, one)
 
 
 @pytest.mark.parametrize(("word", "active"), [("TRUE", 1), ("1", 1), ("On", 1), ("yes", 1), ("0", 2), ("OFF", 2)])

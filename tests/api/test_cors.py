@@ -28,7 +28,8 @@ UNKNOWN = "a6f8da15-cd2e-4923-89ed-56dc94865418"
 READABLE = {"access-control-allow-origin": APP, "access-control-expose-headers": "Location, Retry-After"}
 PREFLIGHT = READABLE | {
     "access-control-allow-methods": "DELETE, GET, HEAD, PATCH, POST",
-    "access-control-allow-headers": "accept, content-type, content-language, accept-language, authorization",
+    "access-control-allow-headers": "accept, content-type, content-language, accept-language, authorization, "
+    "traceparent, tracestate, baggage, sentry-trace, x-request-id, idempotency-key, if-match, prefer",
     "access-control-max-age": "86400",
 }
 ROUTES = sorted({*api_routes(), ("GET", "/no-such-path"), ("POST", "/warehouse-user-assignments/a/b")})

@@ -13,6 +13,7 @@ from django.db import connection
 
 from tests.support.api.client import ASSIGNMENTS, JSON_API, PASSWORD, sign_in
 from tests.support.servers.live import database_url, live_server, production_environment
+from tests.support.waiting import MOST_SECONDS
 from users.models import User
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
@@ -38,7 +39,7 @@ def take_away(url: str) -> None:
     name = urlsplit(url).path[1:]
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        cursor.execute("SELECT pg_terminate_backend(pid, 60_000) FROM pg_stat_activity WHERE datname = %s", [name])
 
 
 def register(url: str, origin: str) -> None:
@@ -62,7 +63,10 @@ def test_browsers_are_answered_with_the_database_and_without(spare_database: str
         "DEFAULT_CLIENT_ORIGINS": APP,
         "WORKERS": "1",
     }
-    with live_server(environment, tmp_path / "serve.log") as url, httpx.Client(base_url=url, timeout=30) as wire:
+    with (
+        live_server(environment, tmp_path / "serve.log") as url,
+        httpx.Client(base_url=url, timeout=MOST_SECONDS) as wire,
+    ):
         register(spare_database, PARTNER)
         for origin in (APP, PARTNER):
             preflight = wire.options(ASSIGNMENTS, headers=WANTED | {"Origin": origin})

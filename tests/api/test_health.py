@@ -18,6 +18,7 @@ from tests.support.api.client import Api
 from tests.support.api.openapi import Document
 from tests.support.servers.live import live_server, production_environment
 from tests.support.servers.postgres import Cluster, cluster, standby
+from tests.support.waiting import MOST_SECONDS
 from users.models.signing_key import SigningKey
 from users.oauth.key_ring import key_ring
 
@@ -144,7 +145,7 @@ def postgres() -> Iterator[Cluster]:
 @pytest.mark.live
 def test_a_server_without_its_database_lives_and_is_not_ready(postgres: Cluster, tmp_path: Path) -> None:
     environment = production_environment() | {"DATABASE_URL": postgres.url, "WORKERS": "1", "HTTPS": "true"}
-    with live_server(environment, tmp_path / "log") as url, httpx.Client(base_url=url) as probe:
+    with live_server(environment, tmp_path / "log") as url, httpx.Client(base_url=url, timeout=MOST_SECONDS) as probe:
         assert told(probe.get("/health/ready")) == (200, None, READY)
         postgres.stop()
         assert told(probe.get("/health/ready")) == refusal(NO_DATABASE)
@@ -160,7 +161,7 @@ def test_a_server_whose_database_becomes_a_standby_is_not_ready_until_that_is_pr
     environment = production_environment() | {"DATABASE_URL": postgres.url, "WORKERS": "1"}
     with (
         live_server(environment, tmp_path / "log") as url,
-        httpx.Client(base_url=url) as probe,
+        httpx.Client(base_url=url, timeout=MOST_SECONDS) as probe,
         standby(postgres) as copy,
     ):
         assert told(probe.get("/health/ready")) == refusal(READ_ONLY)
@@ -175,11 +176,11 @@ def test_a_server_whose_database_is_made_read_only_is_not_ready_until_it_is_writ
     postgres: Cluster, tmp_path: Path
 ) -> None:
     environment = production_environment() | {"DATABASE_URL": postgres.url, "WORKERS": "1"}
-    with live_server(environment, tmp_path / "log") as url, httpx.Client(base_url=url) as probe:
+    with live_server(environment, tmp_path / "log") as url, httpx.Client(base_url=url, timeout=MOST_SECONDS) as probe:
         for setting, answer in (("on", refusal(READ_ONLY)), ("off", (200, None, READY))):
             with postgres.operator() as connected:
                 connected.execute(f"ALTER DATABASE site SET default_transaction_read_only = {setting}")
                 connected.execute(
-                    "SELECT pg_terminate_backend(pid, 10_000) FROM pg_stat_activity WHERE datname = 'site'"
+                    "SELECT pg_terminate_backend(pid, 60_000) FROM pg_stat_activity WHERE datname = 'site'"
                 )
             assert told(probe.get("/health/ready")) == answer

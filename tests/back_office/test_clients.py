@@ -18,6 +18,7 @@ from tests.conftest import make_client
 from tests.support.api.client import FORM, INVALID_TOKEN, PASSWORD, Api, refusal, sign_in
 from tests.support.back_office.staff import errors, member, signed_in, told
 from tests.support.servers.concurrency import wait_until_blocked
+from tests.support.waiting import MOST_SECONDS
 from users.models import Session, User
 from users.models.authorization_code import AuthorizationCode, CodeRefusedError
 from users.models.client import Client
@@ -339,7 +340,7 @@ def test_removal_waits_for_a_sign_in_under_way_and_ends_it_too(scanner: Client, 
             assert start_session(pat, client_id="pat-scanner", requested_scope="", request=request)
             removal = threads.submit(remove)
             wait_until_blocked(connection.connection)
-        assert removal.result(timeout=30) == 1
+        assert removal.result(timeout=MOST_SECONDS) == 1
     assert Session.objects.live().count() == 0
 
 

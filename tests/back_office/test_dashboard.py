@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.support.api.client import sign_in
+from tests.support.waiting import past_midnight
 from users.models import Session, User
 from warehouses.models import Warehouse
 
@@ -103,6 +104,7 @@ def failed(email: str) -> bool:
 
 
 def test_sign_ins_and_failures_are_shown_by_day(office: Client, pat: User, olive: User) -> None:
+    past_midnight()
     for _ in range(3):
         sign_in(pat.email)
     yesterday = timezone.now() - timedelta(days=1)

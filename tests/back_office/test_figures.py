@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.support.api.client import sign_in
+from tests.support.waiting import past_midnight
 from users.models import Session, User
 from warehouses.models import Warehouse
 
@@ -60,6 +61,7 @@ def figures(page: str) -> list[tuple[int, str]]:
 def test_each_link_leads_to_as_many_rows_as_the_figure_says(
     office: Client, olive: User, world: None, pat: User, north: Warehouse, language: str
 ) -> None:
+    past_midnight()
     User.objects.filter(pk=olive.pk).update(language=language)
     pages = {
         "/admin/": 4 + 1 + 2 * 14,

@@ -112,7 +112,7 @@ def test_the_first_button_is_what_is_done_next(as_ada: Client, pat: User, status
 def test_nobody_is_offered_to_deactivate_or_delete_themselves(as_ada: Client, ada: User) -> None:
     page = as_ada.get(page_of(ada)).content.decode()
     assert "/switch/" not in page
-    assert f"{ada.pk}/delete/" not in page
+    assert f"/{ada.pk}/delete/" not in page
 
 
 @pytest.mark.parametrize("path", [LIST, "/admin/users/session/"])

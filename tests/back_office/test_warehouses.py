@@ -142,6 +142,8 @@ def test_a_warehouse_is_edited(office: Client, north: Warehouse) -> None:
         ({"name": "   "}, "This field is required."),
         ({"name": " River Annex "}, "This name is already in use."),
         ({"name": "river ANNEX"}, "This name is already in use."),
+        ({"name": "river\u00a0\u200b ANNEX"}, "This name is already in use."),
+        ({"name": "\u200b\u2060"}, "This field cannot be blank."),
         ({"name": "x" * 256}, "Ensure this value has at most 255 characters"),
         ({"is_active": ""}, "This field is required."),
         ({"is_active": "perhaps"}, "Select a valid choice."),

@@ -34,6 +34,7 @@ from playwright.sync_api import (
 )
 from pytest_django.live_server_helper import LiveServer
 
+from tests.support.waiting import MOST_SECONDS
 from users.models import User
 
 #: Where a Chromium may be, in the order in which they are tried; the environment's CHROMIUM comes first.
@@ -56,7 +57,7 @@ MISSING = (
 #: load and compile all scripts and styles anew: more than half of a page's processor time.
 FAVICON = "/favicon.ico"
 #: Longest wait for anything on a page, in milliseconds: longer than a busy machine takes.
-PATIENCE = 60_000
+PATIENCE = 1_000 * MOST_SECONDS
 
 
 def find_chromium(playwright: Playwright) -> str | None:
@@ -94,7 +95,7 @@ def browser() -> Iterator[Browser]:
         if path is None:
             (pytest.fail if os.environ.get("CI", "").lower() == "true" else pytest.skip)(MISSING)
         expect.set_options(timeout=PATIENCE)
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=PATIENCE)
         yield chromium
         chromium.close()
     os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)

@@ -33,8 +33,9 @@ def test_recovery_codes_are_downloaded_and_copied(office: Page, tmp_path: Path) 
     key = office.locator("#two-factor-key").inner_text().replace(" ", "")
     office.locator("#id_code").fill(f"{totp(b32decode(key + '=' * (-len(key) % 8))):06}")
     office.get_by_role("button", name="Switch on").click()
-    shown = office.locator("#recovery-codes li").all_inner_texts()
-    assert len(shown) == 10
+    codes = office.locator("#recovery-codes li")
+    expect(codes).to_have_count(10)
+    shown = codes.all_inner_texts()
     with office.expect_download() as download:
         office.get_by_role("link", name="Download").click()
     download.value.save_as(tmp_path / "codes.txt")

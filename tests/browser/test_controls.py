@@ -31,7 +31,7 @@ _COUNT_CHANGES = """() => {
     document.addEventListener("toggle", () => { window.changesSeen += 1; }, true);  // of a menu
 }"""
 #: Milliseconds within which a page has to show the effect of a click, and the most clicks on one page.
-PATIENCE, MOST_CLICKS = 10_000, 80
+PATIENCE, MOST_CLICKS = 60_000, 80
 
 
 def scripted(page: Page, *, menu: bool) -> Iterator[ElementHandle]:

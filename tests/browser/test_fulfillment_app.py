@@ -17,6 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import JSON_API, PASSWORD
+from tests.support.waiting import MOST_SECONDS
 from users.models import Session, User
 
 APP = Path(__file__).parent / "fulfillment_app"
@@ -71,7 +72,7 @@ def phone(browser: Browser, app: str, live_server: LiveServer, calls: list[Reque
     context = browser.new_context(viewport={"width": 390, "height": 844})
     context.on("request", lambda request: calls.append(request) if request.url.startswith(live_server.url) else None)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(1_000 * MOST_SECONDS)
     page.goto(app)
     yield page
     context.close()
@@ -129,6 +130,7 @@ def test_the_callback_is_given_the_code_and_nothing_else(phone: Page, app: str, 
     address = urlsplit(seen.value.url)
     assert f"{address.scheme}://{address.netloc}{address.path}" == f"{app}/oauth/cb/spryker"
     assert [name for name, _ in parse_qsl(address.query)] == ["code"]
+    expect(phone.get_by_role("button", name="Select River Annex")).to_be_visible()
 
 
 def test_a_wrong_password_is_reported_and_the_same_form_works_again(phone: Page, pat: User, two_places: Any) -> None:

@@ -23,6 +23,7 @@ from tests.support.api.client import (
     error,
     sign_in,
 )
+from tests.support.waiting import MOST_SECONDS
 from users.models import User
 from users.oauth import allowed_origins
 
@@ -67,6 +68,7 @@ def page(browser: Browser, other_origin: str) -> Iterator[Page]:
     """The page there. Nothing is intercepted: Playwright would answer preflights itself."""
     context = browser.new_context()
     page = context.new_page()
+    page.set_default_timeout(1_000 * MOST_SECONDS)
     page.goto(other_origin)
     yield page
     context.close()

@@ -16,7 +16,8 @@ from django.test import Client
 from tests.support.api.client import PASSWORD
 from tests.support.back_office.staff import LIST, NEW_PASSWORD, member, person, signed_in, told
 from tests.support.servers.concurrency import wait_until_blocked
-from tests.support.servers.live import live_server, production_environment
+from tests.support.servers.live import live_server, patient_environment
+from tests.support.waiting import MOST_SECONDS
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -150,7 +151,7 @@ def two_urls(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) ->
     """Two servers on one database: two connections to the same server could meet the same of its processes."""
     folder, alone = (
         tmp_path_factory.mktemp("two"),
-        production_environment() | {"WORKERS": "1", "LOCK_TIMEOUT_SECONDS": "9"},
+        patient_environment() | {"WORKERS": "1"},
     )
     with live_server(alone, folder / "one.log") as one, live_server(alone, folder / "two.log") as two:
         yield one, two
@@ -167,7 +168,7 @@ def two_browsers(
     browsers = []
     for name, url in zip(("ann.admin", "bob.boss"), two_urls, strict=True):
         staff = make_user(f"{name}@example.test", is_superuser=True)
-        browser = httpx.Client(base_url=url, follow_redirects=True, timeout=60)
+        browser = httpx.Client(base_url=url, follow_redirects=True, timeout=MOST_SECONDS)
         _send(browser, "/admin/login/", {"username": staff.email, "password": PASSWORD})
         browsers.append(browser)
 

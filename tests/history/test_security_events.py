@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
-from django.core import mail
 from django.db import DataError, connection, transaction
 from django.test import Client
 
@@ -22,6 +21,8 @@ from config.audit_log import audit, json_formatter
 from tests.support.api.client import FORM, PASSWORD, Api, sign_in
 from tests.support.back_office.history import ask
 from tests.support.back_office.staff import NEW_PASSWORD
+from tests.support.cases import each
+from tests.support.sign_in.login import delivered
 from users.models import Session, User
 from users.models.audit_event import AuditEvent
 from users.sign_in.account_recovery import unlock_sign_in
@@ -53,6 +54,12 @@ def test_a_sign_in_is_kept_with_where_it_came_from(pat: User) -> None:
     row = the_row(tag="successful_login")
     assert (row.event, row.level, row.username) == ("Successful Login", "info", pat.email)
     assert (row.address, row.user_agent, row.request_id, row.path) == ("127.0.0.1", BROWSER, "phone-7", "/token")
+
+
+@each("sent", ["two words", "a\tb", "ü", "<b>", '"', "{}", "a" * 65])
+def test_a_request_id_that_a_log_cannot_bear_is_replaced(pat: User, sent: str) -> None:
+    assert token(pat.email, **{"X-Request-Id": sent}).status_code == 200
+    assert re.fullmatch("[0-9a-f]{32}", the_row(tag="successful_login").request_id)
 
 
 def test_a_refused_sign_in_is_kept_as_it_was_typed(pat: User) -> None:
@@ -124,17 +131,6 @@ def test_the_history_names_who_set_a_password_by_a_reset_link(olive: User, watch
 @pytest.fixture
 def watch_mail() -> Callable[[], list[Any]]:
     """What the postman has delivered, once he is back."""
-
-    def delivered() -> list[Any]:
-        import threading
-
-        from users.sign_in.passwords import POSTMAN
-
-        for thread in threading.enumerate():
-            if thread.name == POSTMAN:
-                thread.join()
-        return mail.outbox
-
     return delivered
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from assignments import resources
 from assignments.models import WarehouseUserAssignment
+from assignments.resources import related
 from config.rule_errors import RuleError
 from config.spreadsheets.models import Import
 from tests.support.back_office.sheets import (
@@ -138,7 +138,7 @@ def test_an_unknown_warehouse_suggests_a_similar_one(
 def test_similar_names_are_looked_up_for_a_limited_number_of_unknown_names(
     admin: Client, pat: User, river: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resources, "_MAX_SUGGESTIONS", 2)
+    monkeypatch.setattr(related, "_MAX_SUGGESTIONS", 2)
     lines = [f"{pat.email},{name}" for name in ("Rixer", "Rivex", "Riverr", "Annx")]
     job = upload(admin, ASSIGNMENTS, "\n".join(["email,warehouse", *lines]))
     assert [reason for _row, _column, reason in faults(job)] == [

@@ -19,6 +19,7 @@ from tests.support.back_office.sheets import (
     faults,
     upload,
 )
+from tests.support.cases import each
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -71,6 +72,80 @@ def test_ignoring_is_offered_only_where_it_helps(admin: Client, headings: str) -
 def test_a_sound_file_stays_as_it_is(admin: Client) -> None:
     job = choose(admin, USERS, upload(admin, USERS, "email,first_name,last_name\na@example.test,A,B"), "ignore")
     assert (job.state, job.ignored_columns, counts(job)) == (Import.State.CHECKED, [], (1, 0, 0, 0))
+
+
+# --- Suggestions ------------------------------------------------------------------------------------------------
+def take(client: Client, job: Import, *, column: str = "warehouse", written: str, **form: str) -> Import:
+    """Presses the button at a fault, or the one that takes it back."""
+    form = {"column": column, "written": written} | form
+    assert client.post(f"{ASSIGNMENTS}import/{job.pk}/replace/", form).status_code == 302
+    job.refresh_from_db()
+    worker.run(job)
+    job.refresh_from_db()
+    return job
+
+
+def test_a_suggestion_is_taken_for_all_rows_with_that_name_and_taken_back(
+    admin: Client, pat: User, sam: User, river: Warehouse, nothing_changes: Any
+) -> None:
+    rows = [f"{pat.email},River Anex", f"{sam.email},river anex", "nobody,Rever Annex"]
+    with nothing_changes():
+        job = upload(admin, ASSIGNMENTS, "\n".join(["email,warehouse", *rows]))
+    page = admin.get(f"{ASSIGNMENTS}import/{job.pk}/").content.decode()
+    assert page.count("Use “River Annex”") == 3
+    content = bytes(job.content)
+
+    with nothing_changes():
+        job = take(admin, job, written="River Anex", name="River Annex")
+    assert (counts(job), bytes(job.content)) == ((2, 0, 0, 1), content)
+    assert [one[2] for one in job.report["created"]] == [
+        {"email": person.email, "warehouse": "River Annex", "active": "no"} for person in (pat, sam)
+    ]
+    page = admin.get(f"{ASSIGNMENTS}import/{job.pk}/").content.decode()
+    assert "River Anex → River Annex" in page
+    assert page.count("Use “River Annex”") == 1
+
+    job = take(admin, job, written="River Anex", undo="1")
+    assert (job.replacements, counts(job)) == ([], (0, 0, 0, 3))
+    job = take(admin, job, written="river anex", name="River Annex")
+    job = apply_good_rows(admin, ASSIGNMENTS, job)
+    assert (job.state, counts(job)) == (Import.State.APPLIED, (2, 0, 0, 1))
+    assert set(WarehouseUserAssignment.objects.values_list("user", "warehouse")) == {
+        (pat.pk, river.pk),
+        (sam.pk, river.pk),
+    }
+
+
+def test_rows_left_out_have_the_name_that_was_taken(admin: Client, pat: User, river: Warehouse) -> None:
+    content = f"email,warehouse\n{pat.email},River Anex\nnobody@example.test,River Anex"
+    job = take(admin, upload(admin, ASSIGNMENTS, content), written="River Anex", name="River Annex")
+    apply_good_rows(admin, ASSIGNMENTS, job)
+    sheet = content_of(admin.get(f"{ASSIGNMENTS}import/{job.pk}/left-out/")).decode("utf-8-sig")
+    assert sheet.splitlines()[1].startswith('"nobody@example.test","River Annex",')
+
+
+@each(
+    "form",
+    [
+        {"written": "River Anex", "name": "North Dock"},
+        {"written": "Elsewhere", "name": "River Annex"},
+        {"written": "River Anex", "name": "River Annex", "column": "email"},
+        {"written": "River Anex", "name": "River Annex", "column": ""},
+        {"written": "River Anex", "undo": "1"},
+        {"written": ""},
+    ],
+)
+def test_only_what_is_suggested_can_be_taken(
+    form: dict[str, str], admin: Client, pat: User, river: Warehouse, nothing_changes: Any
+) -> None:
+    job = upload(admin, ASSIGNMENTS, f"email,warehouse\n{pat.email},River Anex")
+    with nothing_changes():
+        answer = admin.post(f"{ASSIGNMENTS}import/{job.pk}/replace/", {"column": "warehouse"} | form, follow=True)
+    told = [str(one) for one in answer.context["messages"]]
+    assert told == ["This suggestion is not there any more. Look again."]
+    job.refresh_from_db()
+    assert (job.state, job.replacements) == (Import.State.CHECKED, [])
+    assert admin.get(f"{ASSIGNMENTS}import/{job.pk}/replace/").status_code == 405
 
 
 # --- The rows without faults ------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def test_a_workbook_speaks_the_language_of_whoever_asked(admin: Client, olive: U
 def test_the_file_is_downloaded_by_the_name_of_its_list_and_day(admin: Client, pat: User, olive: User) -> None:
     job = build(ask_for_export(admin, USERS))
     answer: Any = admin.get(f"{USERS}export/{job.pk}/file/")
-    name = f"users-{timezone.localdate():%Y-%m-%d}.xlsx"
+    name = f"users-{timezone.localdate(job.created_at):%Y-%m-%d}.xlsx"
     assert (answer["Content-Type"], answer["Content-Disposition"]) == (XLSX, f'attachment; filename="{name}"')
     content = content_of(answer)
     assert int(answer["Content-Length"]) == len(content)
@@ -111,8 +111,8 @@ def test_the_file_is_downloaded_by_the_name_of_its_list_and_day(admin: Client, p
 
 @pytest.mark.parametrize(("page", "name"), [(USERS, "users"), (ASSIGNMENTS, "assignments")])
 def test_files_have_plain_names(admin: Client, page: str, name: str) -> None:
-    day = f"{timezone.localdate():%Y-%m-%d}"
-    assert ask_for_export(admin, page).file_name == f"{name}-{day}.xlsx"
+    job = ask_for_export(admin, page)
+    assert job.file_name == f"{name}-{timezone.localdate(job.created_at):%Y-%m-%d}.xlsx"
     template = admin.get(f"{page}import-template/?format=csv")
     assert template["Content-Disposition"] == f'attachment; filename="{name}-template.csv"'
 

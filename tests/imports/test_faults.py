@@ -17,6 +17,7 @@ from assignments.models import WarehouseUserAssignment
 from config.spreadsheets.jobs import worker
 from config.spreadsheets.models import FaultPage, Import
 from config.spreadsheets.reports import FAULTS_PER_PAGE
+from tests.support import underway
 from tests.support.api.client import PASSWORD
 from tests.support.back_office.sheets import (
     ASSIGNMENTS,
@@ -25,7 +26,6 @@ from tests.support.back_office.sheets import (
     apply,
     content_of,
     faults,
-    until_idle,
     upload,
 )
 from tests.support.hashing import CheapArgon2Hasher
@@ -138,7 +138,7 @@ def test_passwords_are_hashed_while_nobody_is_locked(
     lines = [f"{pat.email},Patricia,Picker,{PASSWORD}-0", f"new.picker@example.test,New,Picker,{PASSWORD}-1"]
     job = upload(admin, USERS, "\n".join(["email,first_name,last_name,password", *lines]))
     assert apply(admin, USERS, job).state == Import.State.APPLIED
-    until_idle()
+    underway.wait_for_threads()
 
     assert Witness.seen == [2, 2]  # Olive, too
     stored = [User.objects.get(email=line.split(",")[0]) for line in lines]

@@ -53,11 +53,14 @@ def test_a_german_gets_german_headings_and_words(
     pat_north.activate()
     olive.groups.set(Group.objects.filter(name__in=[AUDITOR, STAFF_MANAGER]))
     make_user("blocked.body@example.test", status="blocked")
-    day = f"{timezone.localdate():%Y-%m-%d}"
-    User.objects.filter(pk=olive.pk).update(last_login=timezone.now())
+    now = timezone.now()
+    day = f"{timezone.localdate(now):%Y-%m-%d}"
+    User.objects.update(created_at=now)
+    User.objects.filter(pk=olive.pk).update(last_login=now)
+    WarehouseUserAssignment.objects.update(created_at=now)
     assert rows_of(exported(admin, USERS)) == [
         [
-            *("E-Mail", "Vorname", "Nachname", "Lagerbenutzer", "Sprache", "Status", "Gruppen"),
+            *("E-Mail", "Vorname", "Nachname", "Lagerbenutzer", "Sprache", "Status", "Rollen"),
             *("arbeitet jetzt in", "angelegt am", "letzte Anmeldung"),
         ],
         [olive.email, "Olive", "Office", "nein", "de", "aktiv", "Prüfung; Personalverwaltung", "", day, day],

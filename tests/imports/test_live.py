@@ -25,6 +25,7 @@ from tests.support.api.client import ASSIGNMENTS, JSON_API, PASSWORD, error, sig
 from tests.support.back_office.sheets import USERS
 from tests.support.servers import live
 from tests.support.servers.concurrency import wait_until_blocked
+from tests.support.waiting import MOST_SECONDS, until
 from users.models import User
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
@@ -44,7 +45,7 @@ def server(tmp_path: Path) -> Iterator[tuple[psutil.Process, str]]:
 @pytest.fixture
 def back_office(server: tuple[psutil.Process, str], ada: User) -> Iterator[httpx.Client]:
     """A browser in which an administrator is signed in."""
-    with httpx.Client(base_url=server[1], follow_redirects=True, timeout=60) as browser:
+    with httpx.Client(base_url=server[1], follow_redirects=True, timeout=MOST_SECONDS) as browser:
         post(browser, "/admin/login/", {"username": ada.email, "password": PASSWORD})
         yield browser
 
@@ -58,13 +59,6 @@ def send(browser: httpx.Client, path: str, form: dict[str, str], **more: Any) ->
     answer = browser.post(path, data=form, headers={"Referer": f"{browser.base_url}{path}"}, **more)
     assert answer.status_code == 200, answer.text[:500]
     return answer
-
-
-def until(what: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def state_of(job: Import) -> str:
@@ -95,7 +89,7 @@ def import_at_work(browser: httpx.Client, *people: User) -> Iterator[tuple[Impor
 
 def phone_of(url: str, person: User) -> httpx.Client:
     headers = {"Authorization": f"Bearer {sign_in(person.email)['access_token']}", "Content-Type": JSON_API}
-    return httpx.Client(base_url=url, headers=headers, timeout=30)
+    return httpx.Client(base_url=url, headers=headers, timeout=MOST_SECONDS)
 
 
 def test_while_an_import_changes_people_they_are_told_to_try_again_and_hold_up_the_others_for_a_second_at_most(
@@ -130,8 +124,8 @@ def test_a_reload_lets_an_import_end_that_needs_a_few_seconds_more(
     (worker,) = live.workers_of(main)
     with import_at_work(back_office, pat, sam) as (job, _other):
         main.send_signal(signal.SIGHUP)
-        time.sleep(10)  # in a second or two it is told to end, three seconds later at the latest
-        assert worker.is_running()
+        live.wait_until_told_to_end(worker)
+        assert psutil.wait_procs([worker], timeout=2)[0] == []
     until(lambda: state_of(job) == Import.State.APPLIED)
     until(lambda: not worker.is_running())
     assert User.objects.filter(first_name="Renamed").count() == 2
@@ -146,7 +140,7 @@ def test_imports_that_wait_hold_no_connection_to_the_database_and_begin_by_thems
     with psycopg.connect(live.database_url()) as other, psycopg.connect(live.database_url(), autocommit=True) as look:
         other.execute("LOCK TABLE spreadsheets_faultpage IN SHARE MODE")  # at which every check stops: it deletes
         for person in others:
-            with httpx.Client(base_url=server[1], follow_redirects=True, timeout=60) as browser:
+            with httpx.Client(base_url=server[1], follow_redirects=True, timeout=MOST_SECONDS) as browser:
                 post(browser, "/admin/login/", {"username": person.email, "password": PASSWORD})
                 post(browser, f"{USERS}import/", {}, files={"file": ("people.csv", io.BytesIO(b"email\nx"))})
         until(lambda: Import.objects.running().count() == 2)
@@ -171,7 +165,7 @@ def test_while_a_workbook_is_built_the_same_worker_answers_others(
         other.execute("LOCK TABLE warehouses_warehouse IN ACCESS EXCLUSIVE MODE")
         answer = send(back_office, f"{page}?format=xlsx", {"csrfmiddlewaretoken": token})
         wait_until_blocked(other)
-        assert httpx.get(f"{server[1]}/health/live", timeout=10).status_code == 200
+        assert httpx.get(f"{server[1]}/health/live", timeout=MOST_SECONDS).status_code == 200
         assert back_office.get(f"{answer.url.path}progress/").json()["running"] is True
         other.rollback()
     until(lambda: not back_office.get(f"{answer.url.path}progress/").json()["running"])

@@ -19,9 +19,10 @@ from django.utils import timezone
 from config.spreadsheets.jobs.queue import MAX_WAITING, QUEUE_LOCK, TooManyWaitingError, take_next
 from config.spreadsheets.jobs.threads import Runner
 from config.spreadsheets.models import Import
-from tests.support.back_office.sheets import USERS, until_idle, upload
+from tests.support.back_office.sheets import USERS, upload
 from tests.support.servers import live
 from tests.support.servers.concurrency import wait_until_blocked
+from tests.support.waiting import MOST_SECONDS, until
 from users.models import User
 
 CONTENT = b"email,first_name,last_name\nann.ames@example.test,Ann,Ames"
@@ -199,7 +200,7 @@ def test_a_job_that_comes_while_the_last_thread_looks_for_one_is_not_forgotten()
 
     runner = Runner(run_next, 1)
     runner.wake()
-    assert done.wait(30)
+    assert done.wait(MOST_SECONDS)
 
 
 def test_no_more_jobs_run_at_a_time_than_a_process_may_run() -> None:
@@ -214,7 +215,7 @@ def test_no_more_jobs_run_at_a_time_than_a_process_may_run() -> None:
         running.append(job)
         most.append(len(running))
         begun.release()
-        go_on.wait(30)
+        go_on.wait(MOST_SECONDS)
         running.remove(job)
         ended.release()
         return True
@@ -222,10 +223,10 @@ def test_no_more_jobs_run_at_a_time_than_a_process_may_run() -> None:
     runner = Runner(run_next, 2)
     for _ in range(4):
         runner.wake()
-    assert all(begun.acquire(timeout=30) for _ in range(2))
+    assert all(begun.acquire(timeout=MOST_SECONDS) for _ in range(2))
     assert not begun.acquire(blocking=False)
     go_on.set()
-    assert all(ended.acquire(timeout=30) for _ in range(4))
+    assert all(ended.acquire(timeout=MOST_SECONDS) for _ in range(4))
     assert max(most) == 2
 
 
@@ -233,8 +234,6 @@ def test_no_more_jobs_run_at_a_time_than_a_process_may_run() -> None:
 def test_whoever_looks_at_an_import_that_nobody_runs_lets_it_begin(admin: Client, olive: User) -> None:
     """The process that was to run it may be gone."""
     job = begin(olive)
-    while admin.get(f"{USERS}import/{job.pk}/progress/").json()["running"]:
-        pass
+    until(lambda: not admin.get(f"{USERS}import/{job.pk}/progress/").json()["running"])
     job.refresh_from_db()
     assert job.state == Import.State.CHECKED
-    until_idle()

@@ -22,6 +22,7 @@ from requests_oauthlib import OAuth2Session as OauthlibSession
 
 from tests.support.api.client import ASSIGNMENTS, PASSWORD
 from tests.support.oauth.code_flow import PARTNER, register
+from tests.support.waiting import MOST_SECONDS
 from users.models import Session, User
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
@@ -34,7 +35,7 @@ def site(live_url: str, transactional_db: None, monkeypatch: pytest.MonkeyPatch)
     """What we tell about ourselves (RFC 8414), at the address where the tests find us."""
     for library in ("AUTHLIB", "OAUTHLIB"):
         monkeypatch.setenv(f"{library}_INSECURE_TRANSPORT", "1")  # tests speak plain http
-    told = httpx.get(live_url + METADATA)
+    told = httpx.get(live_url + METADATA, timeout=MOST_SECONDS)
     return json.loads(told.text.replace(told.json()["issuer"], live_url)) | {"data": live_url + ASSIGNMENTS}
 
 
@@ -47,7 +48,7 @@ def post_login_form(address: str, user: User, password: str = PASSWORD) -> httpx
     """What the page behind an authorization address does once somebody has typed name and password (6.1)."""
     page = urlsplit(address)
     form = dict(parse_qsl(page.query)) | {"username": user.email, "password": password}
-    return httpx.post(page._replace(query="").geturl(), data=form, timeout=30)
+    return httpx.post(page._replace(query="").geturl(), data=form, timeout=MOST_SECONDS)
 
 
 def callback(answer: httpx.Response) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, Api, refusal, sign_in
 from tests.support.oauth.code_flow import BAD_REFRESH_TOKEN, MALFORMED, PARTNER, code_for, redemption, register
+from tests.support.waiting import MOST_SECONDS
 from users.models import Session, User
 from users.models.audit_event import AuditEvent
 
@@ -27,7 +28,7 @@ def at_once(live_url: str) -> Iterator[Send]:
     """Posts up to 32 forms to `/token`, each over a connection of its own, all let go at the same moment."""
     limits = httpx.Limits(max_connections=CLIENTS)
     with (
-        httpx.Client(base_url=live_url, limits=limits, timeout=60) as client,
+        httpx.Client(base_url=live_url, limits=limits, timeout=MOST_SECONDS) as client,
         ThreadPoolExecutor(CLIENTS) as threads,
     ):
 

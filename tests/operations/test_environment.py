@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import environ
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from config import installation
 from config.environment import Environment, host_names, origin
+from tests.support.cases import each
 from tests.support.servers.live import production_environment
 
 Setting = Callable[..., Any]
@@ -68,10 +73,11 @@ def test_proxies_that_are_nobody_or_everybody_stop_the_start(
     ("value", "networks"),
     [
         ("", []),
-        ("127.0.0.1", ["127.0.0.1/32", "::ffff:7f00:1/128"]),
-        (" 10.0.0.5 , 192.168.1.0/24,", ["10.0.0.5/32", "::ffff:a00:5/128", "192.168.1.0/24", "::ffff:c0a8:100/120"]),
+        ("127.0.0.1", ["127.0.0.1/32"]),
+        (" 10.0.0.5 , 192.168.1.0/24,", ["10.0.0.5/32", "192.168.1.0/24"]),
         ("::1,fd00::/8", ["::1/128", "fd00::/8"]),
-        ("10.0.0.0/255.0.0.0", ["10.0.0.0/8", "::ffff:a00:0/104"]),
+        ("10.0.0.0/255.0.0.0", ["10.0.0.0/8"]),
+        ("::ffff:10.0.0.0/104", ["10.0.0.0/8"]),
     ],
 )
 def test_proxies_are_addresses_and_networks(env: Callable[[str], Environment], value: str, networks: list[str]) -> None:
@@ -79,6 +85,8 @@ def test_proxies_are_addresses_and_networks(env: Callable[[str], Environment], v
 
 
 # --- The others ---------------------------------------------------------------------------------------------------
+HAS_INVISIBLE = "contains a line break or another invisible character: a file with it must have the line ends of Unix."
+IS_QUOTED = "is in quotes, which would be part of the value: write it without them."
 #: Name of a setting, a value that cannot be meant, and what is said of it.
 REFUSED = [
     ("TRUSTED_PROXIES", "*", f"TRUSTED_PROXIES: {NO_NETWORKS['*']}. {HOW_TO_WRITE_NETWORKS}"),
@@ -92,8 +100,28 @@ REFUSED = [
     ("AUDIT_DAYS", "0", "AUDIT_DAYS must be between 1 and 2147483647, not 0."),
     ("CLOCK_SKEW_SECONDS", "-5", "CLOCK_SKEW_SECONDS must be between 0 and 2147483647, not -5."),
     ("LOCK_TIMEOUT_SECONDS", "9999999", "LOCK_TIMEOUT_SECONDS must be between 0 and 2147483, not 9999999."),
+    ("FORWARDED_HEADER", "X-Real-IP", "FORWARDED_HEADER must be one of X-Forwarded-For, Forwarded, not 'X-Real-IP'."),
+    (
+        "PATH_PREFIX",
+        "/warehouse/",
+        "PATH_PREFIX: '/warehouse/' is no path. Write it with a slash at its beginning and none at its end, such as "
+        "/warehouse.",
+    ),
     ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'LOUD'."),
-    ("DEFAULT_CLIENT_ID", " ", "DEFAULT_CLIENT_ID must not be empty: leave it out, or write it such as frontend."),
+    *[
+        (
+            name,
+            value,
+            f"{name} must not be empty, nor have blanks around it: leave it out, or write it such as {example}.",
+        )
+        for name, value, example in (
+            ("DEFAULT_CLIENT_ID", " ", "frontend"),
+            ("DEFAULT_CLIENT_ID", " frontend", "frontend"),
+            ("HOST", "127.0.0.1 ", "127.0.0.1"),
+        )
+    ],
+    ("PORT", "8000\r", f"PORT {HAS_INVISIBLE}"),
+    ("VAR_DIR", "'x'", f"VAR_DIR {IS_QUOTED}"),
     (
         "EMAIL_FROM",
         "the office",
@@ -132,6 +160,17 @@ def test_a_setting_that_cannot_be_meant_stops_every_command(db: None, name: str,
     command = [sys.executable, "manage.py", "check"]
     stopped = subprocess.run(command, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True)
     assert (stopped.returncode, stopped.stdout, stopped.stderr) == (1, "", f"{line}\n")
+
+
+@each("name", ["SECRET_KEY", "DATABASE_URL", "ISSUER", "ALLOWED_HOSTS", "VAR_DIR", "EMAIL_URL", "HTTPS"])
+def test_what_a_file_leaves_around_a_value_is_refused_and_not_repeated(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value, words in (("v\r", HAS_INVISIBLE), ("\ufeffv", HAS_INVISIBLE), ("'v'", IS_QUOTED), ('"v"', IS_QUOTED)):
+        monkeypatch.setenv(name, value)
+        for read in (installation.value_of, Environment().str):
+            with pytest.raises(ImproperlyConfigured, match=f"^{re.escape(f'{name} {words}')}$"):
+                read(name)
 
 
 @pytest.mark.parametrize(
@@ -212,3 +251,44 @@ def test_a_mail_server_is_taken_apart(env: Callable[[str], Environment]) -> None
 def test_an_empty_folder_of_the_installation_is_as_if_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAR_DIR", "")
     assert installation.var_dir() == settings.BASE_DIR / "var"
+
+
+# --- The file .env ------------------------------------------------------------------------------------------------
+def test_a_file_beside_manage_py_adds_what_the_environment_does_not_say(db: None, tmp_path: Path) -> None:
+    shutil.copy(settings.BASE_DIR / "manage.py", tmp_path)
+    shutil.copytree(settings.BASE_DIR / "config", tmp_path / "config")
+    for name in ("users", "warehouses", "assignments", "templates"):
+        (tmp_path / name).symlink_to(settings.BASE_DIR / name)
+    (tmp_path / ".env").write_text("LOG_LEVEL=LOUD\nPORT=no number\n")
+    environment = production_environment() | {"PORT": "8000"}
+    command = [sys.executable, str(tmp_path / "manage.py"), "check", "--deploy"]
+    stopped = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    line = "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'LOUD'."
+    assert (stopped.returncode, stopped.stdout, stopped.stderr) == (1, "", f"{line}\n")
+
+
+def test_the_file_may_come_from_windows_and_have_quotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environ.Env, "ENVIRON", given := {"B_OF_TEST": "mine"})
+    file = tmp_path / ".env"
+    file.write_bytes(b"\xef\xbb\xbf# ours\r\nA_OF_TEST=\"a b\"\r\n\r\nexport B_OF_TEST=theirs\r\nC_OF_TEST='x=1'\r\n")
+    installation.read_env_file(file)
+    assert given == {"A_OF_TEST": "a b", "B_OF_TEST": "mine", "C_OF_TEST": "x=1"}
+
+
+@each("line", ["A_OF_TEST = 1", " A_OF_TEST=1", "secret", "A-OF-TEST=1", "=1"])
+def test_a_line_that_cannot_be_read_is_named_and_not_repeated(tmp_path: Path, line: str) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"# ours\n{line}\n")
+    with pytest.raises(ImproperlyConfigured) as refused:
+        installation.read_env_file(file)
+    how = "write NAME=value, without blanks before or after the name, or # and a remark."
+    assert str(refused.value) == f"{file}, line 2: {how}"
+    assert "A_OF_TEST" not in os.environ
+
+
+def test_a_file_that_is_no_text_is_refused_and_a_missing_one_is_not(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    installation.read_env_file(file)
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ImproperlyConfigured, match=re.escape(f"{file} cannot be read: ")):
+        installation.read_env_file(file)

@@ -16,6 +16,7 @@ import structlog
 
 from config.audit_log import MAX_CHARACTERS, MAX_TRACE_CHARACTERS, audit, json_formatter
 from tests.support.servers.live import live_server, production_environment
+from tests.support.waiting import MOST_SECONDS
 from users.models.audit_event import AuditEvent
 
 #: Characters that the server just takes in the head of a request, and many more than that.
@@ -104,7 +105,7 @@ def test_a_refused_request_is_one_short_line_without_a_trace(
 
 def status_of(url: str, sent: bytes) -> int:
     address = urlsplit(url)
-    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=MOST_SECONDS) as connection:
         connection.sendall(sent)
         answer = b"".join(iter(lambda: connection.recv(65_536), b""))
     return int(answer.split(b" ")[1])

@@ -24,12 +24,15 @@ from config.web.server import MAX_STOP_SECONDS
 from tests.support.api.client import PASSWORD
 from tests.support.servers import live
 from tests.support.servers.concurrency import wait_until_blocked
+from tests.support.waiting import MOST_SECONDS
 from users.models import User
 
 pytestmark = pytest.mark.live
 
 #: What a busy machine may take besides. The request that holds the worker up would take ten minutes.
 OWN_SECONDS = 30
+#: So long a worker that was told to end, and has something to do, is seen to go on.
+LEFT_SECONDS = 2
 #: Whatever else an installation has set, the embedded trial knows nothing of it.
 OF_AN_INSTALLATION = {"DATABASE_URL", "EMBEDDED_DATABASE_URL", "SECRET_KEY", "ALLOWED_HOSTS", "ISSUER"}
 
@@ -53,9 +56,8 @@ def production(transactional_db: None) -> dict[str, str]:
 
 
 def sign_in(url: str, username: str) -> httpx.Response:
-    return httpx.post(
-        f"{url}/token", data={"grant_type": "password", "username": username, "password": PASSWORD}, timeout=30
-    )
+    form = {"grant_type": "password", "username": username, "password": PASSWORD}
+    return httpx.post(f"{url}/token", data=form, timeout=MOST_SECONDS)
 
 
 def postgres_of(var: str) -> list[psutil.Process]:
@@ -66,7 +68,7 @@ def postgres_of(var: str) -> list[psutil.Process]:
 
 def left_of(var: str) -> list[psutil.Process]:
     """Those of them that do not end. `pg_ctl stop` returns a moment before the end of the last."""
-    return psutil.wait_procs(postgres_of(var), timeout=60)[1]
+    return psutil.wait_procs(postgres_of(var), timeout=MOST_SECONDS)[1]
 
 
 # --- Serving ----------------------------------------------------------------------------------------------------
@@ -98,7 +100,7 @@ def tried(place: Path) -> Tried:
         answers = [sign_in(url, username).status_code for username, _ in logins]
     finally:
         server.send_signal(signal.SIGINT)
-        server.communicate(timeout=30)
+        server.communicate(timeout=MOST_SECONDS)
     assert (server.returncode, left_of(environment["VAR_DIR"])) == (0, [])
     return Tried(environment, url, banner, logins, answers)
 
@@ -122,13 +124,13 @@ def test_servers_that_share_a_database_start_and_end_without_hurting_each_other(
         for server, url, log in zip((first, second), urls, logs, strict=True):
             live.wait_until_ready(server, url, log)
         first.terminate()
-        assert first.wait(timeout=30) == 0
+        assert first.wait(timeout=MOST_SECONDS) == 0
 
         assert sign_in(urls[1], "pat.picker@example.test").status_code == 200
     finally:
         for server in (first, second):
             server.terminate()
-            server.communicate(timeout=30)
+            server.communicate(timeout=MOST_SECONDS)
     assert (second.returncode, left_of(environment["VAR_DIR"])) == (0, [])
 
 
@@ -166,7 +168,7 @@ def worker_of(main: psutil.Process) -> psutil.Process:
 
 
 def live_status(url: str) -> int:
-    return httpx.get(f"{url}/health/live", timeout=30).status_code
+    return httpx.get(f"{url}/health/live", timeout=MOST_SECONDS).status_code
 
 
 def test_a_worker_that_is_killed_is_replaced(lone: tuple[psutil.Process, str]) -> None:
@@ -174,8 +176,9 @@ def test_a_worker_that_is_killed_is_replaced(lone: tuple[psutil.Process, str]) -
     main, url = lone
     worker = worker_of(main)
     worker.kill()
-    with httpx.Client(transport=httpx.HTTPTransport(retries=7), timeout=30) as client:
-        assert client.get(f"{url}/health/live").status_code == 200
+    assert psutil.wait_procs([worker], timeout=MOST_SECONDS)[1] == []  # until then, it might be asked once more
+    live.wait_until_it_listens(url)
+    assert live_status(url) == 200
     assert worker_of(main).pid != worker.pid
 
 
@@ -184,9 +187,9 @@ def test_a_reload_replaces_the_worker_by_one_that_loads_the_code_anew(lone: tupl
     main, url = lone
     worker = worker_of(main)
     main.send_signal(signal.SIGHUP)
-    assert psutil.wait_procs([worker], timeout=60)[1] == []
-    with httpx.Client(transport=httpx.HTTPTransport(retries=7), timeout=30) as client:
-        assert client.get(f"{url}/health/live").status_code == 200
+    assert psutil.wait_procs([worker], timeout=MOST_SECONDS)[1] == []
+    live.wait_until_it_listens(url)
+    assert live_status(url) == 200
     assert "spawn_main" in " ".join(worker_of(main).cmdline())  # no copy of the main process, with its old code
 
 
@@ -201,42 +204,36 @@ def waiting(url: str, person: User) -> Iterator[Future[httpx.Response]]:
         other.rollback()
 
 
-def two_workers_of(main: psutil.Process) -> list[psutil.Process]:
-    """Once the successor of the only worker has been started."""
-    end = time.monotonic() + 120
-    while len(workers := live.workers_of(main)) < 2:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return workers
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_reload_lets_a_request_end_that_takes_long(lone: tuple[psutil.Process, str], pat: User) -> None:
     main, url = lone
     worker = worker_of(main)
     with waiting(url, pat) as answer:
         main.send_signal(signal.SIGHUP)
-        time.sleep(10)  # it is told to end as soon as its successor has had four seconds
-        assert (answer.done(), worker.is_running()) == (False, True)
-        assert live_status(url) == 200
+        live.wait_until_told_to_end(worker)
+        live.wait_until_it_listens(url)
+        assert live_status(url) == 200  # says its successor
+        assert psutil.wait_procs([worker], timeout=LEFT_SECONDS)[0] == []
+        assert not answer.done()
     assert answer.result().status_code == 200
-    assert psutil.wait_procs([worker], timeout=30)[1] == []
+    assert psutil.wait_procs([worker], timeout=MOST_SECONDS)[1] == []
 
 
 @pytest.mark.django_db(transaction=True)
 def test_it_ends_in_time_also_while_a_worker_that_is_replaced_still_works(tmp_path: Path, pat: User) -> None:
     """Containers are killed ten seconds after they were told to end."""
     with one_worker(tmp_path / "var") as (main, url), waiting(url, pat) as answer:
+        worker = worker_of(main)
         main.send_signal(signal.SIGHUP)
-        workers = two_workers_of(main)
-        time.sleep(6)  # the first is told to end as soon as its successor has had five seconds
+        workers = [worker, live.wait_for_successor(main, worker)]
+        live.wait_until_told_to_end(worker)
         main.terminate()
         began = time.monotonic()
         while main.status() != psutil.STATUS_ZOMBIE:
             assert time.monotonic() - began < MAX_STOP_SECONDS + OWN_SECONDS
             time.sleep(0.05)
         assert isinstance(answer.exception(), httpx.RemoteProtocolError)
-    assert psutil.wait_procs(workers, timeout=1)[1] == []
+    assert psutil.wait_procs(workers, timeout=MOST_SECONDS)[1] == []
 
 
 # --- Ending -----------------------------------------------------------------------------------------------------
@@ -248,12 +245,12 @@ def test_a_killed_server_frees_its_port_and_the_next_one_stops_the_database(trie
     workers = psutil.Process(killed.pid).children()
     killed.kill()
     killed.communicate()
-    assert psutil.wait_procs(workers, timeout=30)[1] == []
+    assert psutil.wait_procs(workers, timeout=MOST_SECONDS)[1] == []
 
     following = live.start(trial | {"PORT": str(port)}, log)
     live.wait_until_ready(following, url, log)
     following.terminate()
-    following.communicate(timeout=30)
+    following.communicate(timeout=MOST_SECONDS)
 
     assert (following.returncode, left_of(trial["VAR_DIR"])) == (0, [])
 
@@ -268,10 +265,11 @@ def test_ctrl_c_reaches_every_process_and_none_is_left(production: dict[str, str
     for process in processes:  # as a terminal does it
         with suppress(psutil.NoSuchProcess):  # the first may have ended the others already
             process.send_signal(signal.SIGINT)
-    told, _ = server.communicate(timeout=30)
+    told, _ = server.communicate(timeout=MOST_SECONDS)
 
     assert "Killing" not in told  # granian's word where a worker does not end by itself
-    assert (server.returncode, psutil.wait_procs(processes, timeout=0)[1], live.operator_lines(log)) == (0, [], [])
+    _, left = psutil.wait_procs(processes, timeout=MOST_SECONDS)
+    assert (server.returncode, left, live.operator_lines(log)) == (0, [], [])
 
 
 def test_it_ends_when_its_terminal_is_closed(production: dict[str, str], tmp_path: Path) -> None:
@@ -285,8 +283,9 @@ def test_it_ends_when_its_terminal_is_closed(production: dict[str, str], tmp_pat
         live.wait_until_ready(server, f"http://127.0.0.1:{port}", log)
         processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children()]
         os.close(screen)
-        server.communicate(timeout=30)
+        server.communicate(timeout=MOST_SECONDS)
     finally:
         server.kill()
 
-    assert (server.returncode, psutil.wait_procs(processes, timeout=0)[1], live.operator_lines(log)) == (0, [], [])
+    _, left = psutil.wait_procs(processes, timeout=MOST_SECONDS)
+    assert (server.returncode, left, live.operator_lines(log)) == (0, [], [])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from config.web import server
 from tests.support.servers import live
 from tests.support.servers.databases import refused
+from tests.support.waiting import MOST_SECONDS, until
 
 pytestmark = pytest.mark.live
 
@@ -45,7 +45,7 @@ def setting_refusal(tmp_path: Path) -> Refusal:
     def refusal(environment: dict[str, str]) -> str:
         log = tmp_path / "refused.log"
         with live.start(environment | {"PORT": environment.get("PORT", str(live.free_port()))}, log) as server:
-            assert server.communicate(timeout=120) == ("", None)
+            assert server.communicate(timeout=MOST_SECONDS) == ("", None)
         assert server.returncode == 1
         (line,) = live.operator_lines(log)
         return line
@@ -70,7 +70,7 @@ def test_refuses_the_port_of_another_server(
     port = live_url.rpartition(":")[2]
     shown = f"[{host}]" if ":" in host else host
     assert refusal(production | {"HOST": host, "PORT": port}) == TAKEN.format(host=shown, port=port)
-    assert httpx.get(f"{live_url}/health/live", timeout=120).status_code == 200
+    assert httpx.get(f"{live_url}/health/live", timeout=MOST_SECONDS).status_code == 200
 
 
 def test_of_two_that_start_at_once_on_one_port_the_second_is_refused(
@@ -91,11 +91,11 @@ def test_of_two_that_start_at_once_on_one_port_the_second_is_refused(
             *waits, line = live.operator_lines(logs[refused])
             assert line == TAKEN.format(host="127.0.0.1", port=port)
             assert all(wait.startswith("Waiting for another process that prepares") for wait in waits)
-            assert httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=120).status_code == 200
+            assert httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=MOST_SECONDS).status_code == 200
         finally:
             for server in servers:
                 server.terminate()
-                server.communicate(timeout=120)
+                server.communicate(timeout=MOST_SECONDS)
 
 
 def _until_they_wait(other: psycopg.Connection[Any], number: int) -> None:
@@ -103,15 +103,11 @@ def _until_they_wait(other: psycopg.Connection[Any], number: int) -> None:
     asking = (
         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%' AND pid <> pg_backend_pid()"
     )
-    while other.execute(asking).fetchone() != (number,):
-        time.sleep(0.05)
+    until(lambda: other.execute(asking).fetchone() == (number,))
 
 
 def _first_that_ends(servers: list[subprocess.Popen[str]]) -> int:
-    ends_at = time.monotonic() + 60
-    while all(server.poll() is None for server in servers):
-        assert time.monotonic() < ends_at, "both go on"
-        time.sleep(0.05)
+    until(lambda: any(server.poll() is not None for server in servers))
     return next(number for number, server in enumerate(servers) if server.poll() is not None)
 
 

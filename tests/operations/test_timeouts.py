@@ -22,6 +22,7 @@ from tests.support.api.client import ASSIGNMENTS, JSON_API, error, sign_in
 from tests.support.servers import live
 from tests.support.servers.concurrency import wait_until_blocked
 from tests.support.servers.postgres import cluster
+from tests.support.waiting import MOST_SECONDS
 from users.models import User
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
@@ -39,7 +40,7 @@ def client_of(environment: dict[str, str], tmp_path: Path, person: User) -> Iter
     own = live.production_environment() | {"WORKERS": "1"} | environment
     with (
         live.live_server(own, tmp_path / "serve.log") as url,
-        httpx.Client(base_url=url, headers=headers, timeout=30) as client,
+        httpx.Client(base_url=url, headers=headers, timeout=MOST_SECONDS) as client,
     ):
         yield client
 

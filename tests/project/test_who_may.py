@@ -142,7 +142,7 @@ def _written(model: str) -> list[str]:
 
 
 def _imported(model: str) -> list[str]:
-    steps = ("", "again/", "ignore/", "apply/", "progress/", "faults/", "left-out/")
+    steps = ("", "again/", "ignore/", "replace/", "apply/", "progress/", "faults/", "left-out/")
     return [f"{model}import/", f"{model}import-template/", *(f"{model}import/<uuid:pk>/{step}" for step in steps)]
 
 
@@ -177,6 +177,7 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
         DO, [f"{ASSIGNMENT}{_ROW}delete/", *_SIDES]
     ),
     "Import assignments": (DO, _imported(ASSIGNMENT)),
+    "See past imports, of what one may import": (SEE, ["spreadsheets/import/"]),
     "See clients": (SEE, _read(CLIENT)),
     "Register, edit and remove clients; make new secrets": (DO, [*_written(CLIENT), f"{CLIENT}<int:pk>/secret/"]),
     "See roles": (SEE, _read(ROLE)),

@@ -68,7 +68,13 @@ def _world(make_user: Callable[..., User]) -> World:
 new.hand@example.test,New,Hand,yes,en,active,,"""
     places = f"email,warehouse,active\n{sam.email},River Annex,yes\n{pat.email},River Annex,yes"
     browser = signed_in(ada)
+    both = f"""{PEOPLE_HEADINGS},warehouses,works_in
+{bob.email},Bob,New,no,en,deactivated,,{PASSWORD},,
+{sam.email},Sam,New,yes,en,active,,{PASSWORD},,River Annex
+{pat.email},Pat,New,yes,en,deactivated,,,River Annex,River Annex
+new.hand@example.test,New,Hand,yes,en,active,,,North Dock; River Annex,River Annex"""
     sheets = {page: to_be_applied(ada, page, text) for page, text in ((USERS, people), (ASSIGNMENTS, places))}
+    sheets["both"] = to_be_applied(ada, USERS, both, "warehouses")
     return World(**locals())
 
 
@@ -105,6 +111,7 @@ def _redeem(world: World) -> None:
 WRITES: dict[str, Callable[[World], Any]] = {
     "import people": _import(USERS),
     "import assignments": _import(ASSIGNMENTS),
+    "import people with warehouses": _import("both"),
     "deactivate many": lambda w: DEACTIVATE.apply([w.sam.pk, w.bob.pk, w.pat.pk], w.ada),
     "edit an administrator": _post(
         "users/user/{bob.pk}/change/", lambda w: person(w.bob, status="blocked", password1=PASSWORD, password2=PASSWORD)
@@ -130,7 +137,7 @@ WRITES: dict[str, Callable[[World], Any]] = {
 }
 
 
-_TAKE_THEMSELVES_BACK = ("import people", "import assignments")
+_TAKE_THEMSELVES_BACK = ("import people", "import assignments", "import people with warehouses")
 
 
 def _keys(**which: Any) -> list[int]:

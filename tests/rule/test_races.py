@@ -16,6 +16,7 @@ from django.db import connection
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, JSON_API, PASSWORD, Api, error, refusal, sign_in
 from tests.support.oauth.held_tokens import holds
+from tests.support.waiting import MOST_SECONDS
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -41,7 +42,7 @@ def at_once(live_url: str, olive: User) -> Iterator[Callable[..., list[httpx.Res
     limits = httpx.Limits(max_connections=CLIENTS)
     barrier = Barrier(CLIENTS)
     with (
-        httpx.Client(base_url=live_url, headers=headers, limits=limits, timeout=60) as client,
+        httpx.Client(base_url=live_url, headers=headers, limits=limits, timeout=MOST_SECONDS) as client,
         ThreadPoolExecutor(CLIENTS) as threads,
     ):
 

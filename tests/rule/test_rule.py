@@ -49,7 +49,11 @@ def test_the_database_refuses_an_unknown_status(pat: User) -> None:
 
 @pytest.mark.parametrize("name", ["", " ", " North", "North "])
 def test_the_database_refuses_a_blank_or_untrimmed_warehouse_name(db: None, name: str) -> None:
-    assert violation(lambda: Warehouse.objects.create(name=name)) == "warehouse_name_trimmed_not_blank"
+    def insert() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO warehouses_warehouse (name) VALUES (%s)", [name])
+
+    assert violation(insert) == "warehouse_name_trimmed_not_blank"
 
 
 def test_the_database_refuses_two_warehouses_of_one_name(north: Warehouse) -> None:

@@ -144,5 +144,5 @@ def test_an_includes_person_and_place_are_shown_as_everywhere(as_pat: Api, pat: 
     person, place = answer["included"]
     assert set(person["attributes"]) == {"username", "firstName", "lastName"}
     assert set(place["attributes"]) == {"name", "uuid", "isActive"}
-    assert "4711" not in str(answer)
+    assert "alarm code" not in str(answer)
     assert UUID(person["id"]) == pat.uuid

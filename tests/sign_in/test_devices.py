@@ -22,7 +22,7 @@ from tests.support.back_office.staff import change
 from tests.support.sign_in.devices import OFFICE, browser, known_to, lock_out, signed_out
 from tests.support.sign_in.login import NEW_PASSWORD, choose, is_in, link_for, log_in, text
 from tests.support.sign_in.throttling import WRONG, asking_for_a_password, at_the_api, at_the_back_office, pass_time
-from tests.support.sign_in.two_factor import SECOND_STEP, app_of, calm, code_of, enrol
+from tests.support.sign_in.two_factor import SECOND_STEP, app_of, calm, code_of, enrol, wrong_code_of
 from users.models import User
 from users.sign_in import device_cookies
 from users.sign_in.account_recovery import reset_two_factor
@@ -176,7 +176,7 @@ def test_only_a_complete_sign_in_makes_a_browser_known(olive: User, pat: User) -
     enrol(enrol_in)
     client = browser()
     assert log_in(olive.email, client=client)["Location"] == SECOND_STEP
-    client.post(SECOND_STEP, {"code": "000000"})
+    client.post(SECOND_STEP, {"code": wrong_code_of(app_of(olive))})
     log_in(olive.email, WRONG, client=client)
     log_in(pat.email, client=client)
     assert COOKIE not in client.cookies

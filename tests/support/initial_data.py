@@ -9,6 +9,8 @@ from django.db import OperationalError, connection, transaction
 from psycopg import sql
 from psycopg.errors import DeadlockDetected
 
+from tests.support import underway
+
 #: The tables that have rows then, in the order of their foreign keys and triggers.
 TABLES = (
     "django_content_type",
@@ -30,7 +32,8 @@ def remember() -> None:
 
 
 def restore() -> None:
-    """The initial data and no other rows. Tries again if a job of a server that is still at work is in its way."""
+    """The initial data and no other rows. Tries again if a server that is still at work is in its way."""
+    underway.wait_for_all()
     for _ in range(_TRIES):
         try:
             return _restore()

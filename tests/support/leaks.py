@@ -19,6 +19,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from config.audit_log import MAX_CHARACTERS, json_formatter
+from tests.support import underway
 
 #: Members of bodies and fields of forms whose values nobody may write down.
 SECRET = re.compile(r"password\d?|access_?token|refresh_?token|client_?secret|code|code_verifier|token", re.IGNORECASE)
@@ -91,7 +92,8 @@ class Overhearing:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = self.get_response(request)
+        with underway.request():
+            response = self.get_response(request)
         _hear_request(request)
         _hear_answer(response)
         return response

@@ -18,13 +18,14 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from assignments.models import WarehouseGrant
+from assignments.resources.person import PersonResource
 from config.back_office.list_return import list_query, return_path
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
 from config.database.search import by_id
 from config.history.edit_conflicts import EditConflictAdminMixin
 from config.history.pages import MAX_NAMED, SUBJECTS, HistoryAdminMixin, HistorySubject
-from config.spreadsheets.admin import SheetAdminMixin
+from config.spreadsheets.import_pages import SheetAdminMixin
 from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, RESTORE, Switch, why_signed_out
 from users.admin.bulk_actions import BulkMixin, actor, sessions_ended
 from users.admin.person import person_url
@@ -74,7 +75,7 @@ class UserAdmin(
 ):
     """The rules are in `users.account_actions` and `users.forms`."""
 
-    sheet = UserResource
+    sheets = (UserResource, PersonResource)
 
     form = UserForm
     readonly_fields = ("last_login_",)

@@ -23,6 +23,7 @@ from django.utils.translation import gettext_noop
 from config.audit_log import audit
 from config.database.lost_updates import SavesChangedColumns
 from config.history.tracking import tracked
+from config.text import EmailField, NameField
 from users.models.audit_event import AuditEvent as AuditEvent
 from users.models.authority import Authority
 from users.models.password import Password
@@ -71,11 +72,11 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
         help_text=_("Designates that this user has all permissions without explicitly assigning them."),
     )
     uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), editable=False)
-    email = models.EmailField(_("E-mail"), max_length=254)
+    email = EmailField(_("E-mail"), max_length=254)
     #: Without one, `email` is only a name to sign in with, and nothing is sent to it.
     has_mailbox = models.BooleanField(_("Has a mailbox"), default=True, db_default=True)
-    first_name = models.CharField(_("First Name"), max_length=45, validators=[_name_rule])
-    last_name = models.CharField(_("Last Name"), max_length=255, validators=[_name_rule])
+    first_name = NameField(_("First Name"), max_length=45, validators=[_name_rule])
+    last_name = NameField(_("Last Name"), max_length=255, validators=[_name_rule])
     status = models.CharField(
         _("Status"), max_length=7, choices=Status.choices, default=Status.ACTIVE, db_default=Status.ACTIVE
     )

@@ -41,7 +41,7 @@ class TemporaryPasswordError(InvalidGrantError):
     """The password was right, but is a temporary one, which must be changed before anything else."""
 
     def __init__(self) -> None:
-        page = f"{settings.ISSUER}{ACCOUNT}"
+        page = f"{settings.ISSUER}{settings.PATH_PREFIX}{ACCOUNT}"
         super().__init__(f"The temporary password must be changed before the first sign-in. Please do so at {page}.")
 
 

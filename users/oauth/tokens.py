@@ -30,7 +30,7 @@ class Scope(StrEnum):
 
 
 class SignedToken(Token):
-    """Base of user and warehouse tokens. Times are fractional seconds since 1970, as in the reference."""
+    """Base of user and warehouse tokens. Times are whole seconds since 1970, rounded down (contract 0.5)."""
 
     lifetime: timedelta
     token_type = "access"  # noqa: S105 (a kind, not a secret)
@@ -48,10 +48,10 @@ class SignedToken(Token):
         self.payload["jti"] = secrets.token_hex(40)
 
     def set_exp(self, claim: str = "exp", from_time: datetime | None = None, lifetime: timedelta | None = None) -> None:
-        self.payload[claim] = ((from_time or self.current_time) + (lifetime or type(self).lifetime)).timestamp()
+        self.payload[claim] = int(((from_time or self.current_time) + (lifetime or type(self).lifetime)).timestamp())
 
     def set_iat(self, claim: str = "iat", at_time: datetime | None = None) -> None:
-        self.payload[claim] = (at_time or self.current_time).timestamp()
+        self.payload[claim] = int((at_time or self.current_time).timestamp())
 
     def verify_token_type(self) -> None:
         """Does nothing: the subject determines the type."""

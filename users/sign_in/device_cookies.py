@@ -35,6 +35,7 @@ def remember(request: HttpRequest, response: HttpResponse, user: User) -> HttpRe
         max_age=settings.DEVICE_COOKIE_AGE,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
+        path=settings.SESSION_COOKIE_PATH,
         samesite="Lax",
     )
     return response

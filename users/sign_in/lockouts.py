@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
+from config.text import email_key
 from users.sign_in.user_agent import in_plain_words
 
 #: The longest e-mail address. Longer input belongs to no account, and is cut.
@@ -23,7 +24,7 @@ _ACCOUNT_CHARACTERS = 254
 
 def key_of(email: str) -> str:
     """The normalized e-mail, by which failures are stored, whether or not the account exists."""
-    return email.strip().lower().replace("\x00", "")[:_ACCOUNT_CHARACTERS]
+    return email_key(email)[:_ACCOUNT_CHARACTERS]
 
 
 def reset_paths() -> tuple[str, str]:

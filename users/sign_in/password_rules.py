@@ -9,6 +9,8 @@ from django.contrib.auth.password_validation import MinimumLengthValidator
 from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext as _
 
+from config.text import normal_password
+
 #: Contract section 5.2.
 _MAX_CHARACTERS = 128
 
@@ -17,7 +19,7 @@ class LeastLength(MinimumLengthValidator):
     """Counts consecutive spaces as one (OWASP ASVS 2.1.1)."""
 
     def validate(self, password: str, user: Any = None) -> None:
-        super().validate(re.sub(r"\s+", " ", password), user)
+        super().validate(re.sub(r"\s+", " ", normal_password(password)), user)
 
 
 class LengthLimit:
@@ -25,7 +27,7 @@ class LengthLimit:
 
     def validate(self, password: str, user: Any = None) -> None:
         """Raises ValidationError."""
-        MaxLengthValidator(_MAX_CHARACTERS)(password)
+        MaxLengthValidator(_MAX_CHARACTERS)(normal_password(password))
 
     def get_help_text(self) -> str:
         return _("Your password can have at most %(most)d characters.") % {"most": _MAX_CHARACTERS}

@@ -17,9 +17,9 @@ from django.db import connection, models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from config import encryption
+from config import encryption, retention
 
-#: Retention of a job and its file, from `started_at`. Longer than any job runs.
+#: Retention of a file and its details, from `started_at`. Longer than any job runs.
 _RETENTION = timedelta(days=1)
 #: A thread that took a job holds the job's lock after this time at the latest.
 _START_TIMEOUT = timedelta(seconds=15)
@@ -36,13 +36,13 @@ class TooManyWaitingError(Exception):
 
 
 class JobQuerySet(models.QuerySet[_Job]):
-    def of(self, person: Any, kind: str) -> JobQuerySet[_Job]:
-        """This person's jobs for one model: a job is visible only to the person who asked for it."""
-        return self.filter(person=person, kind=kind).defer(*self.model.LARGE_FIELDS)
-
     def past_retention(self) -> JobQuerySet[_Job]:
-        """Deleted by the next request for an import or export page, and by `manage.py purge`."""
+        """Expired by the next request for an import or export page, and by `manage.py purge`."""
         return self.filter(started_at__lt=timezone.now() - _RETENTION)
+
+    def expire(self) -> None:
+        """Called by `config.retention`: deletes the jobs and their files."""
+        self.delete()
 
     def reencrypt(self) -> tuple[int, int]:
         """See `config.encryption.reencrypt`. Jobs without a file are left out."""
@@ -165,9 +165,9 @@ def kinds() -> list[type[Job]]:
 
 
 def delete_old() -> None:
-    """Deletes the jobs of all people that are past their retention."""
+    """Expires the jobs of all people that are past their retention."""
     for model in kinds():
-        model.objects.past_retention().delete()
+        retention.delete(model.objects.past_retention())
 
 
 @contextmanager

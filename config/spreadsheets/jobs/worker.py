@@ -17,6 +17,7 @@ from typing import Any
 import pghistory
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.postgres.functions import TransactionNow
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.http import QueryDict
@@ -109,7 +110,8 @@ def _apply(job: Import, beat: Any) -> None:
         applied = _write(job, report, resource, beat)
         if applied:
             left_out = job.sealed(exports.compressed(resource.left_out)) if report.faulty_rows else b""
-            job.move(Import.State.APPLYING, to=Import.State.APPLIED, report=report.to_json(), content=left_out)
+            result = {"report": report.to_json(), "content": left_out, "applied_at": TransactionNow()}
+            job.move(Import.State.APPLYING, to=Import.State.APPLIED, **result)
             connection.check_constraints()  # before the person is locked, not at the commit
             job.person.confirm_authority(job.asked_at or job.started_at)
         else:
@@ -134,8 +136,13 @@ def _write(job: Import, report: Report, resource: SheetResource, beat: Any) -> b
 
 
 def _resource(job: Import, *, is_applied: bool) -> SheetResource:
-    options = {"ignored": job.ignored_columns, "leaves_out_faulty": job.leaves_out_faulty}
-    return resource_of(job.kind)(job.person, is_applied=is_applied, **options)
+    return resource_of(job.kind)(
+        job.person,
+        is_applied=is_applied,
+        ignored=job.ignored_columns,
+        replacements=job.replacements,
+        leaves_out_faulty=job.leaves_out_faulty,
+    )
 
 
 def _process(job: Import, report: Report, beat: Any, work: Callable[[Sheet], Iterator[int]]) -> Iterator[None]:
@@ -155,7 +162,10 @@ def _process(job: Import, report: Report, beat: Any, work: Callable[[Sheet], Ite
 
 
 def _check_authority(job: Import) -> None:
-    if not job.has_authority:
+    """Raises AuthorityLostError once the person was blocked or signed out everywhere, or lost a permission."""
+    person: Any = job.person
+    may_import = resource_of(job.kind).may_import(person)
+    if not (may_import and person.has_authority(job.asked_at or job.started_at)):
         raise AuthorityLostError
 
 
@@ -166,7 +176,8 @@ def _build(job: Export, beat: Any) -> None:
     were counted.
     """
     page, name = _page_of(job.kind), job.file_name
-    resource, rows = page.sheet(job.person), page.rows_for(job.person, QueryDict(job.query))
+    sheet = resource_of(job.kind)
+    resource, rows = sheet(job.person), page.rows_for(job.person, sheet, QueryDict(job.query))
     content = exports.build(resource, rows, name, job.created_at, lambda done: beat(done, job.rows_total))
     job.move(Export.State.BUILDING, to=Export.State.READY, content=job.sealed(content))
 
@@ -180,13 +191,14 @@ _STEPS: dict[str, Callable[[Any, Any], None]] = {
 
 
 def resource_of(kind: str) -> type[SheetResource]:
-    """The resource of a model's admin. `kind` is the model's label."""
-    return _page_of(kind).sheet
+    """The resource of this kind (`SheetResource.kind`)."""
+    (found,) = (sheet for sheet in _page_of(kind).sheets if sheet.kind() == kind)
+    return found
 
 
 def _page_of(kind: str) -> Any:
-    """The admin of a model. `kind` is its label."""
-    return admin.site.get_model_admin(apps.get_model(kind))
+    """The admin of a kind's model."""
+    return admin.site.get_model_admin(apps.get_model(kind.partition("/")[0]))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from assignments.models import WarehouseUserAssignment
 from tests.support.api.answers import told
 from tests.support.api.client import ASSIGNMENTS, NOT_FOUND, Api, error, refusal, sign_in
 from tests.support.cases import each
+from tests.support.waiting import MOST_SECONDS
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -205,7 +206,7 @@ def _get(url: str, target: str, token: str) -> tuple[str, bytes]:
     request = (
         f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
     )
-    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30) as wire:
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=MOST_SECONDS) as wire:
         wire.sendall(request.encode())
         head, _, body = b"".join(iter(lambda: wire.recv(65_536), b"")).partition(b"\r\n\r\n")
     return head.decode(), body

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from assignments.models import WarehouseUserAssignment
@@ -57,6 +59,8 @@ def test_an_unknown_path_is_a_json_404(anonymous: Api, nothing_changes: Watch, m
 
 
 WRONG_TYPES = ["", ";", "text/plain", "text/html", "application/xml", "application/json,application/json", "é", FORM]
+#: JSON:API 1.1 section 5.4: no extension is supported, and no other parameter is defined.
+WRONG_TYPES += [f"application/vnd.api+json; {more}" for more in ('ext="https://x.example/v1"', "version=1", "q=1")]
 
 
 @each("content_type", [*WRONG_TYPES, "multipart/form-data; boundary=x"])
@@ -77,6 +81,8 @@ def test_a_body_of_another_content_type_is_415(
         "application/vnd.api+json;charset=UTF-8",
         "Application/JSON ; charset=latin-1",
         "application/json; charset=" + "x" * 5_000,
+        'application/vnd.api+json; profile="https://x.example/v1"; charset=utf-8',
+        "application/json; version=1",
     ],
     ids=lambda text: text[:40],
 )
@@ -87,6 +93,31 @@ def test_json_under_either_type_and_any_charset_is_read(
     answer = as_olive.call("PATCH", f"{ASSIGNMENTS}/{pat_north.uuid}", body, content_type=content_type)
     assert answer.status_code == 200
     assert answer.json()["data"]["attributes"]["isActive"] is True
+
+
+COMPRESSED = "A request body must not be compressed: send it without `Content-Encoding`."
+
+
+@each(
+    ("path", "document"),
+    {
+        ASSIGNMENTS: {"errors": [error(415, COMPRESSED, "010")]},
+        "/token": {"error": "invalid_request", "error_description": COMPRESSED},
+        "/warehouse-tokens": [{"message": COMPRESSED, "status": 415, "code": "010"}],
+    }.items(),
+)
+@each("encoding", ["gzip", "BR", "identity, gzip", "x"])
+def test_a_compressed_body_is_refused_and_told_what_is_taken(
+    as_olive: Api, nothing_changes: Watch, path: str, document: object, encoding: str
+) -> None:
+    with nothing_changes():
+        answer = as_olive.call("POST", path, gzip.compress(b"{}"), **{"Content-Encoding": encoding})
+    assert (answer.status_code, answer["Accept-Encoding"], answer.json()) == (415, "identity", document)
+
+
+def test_a_body_that_says_that_it_is_not_compressed_is_read(as_olive: Api, pat_north: WarehouseUserAssignment) -> None:
+    path, body = f"{ASSIGNMENTS}/{pat_north.uuid}", {"isActive": True}
+    assert as_olive.patch(path, body, **{"Content-Encoding": "Identity"}).status_code == 200
 
 
 BAD_HOSTS = ["evil.example.test", "a b", "testserver@evil.test", "testserver:x", "é", "[::1", "", "a" * 5_000]

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from config.environment import Environment
 from tests.support.api.client import ASSIGNMENTS, Api, sign_in
+from tests.support.waiting import past_midnight
 from users.models import Session, User
 
 SESSIONS = "/admin/users/session/"
@@ -54,6 +55,7 @@ def test_a_list_shows_times_on_the_clock_of_the_site(
 
 def test_the_dashboard_counts_the_days_of_the_site(pat: User, as_manager: Client, settings: Any) -> None:
     settings.TIME_ZONE = zone = "Pacific/Kiritimati"
+    past_midnight(zone)
     sign_in(pat.email)
     midnight = timezone.now().astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
     for moment, sign_ins in ((midnight, [1, 0]), (midnight - timedelta(seconds=1), [0, 1])):

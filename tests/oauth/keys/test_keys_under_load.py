@@ -18,6 +18,7 @@ from jwt import PyJWKClient
 
 from tests.support.api.client import ASSIGNMENTS, PASSWORD
 from tests.support.servers import live
+from tests.support.waiting import MOST_SECONDS
 from users.models import User
 from users.models.signing_key import SigningKey
 
@@ -31,7 +32,7 @@ ROTATIONS = {False: 2, True: 5}
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
     """A server of four processes, whose clocks agree so well that a new key signs after two seconds."""
-    environment = live.production_environment() | {"WORKERS": "4", "CLOCK_SKEW_SECONDS": "1"}
+    environment = live.patient_environment() | {"WORKERS": "4", "CLOCK_SKEW_SECONDS": "1"}
     with live.live_server(environment, tmp_path / "serve.log") as url:
         yield url
 
@@ -39,7 +40,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def crowd(url: str) -> Iterator[Crowd]:
     never_the_same = httpx.Limits(max_keepalive_connections=0)
-    with httpx.Client(base_url=url, limits=never_the_same, timeout=60) as client:
+    with httpx.Client(base_url=url, limits=never_the_same, timeout=MOST_SECONDS) as client:
         yield Crowd(client)
 
 

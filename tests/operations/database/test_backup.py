@@ -20,6 +20,7 @@ from tests.support.api.client import ASSIGNMENTS, JSON_API, PASSWORD, sign_in
 from tests.support.oauth.held_tokens import Issued
 from tests.support.servers import live
 from tests.support.servers.databases import command, counts, installation, manage, new_database, restored, rows, schema
+from tests.support.waiting import MOST_SECONDS
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -62,7 +63,7 @@ class Load:
 
     def _switch(self, number: int) -> None:
         body = {"data": {"attributes": {"isActive": True}}}
-        with httpx.Client(base_url=self.url, headers=self.headers, timeout=60) as client:
+        with httpx.Client(base_url=self.url, headers=self.headers, timeout=MOST_SECONDS) as client:
             for turn in range(2_000):  # at the very most
                 if not self.done.is_set():
                     row = self.people[number][turn % 2]
@@ -176,7 +177,10 @@ def test_a_site_on_another_server_goes_on_where_the_backup_left_off(file: Path, 
     }
     subprocess.run(command("restore", str(file)), env=environment, check=True, stdout=subprocess.DEVNULL)
 
-    with live.live_server(environment, tmp_path / "serve.log") as url, httpx.Client(base_url=url, timeout=30) as client:
+    with (
+        live.live_server(environment, tmp_path / "serve.log") as url,
+        httpx.Client(base_url=url, timeout=MOST_SECONDS) as client,
+    ):
 
         def post(path: str, **form: str) -> httpx.Response:
             return client.post(path, data=form)

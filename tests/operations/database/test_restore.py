@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import httpx
@@ -34,6 +33,7 @@ from tests.support.servers.databases import (
     run,
     schema,
 )
+from tests.support.waiting import MOST_SECONDS, until
 from users.models import User
 from users.models.signing_key import SigningKey
 from users.oauth.key_ring import key_ring
@@ -120,15 +120,6 @@ def held_up(url: str, table: str) -> Iterator[psycopg.Connection[Any]]:
         connection.rollback()
 
 
-def until(found: Callable[[], Any]) -> Any:
-    """What it finds in the end, within half a minute."""
-    end = monotonic() + 30
-    while not (result := found()):
-        assert monotonic() < end, "waited in vain"
-        sleep(0.05)
-    return result
-
-
 def waiting(url: str, program: str) -> list[Any]:
     """The backends of that program which wait for a lock."""
     query = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock' AND datname = %s"
@@ -159,10 +150,10 @@ def test_an_interrupted_backup_leaves_nothing(
         assert "not-for-everyone" not in " ".join(dumping.cmdline())
         assert dumping.environ()["PGPASSWORD"] == "not-for-everyone"
         backup.send_signal(ending)
-        assert backup.wait(timeout=30) == 128 + ending
+        assert backup.wait(timeout=MOST_SECONDS) == 128 + ending
 
     assert list(tmp_path.iterdir()) == []
-    assert psutil.wait_procs([dumping], timeout=30)[1] == []
+    assert psutil.wait_procs([dumping], timeout=MOST_SECONDS)[1] == []
 
 
 # --- Files that are refused -------------------------------------------------------------------------------------
@@ -262,13 +253,13 @@ def test_a_server_with_another_secret_key_spoils_no_backup(
     server = live.start(other | {"PORT": str(port), "WORKERS": "1"}, tmp_path / "other.log")
     try:
         live.wait_until_started(server, tmp_path / "other.log")
-        transport = httpx.HTTPTransport(retries=6)  # the workers may take a moment to listen
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=transport, timeout=30) as client:
+        live.wait_until_it_listens(f"http://127.0.0.1:{port}")
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=MOST_SECONDS) as client:
             asked = ("/.well-known/jwks.json", "/health/ready")
             assert [client.get(path).status_code for path in asked] == [503, 503]
     finally:
         server.terminate()
-        server.communicate(timeout=30)
+        server.communicate(timeout=MOST_SECONDS)
     assert list(SigningKey.objects.values()) == before
     manage(other, "backup", tmp_path / "site.dump")
     with new_database("with_the_right_key") as url:
@@ -288,8 +279,8 @@ def test_a_full_database_is_refused(production: dict[str, str], file: Path) -> N
 
 # --- All or nothing ---------------------------------------------------------------------------------------------
 def end_backend(restore: subprocess.Popen[str], url: str, pid: int) -> None:
-    rows(url, "SELECT pg_terminate_backend(%s)", pid)
-    told, complaint = restore.communicate(timeout=30)
+    rows(url, "SELECT pg_terminate_backend(%s, 60_000)", pid)
+    told, complaint = restore.communicate(timeout=MOST_SECONDS)
     assert (restore.returncode, told) == (1, "")
     assert complaint.startswith("CommandError: Nothing was restored, and nothing has changed: ")
 

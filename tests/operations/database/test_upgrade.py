@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from time import monotonic, sleep
 from typing import Any
 
 import httpx
@@ -30,6 +29,7 @@ from tests.support.servers.databases import (
     rows,
     schema,
 )
+from tests.support.waiting import MOST_SECONDS, until
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
@@ -201,11 +201,12 @@ def not_found(url: str) -> list[tuple[str]]:
 
 def newcomers(url: str, *, least: int) -> int:
     """How many people it has made, once they are so many."""
-    end = monotonic() + 60
-    while (made := rows(url, "SELECT count(*) FROM users_user WHERE last_name = 'Newcomer'")[0][0]) < least:
-        assert monotonic() < end, "waited in vain"
-        sleep(0.05)
-    return int(made)
+
+    def made() -> int:
+        ((number,),) = rows(url, "SELECT count(*) FROM users_user WHERE last_name = 'Newcomer'")
+        return int(number) if number >= least else 0
+
+    return until(made)
 
 
 def write_as_then(url: str, done: Event) -> int:
@@ -250,7 +251,10 @@ def test_servers_of_the_first_release_can_write_afterwards(site: Site) -> None:
 
 def test_whoever_was_there_signs_in_and_whoever_was_signed_in_goes_on(site: Site, tmp_path: Path) -> None:
     environment = later_installation(site.url) | {"WORKERS": "1"}
-    with live.live_server(environment, tmp_path / "serve.log") as url, httpx.Client(base_url=url, timeout=30) as client:
+    with (
+        live.live_server(environment, tmp_path / "serve.log") as url,
+        httpx.Client(base_url=url, timeout=MOST_SECONDS) as client,
+    ):
         again = {"grant_type": "refresh_token", "refresh_token": site.refresh_token}
         assert client.post("/token", data=again).status_code == 200
         password = {"grant_type": "password", "username": PAT, "password": PASSWORD}

@@ -11,6 +11,7 @@ from django.test import override_settings
 
 from tests.support.hashing import CheapArgon2Hasher
 from tests.support.servers.concurrency import wait_until_blocked
+from tests.support.waiting import MOST_SECONDS
 
 T = TypeVar("T")
 
@@ -24,7 +25,7 @@ class InterruptedHasher(CheapArgon2Hasher):
         digest: str = super().encode(password, salt)
         change, InterruptedHasher.rival = InterruptedHasher.rival, None
         if change is not None:
-            elsewhere(change).result(timeout=60)
+            elsewhere(change).result(timeout=MOST_SECONDS)
         return digest
 
 
@@ -46,7 +47,7 @@ def while_waiting(request: Callable[[], T], rival: Callable[[], Any]) -> T:
         rival()
         answer = elsewhere(request)
         assert wait_until_blocked(connection.connection, 1, answer), f"the request did not wait: {answer.result()}"
-    return answer.result(timeout=60)
+    return answer.result(timeout=MOST_SECONDS)
 
 
 def elsewhere(work: Callable[[], T]) -> Future[T]:

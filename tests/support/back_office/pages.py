@@ -52,6 +52,7 @@ PAGES: dict[str, Callable[..., str]] = {
     "assign people": lambda north, **_: reverse("admin:assignments_assign_people", args=[north.uuid]),
     "assignments": lambda **_: reverse("admin:assignments_warehouseuserassignment_changelist"),
     "import assignments": lambda **_: reverse("admin:assignments_warehouseuserassignment_import_sheet"),
+    "imports": lambda **_: reverse("admin:spreadsheets_import_changelist"),
     "warehouses": lambda **_: reverse("admin:warehouses_warehouse_changelist"),
     "new warehouse": lambda **_: reverse("admin:warehouses_warehouse_add"),
     "warehouse": lambda north, **_: reverse("admin:warehouses_warehouse_change", args=[north.pk]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 import zipfile
 from typing import Any
 
@@ -18,11 +17,11 @@ ASSIGNMENTS = "/admin/assignments/warehouseuserassignment/"
 PEOPLE_HEADINGS = "email,first_name,last_name,is_warehouse_user,language,status,groups,password"
 
 
-def upload(client: Client, page: str, content: str | bytes, name: str = "people.csv") -> Import:
+def upload(client: Client, page: str, content: str | bytes, name: str = "people.csv", sheet: str = "") -> Import:
     """Sends a file and lets it be checked, as the thread would."""
     file = io.BytesIO(content.encode() if isinstance(content, str) else content)
     file.name = name
-    answer = client.post(f"{page}import/", {"file": file, "change_reason": "the new season"})
+    answer = client.post(f"{page}import/{sheet}", {"file": file, "change_reason": "the new season"})
     assert answer.status_code == 302, answer.context["form"].errors
     job = Import.objects.get(pk=answer["Location"].split("/")[-2])
     worker.run(job)
@@ -38,16 +37,9 @@ def apply(client: Client, page: str, job: Import) -> Import:
     return job
 
 
-def until_idle() -> None:
-    """Waits for the threads that requests have started: the tables are emptied after a test that commits."""
-    for thread in threading.enumerate():
-        if thread.name == "job":
-            thread.join(30)
-
-
 def faults(job: Import) -> list[tuple[int, str, str]]:
     pages = FaultPage.objects.filter(job=job).values_list("faults", flat=True)
-    return [(row, column, reason) for page in pages for row, column, reason, _value in page]
+    return [(row, column, reason) for page in pages for row, column, reason, *_more in page]
 
 
 def counts(job: Import) -> tuple[int, int, int, int]:
@@ -125,20 +117,43 @@ def member(content: bytes, name: str) -> str:
         return archive.read(name).decode()
 
 
-def begun(person: Any, page: str, content: str) -> Import:
+def begun(person: Any, page: str, content: str, variant: str = "") -> Import:
     """An upload about to be checked, of which no thread knows: for tests whose rows others see."""
-    kind = ".".join(page.strip("/").split("/")[1:])
+    kind = "/".join(filter(None, [".".join(page.strip("/").split("/")[1:]), variant]))
     context = {"user": person.pk, "url": page, "client": "back-office"}
     return Import.objects.begin(
         kind=kind, person=person, language="en", file_name="people.csv", content=content.encode(), context=context
     )
 
 
-def to_be_applied(person: Any, page: str, content: str) -> Import:
+def to_be_applied(person: Any, page: str, content: str, variant: str = "") -> Import:
     """The same, checked and about to be applied."""
-    job = begun(person, page, content)
+    job = begun(person, page, content, variant)
     worker.run(job)
     assert job.restart(Import.State.CHECKED, to=Import.State.APPLYING)
     job = Import.objects.select_related("person").get(pk=job.pk)
     assert not job.report["faulty_rows"], faults(job)
     return job
+
+
+def ods(rows: str = "", *, before: str = "", **members: str | bytes) -> bytes:
+    """An OpenDocument spreadsheet whose first table has the headings of people, and these rows as XML."""
+    prefix = "urn:oasis:names:tc:opendocument:xmlns"
+    spaces = " ".join(f'xmlns:{name}="{prefix}:{name}:1.0"' for name in ("office", "table", "text", "drawing"))
+    head = "".join(ods_cell(name) for name in ("email", "first_name", "last_name"))
+    table = f'<table:table table:name="People"><table:table-row>{head}</table:table-row>{rows}</table:table>'
+    body = f"<office:body><office:spreadsheet>{table}</office:spreadsheet></office:body>"
+    names = {"content": "content.xml", "manifest": "META-INF/manifest.xml", "macro": "Basic/Standard/Module1.xml"}
+    parts: dict[str, str | bytes] = {
+        "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+        "content": f"{before}<office:document-content {spaces}>{body}</office:document-content>",
+    }
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (parts | members).items():
+            archive.writestr(names.get(name, name), content)
+    return file.getvalue()
+
+
+def ods_cell(text: str, attributes: str = "") -> str:
+    return f'<table:table-cell office:value-type="string" {attributes}><text:p>{text}</text:p></table:table-cell>'

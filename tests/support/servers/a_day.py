@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import time
 from base64 import b32decode
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,14 +17,13 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from tests.support.api.client import PASSWORD
 from tests.support.back_office.sheets import PEOPLE_HEADINGS
 from tests.support.oauth.code_flow import APP, VERIFIER, login_form, redemption
+from tests.support.waiting import MOST_SECONDS, until
 from users.models import User
 
 WRONG_PASSWORD = "mistyped-Horse-5!"
 OWN_PASSWORD, NEW_PASSWORD = "chosen-Horse-8!", "forgotten-Horse-9!"
 SET_PASSWORD, IMPORTED_PASSWORD, FAULTY_PASSWORD = "handed-Horse-4!", "imported-Horse-6!", "Sh0rt-one"
 STATE = "a-state-that-nobody-guesses-0123456789"
-#: Longest wait in seconds for a thread of the server.
-_PATIENCE = 120
 
 
 @dataclass
@@ -39,12 +37,12 @@ class Day:
 
     def browser(self) -> httpx.Client:
         """With no cookie yet. It is open until the day ends."""
-        return self._open.enter_context(httpx.Client(base_url=self.url, timeout=30, follow_redirects=True))
+        return self._open.enter_context(httpx.Client(base_url=self.url, timeout=MOST_SECONDS, follow_redirects=True))
 
     def end(self) -> None:
         self._open.close()
         self.server.terminate()
-        self.server.communicate(timeout=30)
+        self.server.communicate(timeout=MOST_SECONDS)
 
     def note(self, **secrets: str) -> None:
         for name, value in secrets.items():
@@ -173,7 +171,8 @@ def _make_client(office: Office) -> None:
     office.day.note(first_secret=found[0], secret=found[1])
     for secret, status in ((found[1], 200), (found[0], 401)):
         asked = {"token": next(value for name, value in office.day.secrets.items() if name.startswith("access_token"))}
-        assert httpx.post(f"{office.day.url}/introspect", data=asked, auth=("picking", secret)).status_code == status
+        with httpx.Client(auth=("picking", secret), timeout=MOST_SECONDS) as client:
+            assert client.post(f"{office.day.url}/introspect", data=asked).status_code == status
 
 
 def _set_password_of(office: Office, pat: User) -> None:
@@ -189,10 +188,9 @@ def _import_people(office: Office) -> None:
     page = _upload(office, rows)
     assert "1 new" in page or "new.hand@example.test" in page
     (apply,) = re.findall(r"/admin/users/user/import/[0-9a-f-]{36}/apply/", page)[:1]
-    at = apply.removesuffix("apply/")
     token = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[0]
     office.browser.post(apply, data={"csrfmiddlewaretoken": token})
-    _until(lambda: User.objects.filter(email="new.hand@example.test").exists(), at)
+    until(lambda: User.objects.filter(email="new.hand@example.test").exists())
     faulty = _upload(office, f"other.hand@example.test,Other,Hand,yes,,,,{FAULTY_PASSWORD}")
     assert "too short" in faulty
 
@@ -203,15 +201,8 @@ def _upload(office: Office, row: str) -> str:
     from config.spreadsheets.models import Import
 
     job = Import.objects.latest("created_at")
-    _until(lambda: Import.objects.get(pk=job.pk).state == Import.State.CHECKED, job)
+    until(lambda: Import.objects.get(pk=job.pk).state == Import.State.CHECKED)
     return office.get(f"/admin/users/user/import/{job.pk}/")
-
-
-def _until(done: Any, what: Any) -> None:
-    begun = time.monotonic()
-    while not done():
-        assert time.monotonic() - begun < _PATIENCE, what
-        time.sleep(0.1)
 
 
 def _forget_password(day: Day, ada: User) -> None:

@@ -12,6 +12,7 @@ import psycopg
 from django.db import connection
 
 from tests.support.servers.live import database_url
+from tests.support.waiting import MOST_SECONDS
 
 #: How many wait for a lock of this backend, or behind somebody who does; without a backend, for any lock.
 _BLOCKED = """
@@ -24,8 +25,6 @@ _BLOCKED = """
     )
     SELECT count(*) FROM blocked
 """
-#: After which somebody who never waits fails the test instead of holding it up.
-_MOST_SECONDS = 120
 
 
 @contextmanager
@@ -42,7 +41,7 @@ def wait_until_blocked(by: psycopg.Connection[Any] | None, number: int = 1, *tas
     other, too.
     """
     holder = by.info.backend_pid if by else None
-    end = time.monotonic() + _MOST_SECONDS
+    end = time.monotonic() + MOST_SECONDS
     with psycopg.connect(database_url(), autocommit=True) as look:
         while True:
             (waiting,) = look.execute(_BLOCKED, {"by": holder}).fetchone() or (0,)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import socket
 import subprocess
 import sys
 import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +23,7 @@ from django.db import connection
 
 from config import installation
 from tests.support.leaks import leaks
+from tests.support.waiting import MOST_SECONDS, until
 
 #: The last line of what `manage.py serve` prints when it starts.
 READY = "Stop it with Ctrl-C."
@@ -28,11 +31,31 @@ READY = "Stop it with Ctrl-C."
 _OF_THIS_PROCESS = {"DEBUG", "HOST", "PORT", "PYTEST_CURRENT_TEST"}
 
 
+#: Below those that the kernel gives to outgoing connections, one of which might else have a port by the time that a
+#: server is started there, or started again.
+_PORTS = range(20_000, 32_000)
+_PORTS_OF_A_PROCESS = 1_500
+
+
+def _ports() -> Iterator[int]:
+    """Those of this process, again and again. Another run on this machine hardly begins at the same one."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = worker * _PORTS_OF_A_PROCESS % len(_PORTS)
+    own = _PORTS[first : first + _PORTS_OF_A_PROCESS]
+    begin = random.randrange(len(own))
+    return cycle([*own[begin:], *own[:begin]])
+
+
+_own_ports = _ports()
+
+
 def free_port() -> int:
-    """A TCP port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A TCP port that nothing listens on. No two servers of a run get the same."""
+    for port in _own_ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            return port
+    raise AssertionError("there are always more")
 
 
 def database_url() -> str:
@@ -51,6 +74,16 @@ def production_environment() -> dict[str, str]:
         "ISSUER": settings.ISSUER,
         "HTTPS": "false",
         "WORKERS": "8",  # so many transactions can meet at once
+    }
+
+
+def patient_environment() -> dict[str, str]:
+    """The same for servers that give nobody up, however long a busy machine or a crowd of callers holds them up."""
+    url, seconds = database_url(), str(MOST_SECONDS)
+    return production_environment() | {
+        "DATABASE_URL": f"{url}{'&' if '?' in url else '?'}connect_timeout={seconds}",
+        "LOCK_TIMEOUT_SECONDS": seconds,
+        "STATEMENT_TIMEOUT_SECONDS": seconds,
     }
 
 
@@ -96,9 +129,21 @@ def wait_until_started(server: subprocess.Popen[str], log: Path) -> str:
 def wait_until_ready(server: subprocess.Popen[str], url: str, log: Path) -> str:
     """What it printed, once it answers. Fails with its log if it ended instead."""
     banner = wait_until_started(server, log)
-    with httpx.Client(transport=httpx.HTTPTransport(retries=6), timeout=30) as client:
-        assert client.get(f"{url}/health/ready").status_code == 200
+    wait_until_it_listens(url)
+    assert httpx.get(f"{url}/health/ready", timeout=MOST_SECONDS).status_code == 200
     return banner
+
+
+def wait_until_it_listens(url: str) -> None:
+    """The workers take a moment to load, also after the main process has said that it has started."""
+    address = urlsplit(url)
+    until(lambda: _is_listened_to(address.hostname or "", address.port or 0))
+
+
+def _is_listened_to(host: str, port: int) -> bool:
+    with suppress(ConnectionRefusedError), socket.create_connection((host, port), timeout=MOST_SECONDS):
+        return True
+    return False
 
 
 @contextmanager
@@ -118,7 +163,7 @@ def running(environment: dict[str, str], log: Path) -> Iterator[tuple[psutil.Pro
         wait_until_ready(server, url, log)
         yield psutil.Process(server.pid), url
         server.terminate()
-        assert server.wait(timeout=30) == 0, log.read_text()
+        assert server.wait(timeout=MOST_SECONDS) == 0, log.read_text()
         assert list(leaks(log.read_text().splitlines())) == [], "a secret was written down"
     finally:
         server.kill()
@@ -126,11 +171,37 @@ def running(environment: dict[str, str], log: Path) -> Iterator[tuple[psutil.Pro
 
 
 def workers_of(main: psutil.Process) -> list[psutil.Process]:
-    return [child for child in main.children() if "resource_tracker" not in " ".join(child.cmdline())]
+    """Those that have not ended."""
+    return [child for child in main.children() if (line := _command_line(child)) and "resource_tracker" not in line]
+
+
+def wait_for_successor(main: psutil.Process, worker: psutil.Process) -> psutil.Process:
+    """The process that takes over from this worker after a reload, which starts it anew."""
+
+    def found() -> psutil.Process | None:
+        others = (one for one in workers_of(main) if one != worker and "spawn_main" in _command_line(one))
+        return next(others, None)
+
+    successor = until(found)
+    assert successor is not None
+    return successor
+
+
+def wait_until_told_to_end(worker: psutil.Process) -> None:
+    """It takes no more connections then, and goes on with what it is doing."""
+    until(lambda: not any(one.status == psutil.CONN_LISTEN for one in worker.net_connections("tcp")))
+
+
+def _command_line(process: psutil.Process) -> str:
+    """Empty if it has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @pytest.fixture(scope="session")
 def live_url(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The real server's address, two workers on the test database. A test needs `transactional_db` besides."""
-    with live_server(production_environment(), tmp_path_factory.mktemp("live") / "serve.log") as url:
+    """The real server's address, on the test database. A test needs `transactional_db` besides."""
+    with live_server(patient_environment(), tmp_path_factory.mktemp("live") / "serve.log") as url:
         yield url

@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from config.installation import BASE_DIR
-from tests.support.servers.live import free_port
+from tests.support.servers.live import free_port, wait_until_it_listens
+from tests.support.waiting import MOST_SECONDS
 
 CONFIGURATION = BASE_DIR / "deploy" / "nginx.conf"
 MISSING = (
@@ -103,13 +104,13 @@ def proxy(
     file.write_text(plain(folder, port, servers, replaced))
     started = Proxy(folder, port, subprocess.Popen([program(), "-c", file, "-g", "daemon off;"]))
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=6), timeout=30) as client:
-            answer = client.get(f"{started.url}/health/live")
+        wait_until_it_listens(started.url)
+        answer = httpx.get(f"{started.url}/health/live", timeout=MOST_SECONDS)
         assert answer.status_code == status, (folder / "error.log").read_text()
         yield started
     finally:
         started.process.terminate()
-        started.process.wait(timeout=30)
+        started.process.wait(timeout=MOST_SECONDS)
 
 
 @contextmanager

@@ -20,10 +20,10 @@ import psycopg
 
 from config.database import embedded
 from tests.support.servers.live import free_port
+from tests.support.waiting import MOST_SECONDS
 
 #: Few, so that a test can take them all.
 MOST_CONNECTIONS = 20
-_START_SECONDS = 30
 _OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -58,7 +58,7 @@ class Cluster:
     def operator(self) -> Iterator[psycopg.Connection[Any]]:
         """A connection that may do everything, and finds a place where nobody else does."""
         url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
-        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+        with psycopg.connect(url, autocommit=True, connect_timeout=MOST_SECONDS) as connection:
             yield connection
 
     def start(self) -> float:
@@ -66,7 +66,7 @@ class Cluster:
         command = [self._made.bin_path / "postgres", "-D", self.data, "-p", str(self.port), *self._options]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, user=self._made.system_user, stdout=log, stderr=log)
-        until = time.monotonic() + _START_SECONDS
+        until = time.monotonic() + MOST_SECONDS
         while not self._answers():
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < until, self._log.read_text()
@@ -90,7 +90,7 @@ class Cluster:
         """Ends every connection, and then itself ("fast shutdown")."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=MOST_SECONDS)
 
     def kill(self) -> None:
         """With every process of its own, at once: as when the machine loses its power."""
@@ -99,22 +99,25 @@ class Cluster:
         for process in [self._process, *children]:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        self._process.wait(timeout=30)
-        psutil.wait_procs(children, timeout=30)  # they hold memory that the next one wants
+        self._process.wait(timeout=MOST_SECONDS)
+        psutil.wait_procs(children, timeout=MOST_SECONDS)  # they hold memory that the next one wants
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """It takes what is said to it and does nothing, as when its disk hangs or its machine is paused."""
         assert self._process is not None
         main = psutil.Process(self._process.pid)
+        main.suspend()  # first, so that it starts no others
         processes = [main, *main.children(recursive=True)]
         for process in processes:
-            process.suspend()
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
         try:
             yield
         finally:
             for process in processes:
-                process.resume()
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
 
     def _answers(self) -> bool:
         try:

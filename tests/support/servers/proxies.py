@@ -10,6 +10,7 @@ import httpx
 
 from tests.support.servers import live
 from tests.support.servers.live import production_environment
+from tests.support.waiting import MOST_SECONDS
 
 FORWARDED = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
 
@@ -21,11 +22,10 @@ def tls_server(tmp_path: Path, trusted: str) -> Iterator[httpx.Client]:
     settings = {"TRUSTED_PROXIES": trusted, "WORKERS": "1", "HTTPS": "true", "PORT": str(port)}
     process = live.start(production_environment() | settings, log)
     try:
-        assert process.stdout is not None
-        assert any(live.READY in line for line in process.stdout), log.read_text()
-        transport = httpx.HTTPTransport(retries=6)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, transport=transport) as client:
+        live.wait_until_started(process, log)
+        live.wait_until_it_listens(f"http://127.0.0.1:{port}")
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=MOST_SECONDS) as client:
             yield client
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=MOST_SECONDS)

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
+from tests.support.waiting import MOST_SECONDS
+
 
 class Refusal(NamedTuple):
     """What a socket was told at last, and how many seconds after it was asked."""
@@ -47,7 +49,7 @@ def _connected(url: str, receive_bytes: int | None, source: str) -> socket.socke
         connection.bind((source, 0))
     if receive_bytes is not None:  # before it connects: the window is agreed on then
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-    connection.settimeout(30)
+    connection.settimeout(MOST_SECONDS)
     connection.connect((address.hostname, address.port))
     return connection
 
@@ -59,11 +61,16 @@ def head(line: str, url: str, *headers: str) -> bytes:
 
 def refusal(connection: socket.socket, since: float) -> Refusal:
     """Everything that comes until the server closes the connection."""
+    return told(everything(connection), time.monotonic() - since)
+
+
+def everything(connection: socket.socket) -> bytes:
+    """The same as bytes. A server that closes before it has read all resets the connection after its answer."""
     answer = b""
     with suppress(ConnectionError):
         while piece := connection.recv(65_536):
             answer += piece
-    return told(answer, time.monotonic() - since)
+    return answer
 
 
 def told(answer: bytes, seconds: float) -> Refusal:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
 from typing import Any
 
 from django.core import mail
 from django.test import Client
 
+from tests.support import underway
 from tests.support.api.client import PASSWORD
-from users.sign_in.passwords import POSTMAN
 
 LOGIN = "/admin/login/"
 
@@ -41,9 +40,7 @@ def change_password(client: Client, old: str = PASSWORD, new: str = NEW_PASSWORD
 
 def delivered() -> list[Any]:
     """All e-mail, once it is on its way."""
-    for thread in threading.enumerate():
-        if thread.name == POSTMAN:
-            thread.join()
+    underway.wait_for_threads()
     return mail.outbox
 
 

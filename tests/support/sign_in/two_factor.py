@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from django.test import Client
-from django_otp.oath import totp
+from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -20,7 +21,15 @@ NOT_RIGHT = "This code is not right."
 
 def code_of(device: TOTPDevice, *, later: int = 0) -> str:
     """What the person's app shows, so many steps of 30 seconds from now."""
-    return f"{totp(device.bin_key, drift=later):06}"
+    clock = TOTP(device.bin_key, drift=later)
+    clock.time = time.time()
+    return f"{clock.token():06}"
+
+
+def wrong_code_of(device: TOTPDevice) -> str:
+    """One that the app shows neither now nor soon: any code is right once in a while."""
+    shown = {code_of(device, later=steps) for steps in range(-2, 10)}
+    return next(code for code in ("000000", *map(str, range(100_000, 999_999))) if code not in shown)
 
 
 def app_of(user: User) -> Authenticator:

@@ -22,7 +22,7 @@ from users.oauth.schema.parameters import CLIENT_ID, CLIENT_SECRET, OMITTED, SCO
 from users.oauth.server import server
 from users.schema import PAT
 
-_FORM_OR_JSON = ["application/x-www-form-urlencoded", "application/json"]
+_FORM = "application/x-www-form-urlencoded"
 _BODIES = "The body may be a form or JSON, whatever its `Content-Type` says; keys may be in snake_case or camelCase."
 _NO_STORE = header("Cache-Control", 200, "`no-store`: the answer is a secret.")
 _PASSWORD = text(format="password")
@@ -51,7 +51,7 @@ AUTHORIZE = extend_schema(
     f"must be registered, character by character. {_BODIES}",
     parameters=[_NO_STORE],
     request=request(
-        _FORM_OR_JSON,
+        _FORM,
         Component(
             "AuthorizeRequest",
             parameters(
@@ -108,33 +108,39 @@ AUTHORIZE = extend_schema(
     },
 )
 
+
 # --- POST /token ------------------------------------------------------------------------------------------------
-_ANY_GRANT = {"scope": SCOPE, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+def _grant(title: str, required: list[str], **own: Any) -> dict[str, Any]:
+    """The parameters of a grant. Generators of clients name their class by its title."""
+    every = {"scope": SCOPE, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    return {"title": title} | parameters(required, **own, **every)
+
+
 _TOKEN_REQUEST = Component(
     "TokenRequest",
     {
         "required": ["grant_type"],
         "anyOf": [
-            parameters(
+            _grant(
+                "AuthorizationCodeGrant",
                 ["grant_type", "code", "code_verifier"],
                 grant_type={"const": "authorization_code"},
                 code=text("Good for one use."),
                 code_verifier=text("RFC 7636.", pattern=_PKCE),
                 redirect_uri=optional("If it was sent to `/authorize`: the same."),
-                **_ANY_GRANT,
             ),
-            parameters(
+            _grant(
+                "PasswordGrant",
                 ["grant_type", "username", "password"],
                 grant_type={"const": "password"},
                 username=text("The e-mail."),
                 password=_PASSWORD,
-                **_ANY_GRANT,
             ),
-            parameters(
+            _grant(
+                "RefreshTokenGrant",
                 ["grant_type", "refresh_token"],
                 grant_type={"const": "refresh_token"},
                 refresh_token=text(),
-                **_ANY_GRANT,
             ),
         ],
     },
@@ -159,7 +165,7 @@ TOKEN = extend_schema(
     f"Warehouse refresh tokens are taken here too.\n\n{_BODIES}",
     parameters=[_NO_STORE],
     request=request(
-        _FORM_OR_JSON,
+        _FORM,
         _TOKEN_REQUEST,
         {
             "With a code": {
@@ -203,7 +209,7 @@ REVOKE = extend_schema(
     "token ends itself and its refresh token. From the next request on, on every server. An unknown token is answered "
     f"alike. {_BODIES}",
     request=request(
-        _FORM_OR_JSON,
+        _FORM,
         Component(
             "RevokeRequest",
             parameters(
@@ -256,7 +262,7 @@ INTROSPECT = extend_schema(
     f"{_BODIES}",
     parameters=[_NO_STORE],
     request=request(
-        _FORM_OR_JSON,
+        _FORM,
         Component(
             "IntrospectRequest",
             parameters(

@@ -1,55 +1,27 @@
-"""Import and export of assignments."""
+"""The sheet of assignments: one row for each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import SequenceMatcher
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
-from import_export.widgets import Widget
 
 from assignments.models import WarehouseUserAssignment
+from assignments.resources.related import RelatedWidget, WarehouseWidget, warnings_about
 from config.spreadsheets.cells import YesNoWidget
 from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
+from config.text import email_key, normal_email, normal_name
 from users.models import User
-from warehouses.models import WAREHOUSES, Warehouse
+from warehouses.models import Warehouse
 
-#: Most unknown names of a file for which similar names are looked up, with some queries each, and most of those.
-_MAX_SUGGESTIONS, _MAX_SIMILAR = 50, 20
 EXAMPLE = "jo.miller@example.com"
 _STATUSES = {
     User.Status.ACTIVE: pgettext_lazy("cell", "active"),
     User.Status.BLOCKED: pgettext_lazy("cell", "deactivated"),
 }
-
-
-class RelatedWidget(Widget):
-    """An existing related object by its natural key in lower case.
-
-    `prefetch` of the resource sets `found`, and for keys that are not found `suggested`: a similar key or "".
-    """
-
-    found: dict[str, Any] = {}
-    suggested: dict[str, str] = {}
-
-    def __init__(self, attribute: str, missing: Any) -> None:
-        super().__init__()
-        self.attribute, self.missing = attribute, missing
-
-    def get(self, value: str) -> Any:
-        return self.found.get(value.lower())
-
-    def clean(self, value: str, row: Any = None, **kwargs: Any) -> Any:
-        if (found := self.get(value)) is None:
-            name = self.suggested.get(value.lower())
-            raise ValueError(_("Did you mean “%(name)s”?") % {"name": name} if name else self.missing)
-        return found
-
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return "" if value is None else str(getattr(value, self.attribute))
 
 
 class AssignmentResource(SheetResource):
@@ -62,10 +34,12 @@ class AssignmentResource(SheetResource):
         example=EXAMPLE,
         aliases=("mail", "user", "benutzer", "lagerbenutzer"),
         is_required=True,
+        normal=normal_email,
         ignores_case=True,
         widget=RelatedWidget(
             "email",
             gettext_lazy("There is no user with this e-mail. Check the spelling, or import users first."),
+            email_key,
         ),
     )
     warehouse = Column(
@@ -74,8 +48,9 @@ class AssignmentResource(SheetResource):
         explanation=gettext_lazy("The name of a warehouse, in upper or lower case."),
         example="North Dock",
         is_required=True,
+        normal=normal_name,
         ignores_case=True,
-        widget=RelatedWidget("name", gettext_lazy("There is no warehouse with this name. Check the spelling.")),
+        widget=WarehouseWidget(),
     )
     active = Column(
         "is_active_in_file",
@@ -87,6 +62,8 @@ class AssignmentResource(SheetResource):
     )
 
     file_name = "assignments"
+    # Sheets contain e-mails, and faults show which do not exist.
+    rights_to_import = rights_to_export = ("users.view_user",)
     informative = (
         InformativeColumn("first_name", pgettext_lazy("column", "first_name"), lambda row: row.user.first_name),
         InformativeColumn("last_name", pgettext_lazy("column", "last_name"), lambda row: row.user.last_name),
@@ -110,8 +87,6 @@ class AssignmentResource(SheetResource):
         #: User id → number of the first row of the file with "yes".
         self._active_rows: dict[int, int] = {}
         self._wanted: list[tuple[int, int, bool]] = []
-        #: Unknown name in lower case → the similar name of a warehouse, or "".
-        self._suggested: dict[str, str] = {}
 
     # --- Export ---
     @classmethod
@@ -123,24 +98,13 @@ class AssignmentResource(SheetResource):
     # --- Import ---
     def prefetch(self, rows: list[dict[str, str]]) -> None:
         """Four queries per batch, and some for unknown names of warehouses, of which a file has a maximum."""
-        users = {user.email.lower(): user for user in User.objects.by_emails(row["email"] for row in rows)}
-        warehouses = Warehouse.objects.by_names(row["warehouse"] for row in rows)
+        users = {email_key(user.email): user for user in User.objects.by_emails(row["email"] for row in rows)}
         self.fields["email"].widget.found = users
-        self.fields["warehouse"].widget.found = {warehouse.name.lower(): warehouse for warehouse in warehouses}
-        self._suggest(rows)
+        self.fields["warehouse"].widget.prefetch(row["warehouse"] for row in rows)
         related = [(user.pk, warehouse.pk) for user, warehouse in map(self._related, rows) if user and warehouse]
         assignments = WarehouseUserAssignment.objects.with_keys(related)
         self._assignments = {(one.user_id, one.warehouse_id): one for one in assignments}
         self._active = {one.user_id: one for one in WarehouseUserAssignment.objects.active_of(users.values())}
-
-    def _suggest(self, rows: list[dict[str, str]]) -> None:
-        widget = self.fields["warehouse"].widget
-        widget.suggested = self._suggested
-        for name in dict.fromkeys(row["warehouse"].lower() for row in rows):
-            if len(self._suggested) == _MAX_SUGGESTIONS:
-                break
-            if name and widget.get(name) is None and name not in self._suggested:
-                self._suggested[name] = _most_similar(name)
 
     def _related(self, row: dict[str, str]) -> tuple[User | None, Warehouse | None]:
         return self.fields["email"].widget.get(row["email"]), self.fields["warehouse"].widget.get(row["warehouse"])
@@ -170,7 +134,7 @@ class AssignmentResource(SheetResource):
         return [("active", reason)] if first != self._number else []
 
     def rules(self, instance: Any, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
-        if row["email"].lower() == EXAMPLE:
+        if email_key(row["email"]) == EXAMPLE:
             yield "email", _("This is the example of the template. Write your own people over it.")
         elif instance.user_id and not instance.user.may_be_assigned:
             yield "email", _("This user is not a warehouse user, or is deleted. Make them a warehouse user first.")
@@ -186,9 +150,7 @@ class AssignmentResource(SheetResource):
         previous = self._active.get(instance.user_id)
         leaves = previous is not None and previous.warehouse_id != instance.warehouse_id
         found = [(_("leaves"), "", previous.warehouse.name)] if previous and leaves else []
-        if not instance.warehouse.is_active:
-            found.append((_("warning"), "", _("this warehouse is not available: nobody can work there until it is")))
-        return found
+        return found + warnings_about(instance.warehouse)
 
     def write(self) -> None:
         """Nothing is written before `finish`: later rows are compared with the state that the preview showed."""
@@ -196,10 +158,3 @@ class AssignmentResource(SheetResource):
 
     def finish(self) -> None:
         WarehouseUserAssignment.objects.set_active(self._wanted)
-
-
-def _most_similar(name: str) -> str:
-    """The name of a warehouse that a search finds, also with one typing error; of several, the most similar."""
-    keys, _is_similar = WAREHOUSES.found_or_similar(Warehouse.objects.all(), name, _MAX_SIMILAR)
-    names = Warehouse.objects.filter(pk__in=keys).order_by("pk").values_list("name", flat=True)
-    return max(names, key=lambda found: SequenceMatcher(None, name, found.lower()).ratio(), default="")

@@ -1,0 +1,1 @@
+"""Import and export of assignments: one row per assignment, or one row per person."""

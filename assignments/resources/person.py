@@ -1,0 +1,138 @@
+"""The sheet of people with their warehouses: one row for each person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from assignments.models import WarehouseUserAssignment
+from assignments.resources.related import WarehousesWidget, WarehouseWidget, warnings_about
+from config.spreadsheets.columns import Column, names_in
+from users.resources import UserResource
+from warehouses.models import Warehouse
+
+
+class PersonResource(UserResource):
+    """The sheet of users, with two more columns. It assigns warehouses and never takes one away."""
+
+    warehouses = Column(
+        "assigned",
+        pgettext_lazy("column", "warehouses"),
+        explanation=gettext_lazy(
+            "Names of warehouses to assign, with a semicolon or a line break between them. "
+            "Warehouses that are not named here stay assigned."
+        ),
+        example="North Dock; River Annex",
+        has_several_names=True,
+        widget=WarehousesWidget(),
+    )
+    works_in = Column(
+        "workplace",
+        pgettext_lazy("column", "works_in"),
+        explanation=gettext_lazy(
+            "The one warehouse where the person works now. It is assigned if it is not yet. "
+            "Empty: they work where they work already. New: nowhere."
+        ),
+        example="North Dock",
+        aliases=("works_now_in", "arbeitet_jetzt_in"),
+        widget=WarehouseWidget(),
+    )
+
+    file_name = "people"
+    variant = "warehouses"
+    informative = tuple(one for one in UserResource.informative if one.name != "works_now_in")
+    rights_to_import = (
+        "users.view_user",
+        "assignments.add_warehouseuserassignment",
+        "assignments.change_warehouseuserassignment",
+    )
+    rights_to_export = ("assignments.view_warehouseuserassignment",)
+
+    class Meta(UserResource.Meta):
+        fields = (*UserResource.Meta.fields, "warehouses", "works_in")
+
+    @classmethod
+    def title(cls) -> Any:
+        return gettext_lazy("users and their warehouses")
+
+    # --- Export ---
+    @classmethod
+    def exported(cls, rows: Any) -> Any:
+        assigned = WarehouseUserAssignment.objects.filter(user=OuterRef("pk")).order_by("warehouse__name")
+        return super().exported(rows).annotate(warehouse_names=ArraySubquery(assigned.values("warehouse__name")))
+
+    # --- Import ---
+    def __init__(self, importer: Any = None, **options: Any) -> None:
+        super().__init__(importer, **options)
+        #: User id and warehouse id of the assignments that a batch names, and user id → current warehouse.
+        self._assigned: set[tuple[int, int]] = set()
+        self._workplaces: dict[int, Warehouse] = {}
+        self._wanted: list[tuple[int, int, bool]] = []
+
+    def prefetch(self, rows: list[dict[str, str]]) -> None:
+        """Four queries per batch, and some for unknown names of warehouses."""
+        super().prefetch(rows)
+        named = [(name, row) for row in rows for name in _names_of(row)]
+        several, one = self.fields["warehouses"].widget, self.fields["works_in"].widget
+        several.prefetch(name for name, _row in named)
+        one.found, one.suggested = several.found, several.suggested
+        ends = [(self.get_instance(None, row), several.get(name)) for name, row in named]
+        keys = [(person.pk, warehouse.pk) for person, warehouse in ends if person and warehouse]
+        assigned = WarehouseUserAssignment.objects.with_keys(keys)
+        self._assigned = set(assigned.values_list("user_id", "warehouse_id"))
+        active = WarehouseUserAssignment.objects.active_of(self._people.values())
+        self._workplaces = {row.user_id: row.warehouse for row in active}
+
+    def prepare(self, instance: Any) -> None:
+        """`assigned` are the warehouses of an exported row, and those that an imported row adds."""
+        super().prepare(instance)
+        is_exported = hasattr(instance, "warehouse_names")
+        instance.assigned = tuple(instance.warehouse_names) if is_exported else ()
+        instance.workplace = instance.current_warehouse if is_exported else self._workplaces.get(instance.pk)
+
+    def import_field(self, field: Any, instance: Any, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
+        super().import_field(field, instance, row, is_m2m, **kwargs)
+        if field.column_name == "works_in":  # the last column
+            workplace = [instance.workplace] if row.get("works_in") and instance.workplace else []
+            named = dict.fromkeys((*instance.assigned, *workplace))
+            instance.assigned = tuple(one for one in named if (instance.pk, one.pk) not in self._assigned)
+
+    def rules(self, instance: Any, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
+        yield from super().rules(instance, row, changed)
+        if self._rows_of(instance) and not instance.is_warehouse_user:
+            column = "warehouses" if row.get("warehouses") else "works_in"
+            words = _("Only warehouse users have warehouses. Write yes in the column %(heading)s, or leave this empty.")
+            yield column, words % {"heading": self._headings["is_warehouse_user"]}
+
+    def _rows_of(self, instance: Any) -> list[tuple[Warehouse, bool]]:
+        """The assignments to write, each with whether it is the current one."""
+        workplace = instance.workplace
+        rows = [(one, one == workplace) for one in instance.assigned]
+        is_new = workplace is not None and workplace != self._values.get("works_in")
+        return [*rows, (workplace, True)] if is_new and workplace not in instance.assigned else rows
+
+    def side_effects(self, instance: Any) -> list[tuple[str, str, str]]:
+        """A warning about the new current warehouse."""
+        current = (warehouse for warehouse, is_active in self._rows_of(instance) if is_active)
+        return [warning for warehouse in current for warning in warnings_about(warehouse)]
+
+    def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
+        instance.rows = self._rows_of(instance)
+        super().save_instance(instance, is_create, row, **kwargs)
+
+    def write(self) -> None:
+        super().write()
+        self._wanted += [(person.pk, one.pk, active) for person, _is_new in self.pending for one, active in person.rows]
+
+    def finish(self) -> None:
+        WarehouseUserAssignment.objects.set_active(self._wanted)
+        super().finish()
+
+
+def _names_of(row: dict[str, str]) -> list[str]:
+    return [*names_in(row.get("warehouses", "")), row.get("works_in", "")]
