@@ -19,6 +19,7 @@ from import_export.widgets import Widget
 from config.spreadsheets.cells import ChoiceWidget, YesNoWidget, in_every_language
 from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
+from config.text import email_key, normal_email, normal_name
 from users.account_actions import LeftOut, require_administrator
 from users.bulk_save import save_many, takes_rights
 from users.locks import NotFreeError, briefly
@@ -68,6 +69,7 @@ class UserResource(SheetResource):
         example=EXAMPLE,
         aliases=("mail", "e_mail_address", "e_mail_adresse"),
         is_required=True,
+        normal=normal_email,
         ignores_case=True,
     )
     first_name = Column(
@@ -76,6 +78,7 @@ class UserResource(SheetResource):
         explanation=gettext_lazy("First name."),
         example="Jo",
         is_required=True,
+        normal=normal_name,
     )
     last_name = Column(
         "last_name",
@@ -83,6 +86,7 @@ class UserResource(SheetResource):
         explanation=gettext_lazy("Last name."),
         example="Miller",
         is_required=True,
+        normal=normal_name,
     )
     is_warehouse_user = Column(
         "is_warehouse_user",
@@ -125,10 +129,10 @@ class UserResource(SheetResource):
     )
     groups = Column(
         "group_names",
-        pgettext_lazy("column", "groups"),
+        pgettext_lazy("column", "roles"),
         explanation=gettext_lazy("Roles in the Back Office, with a semicolon between them. New: none."),
         example="",
-        aliases=("group", "gruppe", "roles", "rollen"),
+        aliases=("group", "gruppe", "gruppen"),
         widget=GroupNames(),
     )
     password = Column(
@@ -156,8 +160,14 @@ class UserResource(SheetResource):
     class Meta(SheetResource.Meta):
         model = User
         fields: tuple[str, ...] = (
-            *("email", "first_name", "last_name", "is_warehouse_user"),
-            *("language", "status", "groups", "password"),
+            "email",
+            "first_name",
+            "last_name",
+            "is_warehouse_user",
+            "language",
+            "status",
+            "groups",
+            "password",
         )
 
     # --- Export ---
@@ -188,14 +198,14 @@ class UserResource(SheetResource):
     def prefetch(self, rows: list[dict[str, str]]) -> None:
         """One query for any number of rows."""
         people = User.objects.by_emails(row["email"] for row in rows)
-        self._people = {person.email.lower(): person for person in _with_group_names(people)}
+        self._people = {email_key(person.email): person for person in _with_group_names(people)}
 
     @cached_property
     def _groups(self) -> dict[str, Group]:
         return {group.name: group for group in Group.objects.all()}
 
     def get_instance(self, instance_loader: Any, row: dict[str, str]) -> User | None:
-        return self._people.get(row["email"].lower())
+        return self._people.get(email_key(row["email"]))
 
     def import_field(self, field: Any, instance: User, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
         """Keeps the spelling of an existing e-mail."""
@@ -207,7 +217,7 @@ class UserResource(SheetResource):
         return super().changeable(people).changeable_by(self.importer)
 
     def rules(self, instance: User, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
-        if row["email"].lower() == EXAMPLE:
+        if email_key(row["email"]) == EXAMPLE:
             yield "email", _("This is the example of the template. Write your own people over it.")
         if instance.pk is not None:
             yield from self._rules_of_change(instance, changed)

@@ -13,6 +13,7 @@ from assignments.resources.related import RelatedWidget, WarehouseWidget, warnin
 from config.spreadsheets.cells import YesNoWidget
 from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
+from config.text import email_key, normal_email, normal_name
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -33,10 +34,12 @@ class AssignmentResource(SheetResource):
         example=EXAMPLE,
         aliases=("mail", "user", "benutzer", "lagerbenutzer"),
         is_required=True,
+        normal=normal_email,
         ignores_case=True,
         widget=RelatedWidget(
             "email",
             gettext_lazy("There is no user with this e-mail. Check the spelling, or import users first."),
+            email_key,
         ),
     )
     warehouse = Column(
@@ -45,6 +48,7 @@ class AssignmentResource(SheetResource):
         explanation=gettext_lazy("The name of a warehouse, in upper or lower case."),
         example="North Dock",
         is_required=True,
+        normal=normal_name,
         ignores_case=True,
         widget=WarehouseWidget(),
     )
@@ -94,7 +98,7 @@ class AssignmentResource(SheetResource):
     # --- Import ---
     def prefetch(self, rows: list[dict[str, str]]) -> None:
         """Four queries per batch, and some for unknown names of warehouses, of which a file has a maximum."""
-        users = {user.email.lower(): user for user in User.objects.by_emails(row["email"] for row in rows)}
+        users = {email_key(user.email): user for user in User.objects.by_emails(row["email"] for row in rows)}
         self.fields["email"].widget.found = users
         self.fields["warehouse"].widget.prefetch(row["warehouse"] for row in rows)
         related = [(user.pk, warehouse.pk) for user, warehouse in map(self._related, rows) if user and warehouse]
@@ -130,7 +134,7 @@ class AssignmentResource(SheetResource):
         return [("active", reason)] if first != self._number else []
 
     def rules(self, instance: Any, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
-        if row["email"].lower() == EXAMPLE:
+        if email_key(row["email"]) == EXAMPLE:
             yield "email", _("This is the example of the template. Write your own people over it.")
         elif instance.user_id and not instance.user.may_be_assigned:
             yield "email", _("This user is not a warehouse user, or is deleted. Make them a warehouse user first.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from import_export.widgets import Widget
 
 from config.spreadsheets.columns import UnknownName, UnknownNamesError, names_in
+from config.text import name_key
 from warehouses.models import WAREHOUSES, Warehouse
 
 #: Most unknown names of a file for which similar names are looked up, with some queries each, and most of those.
@@ -18,21 +19,21 @@ _MAX_SUGGESTIONS, _MAX_SIMILAR = 50, 20
 
 
 class RelatedWidget(Widget):
-    """An existing related object by its natural key in lower case. The resource sets `found` for each batch."""
+    """An existing related object by its natural key. The resource sets `found` for each batch."""
 
-    def __init__(self, attribute: str, missing: Any) -> None:
+    def __init__(self, attribute: str, missing: Any, key: Callable[[str], str]) -> None:
         super().__init__()
-        self.attribute, self.missing = attribute, missing
+        self.attribute, self.missing, self.key = attribute, missing, key
         self.found: dict[str, Any] = {}
         #: Key that is not found → similar key, or "".
         self.suggested: dict[str, str] = {}
 
     def get(self, value: str) -> Any:
-        return self.found.get(value.lower())
+        return self.found.get(self.key(value))
 
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> Any:
         if (found := self.get(value)) is None:
-            name = self.suggested.get(value.lower(), "")
+            name = self.suggested.get(self.key(value), "")
             reason = _("Did you mean “%(name)s”?") % {"name": name} if name else str(self.missing)
             raise UnknownNamesError([UnknownName(reason, value, name)])
         return found
@@ -45,15 +46,16 @@ class WarehouseWidget(RelatedWidget):
     """A warehouse by its name."""
 
     def __init__(self) -> None:
-        super().__init__("name", gettext_lazy("There is no warehouse with this name. Check the spelling."))
+        missing = gettext_lazy("There is no warehouse with this name. Check the spelling.")
+        super().__init__("name", missing, name_key)
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
         return "" if value is None else str(value)
 
     def prefetch(self, names: Iterable[str]) -> None:
         """Reads the warehouses with these names by one query, and similar ones of a limited number of unknown names."""
-        wanted = [name for name in dict.fromkeys(name.lower() for name in names) if name]
-        self.found = {warehouse.name.lower(): warehouse for warehouse in Warehouse.objects.by_names(wanted)}
+        wanted = [name for name in dict.fromkeys(map(name_key, names)) if name]
+        self.found = {name_key(warehouse.name): warehouse for warehouse in Warehouse.objects.by_names(wanted)}
         for name in wanted:
             if len(self.suggested) == _MAX_SUGGESTIONS:
                 break
@@ -71,7 +73,7 @@ class WarehousesWidget(WarehouseWidget):
         return tuple(dict.fromkeys(self.get(name) for name in names))
 
     def _unknown(self, name: str) -> UnknownName:
-        similar = self.suggested.get(name.lower(), "")
+        similar = self.suggested.get(name_key(name), "")
         words = _("“%(written)s”: did you mean “%(name)s”?") if similar else _("There is no warehouse “%(written)s”.")
         return UnknownName(words % {"written": name, "name": similar}, name, similar)
 

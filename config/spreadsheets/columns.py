@@ -42,6 +42,7 @@ class Column(Field):
         aliases: tuple[str, ...] = (),
         is_required: bool = False,
         is_secret: bool = False,
+        normal: Callable[[str], str] = str,
         ignores_case: bool = False,
         has_several_names: bool = False,
         widget: Any = None,
@@ -56,9 +57,15 @@ class Column(Field):
         self.is_required = is_required
         #: Imported, but never displayed and never exported.
         self.is_secret = is_secret
+        #: The text of a cell in its normal form (`config.text`).
+        self.normal = normal
         self.ignores_case = ignores_case
         #: Whether a cell may have several names (`names_in`).
         self.has_several_names = has_several_names
+
+    def key(self, text: str) -> str:
+        """Two cells with the same key mean the same."""
+        return self.normal(text).lower() if self.ignores_case else self.normal(text)
 
     def replaced(self, text: str, names: Mapping[str, str]) -> str:
         """The text with other names. `names` has those of the file in lower case."""

@@ -133,6 +133,7 @@ class ExportPages(SheetPages):
 def _too_many_rows(kind: str) -> str:
     words = {
         "xlsx": _("Excel takes at most %(rows)s rows from here. Choose CSV."),
+        "ods": _("LibreOffice takes at most %(rows)s rows from here. Choose CSV."),
         "csv": _("A file takes at most %(rows)s rows. Search or filter the list for what you need."),
     }
     return words[kind] % {"rows": grouped(exports.MAX_ROWS[kind])}

@@ -1,4 +1,4 @@
-"""Writes CSV and XLSX: exports, templates and lists of faults."""
+"""Writes CSV, XLSX and ODS: exports, templates and lists of faults."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from config.spreadsheets import ods_writer
 from config.spreadsheets.cells import writable
 from config.spreadsheets.resources import SheetResource
 
 #: Most rows of an export, by format: openpyxl is slow, and Excel opens no CSV of more than a million rows.
-MAX_ROWS = {"csv": 1_000_000, "xlsx": 100_000}
+MAX_ROWS = {"csv": 1_000_000, "xlsx": 100_000, "ods": 100_000}
 FORMATS = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "ods": ods_writer.MEDIA_TYPE,
 }
 _BATCH_ROWS = 2_000
 
@@ -41,13 +43,13 @@ def build(resource: SheetResource, rows: Any, name: str, asked_at: datetime, pro
     kind = kind_of(name)
     lines = _monitored(resource.lines(found, asked_at), MAX_ROWS[kind], progress)
     table = _safe(resource.exported_headings(), lines)
-    return _xlsx(table, name, ()) if kind == "xlsx" else _compressed_csv(table)
+    return _compressed_csv(table) if kind == "csv" else _workbook(kind, table, name, ())
 
 
 def download(request: HttpRequest, content: bytes, name: str) -> HttpResponse:
     """A file that `build` made."""
     kind = kind_of(name)
-    if kind == "xlsx":
+    if kind != "csv":
         return _attached(HttpResponse(content), name)
     if "gzip" in request.headers.get("Accept-Encoding", ""):
         answer = HttpResponse(content, headers={"Content-Encoding": "gzip"})
@@ -81,7 +83,7 @@ def template(resource: type[SheetResource], kind: str) -> HttpResponse:
     ]
     table = _safe([str(column.heading) for column in columns], iter(lines))
     name = resource.file_name
-    content = _xlsx(table, name, remarks) if kind == "xlsx" else _csv(table, remarks).encode()
+    content = _csv(table, remarks).encode() if kind == "csv" else _workbook(kind, table, name, remarks)
     return _attached(HttpResponse(content), f"{name}-template.{kind}")
 
 
@@ -139,6 +141,14 @@ def _write_csv(text: TextIO, rows: Iterator[list[str]]) -> None:
     delimiter = ";" if (get_language() or "").startswith("de") else ","
     text.write("\ufeff")
     csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(rows)
+
+
+def _workbook(kind: str, rows: Iterator[list[str]], name: str, remarks: Sequence[Sequence[str]]) -> bytes:
+    """With the remarks on a second sheet."""
+    if kind == "xlsx":
+        return _xlsx(rows, name, remarks)
+    explained = [(_("Explanation"), remarks)] if remarks else []
+    return ods_writer.write([(name, rows), *explained])
 
 
 def _xlsx(rows: Iterator[list[str]], name: str, remarks: Sequence[Sequence[str]]) -> bytes:

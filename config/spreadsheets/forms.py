@@ -13,8 +13,8 @@ class UploadForm(forms.Form):
     """The file to import, and the reason for the history."""
 
     file = forms.FileField(
-        label=_("CSV or Excel file"),
-        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx", "class": "import-file"}),
+        label=_("CSV, Excel or LibreOffice file"),
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx,.ods", "class": "import-file"}),
         error_messages={
             "required": _("Choose a file first."),
             "empty": _("The file is empty. Start from the template."),

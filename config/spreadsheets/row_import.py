@@ -85,7 +85,7 @@ class RowResource(ModelResource):
 
     def import_field(self, field: Column, instance: Any, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
         """An empty cell leaves the current value unchanged."""
-        text = row.get(field.column_name, "")
+        text = field.normal(row.get(field.column_name, ""))
         if not text and field.is_required:
             self._faults[field.column_name].append(self._required_message)
         if text and not field.holds(instance, text):
@@ -150,8 +150,7 @@ class RowResource(ModelResource):
 
     def _duplicates_of(self, row: dict[str, str]) -> list[tuple[str, str]]:
         """Column and reason if an earlier row has the same key."""
-        texts = ((self.fields[name], row.get(name, "")) for name in self.key)
-        key = tuple(text.casefold() if field.ignores_case else text for field, text in texts)
+        key = tuple(self.fields[name].key(row.get(name, "")) for name in self.key)
         if not all(key) or (first := self._first_rows.setdefault(key, self._number)) == self._number:
             return []
         return [(self.key[-1], _("The same as in row %(row)s: keep only one of them.") % {"row": first})]

@@ -70,7 +70,10 @@ def test_the_keys_are_kept_for_five_minutes(anonymous: Api) -> None:
     assert anonymous.get("/.well-known/jwks.json")["Cache-Control"] == "public, max-age=300"
 
 
-@pytest.mark.parametrize("path", ["/", "/admin", "/admin/", "/admin/login/", "/admin/no-such-page/"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", *(f"/{pages}{path}" for pages in ("admin", "account") for path in ("", "/", "/login/", "/no-such-page/"))],
+)
 def test_every_page_carries_them_and_is_kept_nowhere(as_ada: Client, path: str) -> None:
     for client in (Client(), as_ada):
         answer = client.get(path)

@@ -56,7 +56,7 @@ def test_somebody_is_hired_with_three_warehouses_by_one_save(
     page = office(viewport={"width": 1440, "height": 900})
     click(page.get_by_role("link", name="Hire a warehouse user"))
     for label, text in (("E-mail", "sally.season@example.test"), ("First Name", "Sally"), ("Last Name", "Season")):
-        page.get_by_label(label).fill(text)
+        page.get_by_role("textbox", name=label).fill(text)
     for name in ("password1", "password2"):
         page.locator(f"#id_{name}").fill(PASSWORD)
     click(page.locator(".field-current .select2-selection"))

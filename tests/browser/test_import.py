@@ -48,7 +48,7 @@ def written(folder: Path, rows: str) -> str:
 
 
 def check(desk: Page, file: str) -> None:
-    desk.get_by_label("CSV or Excel file").set_input_files(file)
+    desk.get_by_label("CSV, Excel or LibreOffice file").set_input_files(file)
     expect(desk.get_by_label("Reason")).to_have_value("")
     desk.get_by_role("button", name="Check the file").click()
 
@@ -94,8 +94,8 @@ def test_an_import_needs_no_mouse(desk: Page, tmp_path: Path, north: Warehouse) 
     file = tmp_path / "places.csv"
     file.write_text("email,warehouse,active\npat.picker@example.test,North Dock,yes\n")
     desk.goto("/admin/assignments/warehouseuserassignment/import/")
-    desk.get_by_label("CSV or Excel file").focus()
-    desk.get_by_label("CSV or Excel file").set_input_files(str(file))
+    desk.get_by_label("CSV, Excel or LibreOffice file").focus()
+    desk.get_by_label("CSV, Excel or LibreOffice file").set_input_files(str(file))
     for _ in range(2):
         desk.keyboard.press("Tab")
     expect(desk.get_by_role("button", name="Check the file")).to_be_focused()

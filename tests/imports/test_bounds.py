@@ -17,7 +17,7 @@ from django.test import Client
 
 from config.spreadsheets.cells import neutralised, restored
 from config.spreadsheets.reading import files
-from tests.support.back_office.sheets import USERS, exported, upload, workbook
+from tests.support.back_office.sheets import USERS, exported, ods, ods_cell, upload, workbook
 from users.models import User
 
 NAMESPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
@@ -37,6 +37,10 @@ def strings(items: str) -> bytes:
     cells = '<row><c t="s"><v>0</v></c></row>'
     data = f"<worksheet {NAMESPACE}><sheetData>{cells}</sheetData></worksheet>"
     return workbook(sheet=data, strings=f"<sst {NAMESPACE}>{items}</sst>")
+
+
+def ods_row(cells: str) -> bytes:
+    return ods(f"<table:table-row>{cells}</table:table-row>")
 
 
 #: Each with the words that refuse it.
@@ -68,6 +72,56 @@ WORKBOOKS: dict[str, tuple[Callable[[], bytes], str]] = {
         "larger inside",
     ),
     "digits": (lambda: sheet(f"<row><c><v>{'9' * 5_000_000}</v></c></row>"), "damaged"),
+    "ods-repeated-row": (
+        lambda: ods(f'<table:table-row table:number-rows-repeated="1048576">{ods_cell("a")}</table:table-row>'),
+        "more than 20,000 rows",
+    ),
+    "ods-far-row": (
+        lambda: ods(
+            '<table:table-row table:number-rows-repeated="99999999999999"/>'
+            f"<table:table-row>{ods_cell('a')}</table:table-row>"
+        ),
+        "more than 20,000 rows",
+    ),
+    "ods-repeated-cell": (
+        lambda: ods_row(ods_cell("a", 'table:number-columns-repeated="16384"')),
+        "more than 100 columns",
+    ),
+    "ods-far-cell": (
+        lambda: ods(
+            '<table:table-row><table:table-cell table:number-columns-repeated="16383"/>'
+            f"{ods_cell('a')}</table:table-row>"
+        ),
+        "more than 100 columns",
+    ),
+    "ods-spaces": (lambda: ods_row(ods_cell('a<text:s text:c="99"/>b' * 90_000)), "Row 2 has more than 32,767"),
+    "ods-long-cell": (lambda: ods_row(ods_cell("a" * 20_000_000)), "Row 2 has more than 32,767 characters"),
+    "ods-deep": (lambda: ods("<text:span>" * 1_000_000 + "</text:span>" * 1_000_000), "larger inside"),
+    "ods-digits": (
+        lambda: ods(f'<table:table-row table:number-rows-repeated="{"9" * 5_000_000}"/>'),
+        "damaged",
+    ),
+    "ods-number": (
+        lambda: ods(
+            '<table:table-row><table:table-cell office:value-type="float" '
+            f'office:value="{"9" * 5_000_000}"/></table:table-row>'
+        ),
+        "damaged",
+    ),
+    "ods-entities": (
+        lambda: ods(
+            f"<table:table-row>{ods_cell('&amp;b;')}</table:table-row>".replace("&amp;", "&"),
+            before='<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>',
+        ),
+        "damaged",
+    ),
+    "ods-without-end": (lambda: ods(content=f"<x>{ods_cell('a')}"), "damaged"),
+    "ods-text": (lambda: ods(mimetype="application/vnd.oasis.opendocument.text"), "not a spreadsheet"),
+    "ods-password": (
+        lambda: ods(manifest="<m><manifest:encryption-data/></m>", content=b"\x8a\x01"),
+        "The file has a password. Save it without one.",
+    ),
+    "ods-macros": (lambda: ods(macro="<x/>"), "macros"),
 }
 
 CSVS: dict[str, tuple[str, str]] = {
@@ -179,7 +233,7 @@ def test_a_doctype_is_refused_in_every_part_wherever_it_comes_and_however_it_is_
     for encoding in ENCODINGS if whole else (usual,):
         content = f"<?xml version='1.0' encoding='{encoding}'?>{PADDING}{DOCTYPE}<x>&a;</x>".encode(encoding)
         assert refusal(workbook(**{part: content})) == (
-            "The Excel file is damaged. Open it, save it again as .xlsx, and try once more."
+            "The file is damaged. Open it, save it again, and try once more."
         )
 
 

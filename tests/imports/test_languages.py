@@ -60,7 +60,7 @@ def test_a_german_gets_german_headings_and_words(
     WarehouseUserAssignment.objects.update(created_at=now)
     assert rows_of(exported(admin, USERS)) == [
         [
-            *("E-Mail", "Vorname", "Nachname", "Lagerbenutzer", "Sprache", "Status", "Gruppen"),
+            *("E-Mail", "Vorname", "Nachname", "Lagerbenutzer", "Sprache", "Status", "Rollen"),
             *("arbeitet jetzt in", "angelegt am", "letzte Anmeldung"),
         ],
         [olive.email, "Olive", "Office", "nein", "de", "aktiv", "Prüfung; Personalverwaltung", "", day, day],

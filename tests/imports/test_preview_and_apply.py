@@ -56,7 +56,7 @@ def test_a_preview_shows_every_fault_of_every_row_and_changes_nothing(
         (3, "status", "“gone” is not known here. Write one of: active, deactivated."),
         (
             3,
-            "groups",
+            "roles",
             "There is no role “Kings”. Roles are: Administrator; Auditor; Staff manager; Warehouse manager.",
         ),
         (3, "password", "This password is too short. It must contain at least 12 characters."),
@@ -215,7 +215,7 @@ def test_a_staff_manager_cannot_make_or_change_people_with_more_rights(
         job = upload(manager, USERS, content)
     above = "This user may do more than you. Ask somebody who may do as much."
     beyond = "You cannot give or take the role Administrator: it allows more than you may do yourself."
-    assert faults(job) == [(2, "email", above), (3, "email", above), (4, "groups", beyond)]
+    assert faults(job) == [(2, "email", above), (3, "email", above), (4, "roles", beyond)]
     assert job.report["created_rows"] == 1
 
 

@@ -35,12 +35,13 @@ def test_an_answer_of_the_api_may_load_and_run_nothing(client: Client, path: str
 
 
 def test_the_back_office_may_evaluate_expressions_as_unfolds_alpine_must(db: None, client: Client) -> None:
-    assert policy(client, "/admin/login/") == {*STRICT, "script-src 'self' 'unsafe-eval'"}
+    for path in ("/admin/login/", "/account/login/"):
+        assert policy(client, path) == {*STRICT, "script-src 'self' 'unsafe-eval'"}
 
 
 def test_no_page_carries_a_script_or_style_inline(client: Client, olive: User) -> None:
     User.objects.filter(pk=olive.pk).update(is_superuser=True)
     client.force_login(olive, backend="django.contrib.auth.backends.ModelBackend")
-    for path in ("/admin/", "/admin/users/user/", f"/admin/users/user/{olive.pk}/change/", "/docs"):
+    for path in ("/account/", "/admin/", "/admin/users/user/", f"/admin/users/user/{olive.pk}/change/", "/docs"):
         page = client.get(path).content.decode()
         assert re.findall(r"<script(?![^>]*\bsrc=)[^>]*>|<style|\son\w+=", page) == []

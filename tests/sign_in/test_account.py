@@ -73,7 +73,7 @@ def test_everybody_else_gets_the_page_of_a_wrong_password(pat: User, status: str
 
 
 #: The routes for those who are not signed in.
-OPEN = {"login/", "login/code/", "logout/", "password_reset/"}
+OPEN = {"login/", "login/code/", "logout/", "password_reset/", "<path:unknown>"}
 
 
 def test_every_route_asks_who_is_not_signed_in(pat: User, nothing_changes: Any) -> None:
@@ -127,6 +127,13 @@ def test_a_form_of_another_site_is_refused(pat: User) -> None:
     assert answer.status_code == 403
     assert "Nothing was saved" in text(answer)
     assert f'href="{ACCOUNT}"' in text(answer)
+
+
+def test_an_unknown_page_is_a_page_that_leads_back(as_picker: Client) -> None:
+    answer = as_picker.get("/account/nowhere/")
+    assert answer.status_code == 404
+    assert "This page does not exist" in text(answer)
+    assert f'<a href="{ACCOUNT}">To your account</a>' in text(answer)
 
 
 # --- The Back Office stays closed -------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django.contrib import messages
 from django.contrib.auth import logout, update_session_auth_hash
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
@@ -57,6 +57,11 @@ def account(request: HttpRequest) -> HttpResponse:
     sessions = [(one, in_plain_words(one.user_agent)) for one in live]
     context = {"sessions": sessions, "app_url": settings.APP_URL, "languages": user.Language.choices}
     return two_factor.page(request, "account/account.html", _("Your account"), **context)
+
+
+def missing(request: HttpRequest, unknown: str) -> HttpResponse:
+    """A page for people, instead of the API's error."""
+    raise Http404
 
 
 choose_language = own_page(language.choose_language)

@@ -16,4 +16,5 @@ urlpatterns = [
     path("language/", pages.choose_language, {"home": "account"}, name="account_language"),
     path("sessions/end/", pages.end_sessions, name="account_end_sessions"),
     path("sessions/<uuid:pk>/end/", pages.end_session, name="account_end_session"),
+    path("<path:unknown>", pages.missing),
 ]

@@ -45,10 +45,11 @@ class Password(models.Model):
 
         Raises RowChangedError as `User.save` does.
         """
-        self.password = digest
-        self.must_change_password_by = Now() + timedelta(seconds=settings.TEMPORARY_PASSWORD_SECONDS)
-        self.save(update_fields=["password", "must_change_password_by", "updated_at"])
-        self.refresh_from_db(fields=["must_change_password_by"])
+        person: Any = self
+        person.password = digest
+        person.must_change_password_by = Now() + timedelta(seconds=settings.TEMPORARY_PASSWORD_SECONDS)
+        person.save(update_fields=["password", "must_change_password_by", "updated_at"])
+        person.refresh_from_db(fields=["must_change_password_by"])
 
     def check_password(self, raw_password: str | None) -> bool:
         """False as well for a temporary password whose time is over: only the log says so.

@@ -1,8 +1,8 @@
-"""Reads an uploaded CSV or XLSX file row by row.
+"""Reads an uploaded CSV, XLSX or ODS file row by row.
 
-Time and memory are bounded for any content: the lines of a CSV row have a maximum length, and XLSX is parsed by a
-separate process (`workbook_reader`). Each function raises ValidationError with a message for the person who chose the
-file.
+Time and memory are bounded for any content: the lines of a CSV row have a maximum length, and XLSX and ODS are parsed
+by a separate process (`workbook_reader`). Each function raises ValidationError with a message for the person who chose
+the file.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ MAX_BYTES = settings.MAX_UPLOAD_BYTES
 MAX_ROWS = 20_000
 #: Maximum of one row: Excel's maximum of one cell.
 MAX_ROW_CHARACTERS = 32_767
-#: Wall-clock timeout of the process that parses XLSX. Its processor time is limited in `workbook_reader`.
+#: Wall-clock timeout of the process that parses XLSX and ODS. Its processor time is limited in `workbook_reader`.
 MAX_READING_SECONDS = 60
 _DELIMITERS = (",", ";", "\t", "|")
 _BATCH_BYTES = 65_536
-#: One XLSX parser per server process, which bounds the memory of all of them.
+#: One such parser per server process, which bounds the memory of all of them.
 _parser_lock = threading.Lock()
 
 
@@ -65,7 +65,7 @@ def read(content: bytes, known: Iterable[str]) -> Sheet:
     if len(content) > MAX_BYTES:
         raise ValidationError(too_large())
     if content.startswith(b"PK"):
-        return _read_xlsx(content)
+        return _read_workbook(content)
     if content.startswith(b"\xd0\xcf\x11\xe0"):
         raise ValidationError(
             _("This is an old Excel file (.xls), or one with a password. Save it as .xlsx, without a password.")
@@ -162,7 +162,9 @@ class _BoundedLines:
         while line := self._file.readline(self._remaining + 1):
             self._remaining -= len(line)
             if "\0" in line:
-                raise ValidationError(_("This is neither a CSV nor an XLSX file. Start from the template."))
+                raise ValidationError(
+                    _("This is neither a CSV file nor a spreadsheet (.xlsx or .ods). Start from the template.")
+                )
             if self._remaining < 0:
                 raise ValidationError(_too_long(self._row))
             yield line
@@ -215,8 +217,8 @@ def _delimiter(first_line: str, known: set[str]) -> str:
     return max(_DELIMITERS, key=score)
 
 
-# --- XLSX -------------------------------------------------------------------------------------------------------
-def _read_xlsx(content: bytes) -> Sheet:
+# --- XLSX and ODS -----------------------------------------------------------------------------------------------
+def _read_workbook(content: bytes) -> Sheet:
     rows, _newline, last = _run_workbook_reader(content).rstrip().rpartition(b"\n")
     refusal = json.loads(last) if last.startswith(b'"') else Refusal.TOO_LARGE
     if refusal:
@@ -243,15 +245,12 @@ def _run_workbook_reader(content: bytes) -> bytes:
 
 
 def _message_of(refusal: str) -> str:
-    match refusal:
-        case Refusal.NO_WORKBOOK:
-            return _("This is not an Excel file (.xlsx). Save it as .xlsx or as CSV.")
-        case Refusal.MACROS:
-            return _("The file holds macros. Save it as .xlsx, which has none.")
-        case Refusal.TOO_LARGE:
-            return _("The file is far larger inside than outside. Copy the cells into the template.")
-        case Refusal.TOO_MANY_COLUMNS:
-            return _too_wide()
-        case Refusal.TOO_MANY_ROWS:
-            return _too_many_rows()
-    return _("The Excel file is damaged. Open it, save it again as .xlsx, and try once more.")
+    words = {
+        Refusal.NO_WORKBOOK: _("This is not a spreadsheet (.xlsx or .ods). Save it as .xlsx, .ods or CSV."),
+        Refusal.PASSWORD: _("The file has a password. Save it without one."),
+        Refusal.MACROS: _("The file holds macros. Save it as .xlsx, which has none."),
+        Refusal.TOO_LARGE: _("The file is far larger inside than outside. Copy the cells into the template."),
+        Refusal.TOO_MANY_COLUMNS: _too_wide(),
+        Refusal.TOO_MANY_ROWS: _too_many_rows(),
+    }
+    return words.get(Refusal(refusal), _("The file is damaged. Open it, save it again, and try once more."))

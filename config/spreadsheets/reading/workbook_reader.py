@@ -1,4 +1,4 @@
-"""Reads the first sheet of a workbook (XLSX), in a process of its own (`python -m`).
+"""Reads the first sheet of a workbook (XLSX or ODS), in a process of its own (`python -m`).
 
 A small file can make a parser use unlimited memory and time, so the operating system limits both for this process. It
 opens neither the settings nor the database.
@@ -24,6 +24,8 @@ from typing import Any
 from defusedxml import DTDForbidden
 from defusedxml.ElementTree import ParseError, iterparse
 
+from config.spreadsheets.reading import ods_reader
+
 #: Most columns of a sheet, and Excel's highest row number.
 MAX_COLUMNS = 100
 MAX_ROW_NUMBER = 1_048_576
@@ -35,6 +37,9 @@ _MAX_OUTPUT_CHARACTERS = 8 * 1024 * 1024
 #: Private memory (`RLIMIT_DATA`, enforced only by Linux) and processor time.
 _MAX_MEMORY_BYTES = 112 * 1024 * 1024
 _MAX_CPU_SECONDS = 15
+#: Members of an OpenDocument spreadsheet, and the beginning of its media type, which templates have too.
+_ODS, _MANIFEST = "content.xml", "META-INF/manifest.xml"
+_ODS_MEDIA_TYPE = b"application/vnd.oasis.opendocument.spreadsheet"
 #: A lower priority than that of the server (nice(2)).
 _NICENESS = 5
 
@@ -46,6 +51,7 @@ class Refusal(StrEnum):
     DAMAGED = "damaged"
     NO_WORKBOOK = "no workbook"
     MACROS = "macros"
+    PASSWORD = "a password"  # noqa: S105 (it is none)
     TOO_LARGE = "too large inside"
     TOO_MANY_COLUMNS = "too many columns"
     TOO_MANY_ROWS = "too many rows"
@@ -94,14 +100,33 @@ def _limit_this_process() -> None:
 
 def _rows(content: bytes) -> Iterator[tuple[int, list[Any]]]:
     """Number and values of each row of the first sheet that is not blank, without the blank cells at its end."""
-    _refuse_harmful(zipfile.ZipFile(io.BytesIO(content)))
-    # Imported here because it takes 0.2 s, which a refused archive does not need.
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    _refuse_harmful(archive)
+    return _xlsx_rows(content) if "xl/workbook.xml" in archive.namelist() else _ods_rows(archive)
+
+
+def _ods_rows(archive: zipfile.ZipFile) -> Iterator[tuple[int, list[Any]]]:
+    with archive.open(_ODS) as opened:
+        try:
+            for number, cells in ods_reader.rows(opened, MAX_COLUMNS):
+                yield _checked(number), cells
+        except ods_reader.TooManyColumnsError:
+            raise WorkbookRefusedError(Refusal.TOO_MANY_COLUMNS) from None
+
+
+def _checked(number: int) -> int:
+    if number > MAX_ROW_NUMBER:
+        raise WorkbookRefusedError(Refusal.TOO_MANY_ROWS)
+    return number
+
+
+def _xlsx_rows(content: bytes) -> Iterator[tuple[int, list[Any]]]:
+    # Imported here because it takes 0.2 s, which other files do not need.
     from openpyxl import load_workbook
 
     sheet = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False).worksheets[0]
     for number, values in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS + 1, values_only=True), start=1):
-        if number > MAX_ROW_NUMBER:
-            raise WorkbookRefusedError(Refusal.TOO_MANY_ROWS)
+        _checked(number)
         if values.count(None) < len(values):
             yield number, _without_blank_end(values)
 
@@ -116,17 +141,29 @@ def _without_blank_end(values: tuple[Any, ...]) -> list[Any]:
 
 
 def _refuse_harmful(archive: zipfile.ZipFile) -> None:
-    """Refuses macros, a large uncompressed size and a DOCTYPE before a member is unpacked as a whole."""
+    """Refuses macros, passwords, a large uncompressed size and a DOCTYPE before a member is unpacked as a whole."""
     members = archive.infolist()
     names = {member.filename for member in members}
-    if "xl/workbook.xml" not in names:
-        raise WorkbookRefusedError(Refusal.NO_WORKBOOK)
-    if any(name.lower().endswith((".bin", ".vba")) and "vba" in name.lower() for name in names):
-        raise WorkbookRefusedError(Refusal.MACROS)
     if len(members) > _MAX_MEMBERS or sum(member.file_size for member in members) > _MAX_UNPACKED_BYTES:
         raise WorkbookRefusedError(Refusal.TOO_LARGE)
+    _refuse_other_documents(archive, names)
+    if any(_is_macro(name.lower()) for name in names):
+        raise WorkbookRefusedError(Refusal.MACROS)
     if any(_has_doctype(archive, member) for member in members):
         raise WorkbookRefusedError(Refusal.DAMAGED)
+
+
+def _is_macro(name: str) -> bool:
+    return (name.endswith((".bin", ".vba")) and "vba" in name) or name.startswith(("basic/", "scripts/"))
+
+
+def _refuse_other_documents(archive: zipfile.ZipFile, names: set[str]) -> None:
+    """Refuses what is no spreadsheet, such as a text document, and OpenDocument with a password."""
+    if "encrypted-package" in names or (_MANIFEST in names and b"encryption-data" in archive.read(_MANIFEST)):
+        raise WorkbookRefusedError(Refusal.PASSWORD)
+    is_ods = {_ODS, "mimetype"} <= names and archive.read("mimetype").startswith(_ODS_MEDIA_TYPE)
+    if not (is_ods or "xl/workbook.xml" in names):
+        raise WorkbookRefusedError(Refusal.NO_WORKBOOK)
 
 
 def _has_doctype(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:

@@ -134,3 +134,26 @@ def to_be_applied(person: Any, page: str, content: str, variant: str = "") -> Im
     job = Import.objects.select_related("person").get(pk=job.pk)
     assert not job.report["faulty_rows"], faults(job)
     return job
+
+
+def ods(rows: str = "", *, before: str = "", **members: str | bytes) -> bytes:
+    """An OpenDocument spreadsheet whose first table has the headings of people, and these rows as XML."""
+    prefix = "urn:oasis:names:tc:opendocument:xmlns"
+    spaces = " ".join(f'xmlns:{name}="{prefix}:{name}:1.0"' for name in ("office", "table", "text", "drawing"))
+    head = "".join(ods_cell(name) for name in ("email", "first_name", "last_name"))
+    table = f'<table:table table:name="People"><table:table-row>{head}</table:table-row>{rows}</table:table>'
+    body = f"<office:body><office:spreadsheet>{table}</office:spreadsheet></office:body>"
+    names = {"content": "content.xml", "manifest": "META-INF/manifest.xml", "macro": "Basic/Standard/Module1.xml"}
+    parts: dict[str, str | bytes] = {
+        "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+        "content": f"{before}<office:document-content {spaces}>{body}</office:document-content>",
+    }
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (parts | members).items():
+            archive.writestr(names.get(name, name), content)
+    return file.getvalue()
+
+
+def ods_cell(text: str, attributes: str = "") -> str:
+    return f'<table:table-cell office:value-type="string" {attributes}><text:p>{text}</text:p></table:table-cell>'
