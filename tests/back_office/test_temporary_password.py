@@ -19,6 +19,7 @@ from tests.support.api.client import ASSIGNMENTS, PASSWORD, Api
 from tests.support.back_office.staff import LIST, NEW_PASSWORD, change, member, signed_in, told
 from tests.support.cases import each
 from tests.support.sign_in.login import LOGIN
+from tests.support.waiting import MOST_SECONDS
 from users.account_actions import DEACTIVATE
 from users.bulk_save import save_many
 from users.models import User
@@ -153,7 +154,7 @@ def test_of_two_who_set_one_at_once_one_gets_a_slip(
     as_manager: Client, as_ada: Client, pat: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both have read the person before one of them writes."""
-    both = Barrier(2, timeout=60)
+    both = Barrier(2, timeout=MOST_SECONDS)
     write = User.set_temporary_password
 
     def together(person: User, digest: str) -> None:

@@ -40,6 +40,7 @@ def slip(page: Page) -> tuple[str, str]:
 
 def check(page: Page) -> None:
     """Nothing scrolls sideways, and axe finds nothing; afterwards the page is as wide as before."""
+    page.wait_for_load_state()
     before = page.viewport_size
     for width in (390, 360):
         page.set_viewport_size({"width": width, "height": 844})

@@ -206,7 +206,8 @@ def test_under_a_path_the_api_names_its_resources_there(olive: User, pat: User, 
         assert [link for link in links if not link.startswith(f"{site}/")] == []
         metadata = client.get("/.well-known/oauth-authorization-server").json()
         assert metadata["token_endpoint"] == "https://bapi.example.test/site/token"
-    assert httpx.get(f"{site.removesuffix('/site')}/health/live").status_code == 200  # a load balancer need not know
+        # A load balancer need not know.
+        assert client.get(f"{site.removesuffix('/site')}/health/live").status_code == 200
 
 
 def test_under_a_path_the_pages_and_cookies_stay_there(olive: User, site: str) -> None:
