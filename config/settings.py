@@ -177,7 +177,7 @@ TIME_ZONE = env.time_zone("TIME_ZONE", default="UTC")
 FORMAT_MODULE_PATH = "config.formats"
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
-_STATIC_FILES = {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}
+_STATIC_FILES = {"BACKEND": "config.web.static_files.SharedStaticFiles"}
 STORAGES = global_settings.STORAGES | {"staticfiles": _STATIC_FILES}
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 

@@ -48,8 +48,9 @@ def test_one_helper_makes_the_digests_of_secrets() -> None:
 
 
 # --- Private names of dependencies ------------------------------------------------------------------------------
-#: Django documents these, underscore or not: the Model `_meta` API, Managers, "Model instance reference".
-_DOCUMENTED = {"_meta", "_state", "_default_manager", "_base_manager", "_db", "_exit"}
+#: Django documents these, underscore or not: the Model `_meta` API, Managers, "Model instance reference", "How to write
+#: a custom storage class".
+_DOCUMENTED = {"_meta", "_state", "_default_manager", "_base_manager", "_db", "_exit", "_save"}
 #: Made by Python's and others' metaclasses for each class, or in a name that an enumeration keeps for itself.
 _MADE = re.compile(r"_abc_impl|_declared_fields|_\w+_")
 #: The one file that leans on Django's compiler, and why: design sections 4.13 and 5.
