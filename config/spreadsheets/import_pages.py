@@ -25,6 +25,7 @@ from config.spreadsheets.models import Import
 from config.spreadsheets.pages import SHEET, progress_of, too_many_waiting
 from config.spreadsheets.reading.files import normalized_heading
 from config.spreadsheets.resources import SheetResource
+from config.text import name_key
 
 #: The links and buttons of the page of an import.
 _STEPS = ("again", "ignore", "replace", "apply", "progress", "faults", "left-out")
@@ -128,7 +129,7 @@ class SheetAdminMixin(ExportPages):
         """Checks the same file again with a name that a fault suggests, or without such a name taken before."""
         job = self._own(request, pk)
         column, written, name = (request.POST.get(key, "") for key in ("column", "written", "name"))
-        others = [one for one in job.replacements if (one[0], one[1].lower()) != (column, written.lower())]
+        others = [one for one in job.replacements if (one[0], name_key(one[1])) != (column, name_key(written))]
         if "undo" in request.POST:
             is_there, wanted = len(others) < len(job.replacements), others
         else:
