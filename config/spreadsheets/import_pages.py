@@ -71,8 +71,8 @@ class SheetAdminMixin(ExportPages):
             except queue.TooManyWaitingError:
                 form.add_error("file", too_many_waiting())
         title = _("Import %(what)s") % {"what": sheet.title()}
-        others = [(one, sheet_url(one)) for one in self._allowed(request, self._may_import)]
-        return self._page(request, "import", sheet, title, form=form, sheets=others)
+        sheets = [(one.title(), sheet_url(one), one is sheet) for one in self._allowed(request, self._may_import)]
+        return self._page(request, "import", sheet, title, form=form, sheets=sheets)
 
     def _upload(self: Any, request: HttpRequest, sheet: type[SheetResource], form: UploadForm) -> Import:
         file, reason = form.cleaned_data["file"], form.cleaned_data["change_reason"]
