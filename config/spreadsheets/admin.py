@@ -98,9 +98,6 @@ class ImportAdmin(ReadOnlyMixin, ModelAdmin):
         rows = Import.objects.with_small_report().select_related("person").order_by(*self.ordering)
         return rows if len(kinds) == len(all_sheets()) else rows.filter(kind__in=kinds)
 
-    class Media:
-        css = {"all": ("spreadsheets/list.css",)}
-
     # --- Columns -----------------------------------------------------------------------------------------------
     @display(description=gettext_lazy("File"))
     def file(self, job: Import) -> Any:
