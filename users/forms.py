@@ -91,8 +91,8 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         required=False,
         widget=UnfoldBooleanSwitchWidget,
         help_text=_(
-            "Nothing is ever sent to them. Leave the e-mail empty for a sign-in name made from their name, and both "
-            "passwords for a temporary one to print."
+            "Nothing is ever sent to them. Leave the e-mail empty for a sign-in name made from their name. For a new "
+            "user, leave both passwords empty, too, and print a temporary one."
         ),
     )
     password1 = forms.CharField(label=_("Password"), help_text=password_validators_help_text_html, **_PASSWORD)

@@ -272,7 +272,7 @@ class UserResource(SheetResource):
                     require_administrator()
         except NotFreeError:
             raise ValidationError(
-                _("Somebody else is changing your account, or administrators, at this moment.")
+                _("Nothing was applied: somebody else is changing your account, or administrators, at this moment.")
             ) from None
 
 

@@ -88,7 +88,7 @@ class ImportAdmin(ReadOnlyMixin, ModelAdmin):
         return ("file", "what", "rows", "state_", person, "uploaded", "changes")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        sheets = [(sheet, sheet_url(sheet)) for sheet in importable(request.user).values()]
+        sheets = [(sheet.title(), sheet_url(sheet)) for sheet in importable(request.user).values()]
         own = {"title": capfirst(self.opts.verbose_name_plural), "sheets": sheets}
         return super().changelist_view(request, own | (extra_context or {}))
 

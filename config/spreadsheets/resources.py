@@ -13,15 +13,18 @@ from typing import Any, ClassVar
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db import DataError, IntegrityError, transaction
 from django.utils.translation import get_language, override, pgettext_lazy
 from django.utils.translation import gettext as _
 from import_export.results import RowResult
+from psycopg.errors import UniqueViolation
 
 from config.back_office.authority import AuthorityLostError
 from config.spreadsheets.columns import Column, InformativeColumn
 from config.spreadsheets.reading.files import Row, Sheet, normalized_heading
 from config.spreadsheets.reports import Fault, Report, Suggestion
 from config.spreadsheets.row_import import MAX_REASON_CHARACTERS, RowResource
+from config.text import name_key
 
 #: Added to the rows that are left out.
 FAULTS = InformativeColumn("faults", pgettext_lazy("column", "faults"), lambda _row: "")
@@ -57,10 +60,10 @@ class SheetResource(RowResource):
         self.is_applied = is_applied
         #: Normalized headings of unknown columns that are not read.
         self.ignored = ignored
-        #: Column → name in the file, in lower case → name that is read instead.
+        #: Column → key of a name in the file → name that is read instead.
         self._replacements: dict[str, dict[str, str]] = defaultdict(dict)
         for column, written, name in replacements:
-            self._replacements[column][written.lower()] = name
+            self._replacements[column][name_key(written)] = name
         #: Whether rows with faults are left out when a file is applied, instead of refusing the file.
         self.leaves_out_faulty = leaves_out_faulty
         #: Headings, and the rows that were left out, as they are in the file. The last column has the faults.
@@ -242,7 +245,20 @@ class SheetResource(RowResource):
         if self.is_applied and self.leaves_out_faulty:
             self._leave_out(batch, report.faults[before:])
         if self._is_written(report):
-            self.write()
+            self._write_batch(batch)
+
+    def _write_batch(self, batch: list[Row]) -> None:
+        """Raises ValidationError if the database refuses what the check has let through."""
+        try:
+            with transaction.atomic():
+                self.write()
+        except (IntegrityError, DataError) as refusal:
+            told = refusal.__cause__.diag  # type: ignore[union-attr]
+            # Other details show whole rows, with hashes of passwords.
+            reason = told.message_detail if isinstance(refusal.__cause__, UniqueViolation) else told.message_primary
+            rows = {"first": batch[0].number, "last": batch[-1].number, "reason": reason}
+            words = _("Nothing was applied: the database refused one of the rows %(first)s to %(last)s. %(reason)s")
+            raise ValidationError(words % rows) from refusal
 
     def _leave_out(self, batch: list[Row], faults: list[Fault]) -> None:
         """Keeps the rows of a batch that have faults, with their faults in a further cell."""

@@ -55,7 +55,7 @@ def check(desk: Page, file: str) -> None:
 
 def test_five_faults_are_shown_at_once_corrected_and_the_file_applied(desk: Page, tmp_path: Path) -> None:
     desk.goto(LIST)
-    desk.get_by_role("link", name="Import", exact=False).first.click()
+    desk.locator(f'a[href="{LIST}import/"]').first.click()
     check(desk, written(tmp_path, BAD))
 
     rows = desk.locator("#faults tbody tr")
@@ -104,6 +104,32 @@ def test_an_import_needs_no_mouse(desk: Page, tmp_path: Path, north: Warehouse) 
     desk.get_by_role("button", name="Apply").focus()
     desk.keyboard.press("Enter")
     expect(desk.get_by_role("status").first).to_contain_text("Done: the file was applied.")
+
+
+def test_a_suggestion_is_taken_by_one_click_and_the_import_is_found_again(
+    desk: Page, tmp_path: Path, river: Warehouse
+) -> None:
+    file = tmp_path / "places.csv"
+    file.write_text("email,warehouse\npat.picker@example.test,River Anex\n")
+    desk.goto("/admin/")
+    desk.get_by_role("link", name="Imports").click()
+    desk.get_by_role("link", name="Import assignments").click()
+    check(desk, str(file))
+    desk.get_by_role("button", name="Use “River Annex”").click()
+    expect(desk.get_by_text("River Anex → River Annex")).to_be_visible()
+    desk.get_by_role("button", name="Remove: River Anex → River Annex").click()
+    desk.get_by_role("button", name="Use “River Annex”").click()
+    desk.get_by_role("button", name="Apply").click()
+    expect(desk.get_by_role("status").first).to_contain_text("Done: the file was applied.")
+    assert faults(desk) == []
+
+    desk.set_viewport_size({"width": 1440, "height": 900})
+    desk.get_by_role("link", name="Imports").click()
+    expect(desk.get_by_role("link", name="places.csv")).to_be_visible()
+    assert faults(desk) == []
+    desk.get_by_role("link", name="Changes").click()
+    expect(desk.get_by_text("Only the changes of one import are shown.")).to_be_visible()
+    expect(desk.locator("table.history tbody tr")).to_have_count(1)
 
 
 def test_templates_and_exports_are_downloaded(desk: Page, pat: User) -> None:

@@ -191,7 +191,9 @@ def test_an_import_that_cannot_have_its_last_locks_is_shown_again(manager: User)
         worker.run(job)
     job.refresh_from_db()
     assert (job.state, job.report["changed_rows"]) == (Import.State.CHECKED, 1)
-    assert job.report["notes"] == ["Someone has changed the data since you looked. Nothing was applied: look again."]
+    assert job.report["notes"] == [
+        "Nothing was applied: somebody else is changing your account, or administrators, at this moment."
+    ]
     manager.refresh_from_db()
     assert manager.first_name == "Mona"
 

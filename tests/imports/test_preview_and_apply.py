@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from typing import Any
 
@@ -183,6 +184,46 @@ def test_an_import_that_fails_says_so_and_applies_nothing(admin: Client, pat: Us
         job = apply(admin, USERS, job)
     assert job.state == Import.State.STOPPED
     assert b"Nothing of it was applied" in admin.get(f"{USERS}import/{job.pk}/").content
+
+
+def test_what_only_the_database_refuses_is_named_and_nothing_is_applied(
+    admin: Client, pat: User, nothing_changes: Any
+) -> None:
+    """The check should find everything. Should something get through, the page says which rows and why."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE users_user ADD CONSTRAINT nobody CHECK (first_name <> 'Nobody') NOT VALID")
+    job = upload(admin, USERS, "email,first_name,last_name\nnew@example.test,New,Hand\nno@example.test,Nobody,Knows")
+    assert counts(job) == (2, 0, 0, 0)
+    with nothing_changes():
+        job = apply(admin, USERS, job)
+    assert job.state == Import.State.CHECKED
+    (problem,) = job.report["notes"]
+    assert problem == (
+        'Nothing was applied: the database refused one of the rows 2 to 3. new row for relation "users_user" violates '
+        'check constraint "nobody"'
+    )
+    assert html.escape(problem) in admin.get(f"{USERS}import/{job.pk}/").content.decode()
+
+
+# --- Spellings --------------------------------------------------------------------------------------------------
+def test_people_and_warehouses_are_known_in_every_spelling_and_unchanged_by_it(
+    admin: Client, make_user: Any, north: Warehouse
+) -> None:
+    zoe = make_user("zoe.boer@example.test", first_name="Zoë", last_name="de Boer", is_warehouse_user=True)
+    spelt = "\u200bZOE.boer@Example.Test ,Zoe\u0308,de\u00a0 Boer"
+    assert counts(upload(admin, USERS, f"email,first_name,last_name\n{spelt}")) == (0, 0, 1, 0)
+    job = upload(admin, ASSIGNMENTS, "email,warehouse,active\nzoe.boer\u00ad@example.test,NORTH\u00a0 dock\u200b,yes")
+    assert counts(apply(admin, ASSIGNMENTS, job)) == (1, 0, 0, 0)
+    assert zoe.assignments.get().warehouse == north
+
+
+def test_two_rows_of_one_address_and_letters_that_databases_see_differently_are_found_before(admin: Client) -> None:
+    people = ["itom2@example.test", "\u0130tom2@example.test", "Itom2\u200b@EXAMPLE.test", "innocent1@example.test"]
+    job = upload(admin, USERS, "\n".join(["email,first_name,last_name", *(f"{one},A,B" for one in people)]))
+    assert faults(job) == [
+        (3, "email", "Before the @, an e-mail address can have letters without accents only."),
+        (4, "email", "The same as in row 2: keep only one of them."),
+    ]
 
 
 def test_an_import_given_up_before_it_began_applies_nothing(admin: Client, pat: User, nothing_changes: Any) -> None:

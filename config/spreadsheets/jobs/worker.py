@@ -22,7 +22,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.http import QueryDict
 from django.utils import translation
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.audit_log import audit
 from config.back_office.authority import AuthorityLostError
@@ -40,6 +40,9 @@ _log = logging.getLogger(__name__)
 _APPLY_LOCK = 4_711_000
 #: Most jobs that one server process runs at a time.
 MAX_RUNNING = 2
+
+
+_CHANGED_SINCE = gettext_lazy("Someone has changed the data since you looked. Nothing was applied: look again.")
 
 
 def start() -> None:
@@ -99,8 +102,8 @@ def _check(job: Import, beat: Any, *notes: str) -> None:
 def _apply(job: Import, beat: Any) -> None:
     """Applies exactly the changes of the check, without rows that have faults if the person chose so.
 
-    If the data was changed since, checks again and applies nothing. Raises AuthorityLostError if the person loses the
-    permission before the commit.
+    If the data was changed since, or the database refuses it, checks again, says why, and applies nothing. Raises
+    AuthorityLostError if the person loses the permission before the commit.
     """
     report, resource = Report(), _resource(job, is_applied=True)
     deque(_process(job, report, beat, resource.load_rows), maxlen=0)  # hashes passwords for minutes, without a lock
@@ -120,7 +123,7 @@ def _apply(job: Import, beat: Any) -> None:
         counts = {"created": report.created_rows, "changed": report.changed_rows}
         audit.info("Import Applied", user_uuid=str(job.person.uuid), kind=job.kind, **counts)
     elif job.move(Import.State.APPLYING, to=Import.State.CHECKING):
-        _check(job, beat, _("Someone has changed the data since you looked. Nothing was applied: look again."))
+        _check(job, beat, *(report.problems or [str(_CHANGED_SINCE)]))
 
 
 def _write(job: Import, report: Report, resource: SheetResource, beat: Any) -> bool:
