@@ -51,7 +51,8 @@ def ask(generated: Any, live_url: str) -> Any:
         client = generated("client").AuthenticatedClient(base_url=live_url, token=token, timeout=MOST_SECONDS)
         if not token:
             client = generated("client").Client(base_url=live_url, timeout=MOST_SECONDS)
-        return generated(f"api.{operation}").sync(client=client, **sent)
+        with client:
+            return generated(f"api.{operation}").sync(client=client, **sent)
 
     return ask
 
