@@ -77,13 +77,12 @@ def template(resource: type[SheetResource], kind: str) -> HttpResponse:
     """The headings, one example row and an explanation of each column."""
     columns = resource.columns()
     lines = [[str(column.example) for column in columns]]
-    remarks = [
-        [str(column.heading), _("required") if column.is_required else _("optional"), str(column.explanation)]
-        for column in columns
-    ]
     table = _safe([str(column.heading) for column in columns], iter(lines))
     name = resource.file_name
-    content = _csv(table, remarks).encode() if kind == "csv" else _workbook(kind, table, name, remarks)
+    if kind == "csv":
+        content = _csv(table, [column.remark() for column in columns]).encode()
+    else:
+        content = _workbook(kind, table, name, [column.description() for column in columns])
     return _attached(HttpResponse(content), f"{name}-template.{kind}")
 
 
@@ -118,10 +117,9 @@ def _safe(head: Sequence[str], lines: Iterator[Sequence[Any]]) -> Iterator[list[
     yield from ([writable(str(cell)) for cell in line] for line in lines)
 
 
-def _csv(rows: Iterator[list[str]], remarks: Sequence[Sequence[str]]) -> str:
-    explained = ([f"# {': '.join(remark)}"] for remark in remarks)
+def _csv(rows: Iterator[list[str]], remarks: Sequence[str]) -> str:
     text = io.StringIO(newline="")
-    _write_csv(text, chain(rows, explained))
+    _write_csv(text, chain(rows, ([remark] for remark in remarks)))
     return text.getvalue()
 
 

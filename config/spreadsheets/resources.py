@@ -21,7 +21,8 @@ from psycopg.errors import UniqueViolation
 
 from config.back_office.authority import AuthorityLostError
 from config.spreadsheets.columns import Column, InformativeColumn
-from config.spreadsheets.reading.files import Row, Sheet, normalized_heading
+from config.spreadsheets.reading.files import Row, Sheet
+from config.spreadsheets.reading.headings import normalized_heading
 from config.spreadsheets.reports import Fault, Report, Suggestion
 from config.spreadsheets.row_import import MAX_REASON_CHARACTERS, RowResource
 
@@ -69,6 +70,7 @@ class SheetResource(RowResource):
         self.left_out: list[list[str]] = []
         #: All rows of a file that is applied: read before the first lock.
         self._rows_to_apply: list[Row] = []
+        self._reading = ""
         #: Column names in the order of the file.
         self._file_columns: list[str] = []
         self._language = get_language()
@@ -140,6 +142,11 @@ class SheetResource(RowResource):
         ignored = {heading: column.name for column in columns for heading in column.headings()}
         return ignored | {heading: column.column_name for column in cls.columns() for heading in column.headings()}
 
+    @classmethod
+    def remarks(cls) -> set[str]:
+        """What the remarks of the CSV template begin with."""
+        return {beginning for column in cls.columns() for beginning in column.beginnings_of_remark()}
+
     # --- Export ---
     def lines(self, rows: Iterable[Any], asked_at: datetime) -> Iterator[list[str]]:
         """The cells of each row, in the language in which this resource was made.
@@ -168,9 +175,11 @@ class SheetResource(RowResource):
             self.precompute(row.number, self._cells_by_column(row))
             if len(self._rows_to_apply) % BATCH_ROWS == 0:
                 yield len(self._rows_to_apply)
+        self._reading = sheet.summary(len(self._rows_to_apply))
 
     def run(self, sheet: Sheet, report: Report) -> Iterator[int]:
         """Checks or applies every row of the sheet. Yields the number of rows done; the results go into the report."""
+        report.reading = sheet.summary(0)
         self._file_columns = self._columns_of(sheet.headings, report)
         report.notes += sheet.notes
         self.left_out = [[*sheet.headings, str(FAULTS.heading)]]
@@ -182,6 +191,7 @@ class SheetResource(RowResource):
             self._import_batch(batch, report)
             done += len(batch)
             yield done
+        report.reading = self._reading or sheet.summary(done)
         if not done:
             raise ValidationError(_("The file has a heading but no rows."))
         if self._is_written(report):

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from import_export.resources import ModelResource
 
+from config.spreadsheets.cells import is_error
 from config.spreadsheets.columns import Column, UnknownName, UnknownNamesError
 from config.spreadsheets.reports import CellFault, Suggestion
 
@@ -45,6 +46,7 @@ class RowResource(ModelResource):
         }
         #: Read once: translating is slow compared with the rest of a row.
         self._required_message = _("This must not be empty.")
+        self._error_message = _("The spreadsheet program shows an error here: %(value)s. Correct the cell there.")
         #: Values of the key → number of the first row that has them.
         self._first_rows: dict[tuple[str, ...], int] = {}
         #: The instances to write, each with whether it is new.
@@ -86,9 +88,9 @@ class RowResource(ModelResource):
     def import_field(self, field: Column, instance: Any, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
         """An empty cell leaves the current value unchanged."""
         text = field.normal(row.get(field.column_name, ""))
-        if not text and field.is_required:
-            self._faults[field.column_name].append(self._required_message)
-        if text and not field.holds(instance, text):
+        if reason := self._unreadable(field, text):
+            self._faults[field.column_name].append(reason)
+        elif text and not field.holds(instance, text):
             try:
                 setattr(instance, field.attribute, field.widget.clean(text, row))
             except UnknownNamesError as error:
@@ -96,6 +98,12 @@ class RowResource(ModelResource):
                     self._add_unknown(field.column_name, unknown)
             except ValueError as error:
                 self._faults[field.column_name].append(str(error))
+
+    def _unreadable(self, field: Column, text: str) -> str:
+        """The fault of a cell without a value that could be imported."""
+        if not text and field.is_required:
+            return self._required_message
+        return self._error_message % {"value": text} if is_error(text) else ""
 
     def _add_unknown(self, column: str, unknown: UnknownName) -> None:
         self._faults[column].append(unknown.reason)
