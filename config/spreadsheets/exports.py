@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
@@ -28,6 +29,8 @@ FORMATS = {
     "ods": ods_writer.MEDIA_TYPE,
 }
 _BATCH_ROWS = 2_000
+#: The first character of what Excel reads as an escaped character (ECMA-376, part 1, section 22.9.2.19).
+_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 
 
 class TooManyRowsError(Exception):
@@ -157,7 +160,7 @@ def _xlsx(rows: Iterator[list[str]], name: str, remarks: Sequence[Sequence[str]]
     page = book.create_sheet(name[:31])
     try:
         for row in rows:
-            page.append(row)
+            page.append([_ESCAPED.sub("_x005F_", cell) for cell in row])
         if remarks:
             explained = book.create_sheet(_("Explanation"))
             for remark in remarks:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from config.spreadsheets.reading.headings import count_known, is_remark_above
 from config.spreadsheets.reading.limits import MAX_ROW_CHARACTERS, too_long, too_wide
-from config.spreadsheets.reading.workbook_reader import MAX_COLUMNS
+from config.spreadsheets.reading.tables import MAX_COLUMNS
 
 _DELIMITERS = (",", ";", "\t", "|")
 _BATCH_BYTES = 65_536

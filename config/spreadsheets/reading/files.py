@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -33,10 +34,14 @@ from config.spreadsheets.reading.limits import (
     too_many_rows,
     too_wide,
 )
-from config.spreadsheets.reading.workbook_reader import MAX_ROW_NUMBER, Refusal
+from config.spreadsheets.reading.tables import MAX_ROW_NUMBER, Refusal
 
 #: Wall-clock timeout of the process that parses XLSX and ODS. Its processor time is limited in `workbook_reader`.
 MAX_READING_SECONDS = 60
+#: XML, HTML and MHTML, which programs write under the name of an Excel file.
+_OTHER_FORMAT = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(<(\?xml|!doctype|html|table|meta|head)\b|mime-version:)", re.IGNORECASE
+)
 #: One such parser per server process, which bounds the memory of all of them.
 _parser_lock = threading.Lock()
 
@@ -98,6 +103,8 @@ def read(content: bytes, known: Iterable[str], remarks: Collection[str] = ()) ->
         raise ValidationError(
             _("This is an old Excel file (.xls), or one with a password. Save it as .xlsx, without a password.")
         )
+    if _OTHER_FORMAT.match(content):
+        raise ValidationError(_message_of(Refusal.OTHER_DIALECT))
     rows, notes = csv_reader.read(content, {*known})
     size = content.count(b"\n") + (not content.endswith(b"\n"))
     return _sheet(_Rows(rows, {*known}, remarks), size, notes)
@@ -164,20 +171,37 @@ def _cells(number: int, values: Sequence[Any]) -> list[str]:
 
 # --- XLSX and ODS -----------------------------------------------------------------------------------------------
 def _read_workbook(content: bytes, known: Collection[str], remarks: Collection[str]) -> Sheet:
-    rows, _newline, last = _run_workbook_reader(content).rstrip().rpartition(b"\n")
-    refusal = json.loads(last) if last.startswith(b'"') else Refusal.TOO_LARGE
-    if refusal:
-        raise ValidationError(_message_of(refusal))
+    rows, _newline, last = _run_workbook_reader(content, known).rstrip().rpartition(b"\n")
+    summary = json.loads(last) if last.startswith(b"{") else {"refusal": Refusal.TOO_LARGE}
+    if summary["refusal"]:
+        raise ValidationError(_message_of(summary["refusal"]))
     parsed = (json.loads(line) for line in io.BytesIO(rows))
-    return _sheet(_Rows(parsed, known, remarks), rows.count(b"\n") + 1, [])
+    sheet = _sheet(_Rows(parsed, known, remarks), rows.count(b"\n") + 1, _notes(summary))
+    sheet.name = summary["name"]
+    return sheet
 
 
-def _run_workbook_reader(content: bytes) -> bytes:
+def _notes(summary: dict[str, Any]) -> list[str]:
+    names = {name: ", ".join(f"“{one}”" for one in summary[name]) for name in ("others", "hidden")}
+    notes = {
+        _(
+            "The sheet “%(name)s” was read, and not %(others)s. "
+            "To import another sheet, move it to the front, or save it as a file of its own."
+        ): summary["others"],
+        _("Hidden sheets were not read: %(hidden)s."): summary["hidden"],
+        _("There are merged cells: their value was read in each of their rows. Look whether it belongs there."): (
+            summary["is_merged"]
+        ),
+    }
+    return [words % {"name": summary["name"], **names} for words, applies in notes.items() if applies]
+
+
+def _run_workbook_reader(content: bytes, known: Collection[str]) -> bytes:
     """The output of `workbook_reader`; incomplete if a limit of the process was exceeded."""
-    command = [sys.executable, "-m", "config.spreadsheets.reading.workbook_reader"]
+    command = [sys.executable, "-m", "config.spreadsheets.reading.workbook_reader", json.dumps(sorted(known))]
     with _parser_lock:
         try:
-            return subprocess.run(  # noqa: S603 (the command is constant)
+            return subprocess.run(  # noqa: S603 (the command and the headings are ours)
                 command,
                 input=content,
                 stdout=subprocess.PIPE,
@@ -193,6 +217,8 @@ def _run_workbook_reader(content: bytes) -> bytes:
 def _message_of(refusal: str) -> str:
     words = {
         Refusal.NO_WORKBOOK: _("This is not a spreadsheet (.xlsx or .ods). Save it as .xlsx, .ods or CSV."),
+        Refusal.OTHER_DIALECT: _("This is another Excel format. Save it as an ordinary .xlsx (“Excel Workbook”)."),
+        Refusal.BINARY: _("This is a binary Excel workbook (.xlsb). Save it as .xlsx (“Excel Workbook”)."),
         Refusal.PASSWORD: _("The file has a password. Save it without one."),
         Refusal.MACROS: _("The file holds macros. Save it as .xlsx, which has none."),
         Refusal.TOO_LARGE: _("The file is far larger inside than outside. Copy the cells into the template."),

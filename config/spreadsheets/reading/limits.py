@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from config.spreadsheets.reading.workbook_reader import MAX_COLUMNS
+from config.spreadsheets.reading.tables import MAX_COLUMNS
 
 #: Maximum size of an upload, and of the text in it.
 MAX_BYTES = settings.MAX_UPLOAD_BYTES
