@@ -130,6 +130,14 @@ def test_another_sheet_may_be_of_any_size(make: Any) -> None:
     assert rows_of(make(wide, ("People", "visible", [HEADINGS, PERSON]))) == [(2, PERSON)]
 
 
+@MAKERS
+def test_headings_may_begin_with_a_number_sign_and_remarks_are_above_them(make: Any) -> None:
+    headings, person = ["#", *HEADINGS], ["#1", *PERSON]
+    cover = ("Cover", "visible", [["Read me"]])
+    content = make(cover, ("People", "visible", [["# of the season"], headings, person]))
+    assert rows_of(content) == [(3, person)]
+
+
 # --- Cells --------------------------------------------------------------------------------------------------------
 def test_the_value_of_merged_cells_counts_for_each_row() -> None:
     book = Workbook()

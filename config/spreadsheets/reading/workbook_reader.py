@@ -86,13 +86,13 @@ def _lines(tables: Iterator[Table], known: frozenset[str], summary: Summary) -> 
     """The rows of the sheet that is read."""
     chosen: _Peeked | None = None
     lines: list[str] = []
-    for table in map(_Peeked, tables):
-        is_meant = table.is_meant(known)
-        if table.is_hidden or (chosen and chosen.is_meant(known)):
+    for table in (_Peeked(table, known) for table in tables):
+        is_meant = table.is_meant
+        if table.is_hidden or (chosen and chosen.is_meant):
             names = summary.hidden if table.is_hidden else summary.others
             names += [table.name] * (is_meant and len(names) < _MAX_NAMES)
         elif is_meant or (not chosen and table.is_filled):
-            chosen, lines = table, table.lines(is_meant=is_meant)
+            chosen, lines = table, table.lines()
     if chosen:
         if chosen.error:
             raise chosen.error
@@ -103,7 +103,8 @@ def _lines(tables: Iterator[Table], known: frozenset[str], summary: Summary) -> 
 class _Peeked:
     """A table whose first row is read."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, known: frozenset[str]) -> None:
+        self._known = known
         self.name, self.is_hidden = table.name[:_MAX_NAME_CHARACTERS], table.is_hidden
         self._rows, self._merged = table.rows, table.merged
         self._first: list[tuple[int, list[Any]]] = []
@@ -115,7 +116,7 @@ class _Peeked:
         try:
             for row in self._rows:
                 self._first.append(row)
-                if not is_remark_above(row[1], ()):
+                if not is_remark_above(row[1], self._known):
                     break
         except (WorkbookRefusedError, ValueError, KeyError, IndexError) as error:
             self.error = error
@@ -128,10 +129,12 @@ class _Peeked:
     def is_merged(self) -> bool:
         return self._merged.is_used
 
-    def is_meant(self, known: frozenset[str]) -> bool:
+    @property
+    def is_meant(self) -> bool:
+        known = self._known
         return bool(self._first) and (not known or count_known(self._first[-1][1], known) >= _MIN_KNOWN)
 
-    def lines(self, *, is_meant: bool) -> list[str]:
+    def lines(self) -> list[str]:
         """Its rows as JSON. What is wrong in it is kept as `error`, because another table may be meant."""
         lines, written = [], 0
         try:
@@ -141,7 +144,7 @@ class _Peeked:
                 if written > _MAX_OUTPUT_CHARACTERS:
                     raise WorkbookRefusedError(Refusal.TOO_LARGE)
         except (WorkbookRefusedError, ValueError, KeyError, IndexError) as error:
-            if is_meant:
+            if self.is_meant:
                 raise
             self.error = error
         return lines
