@@ -163,6 +163,8 @@ class WarehouseUserAssignment(models.Model):
         ]
         indexes = [
             models.Index(fields=["is_active", "id"], name="assignment_by_is_active"),
+            # For the list of who works now: its rows are those of this index, whatever their part of all rows.
+            models.Index(fields=["id"], condition=models.Q(is_active=True), name="assignment_active"),
             models.Index(fields=["created_at", "id"], name="assignment_by_created_at"),
             models.Index(fields=["updated_at", "id"], name="assignment_by_updated_at"),
             models.Index(fields=["warehouse", "id"], name="assignment_by_warehouse"),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from assignments.models import WarehouseUserAssignment
 from assignments.resources.related import WarehousesWidget, WarehouseWidget, warnings_about
 from config.spreadsheets.columns import Column, names_in
+from config.text import normal_name
 from users.resources import UserResource
 from warehouses.models import Warehouse
 
@@ -40,6 +41,7 @@ class PersonResource(UserResource):
         ),
         example="North Dock",
         aliases=("works_now_in", "arbeitet_jetzt_in"),
+        normal=normal_name,
         widget=WarehouseWidget(),
     )
 

@@ -88,7 +88,7 @@ class ImportAdmin(ReadOnlyMixin, ModelAdmin):
         return ("file", "what", "rows", "state_", person, "uploaded", "changes")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        sheets = [(sheet, sheet_url(sheet)) for sheet in importable(request.user).values()]
+        sheets = [(sheet.title(), sheet_url(sheet)) for sheet in importable(request.user).values()]
         own = {"title": capfirst(self.opts.verbose_name_plural), "sheets": sheets}
         return super().changelist_view(request, own | (extra_context or {}))
 
@@ -97,9 +97,6 @@ class ImportAdmin(ReadOnlyMixin, ModelAdmin):
         kinds = [*importable(request.user)]
         rows = Import.objects.with_small_report().select_related("person").order_by(*self.ordering)
         return rows if len(kinds) == len(all_sheets()) else rows.filter(kind__in=kinds)
-
-    class Media:
-        css = {"all": ("spreadsheets/list.css",)}
 
     # --- Columns -----------------------------------------------------------------------------------------------
     @display(description=gettext_lazy("File"))

@@ -18,6 +18,7 @@ from import_export.widgets import CharWidget
 
 from config.spreadsheets.cells import after_round_trip, in_every_language
 from config.spreadsheets.reading.headings import normalized_heading
+from config.text import name_key
 
 _REMARK = "# {}: {}: {}"
 
@@ -73,10 +74,10 @@ class Column(Field):
         return self.normal(text).lower() if self.ignores_case else self.normal(text)
 
     def replaced(self, text: str, names: Mapping[str, str]) -> str:
-        """The text with other names. `names` has those of the file in lower case."""
+        """The text with other names. `names` has those of the file by their keys."""
         if not self.has_several_names:
-            return names.get(text.lower(), text)
-        return "; ".join(names.get(name.lower(), name) for name in names_in(text))
+            return names.get(name_key(text), text)
+        return "; ".join(names.get(name_key(name), name) for name in names_in(text))
 
     def headings(self) -> set[str]:
         """Every accepted heading, normalized."""

@@ -66,7 +66,10 @@ class ExportPages(SheetPages):
             sheet,
             self._export_title(sheet),
             links={name: f"?{_query(query, sheet, name)}" for name in FORMATS},
-            sheets=[(one, f"?{_query(query, one)}") for one in self._allowed(request, self._may_export)],
+            sheets=[
+                (one.title(), f"?{_query(query, one)}", one is sheet)
+                for one in self._allowed(request, self._may_export)
+            ],
             everything_url=f"?{_query(QueryDict(mutable=True), sheet)}",
             is_narrowed=bool(query),
             rows=grouped(min(found, exports.MAX_ROWS["csv"])),

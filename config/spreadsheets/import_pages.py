@@ -25,6 +25,7 @@ from config.spreadsheets.models import Import
 from config.spreadsheets.pages import SHEET, progress_of, too_many_waiting
 from config.spreadsheets.reading.headings import normalized_heading
 from config.spreadsheets.resources import SheetResource
+from config.text import name_key
 
 #: The links and buttons of the page of an import.
 _STEPS = ("again", "ignore", "replace", "apply", "progress", "faults", "left-out")
@@ -70,8 +71,8 @@ class SheetAdminMixin(ExportPages):
             except queue.TooManyWaitingError:
                 form.add_error("file", too_many_waiting())
         title = _("Import %(what)s") % {"what": sheet.title()}
-        others = [(one, sheet_url(one)) for one in self._allowed(request, self._may_import)]
-        return self._page(request, "import", sheet, title, form=form, sheets=others)
+        sheets = [(one.title(), sheet_url(one), one is sheet) for one in self._allowed(request, self._may_import)]
+        return self._page(request, "import", sheet, title, form=form, sheets=sheets)
 
     def _upload(self: Any, request: HttpRequest, sheet: type[SheetResource], form: UploadForm) -> Import:
         file, reason = form.cleaned_data["file"], form.cleaned_data["change_reason"]
@@ -128,7 +129,7 @@ class SheetAdminMixin(ExportPages):
         """Checks the same file again with a name that a fault suggests, or without such a name taken before."""
         job = self._own(request, pk)
         column, written, name = (request.POST.get(key, "") for key in ("column", "written", "name"))
-        others = [one for one in job.replacements if (one[0], one[1].lower()) != (column, written.lower())]
+        others = [one for one in job.replacements if (one[0], name_key(one[1])) != (column, name_key(written))]
         if "undo" in request.POST:
             is_there, wanted = len(others) < len(job.replacements), others
         else:

@@ -93,7 +93,6 @@ class SheetPages:
         shared = {
             "opts": self.opts,
             "title": title,
-            "sheet": sheet,
             "columns_explained": sheet.columns(),
             "template_url": f"{self._url('template_sheet')}?{SHEET}={sheet.variant}",
             "list_url": self._url("changelist"),

@@ -25,6 +25,7 @@ from config.spreadsheets.reading.files import Row, Sheet
 from config.spreadsheets.reading.tables import UNCOMPUTED
 from config.spreadsheets.reports import Fault, Report, Suggestion
 from config.spreadsheets.row_import import MAX_REASON_CHARACTERS, RowResource
+from config.text import name_key
 
 #: Added to the rows that are left out.
 FAULTS = InformativeColumn("faults", pgettext_lazy("column", "faults"), lambda _row: "")
@@ -60,10 +61,10 @@ class SheetResource(RowResource):
         self.is_applied = is_applied
         #: Normalized headings of unknown columns that are not read.
         self.ignored = ignored
-        #: Column → name in the file, in lower case → name that is read instead.
+        #: Column → key of a name in the file → name that is read instead.
         self._replacements: dict[str, dict[str, str]] = defaultdict(dict)
         for column, written, name in replacements:
-            self._replacements[column][written.lower()] = name
+            self._replacements[column][name_key(written)] = name
         #: Whether rows with faults are left out when a file is applied, instead of refusing the file.
         self.leaves_out_faulty = leaves_out_faulty
         #: Headings, and the rows that were left out, as they are in the file. The last column has the faults.

@@ -48,9 +48,16 @@ def test_no_page_has_a_serious_fault(
         assert answer is not None
         assert answer.status == 200, name
         page.wait_for_load_state("networkidle")
-        if here := faults(page, SCREENS if whole else next(turns)):
+        if here := [*faults(page, SCREENS if whole else next(turns)), *_too_wide_for_a_phone(page)]:
             found[name] = here
     assert found == {}
+
+
+def _too_wide_for_a_phone(page: Page) -> list[str]:
+    """Nothing scrolls sideways (WCAG 1.4.10)."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    return [f"{wider} pixels wider than a phone"] if wider > 0 else []
 
 
 def _some_session(user: User) -> Session:

@@ -26,19 +26,29 @@ def crowd(make_user: Callable[..., User], north: Any, assign: Callable[..., Any]
 
 
 @pytest.mark.parametrize("language", ["en_US", "de_DE"])
-@pytest.mark.parametrize(("width", "height", "number"), [(1440, 900, 15), (820, 1180, 8), (390, 844, 5)])
-def test_a_screen_shows_so_many_people(
-    open_page: Callable[..., Page], olive: User, crowd: Any, language: str, width: int, height: int, number: int
+@pytest.mark.parametrize(
+    ("width", "height", "people", "assignments"), [(1440, 900, 15, 15), (820, 1180, 8, 8), (390, 844, 5, 4)]
+)
+def test_a_screen_shows_so_many_rows(
+    open_page: Callable[..., Page],
+    olive: User,
+    crowd: Any,
+    language: str,
+    width: int,
+    height: int,
+    people: int,
+    assignments: int,
 ) -> None:
     User.objects.filter(pk=olive.pk).update(is_superuser=True, language=language)
     page = open_page(olive, viewport={"width": width, "height": height})
-    page.goto(LIST)
-    shown = page.evaluate("""() => [...document.querySelectorAll("tr.data-row")].filter((row) => {
-        const { left, right, bottom } = row.getBoundingClientRect(), x = (left + right) / 2;
-        return bottom <= innerHeight && row.contains(document.elementFromPoint(x, bottom - 2));
-    }).length""")
-    assert shown >= number
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    for path, number in ((LIST, people), ("/admin/assignments/warehouseuserassignment/", assignments)):
+        page.goto(path)
+        shown = page.evaluate("""() => [...document.querySelectorAll("tr.data-row")].filter((row) => {
+            const { left, right, bottom } = row.getBoundingClientRect(), x = (left + right) / 2;
+            return bottom <= innerHeight && row.contains(document.elementFromPoint(x, bottom - 2));
+        }).length""")
+        assert shown >= number, path
+        assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])

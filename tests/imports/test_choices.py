@@ -88,7 +88,7 @@ def take(client: Client, job: Import, *, column: str = "warehouse", written: str
 def test_a_suggestion_is_taken_for_all_rows_with_that_name_and_taken_back(
     admin: Client, pat: User, sam: User, river: Warehouse, nothing_changes: Any
 ) -> None:
-    rows = [f"{pat.email},River Anex", f"{sam.email},river anex", "nobody,Rever Annex"]
+    rows = [f"{pat.email},River Anex", f"{sam.email}, river  anex", "nobody,Rever Annex"]
     with nothing_changes():
         job = upload(admin, ASSIGNMENTS, "\n".join(["email,warehouse", *rows]))
     page = admin.get(f"{ASSIGNMENTS}import/{job.pk}/").content.decode()

@@ -215,6 +215,7 @@ def test_an_export_comes_back_in_unchanged(
 def test_the_page_and_the_template_explain_the_columns(admin: Client) -> None:
     page = admin.get(f"{USERS}import/{SHEET}").content.decode()
     assert "Import users and their warehouses" in page
+    assert f'href="{USERS}import/{SHEET}" aria-current="page">Users and their warehouses</a>' in page
     assert "Warehouses that are not named here stay assigned." in page
     assert "Empty: they work where they work already. New: nowhere." in page
     template = admin.get(f"{USERS}import-template/{SHEET}&format=csv")

@@ -27,7 +27,7 @@ from tests.conftest import make_client
 from tests.support.api.client import PASSWORD
 from tests.support.back_office.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, to_be_applied
 from tests.support.back_office.staff import member, person, signed_in
-from tests.support.servers.concurrency import beside, colleague, wait_until_blocked
+from tests.support.servers.concurrency import beside, colleague, wait_until_blocked, wait_until_done_or_blocked
 from users.account_actions import DEACTIVATE
 from users.models import Session, User
 from users.models.authorization_code import AuthorizationCode
@@ -224,7 +224,7 @@ def _meet(world: World, first: str, stop: str, second: str) -> None:
         one = start(_try, world, first)
         wait_until_blocked(other, 1, one)
         two = start(_try, world, second)
-        wait_until_blocked(None, 2, two)  # maybe for the other connection of an import
+        wait_until_done_or_blocked(one, two)  # maybe by the other connection of an import
         other.rollback()
     for task in (one, two):
         assert task.exception() is None, (first, second, stop)

@@ -16,6 +16,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc7636.challenge import compare_s256_code_challenge
 from django.conf import settings
 from django.contrib.auth import authenticate
+from django.utils.translation import gettext_noop
 
 from config.audit_log import audit
 from users.models import Session, User
@@ -247,7 +248,7 @@ class RotatingGrant(RefreshTokenGrant):
                 client_id=self.client.client_id,
                 kind=self.KIND,
             )
-            credential.end("refresh token used twice")
+            credential.end(gettext_noop("refresh token used twice"))
             raise InvalidRequestError(BAD_REFRESH_TOKEN) from None
         except RefreshRefusedError:
             raise InvalidRequestError(BAD_REFRESH_TOKEN) from None

@@ -25,6 +25,7 @@ FOLDERS = ("config", "users", "warehouses", "assignments", "templates")
 #: Position of each text among the arguments of a function; a context comes before it.
 FUNCTIONS = {
     "_": (0,),
+    "gettext_noop": (0,),
     "gettext": (0,),
     "gettext_lazy": (0,),
     "ngettext": (0,),  # the catalogue knows a text by its singular

@@ -37,6 +37,9 @@ PAGES: dict[str, Callable[..., str]] = {
     "delete user": lambda pat, **_: reverse("admin:users_user_delete", args=[pat.pk]),
     "history of a user": lambda pat, **_: reverse("admin:users_user_history", args=[pat.pk]),
     "import users": lambda **_: reverse("admin:users_user_import_sheet"),
+    "import users and their warehouses": lambda **_: reverse(
+        "admin:users_user_import_sheet", query={"sheet": "warehouses"}
+    ),
     "export users": lambda **_: reverse("admin:users_user_export_sheet"),
     "sessions": lambda **_: reverse("admin:users_session_changelist"),
     "session": lambda session, **_: reverse("admin:users_session_change", args=[session.pk]),

@@ -12,7 +12,7 @@ import psycopg
 from django.db import connection
 
 from tests.support.servers.live import database_url
-from tests.support.waiting import MOST_SECONDS
+from tests.support.waiting import MOST_SECONDS, until
 
 #: How many wait for a lock of this backend, or behind somebody who does; without a backend, for any lock.
 _BLOCKED = """
@@ -40,15 +40,25 @@ def wait_until_blocked(by: psycopg.Connection[Any] | None, number: int = 1, *tas
     Without a connection, whoever waits for a lock counts. Beside a server that is not certain: its jobs wait for each
     other, too.
     """
-    holder = by.info.backend_pid if by else None
     end = time.monotonic() + MOST_SECONDS
     with psycopg.connect(database_url(), autocommit=True) as look:
         while True:
-            (waiting,) = look.execute(_BLOCKED, {"by": holder}).fetchone() or (0,)
+            waiting = _blocked(look, by)
             if waiting >= number or (tasks and all(task.done() for task in tasks)):
                 return int(waiting)
             assert time.monotonic() < end, f"{waiting} of {number} wait"
             look.execute("SELECT pg_sleep(0.005)")
+
+
+def wait_until_done_or_blocked(*tasks: Future[Any]) -> None:
+    """Waits until each of these tasks is done or waits for a lock, whoever holds it."""
+    with psycopg.connect(database_url(), autocommit=True) as look:
+        until(lambda: _blocked(look, None) >= sum(not task.done() for task in tasks))
+
+
+def _blocked(look: psycopg.Connection[Any], by: psycopg.Connection[Any] | None) -> int:
+    (number,) = look.execute(_BLOCKED, {"by": by.info.backend_pid if by else None}).fetchone() or (0,)
+    return int(number)
 
 
 @contextmanager
