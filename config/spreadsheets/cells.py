@@ -21,6 +21,16 @@ _FURTHER_NEUTRALISED = re.compile(rf"(?<=[,;|\t\r\n])'{_FORMULA}")
 #: Not allowed in XML 1.0, and so not in XLSX.
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
+#: What a cell shows if its formula failed, in English and German, and the codes of LibreOffice.
+_ERROR = re.compile(
+    r"#(N/A|NV|REF!|BEZUG!|VALUE!|WERT!|DIV/0!|NAME\?|NUM!|ZAHL!|NULL!|SPILL!|ÜBERLAUF!|CALC!|KALK!)|(Err|Fehler):\d{3}",
+    re.IGNORECASE,
+)
+
+
+def is_error(text: str) -> bool:
+    return _ERROR.fullmatch(text) is not None
+
 
 def neutralised(text: str) -> str:
     """The text with an apostrophe before each possible formula."""

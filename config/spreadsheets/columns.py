@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db.models import Model
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import override
 from import_export.fields import Field
 from import_export.widgets import CharWidget
 
 from config.spreadsheets.cells import after_round_trip, in_every_language
-from config.spreadsheets.reading.files import normalized_heading
+from config.spreadsheets.reading.headings import normalized_heading
 from config.text import name_key
+
+_REMARK = "# {}: {}: {}"
 
 
 class UnknownName(NamedTuple):
@@ -77,6 +82,23 @@ class Column(Field):
     def headings(self) -> set[str]:
         """Every accepted heading, normalized."""
         return _normalized(self.column_name, *in_every_language(self.heading), *self.aliases)
+
+    def description(self) -> list[str]:
+        """Heading, whether it is required, and explanation, as the template has them."""
+        return [str(self.heading), _("required") if self.is_required else _("optional"), str(self.explanation)]
+
+    def remark(self) -> str:
+        """The line of the CSV template that describes the column."""
+        return _REMARK.format(*self.description())
+
+    def beginnings_of_remark(self) -> set[str]:
+        """What the remark begins with in every language, whatever its explanation was in an older version."""
+        found = set()
+        for code, _name in settings.LANGUAGES:
+            with override(code):
+                heading, use, _explanation = self.description()
+                found.add(_REMARK.format(heading, use, ""))
+        return found
 
     def display(self, value: Any) -> str:
         return ("•••" if value else "") if self.is_secret else self.widget.render(value)

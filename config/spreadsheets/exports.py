@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
@@ -28,6 +29,8 @@ FORMATS = {
     "ods": ods_writer.MEDIA_TYPE,
 }
 _BATCH_ROWS = 2_000
+#: The first character of what Excel reads as an escaped character (ECMA-376, part 1, section 22.9.2.19).
+_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 
 
 class TooManyRowsError(Exception):
@@ -77,13 +80,12 @@ def template(resource: type[SheetResource], kind: str) -> HttpResponse:
     """The headings, one example row and an explanation of each column."""
     columns = resource.columns()
     lines = [[str(column.example) for column in columns]]
-    remarks = [
-        [str(column.heading), _("required") if column.is_required else _("optional"), str(column.explanation)]
-        for column in columns
-    ]
     table = _safe([str(column.heading) for column in columns], iter(lines))
     name = resource.file_name
-    content = _csv(table, remarks).encode() if kind == "csv" else _workbook(kind, table, name, remarks)
+    if kind == "csv":
+        content = _csv(table, [column.remark() for column in columns]).encode()
+    else:
+        content = _workbook(kind, table, name, [column.description() for column in columns])
     return _attached(HttpResponse(content), f"{name}-template.{kind}")
 
 
@@ -118,10 +120,9 @@ def _safe(head: Sequence[str], lines: Iterator[Sequence[Any]]) -> Iterator[list[
     yield from ([writable(str(cell)) for cell in line] for line in lines)
 
 
-def _csv(rows: Iterator[list[str]], remarks: Sequence[Sequence[str]]) -> str:
-    explained = ([f"# {': '.join(remark)}"] for remark in remarks)
+def _csv(rows: Iterator[list[str]], remarks: Sequence[str]) -> str:
     text = io.StringIO(newline="")
-    _write_csv(text, chain(rows, explained))
+    _write_csv(text, chain(rows, ([remark] for remark in remarks)))
     return text.getvalue()
 
 
@@ -159,7 +160,7 @@ def _xlsx(rows: Iterator[list[str]], name: str, remarks: Sequence[Sequence[str]]
     page = book.create_sheet(name[:31])
     try:
         for row in rows:
-            page.append(row)
+            page.append([_ESCAPED.sub("_x005F_", cell) for cell in row])
         if remarks:
             explained = book.create_sheet(_("Explanation"))
             for remark in remarks:

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from config.spreadsheets.reading.files import too_large
+from config.spreadsheets.reading.limits import too_large
 
 
 class UploadForm(forms.Form):

@@ -23,7 +23,7 @@ from config.spreadsheets.forms import UploadForm
 from config.spreadsheets.jobs import queue, worker
 from config.spreadsheets.models import Import
 from config.spreadsheets.pages import SHEET, progress_of, too_many_waiting
-from config.spreadsheets.reading.files import normalized_heading
+from config.spreadsheets.reading.headings import normalized_heading
 from config.spreadsheets.resources import SheetResource
 from config.text import name_key
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from config.spreadsheets.jobs import worker
 from config.spreadsheets.jobs.queue import MAX_WAITING, Job
-from config.spreadsheets.reading import files
+from config.spreadsheets.reading import limits
 from config.spreadsheets.resources import SheetResource
 
 _Job = TypeVar("_Job", bound=Job)
@@ -96,8 +96,8 @@ class SheetPages:
             "columns_explained": sheet.columns(),
             "template_url": f"{self._url('template_sheet')}?{SHEET}={sheet.variant}",
             "list_url": self._url("changelist"),
-            "most_rows": grouped(files.MAX_ROWS),
-            "most_megabytes": files.MAX_BYTES // 1024**2,
+            "most_rows": grouped(limits.MAX_ROWS),
+            "most_megabytes": limits.MAX_BYTES // 1024**2,
         }
         everything = self.admin_site.each_context(request) | shared | context
         return TemplateResponse(request, f"admin/spreadsheets/{name}.html", everything)

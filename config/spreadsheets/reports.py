@@ -31,6 +31,8 @@ class Report:
     #: Faults of the file as a whole.
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    #: How many rows were read and skipped, from which sheet.
+    reading: str = ""
     #: Headings of unknown columns, if ignoring them would make the file readable.
     unknown_columns: list[str] = field(default_factory=list)
     #: Faults that are on no page yet. The caller stores full pages as they are made, so memory use is bounded.

@@ -21,7 +21,8 @@ from psycopg.errors import UniqueViolation
 
 from config.back_office.authority import AuthorityLostError
 from config.spreadsheets.columns import Column, InformativeColumn
-from config.spreadsheets.reading.files import Row, Sheet, normalized_heading
+from config.spreadsheets.reading.files import Row, Sheet
+from config.spreadsheets.reading.tables import UNCOMPUTED
 from config.spreadsheets.reports import Fault, Report, Suggestion
 from config.spreadsheets.row_import import MAX_REASON_CHARACTERS, RowResource
 from config.text import name_key
@@ -70,6 +71,7 @@ class SheetResource(RowResource):
         self.left_out: list[list[str]] = []
         #: All rows of a file that is applied: read before the first lock.
         self._rows_to_apply: list[Row] = []
+        self._reading = ""
         #: Column names in the order of the file.
         self._file_columns: list[str] = []
         self._language = get_language()
@@ -141,6 +143,11 @@ class SheetResource(RowResource):
         ignored = {heading: column.name for column in columns for heading in column.headings()}
         return ignored | {heading: column.column_name for column in cls.columns() for heading in column.headings()}
 
+    @classmethod
+    def remarks(cls) -> set[str]:
+        """What the remarks of the CSV template begin with."""
+        return {beginning for column in cls.columns() for beginning in column.beginnings_of_remark()}
+
     # --- Export ---
     def lines(self, rows: Iterable[Any], asked_at: datetime) -> Iterator[list[str]]:
         """The cells of each row, in the language in which this resource was made.
@@ -163,16 +170,18 @@ class SheetResource(RowResource):
     # --- Import ---
     def load_rows(self, sheet: Sheet) -> Iterator[int]:
         """Reads and precomputes a file to be applied, before the first lock. Yields the number of rows done."""
-        self._file_columns = self._columns_of(sheet.headings, Report())
+        self._file_columns = self.columns_of(sheet.headings, Report())
         for row in self._replaced(sheet.rows):
             self._rows_to_apply.append(row)
             self.precompute(row.number, self._cells_by_column(row))
             if len(self._rows_to_apply) % BATCH_ROWS == 0:
                 yield len(self._rows_to_apply)
+        self._reading = sheet.summary(len(self._rows_to_apply))
 
     def run(self, sheet: Sheet, report: Report) -> Iterator[int]:
         """Checks or applies every row of the sheet. Yields the number of rows done; the results go into the report."""
-        self._file_columns = self._columns_of(sheet.headings, report)
+        report.reading = sheet.summary(0)
+        self._file_columns = self.columns_of(sheet.headings, report)
         report.notes += sheet.notes
         self.left_out = [[*sheet.headings, str(FAULTS.heading)]]
         rows, done = self._replaced(sheet.rows), 0
@@ -183,6 +192,7 @@ class SheetResource(RowResource):
             self._import_batch(batch, report)
             done += len(batch)
             yield done
+        report.reading = self._reading or sheet.summary(done)
         if not done:
             raise ValidationError(_("The file has a heading but no rows."))
         if self._is_written(report):
@@ -200,27 +210,6 @@ class SheetResource(RowResource):
         people = self.changeable(get_user_model().objects.by_emails(emails))
         len(people.order_by("pk").only("pk").locked())
 
-    def _columns_of(self, headings: list[str], report: Report) -> list[str]:
-        """The column of each heading, "" for one to ignore. Raises ValidationError with every fault of the headings."""
-        known = self.known_headings()
-        names = [known.get(normalized_heading(heading), "") for heading in headings]
-        strange = [heading for heading, name in zip(headings, names, strict=True) if not name]
-        unknown = [heading for heading in strange if normalized_heading(heading) not in self.ignored]
-        repeated = sorted({name for name in names if name in self._headings and names.count(name) > 1})
-        missing = [field.column_name for field in self._fields if field.is_required and field.column_name not in names]
-        if not (missing or unknown or repeated):
-            if strange:
-                report.notes.append(_("These columns are not imported: %(names)s.") % {"names": _listed(strange)})
-            return names
-        report.unknown_columns = [] if missing or repeated else unknown
-        problems = [
-            (_("These columns are missing: %(names)s."), [self._headings[name] for name in missing]),
-            (_("These columns are unknown: %(names)s. Check their spelling, or remove them."), unknown),
-            (_("These columns are there more than once: %(names)s."), [self._headings[name] for name in repeated]),
-            (_("Known columns: %(names)s."), list(self._headings.values())),
-        ]
-        raise ValidationError([words % {"names": _listed(names)} for words, names in problems if names])
-
     def _replaced(self, rows: Iterator[Row]) -> Iterator[Row]:
         """The rows with the suggestions that the person took."""
         columns = [(self.fields.get(name), self._replacements.get(name, {})) for name in self._file_columns]
@@ -229,8 +218,13 @@ class SheetResource(RowResource):
             yield Row(row.number, [field.replaced(cell, names) if names else cell for cell, (field, names) in cells])
 
     def _cells_by_column(self, row: Row) -> dict[str, str]:
-        """Empty text for each cell that the end of the row lacks."""
-        return dict(zip(self._file_columns, chain(row.cells, repeat("")), strict=False))
+        """Empty text for each cell that the end of the row lacks, and for a formula without a result."""
+        cells = ("" if cell == UNCOMPUTED else cell for cell in chain(row.cells, repeat("")))
+        return dict(zip(self._file_columns, cells, strict=False))
+
+    def _uncomputed(self, row: Row) -> list[str]:
+        """The columns in which the row has a formula without a result."""
+        return [name for name, cell in zip(self._file_columns, row.cells, strict=False) if cell == UNCOMPUTED]
 
     def _import_batch(self, batch: list[Row], report: Report) -> None:
         self.pending = []
@@ -240,8 +234,10 @@ class SheetResource(RowResource):
             if row.number not in rows:
                 report.add_faults(row.number, [("", _("There are more cells than columns."), "", None)])
         self.prefetch([*rows.values()])
+        uncomputed = {row.number: self._uncomputed(row) for row in batch if UNCOMPUTED in row.cells}
         for number, cells in rows.items():
-            self._report(number, self.import_row(cells, None, row_number=number), report)
+            result = self.import_row(cells, None, row_number=number, uncomputed=uncomputed.get(number, ()))
+            self._report(number, result, report)
         if self.is_applied and self.leaves_out_faulty:
             self._leave_out(batch, report.faults[before:])
         if self._is_written(report):
@@ -266,11 +262,11 @@ class SheetResource(RowResource):
         for number, column, reason, _value, _suggestion in faults:
             reasons[number].append(f"{column}: {reason}" if column else reason)
         width = len(self._file_columns)
-        self.left_out += [
-            [*row.cells, *[""] * (width - len(row.cells)), " ".join(reasons[row.number])[:MAX_REASON_CHARACTERS]]
-            for row in batch
-            if row.number in reasons
-        ]
+        for row in batch:
+            if row.number in reasons:
+                cells = [cell.replace(UNCOMPUTED, "") for cell in row.cells]
+                told = " ".join(reasons[row.number])[:MAX_REASON_CHARACTERS]
+                self.left_out.append([*cells, *[""] * (width - len(cells)), told])
 
     def _report(self, number: int, result: RowResult, report: Report) -> None:
         """Adds the row that was imported last."""
@@ -285,7 +281,3 @@ class SheetResource(RowResource):
                 instance, is_new = self.pending[-1]
                 add = report.add_created if is_new else report.add_changed
                 add(number, self.label(instance), self.changes(instance))
-
-
-def _listed(headings: Iterable[str]) -> str:
-    return ", ".join(heading or _("(no name)") for heading in headings)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from import_export.resources import ModelResource
 
+from config.spreadsheets.cells import is_error
 from config.spreadsheets.columns import Column, UnknownName, UnknownNamesError
-from config.spreadsheets.reports import CellFault, Suggestion
+from config.spreadsheets.reading.headings import normalized_heading
+from config.spreadsheets.reports import CellFault, Report, Suggestion
 
 #: Some reasons quote the cell: longer ones are truncated.
 MAX_REASON_CHARACTERS = 500
@@ -37,6 +39,8 @@ class RowResource(ModelResource):
 
     def __init__(self) -> None:
         super().__init__()
+        #: Normalized headings of unknown columns that are not read.
+        self.ignored: Collection[str] = ()
         self._fields: list[Column] = self.get_import_fields()
         self._headings = {field.column_name: str(field.heading) for field in self._fields}
         #: Fields of the model that no column writes: they need no validation.
@@ -45,12 +49,22 @@ class RowResource(ModelResource):
         }
         #: Read once: translating is slow compared with the rest of a row.
         self._required_message = _("This must not be empty.")
+        self._uncomputed_message = _(
+            "This formula has no stored result: "
+            "save the file once in Excel or LibreOffice so that its result is stored."
+        )
+        self._error_message = _("The spreadsheet program shows an error here: %(value)s. Correct the cell there.")
         #: Values of the key → number of the first row that has them.
         self._first_rows: dict[tuple[str, ...], int] = {}
         #: The instances to write, each with whether it is new.
         self.pending: list[tuple[Any, bool]] = []
 
     # --- For subclasses ---
+    @classmethod
+    def known_headings(cls) -> dict[str, str]:
+        """Accepted heading → name of its column."""
+        raise NotImplementedError
+
     def prepare(self, instance: Any) -> None:
         """Sets the attributes of columns that are not fields of the model."""
 
@@ -66,10 +80,16 @@ class RowResource(ModelResource):
         return []
 
     # --- Steps of django-import-export ---
-    def before_import_row(self, row: dict[str, Any], row_number: int = 0, **kwargs: Any) -> None:
+    def before_import_row(
+        self, row: dict[str, Any], row_number: int = 0, uncomputed: Iterable[str] = (), **kwargs: Any
+    ) -> None:
+        """`uncomputed` has the columns with a formula that has no result."""
         self._row, self._number = row, row_number
         #: Column → reasons, as text: one exception for each would dominate the time of a faulty file.
         self._faults: dict[str, list[str]] = defaultdict(list)
+        for name in uncomputed:
+            if name in self._headings:
+                self._faults[name].append(self._uncomputed_message)
         #: Column and reason → what is suggested.
         self._suggestions: dict[tuple[str, str], Suggestion] = {}
 
@@ -86,9 +106,9 @@ class RowResource(ModelResource):
     def import_field(self, field: Column, instance: Any, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
         """An empty cell leaves the current value unchanged."""
         text = field.normal(row.get(field.column_name, ""))
-        if not text and field.is_required:
-            self._faults[field.column_name].append(self._required_message)
-        if text and not field.holds(instance, text):
+        if reason := self._unreadable(field, text):
+            self._faults[field.column_name].append(reason)
+        elif text and not field.holds(instance, text):
             try:
                 setattr(instance, field.attribute, field.widget.clean(text, row))
             except UnknownNamesError as error:
@@ -96,6 +116,12 @@ class RowResource(ModelResource):
                     self._add_unknown(field.column_name, unknown)
             except ValueError as error:
                 self._faults[field.column_name].append(str(error))
+
+    def _unreadable(self, field: Column, text: str) -> str:
+        """The fault of a cell without a value that could be imported."""
+        if not text and field.is_required and not self._faults.get(field.column_name):
+            return self._required_message
+        return self._error_message % {"value": text} if is_error(text) else ""
 
     def _add_unknown(self, column: str, unknown: UnknownName) -> None:
         self._faults[column].append(unknown.reason)
@@ -122,6 +148,28 @@ class RowResource(ModelResource):
     def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
         """Saved later, with its batch."""
         self.pending.append((instance, is_create))
+
+    # --- Headings ---
+    def columns_of(self, headings: list[str], report: Report) -> list[str]:
+        """The column of each heading, "" for one to ignore. Raises ValidationError with every fault of the headings."""
+        known = self.known_headings()
+        names = [known.get(normalized_heading(heading), "") for heading in headings]
+        strange = [heading for heading, name in zip(headings, names, strict=True) if not name]
+        unknown = [heading for heading in strange if normalized_heading(heading) not in self.ignored]
+        repeated = sorted({name for name in names if name in self._headings and names.count(name) > 1})
+        missing = [field.column_name for field in self._fields if field.is_required and field.column_name not in names]
+        if not (missing or unknown or repeated):
+            if strange:
+                report.notes.append(_("These columns are not imported: %(names)s.") % {"names": _listed(strange)})
+            return names
+        report.unknown_columns = [] if missing or repeated else unknown
+        problems = [
+            (_("These columns are missing: %(names)s."), [self._headings[name] for name in missing]),
+            (_("These columns are unknown: %(names)s. Check their spelling, or remove them."), unknown),
+            (_("These columns are there more than once: %(names)s."), [self._headings[name] for name in repeated]),
+            (_("Known columns: %(names)s."), list(self._headings.values())),
+        ]
+        raise ValidationError([words % {"names": _listed(names)} for words, names in problems if names])
 
     # --- For reports ---
     def faults(self) -> Iterator[CellFault]:
@@ -167,3 +215,7 @@ class RowResource(ModelResource):
 
 def _truncated(reason: str) -> str:
     return reason if len(reason) <= MAX_REASON_CHARACTERS else f"{reason[:MAX_REASON_CHARACTERS]} …"
+
+
+def _listed(headings: Iterable[str]) -> str:
+    return ", ".join(heading or _("(no name)") for heading in headings)

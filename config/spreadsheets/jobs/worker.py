@@ -155,7 +155,8 @@ def _process(job: Import, report: Report, beat: Any, work: Callable[[Sheet], Ite
     """
     _check_authority(job)
     try:
-        sheet = files.read(job.read(), resource_of(job.kind).known_headings())
+        kind = resource_of(job.kind)
+        sheet = files.read(job.read(), kind.known_headings(), kind.remarks())
         for done in work(sheet):
             beat(done, sheet.size or job.rows_total)
             _check_authority(job)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 
-from config.spreadsheets.reading.files import MAX_BYTES
+from config.spreadsheets.reading.limits import MAX_BYTES
 
 
 class SizeLimit(FileUploadHandler):

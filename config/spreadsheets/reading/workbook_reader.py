@@ -1,10 +1,13 @@
-"""Reads the first sheet of a workbook (XLSX or ODS), in a process of its own (`python -m`).
+"""Reads one sheet of a workbook (XLSX or ODS), in a process of its own (`python -m`).
 
 A small file can make a parser use unlimited memory and time, so the operating system limits both for this process. It
 opens neither the settings nor the database.
 
-It reads the file from standard input and writes lines of JSON: number and values of each row that is not blank, and a
-`Refusal` as the last line. Without the last line the process was killed because it exceeded a limit.
+It reads the file from standard input, and the known headings as JSON from its argument, if it has one. It writes lines
+of JSON: number and values of each row that is not blank, and a `Summary` as the last line. Without the last line the
+process was killed because it exceeded a limit.
+
+It reads the first visible sheet with two known headings; if there is none, the first visible one that is not blank.
 """
 
 from __future__ import annotations
@@ -17,18 +20,18 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import date
-from enum import StrEnum
+from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Any
+from xml.parsers import expat
 
 from defusedxml import DTDForbidden
 from defusedxml.ElementTree import ParseError, iterparse
 
-from config.spreadsheets.reading import ods_reader
+from config.spreadsheets.reading import ods_reader, xlsx_reader
+from config.spreadsheets.reading.headings import count_known, is_remark_above
+from config.spreadsheets.reading.tables import Refusal, Table, WorkbookRefusedError
 
-#: Most columns of a sheet, and Excel's highest row number.
-MAX_COLUMNS = 100
-MAX_ROW_NUMBER = 1_048_576
 #: A workbook is a ZIP archive: its maximum uncompressed size and number of members.
 _MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 _MAX_MEMBERS = 200
@@ -40,54 +43,111 @@ _MAX_CPU_SECONDS = 15
 #: Members of an OpenDocument spreadsheet, and the beginning of its media type, which templates have too.
 _ODS, _MANIFEST = "content.xml", "META-INF/manifest.xml"
 _ODS_MEDIA_TYPE = b"application/vnd.oasis.opendocument.spreadsheet"
+#: One of these is in every file of Office Open XML.
+_XLSX = ("[content_types].xml", "_rels/.rels", "xl/workbook.xml")
 #: A lower priority than that of the server (nice(2)).
 _NICENESS = 5
+_MAX_NAME_CHARACTERS, _MAX_NAMES = 100, 10
+#: Headings that a sheet needs to be meant, if other sheets have fewer.
+_MIN_KNOWN = 2
 
 
-class Refusal(StrEnum):
-    """Why a workbook is refused; `NONE` if it is not."""
-
-    NONE = ""
-    DAMAGED = "damaged"
-    NO_WORKBOOK = "no workbook"
-    MACROS = "macros"
-    PASSWORD = "a password"  # noqa: S105 (it is none)
-    TOO_LARGE = "too large inside"
-    TOO_MANY_COLUMNS = "too many columns"
-    TOO_MANY_ROWS = "too many rows"
-
-
-class WorkbookRefusedError(Exception):
-    """Its argument is the `Refusal`."""
+@dataclass
+class Summary:
+    refusal: Refusal = Refusal.NONE
+    #: The sheet that was read.
+    name: str = ""
+    #: Further sheets with known headings: visible ones, and hidden ones.
+    others: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+    #: Whether the value of a merged cell was given to further rows.
+    is_merged: bool = False
 
 
 def main() -> None:
     _limit_this_process()
+    summary = Summary()
     try:
-        _write(_rows(sys.stdin.buffer.read()))
-        refusal = Refusal.NONE
+        known = json.loads(sys.argv[1]) if len(sys.argv) > 1 else []
+        sys.stdout.writelines(_lines(_tables(sys.stdin.buffer.read()), frozenset(known), summary))
     except WorkbookRefusedError as refused:
-        refusal = refused.args[0]
+        summary.refusal = refused.args[0]
     except MemoryError:
-        refusal = Refusal.TOO_LARGE
-    except Exception:  # openpyxl documents no exceptions
-        refusal = Refusal.DAMAGED
-    sys.stdout.write(json.dumps(refusal) + "\n")
+        summary.refusal = Refusal.TOO_LARGE
+    except expat.ExpatError as error:
+        is_memory = expat.errors.messages[error.code] == expat.errors.XML_ERROR_NO_MEMORY
+        summary.refusal = Refusal.TOO_LARGE if is_memory else Refusal.DAMAGED
+    except Exception:  # whatever is wrong in it
+        summary.refusal = Refusal.DAMAGED
+    sys.stdout.write(json.dumps(asdict(summary)) + "\n")
 
 
-def _write(rows: Iterator[tuple[int, list[Any]]]) -> None:
-    written = 0
-    for row in rows:
-        line = json.dumps(row, default=_text) + "\n"
-        written += len(line)
-        if written > _MAX_OUTPUT_CHARACTERS:
-            raise WorkbookRefusedError(Refusal.TOO_LARGE)
-        sys.stdout.write(line)
+def _lines(tables: Iterator[Table], known: frozenset[str], summary: Summary) -> list[str]:
+    """The rows of the sheet that is read."""
+    chosen: _Peeked | None = None
+    lines: list[str] = []
+    for table in (_Peeked(table, known) for table in tables):
+        is_meant = table.is_meant
+        if table.is_hidden or (chosen and chosen.is_meant):
+            names = summary.hidden if table.is_hidden else summary.others
+            names += [table.name] * (is_meant and len(names) < _MAX_NAMES)
+        elif is_meant or (not chosen and table.is_filled):
+            chosen, lines = table, table.lines()
+    if chosen:
+        if chosen.error:
+            raise chosen.error
+        summary.name, summary.is_merged = chosen.name, chosen.is_merged
+    return lines
 
 
-def _text(value: Any) -> str:
-    """Dates in ISO 8601, other types by `str`."""
-    return str(value.isoformat()) if isinstance(value, date) else str(value)
+class _Peeked:
+    """A table whose first row is read."""
+
+    def __init__(self, table: Table, known: frozenset[str]) -> None:
+        self._known = known
+        self.name, self.is_hidden = table.name[:_MAX_NAME_CHARACTERS], table.is_hidden
+        self._rows, self._merged = table.rows, table.merged
+        self._first: list[tuple[int, list[Any]]] = []
+        self.error: Exception | None = None
+        self._peek()
+
+    def _peek(self) -> None:
+        """Reads up to the first row that is no remark."""
+        try:
+            for row in self._rows:
+                self._first.append(row)
+                if not is_remark_above(row[1], self._known):
+                    break
+        except (WorkbookRefusedError, ValueError, KeyError, IndexError) as error:
+            self.error = error
+
+    @property
+    def is_filled(self) -> bool:
+        return bool(self._first or self.error)
+
+    @property
+    def is_merged(self) -> bool:
+        return self._merged.is_used
+
+    @property
+    def is_meant(self) -> bool:
+        known = self._known
+        return bool(self._first) and (not known or count_known(self._first[-1][1], known) >= _MIN_KNOWN)
+
+    def lines(self) -> list[str]:
+        """Its rows as JSON. What is wrong in it is kept as `error`, because another table may be meant."""
+        lines, written = [], 0
+        try:
+            for row in chain(self._first, self._rows):
+                lines.append(json.dumps(row) + "\n")
+                written += len(lines[-1])
+                if written > _MAX_OUTPUT_CHARACTERS:
+                    raise WorkbookRefusedError(Refusal.TOO_LARGE)
+        except (WorkbookRefusedError, ValueError, KeyError, IndexError) as error:
+            if self.is_meant:
+                raise
+            self.error = error
+        return lines
 
 
 def _limit_this_process() -> None:
@@ -98,46 +158,14 @@ def _limit_this_process() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
 
 
-def _rows(content: bytes) -> Iterator[tuple[int, list[Any]]]:
-    """Number and values of each row of the first sheet that is not blank, without the blank cells at its end."""
+def _tables(content: bytes) -> Iterator[Table]:
     archive = zipfile.ZipFile(io.BytesIO(content))
     _refuse_harmful(archive)
-    return _xlsx_rows(content) if "xl/workbook.xml" in archive.namelist() else _ods_rows(archive)
-
-
-def _ods_rows(archive: zipfile.ZipFile) -> Iterator[tuple[int, list[Any]]]:
-    with archive.open(_ODS) as opened:
-        try:
-            for number, cells in ods_reader.rows(opened, MAX_COLUMNS):
-                yield _checked(number), cells
-        except ods_reader.TooManyColumnsError:
-            raise WorkbookRefusedError(Refusal.TOO_MANY_COLUMNS) from None
-
-
-def _checked(number: int) -> int:
-    if number > MAX_ROW_NUMBER:
-        raise WorkbookRefusedError(Refusal.TOO_MANY_ROWS)
-    return number
-
-
-def _xlsx_rows(content: bytes) -> Iterator[tuple[int, list[Any]]]:
-    # Imported here because it takes 0.2 s, which other files do not need.
-    from openpyxl import load_workbook
-
-    sheet = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False).worksheets[0]
-    for number, values in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS + 1, values_only=True), start=1):
-        _checked(number)
-        if values.count(None) < len(values):
-            yield number, _without_blank_end(values)
-
-
-def _without_blank_end(values: tuple[Any, ...]) -> list[Any]:
-    cells = [*values]
-    while cells[-1] is None:
-        cells.pop()
-    if len(cells) > MAX_COLUMNS:
-        raise WorkbookRefusedError(Refusal.TOO_MANY_COLUMNS)
-    return cells
+    if _is_ods(archive):
+        with archive.open(_ODS) as opened:
+            yield from ods_reader.tables(opened)
+    else:
+        yield from xlsx_reader.tables(archive)
 
 
 def _refuse_harmful(archive: zipfile.ZipFile) -> None:
@@ -146,7 +174,10 @@ def _refuse_harmful(archive: zipfile.ZipFile) -> None:
     names = {member.filename for member in members}
     if len(members) > _MAX_MEMBERS or sum(member.file_size for member in members) > _MAX_UNPACKED_BYTES:
         raise WorkbookRefusedError(Refusal.TOO_LARGE)
-    _refuse_other_documents(archive, names)
+    if "encrypted-package" in names or (_MANIFEST in names and b"encryption-data" in archive.read(_MANIFEST)):
+        raise WorkbookRefusedError(Refusal.PASSWORD)
+    if not (_is_ods(archive) or any(name.lower() in _XLSX for name in names)):
+        raise WorkbookRefusedError(Refusal.NO_WORKBOOK)
     if any(_is_macro(name.lower()) for name in names):
         raise WorkbookRefusedError(Refusal.MACROS)
     if any(_has_doctype(archive, member) for member in members):
@@ -157,13 +188,9 @@ def _is_macro(name: str) -> bool:
     return (name.endswith((".bin", ".vba")) and "vba" in name) or name.startswith(("basic/", "scripts/"))
 
 
-def _refuse_other_documents(archive: zipfile.ZipFile, names: set[str]) -> None:
-    """Refuses what is no spreadsheet, such as a text document, and OpenDocument with a password."""
-    if "encrypted-package" in names or (_MANIFEST in names and b"encryption-data" in archive.read(_MANIFEST)):
-        raise WorkbookRefusedError(Refusal.PASSWORD)
-    is_ods = {_ODS, "mimetype"} <= names and archive.read("mimetype").startswith(_ODS_MEDIA_TYPE)
-    if not (is_ods or "xl/workbook.xml" in names):
-        raise WorkbookRefusedError(Refusal.NO_WORKBOOK)
+def _is_ods(archive: zipfile.ZipFile) -> bool:
+    is_there = {_ODS, "mimetype"} <= {*archive.namelist()}
+    return is_there and archive.read("mimetype").startswith(_ODS_MEDIA_TYPE)
 
 
 def _has_doctype(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
