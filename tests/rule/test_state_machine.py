@@ -13,7 +13,7 @@ from tests.support.oauth.held_tokens import service
 from tests.support.state_machine.machine import MUST_BE_SEEN, World
 
 #: Steps of each example, in the short form and in the long one.
-STEPS = {False: 30, True: 70}
+STEPS = {False: 60, True: 70}
 #: So much of what must be seen comes too rarely for the short form.
 RARE = {False: 5, True: 0}
 
