@@ -217,9 +217,12 @@ def _empty_page(context: BrowserContext, url: str) -> Page:
 
 
 def _let_finish(context: BrowserContext, watch: Watch) -> None:
-    """A request still under way would meet the emptying of the database after the test."""
+    """A request still under way would meet the emptying of the database after the test.
+
+    A closed page does not report the end of its requests.
+    """
     patience = PATIENCE
-    while watch.underway and context.pages and patience > 0:
+    while context.pages and patience > 0 and any(not one.frame.page.is_closed() for one in watch.underway):
         context.pages[0].wait_for_timeout(50)
         patience -= 50
 
