@@ -30,8 +30,9 @@ NOT_ASCII = _("Before the @, an e-mail address can have letters without accents 
 
 def normal_name(text: str) -> str:
     """NFC, without invisible characters, with single inner blanks and no outer ones."""
-    visible = text if text.isascii() and text.isprintable() else _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
-    return _BLANKS.sub(" ", visible).strip(" ")
+    if not (text.isascii() and text.isprintable()):  # what was invisible kept letters and marks apart
+        text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    return _BLANKS.sub(" ", text).strip(" ")
 
 
 def name_key(text: str) -> str:

@@ -34,6 +34,7 @@ NAMES = {
     "Ri\u200bver\ufeff\u00ad\u202e Annex\u200f": "River Annex",
     "Ideographic\u3000space": "Ideographic space",
     "a\x00b": "ab",
+    "Re\u200b\u0301my": "R\u00e9my",
     "Ωmega": "Ωmega",
     "\u200b \u2060": "",
 }
