@@ -151,7 +151,13 @@ def test_warehouses_whose_names_differ_in_case_only_are_named_before_the_upgrade
 
 def test_names_of_warehouses_get_their_normal_form_unless_two_would_look_the_same(signed_in_then: str) -> None:
     add = "INSERT INTO warehouses_warehouse (id, uuid, name) VALUES (%s, gen_random_uuid(), %s)"
-    given = {911: "River\u00a0Annex", 912: "\u200b", 913: "Mu\u0308hle\u00a0 1", 914: "\u200bDock\t9", 915: "Re\u200b\u0301my"}
+    given = {
+        911: "River\u00a0Annex",
+        912: "\u200b",
+        913: "Mu\u0308hle\u00a0 1",
+        914: "\u200bDock\t9",
+        915: "Re\u200b\u0301my",
+    }
     with new_database("odd_names", like="first_release") as url:
         with psycopg.connect(url) as connection:
             connection.cursor().executemany(add, given.items())
