@@ -9,3 +9,7 @@ WAREHOUSE_NOT_FOUND = RuleViolation("Warehouse not found.", "5203", field="wareh
 TOO_MANY_ACTIVE = RuleViolation("User has too many active warehouse assignments.", "5205", field="is_active")
 CANNOT_CHANGE = RuleViolation("This cannot be changed.", field="user")
 ALREADY_EXISTS = RuleViolation("Warehouse user assignment already exists.", "5206", field="__all__")
+NOT_CURRENT = RuleViolation("The period of this assignment has not begun or is over.", "5207", field="is_active")
+INVALID_PERIOD = RuleViolation(
+    "The period must end after it starts, and lie between the years 1900 and 9998.", "5208", field="ends_at"
+)

@@ -1,6 +1,8 @@
 from django_filters.rest_framework import FilterSet
 
-from config.api.filters import BooleanFilter, RelatedUUIDFilter, UUIDFilter
+from assignments.querysets import ACTIVE
+from config.api.filters import ConditionFilter, RelatedUUIDFilter, UUIDFilter
+from config.database.periods import current
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -11,4 +13,6 @@ class AssignmentFilterSet(FilterSet):
     uuid = UUIDFilter()
     user_uuid = RelatedUUIDFilter("user", to=User)
     warehouse_uuid = RelatedUUIDFilter("warehouse", to=Warehouse)
-    is_active = BooleanFilter()
+    is_active = ConditionFilter(ACTIVE)
+    #: Without it, a warehouse user's list has only what is current; a Back Office user's has all.
+    current = ConditionFilter(current())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Self
 
 from authlib.oauth2.rfc6749.errors import InvalidRequestError
-from django.conf import settings
 from django.utils.translation import gettext_noop
 from rest_framework_simplejwt.exceptions import TokenError
 
@@ -81,7 +80,7 @@ class WarehouseRefreshGrant(RotatingGrant):
     def issue_token(self, user: User, refresh_token: GrantToken) -> dict[str, Any]:
         successor = self.rotated(refresh_token.grant)
         token = WarehouseToken.for_grant(refresh_token.grant)
-        return token_answer(str(token), successor, settings.WAREHOUSE_TOKEN_SECONDS)
+        return token_answer(str(token), successor, token.seconds_left)
 
     def revoke_old_credential(self, refresh_token: GrantToken) -> None:
         """Nothing to do: rotation has replaced it."""

@@ -12,6 +12,7 @@ from django.db.models.fields.tuple_lookups import TupleIn
 from django.db.models.functions import Coalesce
 
 from config.database.compiled_queries import Parameter
+from config.database.periods import EARLIEST, LATEST, current, ended
 from config.database.search import by_id
 from users.models import User
 from users.querysets import PEOPLE, PEOPLE_BY_NAME
@@ -20,9 +21,21 @@ from warehouses.models import WAREHOUSES, Warehouse
 #: Most users, and most warehouses, that a search matches.
 _MAX_FOUND = 100
 
-_WORKING = models.Q(
-    is_active=True, user__status=User.Status.ACTIVE, user__is_warehouse_user=True, warehouse__is_active=True
-)
+#: The bounds of the period as values to sort by: None is before or after all others.
+STARTS_AT = Coalesce("starts_at", models.Value(EARLIEST))
+ENDS_AT = Coalesce("ends_at", models.Value(LATEST))
+
+
+def active(path: str = "") -> models.Q:
+    """The condition that an assignment is active. `path` is the lookup to it, such as `assignments__`.
+
+    `is_active` is stored until a write method or `manage.py purge` removes it: it counts only while the row is current.
+    """
+    return models.Q(**{f"{path}is_active": True}) & current(path)
+
+
+ACTIVE = active()
+_WORKING = ACTIVE & models.Q(user__status=User.Status.ACTIVE, user__is_warehouse_user=True, warehouse__is_active=True)
 
 
 class AssignmentQueries(models.QuerySet[Any]):
@@ -30,12 +43,43 @@ class AssignmentQueries(models.QuerySet[Any]):
         """All rows for a Back Office user, else the user's own. Any other row is answered as a missing one."""
         return self if user.sees_everyone else self.filter(user=user)
 
+    def current(self) -> Any:
+        """The rows whose period is now."""
+        return self.filter(current())
+
+    def not_current(self) -> Any:
+        """The rows whose period has not begun or is over."""
+        return self.filter(~current())
+
+    def ended(self) -> Any:
+        """The rows whose period is over."""
+        return self.filter(ended())
+
+    def active(self) -> Any:
+        """The active rows. The others are those of `inactive`."""
+        return self.filter(ACTIVE)
+
+    def inactive(self) -> Any:
+        return self.filter(~ACTIVE)
+
+    def with_is_current(self) -> Any:
+        """Adds `is_current`: whether the row's period is now."""
+        return self.annotate(is_current=models.ExpressionWrapper(current(), models.BooleanField()))
+
+    def with_is_over(self) -> Any:
+        """Adds `is_over`: whether the row's period is over."""
+        return self.annotate(is_over=models.ExpressionWrapper(ended(), models.BooleanField()))
+
+    def with_sort_values(self) -> Any:
+        """Adds `sorted_starts_at` and `sorted_ends_at`, which are never None."""
+        return self.annotate(sorted_starts_at=STARTS_AT, sorted_ends_at=ENDS_AT)
+
     def with_shown_columns(self, *also: str) -> Any:
-        """With user and warehouse, and only the columns that documents and write methods read."""
-        own = ("uuid", "is_active", *also)
+        """With user, warehouse and `is_current`, and only the columns that documents and write methods read."""
+        own = ("uuid", "is_active", "starts_at", "ends_at", *also)
         of_user = ("user__uuid", "user__email", "user__first_name", "user__last_name", "user__status")
         of_warehouse = ("warehouse__uuid", "warehouse__name", "warehouse__is_active")
-        return self.select_related("user", "warehouse").only(*own, *of_user, *of_warehouse)
+        return self.with_is_current().select_related("user", "warehouse").only(*own, *of_user, *of_warehouse)
 
     def found(self, text: str, *, by_email: bool = True) -> tuple[Any, bool]:
         """The rows with this id, and of the people and warehouses that a search finds; or else of similar names.
@@ -65,7 +109,7 @@ class AssignmentQueries(models.QuerySet[Any]):
         """The active rows of people who cannot work in any warehouse now. It reads their rows by indexes."""
         inactive = User.objects.filter(status__in=[User.Status.BLOCKED, User.Status.DELETED]).order_by().values("pk")
         office = User.objects.filter(is_warehouse_user=False).order_by().values("pk")
-        return self.filter(is_active=True, user__in=inactive.union(office))
+        return self.active().filter(user__in=inactive.union(office))
 
     def granting(self, user_id: int | Parameter) -> Any:
         """The row that grants this user a warehouse token: one or none."""
@@ -77,7 +121,7 @@ class AssignmentQueries(models.QuerySet[Any]):
 
     def active_of(self, users: Iterable[User]) -> Any:
         """The active rows of these users."""
-        return self.filter(user__in=users, is_active=True).select_related("warehouse")
+        return self.active().filter(user__in=users).select_related("warehouse")
 
     def number_in(self, warehouse: models.OuterRef) -> Coalesce:
         """The number of these rows in the warehouse of an outer query.

@@ -14,8 +14,15 @@ from config.api.resource_schema import PATH_ID, body_refusal, listing, reading, 
 from users.schema import PAT
 from warehouses.schema import NORTH_DOCK
 
-#: Sortable fields, in Django's spelling.
-ORDERING_FIELDS = ("is_active", "created_at", "updated_at", "warehouse__name")
+#: Sortable fields: wire name → path.
+ORDERING_FIELDS = {
+    "isActive": "is_active",
+    "createdAt": "created_at",
+    "updatedAt": "updated_at",
+    "startsAt": "sorted_starts_at",
+    "endsAt": "sorted_ends_at",
+    "warehouse.name": "warehouse__name",
+}
 _PAT_IN_NORTH_DOCK = WarehouseUserAssignment(
     id=31,
     uuid=UUID("a6f8da15-cd2e-4923-89ed-56dc94865418"),
@@ -23,14 +30,18 @@ _PAT_IN_NORTH_DOCK = WarehouseUserAssignment(
     warehouse=NORTH_DOCK,
     is_active=True,
 )
+_PAT_IN_NORTH_DOCK.is_current = True
 _NEW = {"userUuid": str(PAT.uuid), "warehouse": {"uuid": str(NORTH_DOCK.uuid)}}
+_TWO_WEEKS = {"startsAt": "2026-11-30T00:00:00+01:00", "endsAt": "2026-12-14T00:00:00+01:00"}
+_END = {"endsAt": _TWO_WEEKS["endsAt"]}
 
 ASSIGNMENTS = extend_schema_view(
     list=extend_schema(
         operation_id="listAssignments",
         tags=["Assignments"],
         summary="List assignments",
-        description="All rows, for a Back Office user; a warehouse user sees their own. Filters only narrow that.",
+        description="All rows, for a Back Office user. A warehouse user sees their own: those whose period is now, "
+        "or, with `filter[warehouse-user-assignments.current]`, those that it asks for. Filters only narrow that.",
         **listing(
             AssignmentSerializer,
             _PAT_IN_NORTH_DOCK,
@@ -51,11 +62,17 @@ ASSIGNMENTS = extend_schema_view(
         tags=["Assignments"],
         summary="Assign a warehouse to a warehouse user",
         description="For Back Office users. With `isActive` true the person works there from now on, and the "
-        "assignment that was active before becomes inactive. Every fault of the request is told at once.",
+        "assignment that was active before becomes inactive. Without `startsAt` the assignment holds at once, without "
+        "`endsAt` for good; `endsAt` is the first moment at which it holds no more. One that has ended is renewed. "
+        "Every fault of the request is told at once.",
         request=request(
             "NewAssignment",
             AssignmentSerializer,
-            {"Assign, and make it the active one": _NEW | {"isActive": True}, "Assign only": _NEW},
+            {
+                "Assign, and make it the active one": _NEW | {"isActive": True},
+                "Assign only": _NEW,
+                "Assign for two weeks": _NEW | _TWO_WEEKS,
+            },
         ),
         **writing(
             AssignmentSerializer,
@@ -64,22 +81,29 @@ ASSIGNMENTS = extend_schema_view(
             errors.USER_NOT_FOUND,
             errors.WAREHOUSE_NOT_FOUND,
             errors.ALREADY_EXISTS,
+            errors.NOT_CURRENT,
+            errors.INVALID_PERIOD,
             errors.NOT_FOUND,
-            body_refusal(AssignmentSerializer(), type="users", user_uuid=7, is_active="maybe"),
+            body_refusal(AssignmentSerializer(), type="users", user_uuid=7, is_active="maybe", ends_at="soon"),
             status=201,
         ),
     ),
     partial_update=extend_schema(
         operation_id="changeAssignment",
         tags=["Assignments"],
-        summary="Activate or deactivate an assignment",
-        description="Activating makes the person's other assignments inactive, in the same transaction. Only "
-        "`isActive` can be changed; a warehouse user may change their own assignments only, and so may whoever has "
-        "signed in by the code flow of a public client, such as the Fulfillment App.",
+        summary="Activate or deactivate an assignment, or change its period",
+        description="Activating makes the person's other assignments inactive, in the same transaction; it needs a "
+        "period that is now. Only `isActive` can be changed and, by Back Office users, `startsAt` and `endsAt`: null "
+        "removes one. A warehouse user may change their own assignments only, and so may whoever has signed in by the "
+        "code flow of a public client, such as the Fulfillment App.",
         request=request(
             "ChangedAssignment",
             AssignmentSerializer,
-            {"Activate": {"isActive": True}, "Deactivate": {"isActive": False}},
+            {
+                "Activate": {"isActive": True},
+                "Deactivate": {"isActive": False},
+                "End it": {"endsAt": _TWO_WEEKS["endsAt"]},
+            },
             partial=True,
         ),
         **writing(
@@ -88,6 +112,8 @@ ASSIGNMENTS = extend_schema_view(
             "The assignment as it is now.",
             errors.USER_NOT_FOUND,
             errors.CANNOT_CHANGE,
+            errors.NOT_CURRENT,
+            errors.INVALID_PERIOD,
             errors.FORBIDDEN,
             errors.NOT_FOUND,
             body_refusal(AssignmentSerializer(_PAT_IN_NORTH_DOCK, partial=True), is_active="maybe"),
@@ -134,8 +160,9 @@ WAREHOUSE_TOKENS = extend_schema(
     tags=["Warehouse tokens"],
     summary="Get a token for the warehouse the caller works in now",
     description="Needs an active assignment to an active warehouse, and a caller who is a warehouse user. The token "
-    "stops holding at once when the assignment is deactivated or deleted, the warehouse goes inactive, the person is "
-    "blocked or is no warehouse user any more, or the session ends. No body is needed; one that is sent is not read.",
+    "expires with the period of the assignment, or before. It stops holding at once when the assignment is "
+    "deactivated, deleted or over, the warehouse goes inactive, the person is blocked or is no warehouse user any "
+    "more, or the session ends. No body is needed; one that is sent is not read.",
     request=None,
     parameters=[header("Cache-Control", 201, "`no-store`: the answer is a secret.")],
     responses={

@@ -3,13 +3,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from django.db import transaction
 from rest_framework.exceptions import ValidationError
 from rest_framework_json_api.relations import SerializerMethodResourceRelatedField
 
 from assignments import errors
 from assignments.models import WarehouseUserAssignment
 from config.api.errors import ApiError, Fault, fault_of, faults_in
-from config.api.serializers import ModelSerializer, StrictBoolean, UUIDText
+from config.api.serializers import ModelSerializer, Moment, StrictBoolean, UUIDText
+from config.database.periods import Period
 from users.models import User
 from users.serializers import UserSerializer
 from warehouses.models import Warehouse
@@ -19,11 +21,14 @@ from warehouses.serializers import WarehouseSerializer
 class AssignmentSerializer(ModelSerializer):
     """An assignment (contract section 2.4), written by the write methods of the model.
 
-    A change may repeat the row's other attributes, but change only `isActive` (contract 0.3).
+    A change may repeat the row's other attributes, but change only `isActive` (contract 0.3) and, by Back Office users,
+    the period (contract 0.5).
     """
 
     user_uuid = UUIDText(source="user.uuid")
-    is_active = StrictBoolean(required=False)
+    is_active = StrictBoolean(source="is_active_now", required=False)
+    starts_at = Moment()
+    ends_at = Moment()
     warehouse = WarehouseSerializer()
     users = SerializerMethodResourceRelatedField(model=User, many=True)
     warehouses = SerializerMethodResourceRelatedField(model=Warehouse, many=True)
@@ -33,7 +38,7 @@ class AssignmentSerializer(ModelSerializer):
     class Meta:
         model = WarehouseUserAssignment
         resource_name = "warehouse-user-assignments"
-        fields = ("id", "user_uuid", "is_active", "warehouse", "users", "warehouses")
+        fields = ("id", "user_uuid", "is_active", "starts_at", "ends_at", "warehouse", "users", "warehouses")
         validators = ()  # the write methods check the constraints under the user's lock
 
     def get_users(self, assignment: WarehouseUserAssignment) -> list[User]:
@@ -61,12 +66,21 @@ class AssignmentSerializer(ModelSerializer):
         return WarehouseUserAssignment.objects.assign(
             user_uuid=validated_data["user"]["uuid"],
             warehouse_uuid=validated_data["warehouse"]["uuid"],
-            is_active=validated_data.get("is_active", False),
+            is_active=validated_data.get("is_active_now", False),
+            period=Period(validated_data.get("starts_at"), validated_data.get("ends_at")),
         )
 
+    @transaction.atomic
     def update(self, instance: WarehouseUserAssignment, validated_data: dict[str, Any]) -> WarehouseUserAssignment:
-        if "is_active" in validated_data:
-            instance.activate() if validated_data["is_active"] else instance.deactivate()
+        """Raises ApiError with FORBIDDEN if a warehouse user changes the period."""
+        sent = {name: validated_data[name] for name in Period._fields if name in validated_data}
+        bounds = {name: value for name, value in sent.items() if value != getattr(instance, name)}
+        if bounds and not self.context["view"].caller.sees_everyone:
+            raise ApiError(errors.FORBIDDEN)
+        if bounds:
+            instance.set_period(**bounds)
+        if "is_active_now" in validated_data:
+            instance.activate() if validated_data["is_active_now"] else instance.deactivate()
         return instance
 
 

@@ -16,6 +16,8 @@ from config.api.views import ApiViewSet, ModelViewSet
 from config.identifiers import parse_uuid
 from users.oauth.tokens import AccessToken, Scope
 
+_TYPE = AssignmentSerializer.Meta.resource_name
+
 
 @schema.ASSIGNMENTS
 class AssignmentViewSet(ModelViewSet):
@@ -31,7 +33,11 @@ class AssignmentViewSet(ModelViewSet):
     missing = errors.NOT_FOUND
 
     def get_queryset(self) -> QuerySet[WarehouseUserAssignment]:
-        return WarehouseUserAssignment.objects.visible_to(self.caller).with_shown_columns("created_at", "updated_at")
+        """A warehouse user's list has only what is current, unless the filter asks for others (contract 0.5)."""
+        rows = WarehouseUserAssignment.objects.visible_to(self.caller)
+        if not self.caller.sees_everyone and f"{_TYPE}.current" not in self.query.members("filter"):
+            rows = rows.current()
+        return rows.with_shown_columns("created_at", "updated_at").with_sort_values()
 
     def get_visible(self, uuid: str) -> WarehouseUserAssignment | None:
         return WarehouseUserAssignment.objects.one_visible_to(self.caller, parse_uuid(uuid))
@@ -82,7 +88,7 @@ class WarehouseTokenView(ApiViewSet):
         token, refresh_token = tokens.issue(cast(AccessToken, request.auth).session)
         answer: dict[str, Any] = {
             "tokenType": "Bearer",
-            "expiresIn": int(token.lifetime.total_seconds()),
+            "expiresIn": token.seconds_left,
             "accessToken": str(token),
             "refreshToken": refresh_token,
         }

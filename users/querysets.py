@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Lower
 
+from config.database.periods import current
 from config.database.search import Searched
 from config.text import email_key
 from users.roles import ADMINISTRATION, named
@@ -57,6 +58,7 @@ class UserQuerySet(QuerySet[Any]):
     def working(self, **conditions: Any) -> Any:
         """The people who work in a warehouse now. `conditions` are about the same assignment."""
         return self.filter(
+            current("assignments__"),
             status="active",
             is_warehouse_user=True,
             assignments__is_active=True,

@@ -14,6 +14,7 @@ from django.db.models.functions import Lower, Now, Trim
 from django.utils.translation import gettext_lazy as _
 
 from config.database.lost_updates import SavesChangedColumns
+from config.database.periods import current
 from config.database.search import Searched
 from config.history.tracking import tracked
 from config.text import INVISIBLE, OTHER_BLANKS, NameField, name_key
@@ -28,8 +29,8 @@ UNAVAILABLE = _("“%(name)s” is not available: nobody can work there until it
 
 class WarehouseQuerySet(models.QuerySet["Warehouse"]):
     def visible_to(self, user: Any) -> WarehouseQuerySet:
-        """All for a Back Office user, else the warehouses assigned to the user."""
-        return self if user.sees_everyone else self.filter(assignments__user=user)
+        """All for a Back Office user, else the warehouses that are now assigned to the user."""
+        return self if user.sees_everyone else self.filter(current("assignments__"), assignments__user=user)
 
     def by_names(self, names: Iterable[str]) -> WarehouseQuerySet:
         """The warehouses with these names, case-insensitive, by the unique index."""

@@ -87,7 +87,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         return page
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("user", "warehouse")
+        return super().get_queryset(request).with_is_current().select_related("user", "warehouse")
 
     @display(description=gettext_lazy("User"), ordering="user")
     def person_linked(self, row: WarehouseUserAssignment) -> Any:
@@ -106,7 +106,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     def works_here(self, row: WarehouseUserAssignment) -> tuple[str, Any]:
         if row.works_now:
             return "yes", _("Yes")
-        return ("idle", row.why_idle) if row.is_active else ("no", _("No"))
+        return ("idle", row.why_idle) if row.is_active_now else ("no", _("No"))
 
     @display(description=gettext_lazy("Assigned on"), ordering="created_at")
     def assigned_on(self, row: WarehouseUserAssignment) -> str:

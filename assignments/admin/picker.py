@@ -15,7 +15,7 @@ from django.db.models import F, OrderBy, QuerySet
 from django.utils.functional import Promise
 
 from assignments.admin import edit_conflicts
-from assignments.models.assignment import AssignedCounts
+from assignments.models.bulk_writes import AssignedCounts
 from config.database.search import Searched, words_in
 from config.identifiers import parse_key
 from users.models import User

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models import BooleanField, CharField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat, Lower
 from django.utils.translation import gettext_lazy
 
@@ -13,10 +13,14 @@ from assignments.admin import edit_conflicts
 from assignments.admin.picker import Choice, Picker, Saved
 from assignments.forms import NO_WAREHOUSE
 from assignments.models import WarehouseUserAssignment
+from assignments.querysets import active
 from config.identifiers import parse_uuid
 from users.models import User
 from users.querysets import PEOPLE, PEOPLE_BY_NAME
 from warehouses.models import WAREHOUSES, Warehouse
+
+#: Whether the assignment is active.
+_HERE = ExpressionWrapper(active("assignments__"), BooleanField())
 
 
 class WarehousePicker(Picker):
@@ -50,13 +54,13 @@ class WarehousePicker(Picker):
         return _warehouses(Warehouse.objects.exclude(assignments__user=self.user), here=Value(False))
 
     def assigned(self) -> QuerySet[Any]:
-        return _warehouses(Warehouse.objects.filter(assignments__user=self.user), here=F("assignments__is_active"))
+        return _warehouses(Warehouse.objects.filter(assignments__user=self.user), here=_HERE)
 
     def history(self) -> edit_conflicts.History:
         return edit_conflicts.History("warehouse", with_emails=self.with_emails, user_id=self.user.pk)
 
     def current(self) -> Warehouse | None:
-        return Warehouse.objects.filter(assignments__user=self.user, assignments__is_active=True).first()
+        return Warehouse.objects.filter(active("assignments__"), assignments__user=self.user).first()
 
     def save(self, choice: Choice) -> Saved:
         with transaction.atomic():
@@ -74,8 +78,8 @@ class WarehousePicker(Picker):
     def _set_current(self, current: str) -> bool:
         """Returns false if the warehouse is not assigned."""
         if current == NO_WAREHOUSE:
-            for active in self.user.assignments.filter(is_active=True):
-                active.deactivate()
+            for row in self.user.assignments.filter(is_active=True):
+                row.deactivate()
         elif current:
             assignment = self.user.assignments.filter(warehouse=int(current)).first()
             if assignment is None:
@@ -118,7 +122,7 @@ class PeoplePicker(Picker):
 
     def assigned(self) -> QuerySet[Any]:
         people = User.objects.listed().filter(assignments__warehouse=self.warehouse)
-        return _people(people, here=F("assignments__is_active"), with_emails=self.with_emails)
+        return _people(people, here=_HERE, with_emails=self.with_emails)
 
     def history(self) -> edit_conflicts.History:
         return edit_conflicts.History("user", with_emails=self.with_emails, warehouse_id=self.warehouse.pk)

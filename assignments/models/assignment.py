@@ -7,9 +7,10 @@ first, since rows that do not exist yet cannot be locked. Nothing else writes `i
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Iterator
+from datetime import datetime
 from functools import cache, lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.postgres.functions import RandomUUID
@@ -18,10 +19,11 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from assignments import bulk_sql, errors
-from assignments.bulk_sql import UserWarehouse
-from assignments.querysets import AssignmentQueries
+from assignments import errors
+from assignments.models.bulk_writes import LOCK_USER, BulkWrites, lock_assignable
+from assignments.querysets import ACTIVE, ENDS_AT, STARTS_AT
 from config.database.compiled_queries import Parameter, Select, Update
+from config.database.periods import ALWAYS, Period, current
 from config.history.tracking import tracked
 from config.identifiers import parse_uuid
 from config.rule_errors import RuleError, RuleViolation
@@ -29,90 +31,54 @@ from users.models import User
 from warehouses.models import Warehouse
 
 
-class AssignedCounts(NamedTuple):
-    """The numbers of assignments that `set_assignments` created and deleted."""
+class AssignmentQuerySet(BulkWrites):
+    """The write method of a new row."""
 
-    assigned: int
-    deassigned: int
+    def assign(
+        self, *, user_uuid: str, warehouse_uuid: str, is_active: bool = False, period: Period = ALWAYS
+    ) -> WarehouseUserAssignment:
+        """Assigns a warehouse to a warehouse user for a period and, if `is_active`, activates the assignment.
 
-
-class AssignmentQuerySet(AssignmentQueries):
-    """The write methods of several rows, and of new ones."""
-
-    def assign(self, *, user_uuid: str, warehouse_uuid: str, is_active: bool = False) -> WarehouseUserAssignment:
-        """Assigns a warehouse to a warehouse user and, if `is_active`, activates the assignment.
-
-        Raises RuleError with every violation, in the order of contract section 2.6.
+        An assignment whose period is over is renewed. Raises RuleError with every violation, in the order of contract
+        section 2.6, and last those of the period.
         """
         with transaction.atomic():
             user = User.objects.locked().filter(uuid=parse_uuid(user_uuid)).first()
             warehouse = Warehouse.objects.filter(uuid=parse_uuid(warehouse_uuid)).first()
-            if violations := self._violations(user, warehouse):
+            existing = self._existing(user, warehouse)
+            violations = [*_violations(user, warehouse, existing), *_period_violations(period, is_active)]
+            if violations:
                 raise RuleError(*violations)
-            if is_active and user:  # before the insert, since PostgreSQL checks the partial index row by row
-                _DEACTIVATE_OTHERS.run(user=user.pk, row=0)
-            return self.create(user=user, warehouse=warehouse, is_active=is_active, activation=int(is_active))
+            row = existing or self.model(user=user, warehouse=warehouse)
+            row.starts_at, row.ends_at = period
+            if is_active:  # the others first, since PostgreSQL checks the partial index row by row
+                _DEACTIVATE_OTHERS.run(user=row.user_id, row=0)
+                row.activation += 1
+            row.is_active = is_active
+            row.save()
+            row.is_current = is_active or period.is_current
+            return row
 
     def violations_of(self, *, user_uuid: str | None, warehouse_uuid: str | None) -> list[RuleViolation]:
         """The violations that `assign` would raise for the values that are given. Writes nothing."""
         user = User.objects.filter(uuid=parse_uuid(user_uuid)).first()
         warehouse = Warehouse.objects.filter(uuid=parse_uuid(warehouse_uuid)).first()
         given = {errors.USER_NOT_FOUND: user_uuid, errors.WAREHOUSE_NOT_FOUND: warehouse_uuid}
-        return [one for one in self._violations(user, warehouse) if given.get(one, "both") is not None]
+        found = _violations(user, warehouse, self._existing(user, warehouse))
+        return [one for one in found if given.get(one, "both") is not None]
 
-    def _violations(self, user: User | None, warehouse: Warehouse | None) -> list[RuleViolation]:
-        violations = []
-        if user is None or not user.may_be_assigned:
-            violations.append(errors.USER_NOT_FOUND)
-        if warehouse is None:
-            violations.append(errors.WAREHOUSE_NOT_FOUND)
-        if user and warehouse and self.filter(user=user, warehouse=warehouse).exists():
-            violations.append(errors.ALREADY_EXISTS)
-        return violations
-
-    def set_warehouses(self, user: User, *, add: Iterable[Warehouse], remove: Iterable[Warehouse]) -> AssignedCounts:
-        """`set_assignments` of one user."""
-        return self.set_assignments(
-            add=[(user.pk, one.pk) for one in add], remove=[(user.pk, one.pk) for one in remove]
-        )
-
-    def set_people(self, warehouse: Warehouse, *, add: Iterable[User], remove: Iterable[User]) -> AssignedCounts:
-        """`set_assignments` of one warehouse."""
-        return self.set_assignments(
-            add=[(user.pk, warehouse.pk) for user in add], remove=[(user.pk, warehouse.pk) for user in remove]
-        )
-
-    def set_assignments(self, *, add: Collection[UserWarehouse], remove: Collection[UserWarehouse]) -> AssignedCounts:
-        """Creates inactive assignments and deletes others, all or nothing. Existing ones in `add` stay as they are.
-
-        Raises RuleError 5202 if one of the users is no warehouse user.
-        """
-        with transaction.atomic():
-            _lock_assignable(user_id for user_id, _warehouse_id in (*add, *remove))
-            deassigned = bulk_sql.deassign(remove)
-            assigned = bulk_sql.assign(add)
-        return AssignedCounts(assigned, deassigned)
-
-    def set_active(self, rows: Collection[tuple[int, int, bool]]) -> None:
-        """Assigns warehouses and sets which assignments are active, all or nothing.
-
-        Rows are user id, warehouse id, is active; at most one row of a user is active. Raises RuleError 5202 if one of
-        the users is no warehouse user.
-        """
-        with transaction.atomic():
-            _lock_assignable(user_id for user_id, _warehouse_id, _is_active in rows)
-            bulk_sql.set_active(rows)
-
-    def lock_people(self) -> None:
-        """Locks the users of these assignments in the order of their keys (`users.locks`)."""
-        len(User.objects.locked().filter(assignments__in=self.order_by().values("pk")).order_by("pk").only("pk"))
+    def _existing(self, user: User | None, warehouse: Warehouse | None) -> WarehouseUserAssignment | None:
+        if user is None or warehouse is None:
+            return None
+        row: WarehouseUserAssignment | None = self.with_is_over().filter(user=user, warehouse=warehouse).first()
+        return row
 
 
 class AssignmentManager(models.Manager.from_queryset(AssignmentQuerySet)):  # type: ignore[misc]
     """Queries of nearly every request, compiled once: methods of the manager, as they need no queryset."""
 
     def first_visible_to(self, user: User, limit: int) -> list[WarehouseUserAssignment]:
-        """`visible_to(user).with_shown_columns()[:limit]`."""
+        """`visible_to(user).with_shown_columns()[:limit]`, for a warehouse user only those that are current."""
         return _first(user.sees_everyone, limit).all(user=user.pk)
 
     def one_visible_to(self, user: User, assignment_uuid: UUID) -> WarehouseUserAssignment | None:
@@ -136,8 +102,16 @@ class WarehouseUserAssignment(models.Model):
     is_active = models.BooleanField(_("works here now"), default=False, db_default=False, editable=False)
     #: Number of activations. A warehouse token belongs to one of them: it stays withdrawn after a later one.
     activation = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    #: The period, half-open; None: without a bound. Outside of it the assignment counts for nothing.
+    starts_at = models.DateTimeField(_("from"), null=True, blank=True)
+    ends_at = models.DateTimeField(_("until"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True, db_default=Now())
+
+    #: Whether the period is now. Only rows of `with_is_current` and written ones have it.
+    is_current: bool
+    #: Whether the period is over. Only rows of `with_is_over` have it.
+    is_over: bool
 
     objects = AssignmentManager()
 
@@ -160,6 +134,12 @@ class WarehouseUserAssignment(models.Model):
                 violation_error_code=errors.TOO_MANY_ACTIVE.code,
                 violation_error_message=errors.TOO_MANY_ACTIVE.message,
             ),
+            models.CheckConstraint(
+                condition=models.Q(starts_at__lt=models.F("ends_at")),
+                name="assignment_period_ends_after_start",
+                violation_error_code=errors.INVALID_PERIOD.code,
+                violation_error_message=errors.INVALID_PERIOD.message,
+            ),
         ]
         indexes = [
             models.Index(fields=["is_active", "id"], name="assignment_by_is_active"),
@@ -173,6 +153,8 @@ class WarehouseUserAssignment(models.Model):
             models.Index(fields=["warehouse", "created_at", "id"], name="assignment_here_by_created_at"),
             models.Index(fields=["warehouse", "updated_at", "id"], name="assignment_here_by_updated_at"),
             models.Index(fields=["warehouse"], condition=models.Q(is_active=True), name="assignment_standing"),
+            models.Index(STARTS_AT, "id", name="assignment_by_starts_at"),
+            models.Index(ENDS_AT, "id", name="assignment_by_ends_at"),
         ]
 
     def __str__(self) -> str:
@@ -181,7 +163,12 @@ class WarehouseUserAssignment(models.Model):
     @property
     def works_now(self) -> bool:
         """Whether the person works in this warehouse now, as `AssignmentQueries.working`."""
-        return self.is_active and self.user.can_work and self.warehouse.is_active
+        return self.is_active_now and self.user.can_work and self.warehouse.is_active
+
+    @property
+    def is_active_now(self) -> bool:
+        """Whether the assignment is active, which it is only while its period is now."""
+        return self.is_active and self.is_current
 
     @property
     def why_idle(self) -> str:
@@ -194,32 +181,49 @@ class WarehouseUserAssignment(models.Model):
     def activate(self) -> None:
         """Makes this the user's only active assignment.
 
-        Raises RuleError 5202 if the user is no warehouse user, 5201 if the row was deleted.
+        Raises RuleError 5202 if the user is no warehouse user, 5201 if the row was deleted, 5207 if its period is not
+        now.
         """
         with transaction.atomic():
-            _lock_assignable([self.user_id])
+            lock_assignable([self.user_id])
             if not self._is_already(active=True):
                 self._make_active()
 
     def deactivate(self) -> None:
         """Leaves the user without an active assignment, if this one is active. Raises as `activate` does."""
         with transaction.atomic():
-            _lock_assignable([self.user_id])
+            lock_assignable([self.user_id])
             if not self._is_already(active=False):
                 self._set_active(False)
+
+    def set_period(self, **bounds: datetime | None) -> None:
+        """Changes `starts_at`, `ends_at` or both. Ends the activity, if the former or the new period is not now.
+
+        Raises RuleError 5208 for an invalid period, otherwise as `deactivate` does.
+        """
+        with transaction.atomic():
+            lock_assignable([self.user_id])
+            row = WarehouseUserAssignment.objects.filter(pk=self.pk).first()
+            if row is None:
+                raise RuleError(errors.NOT_FOUND)
+            period = Period(row.starts_at, row.ends_at)._replace(**bounds)
+            WarehouseUserAssignment.objects.set_periods({(row.user_id, row.warehouse_id): period})
+            self.refresh_from_db(fields=["is_active"])
+        self.starts_at, self.ends_at = period
+        self.is_current = period.is_current
 
     def deassign(self) -> None:
         """Deletes the assignment. Raises RuleError 5201 if it was deleted before."""
         with transaction.atomic():
-            _LOCK_USER.all(user=self.user_id)
+            LOCK_USER.all(user=self.user_id)
             removed, _per_model = self.delete()
             if not removed:
                 raise RuleError(errors.NOT_FOUND)
 
     def _is_already(self, *, active: bool) -> bool:
         """Whether there is nothing to write, by the row as it is under the lock."""
-        rows = WarehouseUserAssignment.objects
-        return self.is_active is active and rows.filter(pk=self.pk, is_active=active).exists()
+        condition = ACTIVE if active else models.Q(is_active=False)
+        return self.is_active is active and WarehouseUserAssignment.objects.filter(condition, pk=self.pk).exists()
 
     def _make_active(self) -> None:
         # Two statements: PostgreSQL checks the partial index row by row, so one UPDATE of both rows would violate it.
@@ -229,9 +233,18 @@ class WarehouseUserAssignment(models.Model):
     def _set_active(self, is_active: bool) -> None:
         """Writes only a real change: a repeated request withdraws no token."""
         changed = (_ACTIVATE if is_active else _DEACTIVATE).run(row=self.pk)
-        if not changed and not WarehouseUserAssignment.objects.filter(pk=self.pk).exists():
-            raise RuleError(errors.NOT_FOUND)
+        if not changed:
+            self._check_unchanged(is_active)
         self.is_active = is_active
+        if is_active:
+            self.is_current = True
+
+    def _check_unchanged(self, is_active: bool) -> None:
+        row = WarehouseUserAssignment.objects.with_is_current().filter(pk=self.pk).first()
+        if row is None:
+            raise RuleError(errors.NOT_FOUND)
+        if is_active and not row.is_current:
+            raise RuleError(errors.NOT_CURRENT)
 
 
 # --- Statements of nearly every request, compiled once ----------------------------------------------------------
@@ -249,7 +262,7 @@ def _one(sees_everyone: bool) -> Select[WarehouseUserAssignment]:
 @lru_cache(maxsize=100)
 def _first(sees_everyone: bool, limit: int) -> Select[WarehouseUserAssignment]:
     rows = _rows.with_shown_columns().order_by("id")
-    return Select(lambda: (rows if sees_everyone else rows.filter(user_id=_USER))[:limit])
+    return Select(lambda: (rows if sees_everyone else rows.current().filter(user_id=_USER))[:limit])
 
 
 _GRANTING: Select[WarehouseUserAssignment] = Select(lambda: _rows.granting(_USER))
@@ -257,24 +270,27 @@ _DEACTIVATE_OTHERS = Update(
     lambda: _rows.filter(user_id=_USER, is_active=True).exclude(pk=_ROW), is_active=False, updated_at=Now()
 )
 _ACTIVATE = Update(
-    lambda: _rows.filter(pk=_ROW, is_active=False),
+    lambda: _rows.filter(current(), pk=_ROW, is_active=False),
     is_active=True,
     updated_at=Now(),
     activation=models.F("activation") + 1,
 )
 _DEACTIVATE = Update(lambda: _rows.filter(pk=_ROW, is_active=True), is_active=False, updated_at=Now())
-_LOCK_USER: Select[User] = Select(lambda: User.objects.locked().filter(pk=_USER).only("is_warehouse_user", "status"))
 
 
-def _lock_assignable(user_ids: Iterable[int]) -> None:
-    """Locks these users in the order of their keys (`users.locks`).
+def _violations(
+    user: User | None, warehouse: Warehouse | None, existing: WarehouseUserAssignment | None
+) -> Iterator[RuleViolation]:
+    if user is None or not user.may_be_assigned:
+        yield errors.USER_NOT_FOUND
+    if warehouse is None:
+        yield errors.WAREHOUSE_NOT_FOUND
+    if existing and not existing.is_over:
+        yield errors.ALREADY_EXISTS
 
-    Raises RuleError 5202 if one of them does not exist or is no warehouse user.
-    """
-    pks = set(user_ids)
-    if len(pks) == 1:
-        locked = _LOCK_USER.all(user=next(iter(pks)))
-    else:
-        locked = [*User.objects.locked().filter(pk__in=pks).order_by("pk").only("is_warehouse_user", "status")]
-    if sum(user.may_be_assigned for user in locked) < len(pks):
-        raise RuleError(errors.USER_NOT_FOUND)
+
+def _period_violations(period: Period, is_active: bool) -> Iterator[RuleViolation]:
+    if not period.is_valid:
+        yield errors.INVALID_PERIOD
+    elif is_active and not period.is_current:
+        yield errors.NOT_CURRENT

@@ -13,6 +13,7 @@ from django.utils import timezone
 from assignments.models.assignment import WarehouseUserAssignment
 from config.audit_log import audit
 from config.database.compiled_queries import Insert, Parameter, Select
+from config.database.periods import current
 from users.models import Session, SigningKey, User
 from users.models.refresh_token import RotatingCredential
 
@@ -26,6 +27,7 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
         """Grants whose tokens are valid now (contract 0.4, "Ended at once")."""
         now = now or timezone.now()
         return self.filter(
+            current("assignment__"),
             expires_at__gt=now,
             activation=models.F("assignment__activation"),
             assignment__is_active=True,

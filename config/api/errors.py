@@ -74,6 +74,7 @@ _POINTERS = {
     "user": "/data/attributes/userUuid",
     "warehouse": "/data/attributes/warehouse/uuid",
     "is_active": "/data/attributes/isActive",
+    "ends_at": "/data/attributes/endsAt",
     "__all__": "/data",
 }
 

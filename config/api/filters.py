@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.db.models.lookups import In
 from django_filters import rest_framework as django_filters
@@ -71,13 +71,13 @@ def unknown_field(resource: str, name: str) -> ApiError:
 
 
 class OrderingFilter(filters.OrderingFilter):
-    """Sorts by the view's `ordering_fields` under their wire names, with or without the type as a prefix.
+    """Sorts by the view's `ordering_fields`, with or without the type as a prefix.
 
     The row's id breaks ties. It has the direction of the last field, so that one index serves both directions.
     """
 
     def get_ordering(self, request: Request, queryset: Any, view: Any) -> list[str]:
-        known = wire_names(view.ordering_fields)
+        known = view.ordering_fields
         chosen: dict[str, str] = {}
         for term in view.query.names("sort"):
             name = term.removeprefix("-").removeprefix(f"{get_resource_name({'view': view})}.")
@@ -88,11 +88,6 @@ class OrderingFilter(filters.OrderingFilter):
             chosen[name] = f"-{known[name]}" if term.startswith("-") else known[name]
         ordering = list(chosen.values())
         return [*ordering, "-id" if ordering and ordering[-1].startswith("-") else "id"]
-
-
-def wire_names(ordering_fields: Iterable[str]) -> dict[str, str]:
-    """`{"warehouse.name": "warehouse__name", …}`"""
-    return {format_field_name(path.replace("__", ".")): path for path in ordering_fields}
 
 
 def unknown_sort(term: str, known: Iterable[str]) -> ApiError:
@@ -171,6 +166,19 @@ class BooleanFilter(TextFilter):
     """Booleans in the spellings of contract 0.2."""
 
     read = staticmethod(_boolean)
+
+
+class ConditionFilter(BooleanFilter):
+    """Booleans that are no column: whether a row meets the condition."""
+
+    def __init__(self, condition: Q) -> None:
+        super().__init__()
+        self.condition = condition
+
+    def filter(self, queryset: QuerySet[Any], value: list[bool]) -> QuerySet[Any]:
+        if len(value) > 1:
+            return queryset
+        return queryset.filter(self.condition if value[0] else ~self.condition)
 
 
 class EmailFilter(TextFilter):

@@ -19,6 +19,7 @@ from config.api.renderers import Document
 from config.api.serializers import (
     NOT_A_DOCUMENT,
     ModelSerializer,
+    Moment,
     SerializerClass,
     StrictBoolean,
     UUIDText,
@@ -42,6 +43,7 @@ _SHOWN: dict[type[serializers.Field], dict[str, Any]] = {
     serializers.EmailField: {"type": "string"},
     StrictBoolean: {"type": "boolean"},
     UUIDText: _UUID,
+    Moment: {"type": "string", "format": "date-time", "description": "Absent if there is none."},
 }
 _SENT: dict[type[serializers.Field], dict[str, Any]] = {
     StrictBoolean: {
@@ -49,6 +51,7 @@ _SENT: dict[type[serializers.Field], dict[str, Any]] = {
         "anyOf": [{"type": "boolean"}, {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$"}],
     },
     UUIDText: {"type": "string"},
+    Moment: {"type": ["string", "null"], "format": "date-time"},
 }
 
 
@@ -188,8 +191,10 @@ def _document_parameters(serializer: SerializerClass) -> list[OpenApiParameter]:
     return found
 
 
+_BOOLEAN = ("true (1, on, yes) or false (0, off, no)", _one_of([*YES, *NO]))
 _FILTERS: dict[type[Any], tuple[str, dict[str, Any]]] = {
-    filters.BooleanFilter: ("true (1, on, yes) or false (0, off, no)", _one_of([*YES, *NO])),
+    filters.BooleanFilter: _BOOLEAN,
+    filters.ConditionFilter: _BOOLEAN,
     filters.EmailFilter: ("an e-mail address, in any case of letters", TEXT),
     filters.TextFilter: ("a text, case as written", TEXT),
     filters.UUIDFilter: ("a uuid (other texts find nothing)", TEXT),
@@ -237,17 +242,16 @@ def listing(
     resource = serializer.Meta.resource_name
     names = filters.filter_names(resource, filterset)
     chosen = [_filter(name, filterset.base_filters[python]) for name, python in names.items()]
-    sortable = filters.wire_names(ordering_fields)
     refused = (
         *_query_refusals(serializer),
         filters.unsupported_filter("filter[colour]"),
-        filters.unknown_sort("colour", sortable),
+        filters.unknown_sort("colour", ordering_fields),
         not_a_number("limit", 1, settings.PAGE_LIMIT),
     )
     return {
         "parameters": [
             *chosen,
-            *([_sort(resource, sortable)] if sortable else []),
+            *([_sort(resource, ordering_fields)] if ordering_fields else []),
             *_document_parameters(serializer),
             *_page_parameters(),
         ],

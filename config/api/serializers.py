@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache, cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, cast
@@ -126,6 +128,30 @@ class UUIDText(Field):
         return str(value)
 
 
+class Moment(Field):
+    """A moment as a text of RFC 3339, or null. A document does not contain the attribute if there is none."""
+
+    default_error_messages = {"invalid": "Must be a moment with its offset, such as `2026-11-24T10:00:00Z`, or null."}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, allow_null=True, **options)
+
+    def to_internal_value(self, data: Any) -> datetime:
+        try:
+            if isinstance(data, str) and _RFC_3339.fullmatch(data):
+                return datetime.fromisoformat(data.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        self.fail("invalid")
+
+    def to_representation(self, value: datetime) -> str:
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+#: RFC 3339, section 5.6.
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
 # --- Cached for each class --------------------------------------------------------------------------------------
 #: Fields whose values need no conversion: orjson writes UUIDs.
 _UNCONVERTED = (serializers.CharField, serializers.BooleanField, serializers.UUIDField, StrictBoolean, UUIDText)
@@ -165,12 +191,16 @@ def reader_of(serializer: SerializerClass, chosen: frozenset[str] | None = None)
     fields = {name: field for name, field in attributes_of(serializer).items() if chosen is None or name in chosen}
     names = list(fields)
     values_of = attrgetter(*(field.source for field in fields.values()), "uuid", "uuid")  # two: a tuple in any case
-    shown = [(name, _show(field)) for name, field in fields.items() if not isinstance(field, _UNCONVERTED)]
+    moments = [(name, field.to_representation) for name, field in fields.items() if isinstance(field, Moment)]
+    shown = [(name, _show(field)) for name, field in fields.items() if not isinstance(field, (*_UNCONVERTED, Moment))]
 
     def read(row: Any) -> dict[str, Any]:
         found = dict(zip(names, values_of(row), strict=False))
         for name, show in shown:
             found[name] = show(found[name])
+        for name, show in moments:
+            if (moment := found.pop(name)) is not None:
+                found[name] = show(moment)
         return found
 
     return read

@@ -55,8 +55,8 @@ class ResourceMixin(RenderedMixin):
     serializer_class: ClassVar[type[ModelSerializer]]
     filter_backends = (DjangoFilterBackend, OrderingFilter)
     filterset_class: ClassVar[Any] = None
-    #: Sort fields in the terms of `order_by`.
-    ordering_fields: ClassVar[tuple[str, ...]] = ()
+    #: Sort fields: wire name → path in the terms of `order_by`.
+    ordering_fields: ClassVar[dict[str, str]] = {}
     pagination_class = CursorPagination
     #: The answer for a row that does not exist or is not visible.
     missing: ClassVar[RuleViolation]

@@ -146,7 +146,7 @@ def test_each_sort_field_works_with_and_without_its_prefix(as_olive: Api, rows: 
 @pytest.mark.parametrize("sort", ["password", "user.password", "-", "isActive,nope", "id"])
 def test_other_sort_fields_are_refused(as_olive: Api, sort: str) -> None:
     culprit = sort.split(",")[-1]
-    words = f"Cannot sort by `{culprit}`. Use: isActive, createdAt, updatedAt, warehouse.name."
+    words = f"Cannot sort by `{culprit}`. Use: isActive, createdAt, updatedAt, startsAt, endsAt, warehouse.name."
     assert refusal(as_olive.get(f"{ASSIGNMENTS}?sort={sort}")) == [error(400, words, parameter="sort")]
 
 

@@ -62,7 +62,7 @@ def test_a_silent_database_is_a_503_that_says_when_to_come_back(as_pat: Api, bro
 
 def test_a_constraint_that_speaks_for_itself_is_heard(as_olive: Api, pat: User, north: Any, monkeypatch: Any) -> None:
     """A violation of the index itself has the message of the contract."""
-    monkeypatch.setattr(AssignmentQuerySet, "_violations", lambda *args: [])
+    monkeypatch.setattr(AssignmentQuerySet, "_existing", lambda *args: None)
     wanted = {"userUuid": str(pat.uuid), "warehouse": {"uuid": str(north.uuid)}}
     assert as_olive.post(ASSIGNMENTS, wanted).status_code == 201
     assert refusal(as_olive.post(ASSIGNMENTS, wanted)) == [

@@ -101,9 +101,9 @@ class PersonPage(PeopleList):
 
     def _work(self, request: HttpRequest, person: User) -> dict[str, Any]:
         """Their warehouses, the current one first. `assigned` is the number of all (`with_list_columns`)."""
-        newest = person.assignments.select_related("warehouse").order_by("-is_active", "-created_at", "-id")
-        rows = list(newest[:MAX_WAREHOUSES])
-        current = next((str(row.warehouse_id) for row in rows if row.is_active), NO_WAREHOUSE)
+        assigned = person.assignments.with_is_current().select_related("warehouse")
+        rows = list(assigned.order_by("-is_active", "-created_at", "-id")[:MAX_WAREHOUSES])
+        current = next((str(row.warehouse_id) for row in rows if row.is_active_now), NO_WAREHOUSE)
         form = CurrentWarehouseForm(initial={"current": current})
         names = [(str(row.warehouse_id), row.warehouse.name) for row in rows]
         form.fields["current"].choices = [*names, (NO_WAREHOUSE, _("Nowhere now"))]  # type: ignore[attr-defined]

@@ -49,7 +49,20 @@ def documents(own: dict[str, Any], more: dict[str, Any]) -> Iterator[dict[str, A
     yield {"data": data | {"attributes": own | {"warehouse": more | own.get("warehouse", {})}}}
 
 
-OF_DOCUMENTS = {"userUuid", "warehouse", "isActive", "data", "type", "attributes", "meta", "links", "included", "uuid"}
+OF_DOCUMENTS = {
+    "userUuid",
+    "warehouse",
+    "isActive",
+    "startsAt",
+    "endsAt",
+    "data",
+    "type",
+    "attributes",
+    "meta",
+    "links",
+    "included",
+    "uuid",
+}
 PLACES = range(6)
 
 

@@ -15,7 +15,7 @@ FILTER = "filter[warehouse-user-assignments.{}]".format
 BAD_LIMIT = "`page[limit]` must be a whole number from 1 to 1000."
 BAD_OFFSET = "`page[offset]` must be a whole number from 0 to 2147483647."
 BAD_FORMAT = "Unsupported `Filter` format is used. Please use `filter[resource.property]`"
-BAD_SORT = "Cannot sort by `{}`. Use: isActive, createdAt, updatedAt, warehouse.name.".format
+BAD_SORT = "Cannot sort by `{}`. Use: isActive, createdAt, updatedAt, startsAt, endsAt, warehouse.name.".format
 ONE_PAGE = "Use only one of `page[after]`, `page[before]` and `page[offset]`."
 PAGES = "offset, limit, after, before, total"
 

@@ -1,0 +1,108 @@
+"""The write methods of many assignments at once. Like those of one row, they lock the users first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from django.db import models, transaction
+
+from assignments import bulk_sql, errors
+from assignments.bulk_sql import UserWarehouse
+from assignments.querysets import AssignmentQueries
+from config.database.compiled_queries import Parameter, Select
+from config.database.periods import ALWAYS, Period
+from config.rule_errors import RuleError
+from users.models import User
+from warehouses.models import Warehouse
+
+
+class AssignedCounts(NamedTuple):
+    """The numbers of assignments that `set_assignments` created or renewed, and deleted."""
+
+    assigned: int
+    deassigned: int
+
+
+class BulkWrites(AssignmentQueries):
+    def set_warehouses(
+        self, user: User, *, add: Iterable[Warehouse], remove: Iterable[Warehouse], period: Period = ALWAYS
+    ) -> AssignedCounts:
+        """`set_assignments` of one user."""
+        added, removed = ([(user.pk, one.pk) for one in rows] for rows in (add, remove))
+        return self.set_assignments(add=added, remove=removed, period=period)
+
+    def set_people(
+        self, warehouse: Warehouse, *, add: Iterable[User], remove: Iterable[User], period: Period = ALWAYS
+    ) -> AssignedCounts:
+        """`set_assignments` of one warehouse."""
+        added, removed = ([(user.pk, warehouse.pk) for user in rows] for rows in (add, remove))
+        return self.set_assignments(add=added, remove=removed, period=period)
+
+    def set_assignments(
+        self, *, add: Collection[UserWarehouse], remove: Collection[UserWarehouse], period: Period = ALWAYS
+    ) -> AssignedCounts:
+        """Creates inactive assignments with this period and deletes others, all or nothing.
+
+        Existing ones in `add` stay as they are, unless their period is over: those are renewed with this one. Raises
+        RuleError 5202 if one of the users is no warehouse user, 5208 for an invalid period.
+        """
+        _check(period)
+        with transaction.atomic():
+            lock_assignable(user_id for user_id, _warehouse_id in (*add, *remove))
+            deassigned = bulk_sql.deassign(remove)
+            assigned = bulk_sql.assign(add, period)
+        return AssignedCounts(assigned, deassigned)
+
+    def set_periods(self, periods: dict[UserWarehouse, Period]) -> int:
+        """Changes the periods of existing assignments, all or nothing. Returns the number of those that changed.
+
+        Ends the activity of those that were not current or are no more. Raises RuleError 5202 if one of the users is
+        no warehouse user, 5208 for an invalid period.
+        """
+        _check(*periods.values())
+        with transaction.atomic():
+            lock_assignable(user_id for user_id, _warehouse_id in periods)
+            return bulk_sql.set_periods(periods)
+
+    def set_active(self, rows: Collection[tuple[int, int, bool]]) -> None:
+        """Assigns warehouses and sets which assignments are active, all or nothing.
+
+        Rows are user id, warehouse id, is active; at most one row of a user is active. Assignments whose period is over
+        are renewed without bounds. Raises RuleError 5202 if one of the users is no warehouse user, 5207 if an
+        assignment to activate has not begun.
+        """
+        with transaction.atomic():
+            lock_assignable(user_id for user_id, _warehouse_id, _is_active in rows)
+            if not bulk_sql.set_active(rows):
+                raise RuleError(errors.NOT_CURRENT)
+
+    def lock_people(self) -> None:
+        """Locks the users of these assignments in the order of their keys (`users.locks`)."""
+        len(User.objects.locked().filter(assignments__in=self.order_by().values("pk")).order_by("pk").only("pk"))
+
+
+def lock_assignable(user_ids: Iterable[int]) -> None:
+    """Locks these users in the order of their keys (`users.locks`).
+
+    Raises RuleError 5202 if one of them does not exist or is no warehouse user.
+    """
+    pks = set(user_ids)
+    if len(pks) == 1:
+        locked = LOCK_USER.all(user=next(iter(pks)))
+    else:
+        locked = [*User.objects.locked().filter(pk__in=pks).order_by("pk").only("is_warehouse_user", "status")]
+    if sum(user.may_be_assigned for user in locked) < len(pks):
+        raise RuleError(errors.USER_NOT_FOUND)
+
+
+LOCK_USER: Select[User] = Select(
+    lambda: (
+        User.objects.locked().filter(pk=Parameter("user", models.BigIntegerField())).only("is_warehouse_user", "status")
+    )
+)
+
+
+def _check(*periods: Period) -> None:
+    if not all(period.is_valid for period in periods):
+        raise RuleError(errors.INVALID_PERIOD)

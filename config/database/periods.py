@@ -1,0 +1,59 @@
+"""Periods: from when until when something is valid. PostgreSQL's clock decides, at every reading.
+
+A period is half-open: it includes `starts_at` and excludes `ends_at`. Either may be None.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple, cast
+
+from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Now
+
+#: Bounds of all moments of a period, which every time zone can show. They stand for None when rows are sorted.
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class Period(NamedTuple):
+    """From when (None: since ever) until when (None: open-ended)."""
+
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it ends after it starts, within `EARLIEST` and `LATEST`."""
+        return EARLIEST <= (self.starts_at or EARLIEST) < (self.ends_at or LATEST) <= LATEST
+
+    @property
+    def is_current(self) -> bool:
+        """Whether now lies inside. One query, if it has bounds."""
+        return self == ALWAYS or self._includes(database_now())
+
+    def _includes(self, moment: datetime) -> bool:
+        return (self.starts_at or EARLIEST) <= moment < (self.ends_at or LATEST)
+
+
+ALWAYS = Period()
+
+
+def database_now() -> datetime:
+    """Now, by the database's clock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        (now,) = cursor.fetchone()
+    return cast(datetime, now)
+
+
+def current(path: str = "") -> Q:
+    """The condition that now lies inside of a row's period. `path` is the lookup to the row, such as `assignment__`."""
+    has_begun = Q(**{f"{path}starts_at": None}) | Q(**{f"{path}starts_at__lte": Now()})
+    has_not_ended = Q(**{f"{path}ends_at": None}) | Q(**{f"{path}ends_at__gt": Now()})
+    return has_begun & has_not_ended
+
+
+def ended(path: str = "") -> Q:
+    """The condition that a row's period is over."""
+    return Q(**{f"{path}ends_at__lte": Now()})
