@@ -101,7 +101,8 @@ class ImportAdmin(ReadOnlyMixin, ModelAdmin):
     # --- Columns -----------------------------------------------------------------------------------------------
     @display(description=gettext_lazy("File"))
     def file(self, job: Import) -> Any:
-        return format_html('<a class="text-link" href="{}">{}</a>', job_url(job), job.file_name)
+        name = f"{job.file_name} · {job.sheet_name}" if job.sheet_name else job.file_name
+        return format_html('<a class="text-link" href="{}">{}</a>', job_url(job), name)
 
     @display(description=gettext_lazy("What"))
     def what(self, job: Import) -> str:

@@ -28,7 +28,7 @@ from config.spreadsheets.resources import SheetResource
 from config.text import name_key
 
 #: The links and buttons of the page of an import.
-_STEPS = ("again", "ignore", "replace", "apply", "progress", "faults", "left-out")
+_STEPS = ("again", "read", "ignore", "replace", "apply", "progress", "faults", "left-out")
 
 
 class SheetAdminMixin(ExportPages):
@@ -48,6 +48,7 @@ class SheetAdminMixin(ExportPages):
         views = {
             "": self.import_page,
             "again/": require_POST(self.import_again),
+            "read/": require_POST(self.import_read),
             "ignore/": require_POST(self.import_ignore),
             "replace/": require_POST(self.import_replace),
             "apply/": require_POST(self.import_apply),
@@ -115,14 +116,23 @@ class SheetAdminMixin(ExportPages):
             self._restart(request, job, to=Import.State.CHECKING)
         return HttpResponseRedirect(self._url("import", job.pk))
 
+    def import_read(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        """Checks another sheet of the same file, without the suggestions that were taken for the former sheet."""
+        job = self._own(request, pk)
+        name = request.POST.get("name", "")
+        if job.state == Import.State.CHECKED and name in job.report.get("sheets", []):
+            self._restart(request, job, to=Import.State.CHECKING, sheet_name=name, replacements=[])
+        elif name != job.sheet_name:  # else this click was one of two
+            messages.error(request, _("This sheet cannot be chosen. Look again."))
+        return HttpResponseRedirect(self._url("import", job.pk))
+
     def import_ignore(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
         """Checks the same file again without its unknown columns."""
         job = self._own(request, pk)
         unknown = job.report.get("unknown_columns", [])
         if job.state == Import.State.CHECKED and unknown:
             ignored = {*job.ignored_columns, *map(normalized_heading, unknown)}
-            Import.objects.filter(pk=job.pk).update(ignored_columns=sorted(ignored))
-            self._restart(request, job, to=Import.State.CHECKING)
+            self._restart(request, job, to=Import.State.CHECKING, ignored_columns=sorted(ignored))
         return HttpResponseRedirect(self._url("import", job.pk))
 
     def import_replace(self: Any, request: HttpRequest, pk: Any) -> HttpResponseBase:
@@ -136,8 +146,7 @@ class SheetAdminMixin(ExportPages):
             is_there = job.fault_pages.filter(faults__contains=[[[column, written, name]]]).exists()
             wanted = [*others, [column, written, name]]
         if job.state == Import.State.CHECKED and is_there:
-            Import.objects.filter(pk=job.pk).update(replacements=wanted)
-            self._restart(request, job, to=Import.State.CHECKING)
+            self._restart(request, job, to=Import.State.CHECKING, replacements=wanted)
         else:
             messages.error(request, _("This suggestion is not there any more. Look again."))
         return HttpResponseRedirect(self._url("import", job.pk))
@@ -148,16 +157,15 @@ class SheetAdminMixin(ExportPages):
         if not (job.is_sound or leaves_out_faulty):
             messages.error(request, _("This file has faults. Correct them and upload it again."))
         elif job.state == Import.State.CHECKED:
-            Import.objects.filter(pk=job.pk).update(leaves_out_faulty=leaves_out_faulty)
-            self._restart(request, job, to=Import.State.APPLYING)
+            self._restart(request, job, to=Import.State.APPLYING, leaves_out_faulty=leaves_out_faulty)
         return HttpResponseRedirect(self._url("import", job.pk))
 
-    def _restart(self: Any, request: HttpRequest, job: Import, to: str) -> None:
+    def _restart(self: Any, request: HttpRequest, job: Import, to: str, **choice: Any) -> None:
         if job.is_expired:
             messages.error(request, _("The file was deleted after a day. Upload it again."))
             return
         try:
-            if job.restart(job.state, to=to):
+            if job.restart(job.state, to=to, **choice):
                 worker.start()
         except queue.TooManyWaitingError:
             messages.error(request, too_many_waiting())

@@ -68,6 +68,8 @@ class Import(Job):
     leaves_out_faulty = models.BooleanField(default=False, db_default=False)
     #: Suggestions that the person took: column, name in the file, name that is read instead.
     replacements = models.JSONField(default=list, db_default=[])
+    #: The sheet of a workbook that is read, if there are several: what the person chose, else what the check has found.
+    sheet_name = models.CharField(max_length=100, default="", db_default="")
     #: The start of the transaction that applied it: `pgh_created_at` of all its events in the history.
     applied_at = models.DateTimeField(null=True)
     #: Whether file, faults and listed rows are deleted.

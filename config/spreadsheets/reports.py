@@ -33,6 +33,8 @@ class Report:
     notes: list[str] = field(default_factory=list)
     #: How many rows were read and skipped, from which sheet.
     reading: str = ""
+    #: The names of the sheets of which one was read, if there are several.
+    sheets: list[str] = field(default_factory=list)
     #: Headings of unknown columns, if ignoring them would make the file readable.
     unknown_columns: list[str] = field(default_factory=list)
     #: Faults that are on no page yet. The caller stores full pages as they are made, so memory use is bounded.

@@ -11,6 +11,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 
 from tests.support.back_office.accessibility import faults
+from tests.support.back_office.sheets import xlsx_with
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -130,6 +131,36 @@ def test_a_suggestion_is_taken_by_one_click_and_the_import_is_found_again(
     desk.get_by_role("link", name="Changes").click()
     expect(desk.get_by_text("Only the changes of one import are shown.")).to_be_visible()
     expect(desk.locator("table.history tbody tr")).to_have_count(1)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_another_sheet_of_the_file_is_read_by_one_click(desk: Page, tmp_path: Path, width: int) -> None:
+    file = tmp_path / "season.xlsx"
+    file.write_bytes(
+        xlsx_with(
+            ("May", "visible", [["email", "first_name"], ["ann.ames@example.test", "Ann"]]),
+            ("June", "visible", [["email", "first_name", "last_name"], ["ben.bock@example.test", "Ben", "Bock"]]),
+            ("J" * 31, "visible", [["email", "first_name", "last_name"], ["cem.cam@example.test", "Cem", "Cam"]]),
+        )
+    )
+    desk.set_viewport_size({"width": width, "height": 900})
+    desk.goto(f"{LIST}import/")
+    check(desk, str(file))
+    expect(desk.get_by_role("alert")).to_contain_text("This file cannot be imported.")
+    offered = desk.get_by_role("region", name="Sheets of this file")
+    expect(offered.get_by_role("listitem")).to_have_text(["“May” was read", "Read “June”", f"Read “{'J' * 31}”"])
+    assert faults(desk) == []
+    assert desk.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+
+    offered.get_by_role("button", name="Read “June”").click()
+    expect(offered.get_by_text("“June” was read")).to_be_visible()
+    expect(desk.locator("#created tbody tr")).to_have_count(1)
+    offered.get_by_role("button", name=f"Read “{'J' * 31}”").focus()
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#rows-read")).to_have_text(f"Rows read: 1, from the sheet “{'J' * 31}”.")
+    desk.get_by_role("button", name="Apply").click()
+    expect(desk.get_by_role("status").first).to_contain_text("Done: the file was applied.")
+    assert User.objects.filter(first_name__in=["Ann", "Ben", "Cem"]).get().email == "cem.cam@example.test"
 
 
 def test_templates_and_exports_are_downloaded(desk: Page, pat: User) -> None:

@@ -8,12 +8,12 @@ import pytest
 from django.test import Client
 
 from assignments.models import WarehouseUserAssignment
-from config.spreadsheets.jobs import worker
 from config.spreadsheets.models import Import
 from tests.support.back_office.sheets import (
     ASSIGNMENTS,
     USERS,
     apply,
+    choose,
     content_of,
     counts,
     faults,
@@ -24,15 +24,6 @@ from users.models import User
 from warehouses.models import Warehouse
 
 UNKNOWN = "email,first_name,last_name,Nick name,,phone\nnew.hand@example.test,New,Hand,Newt,,123"
-
-
-def choose(client: Client, page: str, job: Import, step: str) -> Import:
-    """Presses a button of the page, and lets the file be checked again."""
-    assert client.post(f"{page}import/{job.pk}/{step}/").status_code == 302
-    job.refresh_from_db()
-    worker.run(job)
-    job.refresh_from_db()
-    return job
 
 
 # --- Unknown columns --------------------------------------------------------------------------------------------
@@ -77,12 +68,7 @@ def test_a_sound_file_stays_as_it_is(admin: Client) -> None:
 # --- Suggestions ------------------------------------------------------------------------------------------------
 def take(client: Client, job: Import, *, column: str = "warehouse", written: str, **form: str) -> Import:
     """Presses the button at a fault, or the one that takes it back."""
-    form = {"column": column, "written": written} | form
-    assert client.post(f"{ASSIGNMENTS}import/{job.pk}/replace/", form).status_code == 302
-    job.refresh_from_db()
-    worker.run(job)
-    job.refresh_from_db()
-    return job
+    return choose(client, ASSIGNMENTS, job, "replace", column=column, written=written, **form)
 
 
 def test_a_suggestion_is_taken_for_all_rows_with_that_name_and_taken_back(
@@ -150,11 +136,7 @@ def test_only_what_is_suggested_can_be_taken(
 
 # --- The rows without faults ------------------------------------------------------------------------------------
 def apply_good_rows(client: Client, page: str, job: Import) -> Import:
-    assert client.post(f"{page}import/{job.pk}/apply/", {"good_rows": "1"}).status_code == 302
-    job.refresh_from_db()
-    worker.run(job)
-    job.refresh_from_db()
-    return job
+    return choose(client, page, job, "apply", good_rows="1")
 
 
 def mixed(pat: User) -> str:

@@ -110,7 +110,7 @@ def test_anothers_import_can_be_looked_at_and_not_touched(admin: Client, pat: Us
         assert admin.get(f"{USERS}import/{job.pk}/{path}").status_code == 200
     assert admin.get(f"{USERS}import/{job.pk}/left-out/").status_code == 404
     with nothing_changes():
-        for step in ("apply", "again", "ignore", "replace"):
+        for step in ("apply", "again", "read", "ignore", "replace"):
             assert admin.post(f"{USERS}import/{job.pk}/{step}/", {"good_rows": "1"}).status_code == 404
 
 

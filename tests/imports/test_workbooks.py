@@ -13,7 +13,20 @@ from openpyxl import Workbook
 
 from config.spreadsheets.reading import files
 from config.spreadsheets.reading.tables import UNCOMPUTED
-from tests.support.back_office.sheets import USERS, counts, exported, faults, member, ods, ods_cell, upload, workbook
+from tests.support.back_office.sheets import (
+    USERS,
+    counts,
+    exported,
+    faults,
+    member,
+    ods,
+    ods_cell,
+    ods_with,
+    saved,
+    upload,
+    workbook,
+    xlsx_with,
+)
 from tests.support.back_office.sheets import xlsx as xlsx_of
 
 HEADINGS = ["email", "first_name", "last_name"]
@@ -30,12 +43,6 @@ def refusal(content: bytes) -> str:
         files.read(content, HEADINGS)
     (message,) = refused.value.messages
     return message
-
-
-def saved(book: Workbook) -> bytes:
-    file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()
 
 
 def renamed(content: bytes, names: dict[str, str] | None = None, texts: dict[str, str] | None = None) -> bytes:
@@ -62,37 +69,6 @@ def text_cell(text: str) -> str:
 
 
 # --- Sheets -------------------------------------------------------------------------------------------------------
-def xlsx_with(*sheets: tuple[str, str, list[list[str]]]) -> bytes:
-    book = Workbook()
-    book.remove(book.active)
-    for name, state, rows in sheets:
-        sheet = book.create_sheet(name)
-        sheet.sheet_state = state
-        for row in rows:
-            sheet.append(row)
-    return saved(book)
-
-
-def ods_with(*sheets: tuple[str, str, list[list[str]]]) -> bytes:
-    styles = "".join(
-        f'<style:style style:name="{state}" style:family="table"><style:table-properties '
-        f'table:display="{str(state == "visible").lower()}"/></style:style>'
-        for state in ("visible", "hidden")
-    )
-    tables = "".join(
-        f'<table:table table:name="{name}" table:style-name="{state}">'
-        + "".join(f"<table:table-row>{''.join(map(ods_cell, row))}</table:table-row>" for row in rows)
-        + "</table:table>"
-        for name, state, rows in sheets
-    )
-    prefix = "urn:oasis:names:tc:opendocument:xmlns"
-    spaces = " ".join(f'xmlns:{name}="{prefix}:{name}:1.0"' for name in ("office", "table", "text", "style"))
-    return ods(
-        content=f"<office:document-content {spaces}><office:automatic-styles>{styles}</office:automatic-styles>"
-        f"<office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>"
-    )
-
-
 MAKERS = pytest.mark.parametrize("make", [xlsx_with, ods_with])
 
 
@@ -103,24 +79,6 @@ def test_hidden_sheets_are_skipped_and_the_sheet_that_was_read_is_named(admin: C
     assert [row[2]["email"] for row in job.report["created"]] == [PERSON[0]]
     assert job.report["reading"] == "Rows read: 1, from the sheet “People”."
     assert job.report["notes"] == ["Hidden sheets were not read: “Old”."]
-
-
-@MAKERS
-def test_where_several_sheets_could_be_meant_a_note_says_which_was_read(make: Any) -> None:
-    sheet = files.read(
-        make(
-            ("Cover", "visible", [["Read me"], ["anything", "x" * 200]]),
-            ("May", "visible", [HEADINGS, PERSON]),
-            ("June", "visible", [HEADINGS, PERSON]),
-            ("Explanation", "visible", [["email", "required", "By this a person is found."]]),
-        ),
-        HEADINGS,
-    )
-    assert (sheet.name, [row.cells for row in sheet.rows]) == ("May", [PERSON])
-    assert sheet.notes == [
-        "The sheet “May” was read, and not “June”. "
-        "To import another sheet, move it to the front, or save it as a file of its own."
-    ]
 
 
 @MAKERS

@@ -142,7 +142,7 @@ def _written(model: str) -> list[str]:
 
 
 def _imported(model: str) -> list[str]:
-    steps = ("", "again/", "ignore/", "replace/", "apply/", "progress/", "faults/", "left-out/")
+    steps = ("", "again/", "read/", "ignore/", "replace/", "apply/", "progress/", "faults/", "left-out/")
     return [f"{model}import/", f"{model}import-template/", *(f"{model}import/<uuid:pk>/{step}" for step in steps)]
 
 

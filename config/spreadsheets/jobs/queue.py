@@ -129,10 +129,10 @@ class Job(models.Model):
             fields["is_waiting"] = False
         return bool(type(self).objects.filter(pk=self.pk, state=state).update(state=to, **fields))
 
-    def restart(self, state: str, *, to: str) -> bool:
+    def restart(self, state: str, *, to: str, **fields: Any) -> bool:
         """Makes the job wait again. The caller calls `jobs.start` afterwards. Raises TooManyWaitingError."""
         with one_more_waiting(self.person):
-            return self.move(state, to=to, is_waiting=True, rows_done=0, started_at=timezone.now())
+            return self.move(state, to=to, is_waiting=True, rows_done=0, started_at=timezone.now(), **fields)
 
     @property
     def ahead(self) -> int:

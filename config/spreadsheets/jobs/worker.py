@@ -31,7 +31,7 @@ from config.spreadsheets.jobs.queue import Job, take_next
 from config.spreadsheets.jobs.threads import Runner
 from config.spreadsheets.models import Export, Import
 from config.spreadsheets.reading import files
-from config.spreadsheets.reading.files import Sheet
+from config.spreadsheets.reading.files import Sheet, SheetRefusedError
 from config.spreadsheets.reports import Report
 from config.spreadsheets.resources import SheetResource
 
@@ -90,13 +90,15 @@ def _stop(job: Job) -> None:
 
 
 def _check(job: Import, beat: Any, *notes: str) -> None:
-    report = Report(notes=[*notes])
+    # A check that is cut short knows no sheets: those of the former one are still those of the file.
+    report = Report(notes=[*notes], sheets=job.report.get("sheets", []))
     job.fault_pages.all().delete()
     resource = _resource(job, is_applied=False)
     for _batch in _process(job, report, beat, lambda sheet: resource.run(sheet, report)):
         job.store_faults(report.pop_pages())
     job.store_faults(report.pop_pages(is_last=True))
-    job.move(Import.State.CHECKING, to=Import.State.CHECKED, report=report.to_json(), rows_total=report.rows)
+    result = {"report": report.to_json(), "rows_total": report.rows, "sheet_name": job.sheet_name}
+    job.move(Import.State.CHECKING, to=Import.State.CHECKED, **result)
 
 
 def _apply(job: Import, beat: Any) -> None:
@@ -156,13 +158,21 @@ def _process(job: Import, report: Report, beat: Any, work: Callable[[Sheet], Ite
     _check_authority(job)
     try:
         kind = resource_of(job.kind)
-        sheet = files.read(job.read(), kind.known_headings(), kind.remarks())
+        sheet = files.read(job.read(), kind.known_headings(), kind.remarks(), job.sheet_name)
+        _set_sheets(job, report, sheet)
         for done in work(sheet):
             beat(done, sheet.size or job.rows_total)
             _check_authority(job)
             yield
     except ValidationError as error:
         report.problems += error.messages
+        if isinstance(error, SheetRefusedError):
+            _set_sheets(job, report, error)
+
+
+def _set_sheets(job: Import, report: Report, read: Sheet | SheetRefusedError) -> None:
+    if len(read.sheets) > 1:
+        job.sheet_name, report.sheets = read.name, read.sheets
 
 
 def _check_authority(job: Import) -> None:

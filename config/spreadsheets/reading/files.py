@@ -84,6 +84,8 @@ class Sheet:
     skipped: Skipped
     #: "" in CSV, which has one sheet.
     name: str = ""
+    #: The names of the sheets among which this one was chosen.
+    sheets: list[str] = field(default_factory=list)
 
     def summary(self, rows: int) -> str:
         """What was read and what was skipped, for the person who chose the file."""
@@ -93,12 +95,24 @@ class Sheet:
         return " ".join([read % numbers, *([_("Skipped: %(rows)s.") % {"rows": skipped}] if skipped else [])])
 
 
-def read(content: bytes, known: Iterable[str], remarks: Collection[str] = ()) -> Sheet:
-    """The sheet in a file. The `known` headings help to find it, and `remarks` are the beginnings of those to skip."""
+class SheetRefusedError(ValidationError):
+    """A workbook cannot be read; if only one sheet of it, `name` and `sheets` are those of `Sheet`."""
+
+    def __init__(self, refusal: ValidationError, summary: dict[str, Any]) -> None:
+        super().__init__(refusal)
+        self.name: str = summary.get("name", "")
+        self.sheets: list[str] = summary.get("sheets", [])
+
+
+def read(content: bytes, known: Iterable[str], remarks: Collection[str] = (), wanted: str = "") -> Sheet:
+    """The sheet that is wanted, or else meant, in a file.
+
+    The `known` headings help to find it, and `remarks` are the beginnings of those to skip.
+    """
     if len(content) > MAX_BYTES:
         raise ValidationError(too_large())
     if content.startswith(b"PK"):
-        return _read_workbook(content, {*known}, remarks)
+        return _read_workbook(content, {*known}, remarks, wanted)
     if content.startswith(b"\xd0\xcf\x11\xe0"):
         raise ValidationError(
             _("This is an old Excel file (.xls), or one with a password. Save it as .xlsx, without a password.")
@@ -170,38 +184,38 @@ def _cells(number: int, values: Sequence[Any]) -> list[str]:
 
 
 # --- XLSX and ODS -----------------------------------------------------------------------------------------------
-def _read_workbook(content: bytes, known: Collection[str], remarks: Collection[str]) -> Sheet:
-    rows, _newline, last = _run_workbook_reader(content, known).rstrip().rpartition(b"\n")
-    summary = json.loads(last) if last.startswith(b"{") else {"refusal": Refusal.TOO_LARGE}
-    if summary["refusal"]:
-        raise ValidationError(_message_of(summary["refusal"]))
-    parsed = (json.loads(line) for line in io.BytesIO(rows))
-    sheet = _sheet(_Rows(parsed, known, remarks), rows.count(b"\n") + 1, _notes(summary))
-    sheet.name = summary["name"]
+def _read_workbook(content: bytes, known: Collection[str], remarks: Collection[str], wanted: str) -> Sheet:
+    rows, _newline, last = _run_workbook_reader(content, known, wanted).rstrip().rpartition(b"\n")
+    summary: dict[str, Any] = json.loads(last) if last.startswith(b"{") else {"refusal": Refusal.TOO_LARGE}
+    try:
+        if summary["refusal"]:
+            raise ValidationError(_message_of(summary["refusal"]))
+        parsed = (json.loads(line) for line in io.BytesIO(rows))
+        sheet = _sheet(_Rows(parsed, known, remarks), rows.count(b"\n") + 1, _notes(summary))
+    except ValidationError as refusal:
+        raise SheetRefusedError(refusal, summary) from None
+    sheet.name, sheet.sheets = summary["name"], summary["sheets"]
     return sheet
 
 
 def _notes(summary: dict[str, Any]) -> list[str]:
-    names = {name: ", ".join(f"“{one}”" for one in summary[name]) for name in ("others", "hidden")}
+    hidden = ", ".join(f"“{name}”" for name in summary["hidden"])
     notes = {
-        _(
-            "The sheet “%(name)s” was read, and not %(others)s. "
-            "To import another sheet, move it to the front, or save it as a file of its own."
-        ): summary["others"],
-        _("Hidden sheets were not read: %(hidden)s."): summary["hidden"],
+        _("Hidden sheets were not read: %(hidden)s.") % {"hidden": hidden}: hidden,
         _("There are merged cells: their value was read in each of their rows. Look whether it belongs there."): (
             summary["is_merged"]
         ),
     }
-    return [words % {"name": summary["name"], **names} for words, applies in notes.items() if applies]
+    return [words for words, applies in notes.items() if applies]
 
 
-def _run_workbook_reader(content: bytes, known: Collection[str]) -> bytes:
+def _run_workbook_reader(content: bytes, known: Collection[str], wanted: str) -> bytes:
     """The output of `workbook_reader`; incomplete if a limit of the process was exceeded."""
-    command = [sys.executable, "-m", "config.spreadsheets.reading.workbook_reader", json.dumps(sorted(known))]
+    argument = json.dumps([sorted(known), wanted])
+    command = [sys.executable, "-m", "config.spreadsheets.reading.workbook_reader", argument]
     with _parser_lock:
         try:
-            return subprocess.run(  # noqa: S603 (the command and the headings are ours)
+            return subprocess.run(  # noqa: S603 (the command is ours, and the argument is only read)
                 command,
                 input=content,
                 stdout=subprocess.PIPE,

@@ -3,11 +3,12 @@
 A small file can make a parser use unlimited memory and time, so the operating system limits both for this process. It
 opens neither the settings nor the database.
 
-It reads the file from standard input, and the known headings as JSON from its argument, if it has one. It writes lines
-of JSON: number and values of each row that is not blank, and a `Summary` as the last line. Without the last line the
-process was killed because it exceeded a limit.
+It reads the file from standard input, and the known headings and the name of a sheet as JSON from its argument, if it
+has one. It writes lines of JSON: number and values of each row that is not blank, and a `Summary` as the last line.
+Without the last line the process was killed because it exceeded a limit.
 
-It reads the first visible sheet with two known headings; if there is none, the first visible one that is not blank.
+Unless a sheet is named, it reads the first visible one with two known headings; if there is none, the first visible one
+that is not blank.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import resource
 import sys
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -47,7 +49,7 @@ _ODS_MEDIA_TYPE = b"application/vnd.oasis.opendocument.spreadsheet"
 _XLSX = ("[content_types].xml", "_rels/.rels", "xl/workbook.xml")
 #: A lower priority than that of the server (nice(2)).
 _NICENESS = 5
-_MAX_NAME_CHARACTERS, _MAX_NAMES = 100, 10
+_MAX_NAME_CHARACTERS, _MAX_NAMES = 100, 50
 #: Headings that a sheet needs to be meant, if other sheets have fewer.
 _MIN_KNOWN = 2
 
@@ -57,8 +59,9 @@ class Summary:
     refusal: Refusal = Refusal.NONE
     #: The sheet that was read.
     name: str = ""
-    #: Further sheets with known headings: visible ones, and hidden ones.
-    others: list[str] = field(default_factory=list)
+    #: The visible sheets among which one is meant: those with known headings; if there is none, all that are not blank.
+    sheets: list[str] = field(default_factory=list)
+    #: Hidden sheets with known headings.
     hidden: list[str] = field(default_factory=list)
     #: Whether the value of a merged cell was given to further rows.
     is_merged: bool = False
@@ -68,8 +71,8 @@ def main() -> None:
     _limit_this_process()
     summary = Summary()
     try:
-        known = json.loads(sys.argv[1]) if len(sys.argv) > 1 else []
-        sys.stdout.writelines(_lines(_tables(sys.stdin.buffer.read()), frozenset(known), summary))
+        known, wanted = json.loads(sys.argv[1]) if len(sys.argv) > 1 else ([], "")
+        sys.stdout.writelines(_lines(_tables(sys.stdin.buffer.read()), frozenset(known), wanted, summary))
     except WorkbookRefusedError as refused:
         summary.refusal = refused.args[0]
     except MemoryError:
@@ -82,30 +85,41 @@ def main() -> None:
     sys.stdout.write(json.dumps(asdict(summary)) + "\n")
 
 
-def _lines(tables: Iterator[Table], known: frozenset[str], summary: Summary) -> list[str]:
-    """The rows of the sheet that is read."""
+def _lines(tables: Iterator[Table], known: frozenset[str], wanted: str, summary: Summary) -> list[str]:
+    """The rows of the sheet that is wanted, or of the first of those that are most likely meant."""
     chosen: _Peeked | None = None
     lines: list[str] = []
+    visible: dict[int, list[str]] = defaultdict(list)
     for table in (_Peeked(table, known) for table in tables):
-        is_meant = table.is_meant
-        if table.is_hidden or (chosen and chosen.is_meant):
-            names = summary.hidden if table.is_hidden else summary.others
-            names += [table.name] * (is_meant and len(names) < _MAX_NAMES)
-        elif is_meant or (not chosen and table.is_filled):
+        if table.is_hidden:
+            _add_name(summary.hidden, table.name if table.is_meant else "")
+            continue
+        _add_name(visible[table.likelihood], table.name)
+        if wanted in ("", table.name) and table.likelihood > (chosen.likelihood if chosen else _Peeked.BLANK):
             chosen, lines = table, table.lines()
     if chosen:
+        summary.name, summary.is_merged = chosen.name, chosen.is_merged
+        summary.sheets = visible[_Peeked.MEANT] or visible[_Peeked.FILLED]
         if chosen.error:
             raise chosen.error
-        summary.name, summary.is_merged = chosen.name, chosen.is_merged
     return lines
+
+
+def _add_name(names: list[str], name: str) -> None:
+    if name and name not in names and len(names) < _MAX_NAMES:
+        names.append(name)
 
 
 class _Peeked:
     """A table whose first row is read."""
 
+    BLANK, FILLED, MEANT = range(3)
+
     def __init__(self, table: Table, known: frozenset[str]) -> None:
         self._known = known
-        self.name, self.is_hidden = table.name[:_MAX_NAME_CHARACTERS], table.is_hidden
+        #: With single blanks, so that it comes back from a form as it is.
+        self.name = " ".join(table.name.split())[:_MAX_NAME_CHARACTERS]
+        self.is_hidden = table.is_hidden
         self._rows, self._merged = table.rows, table.merged
         self._first: list[tuple[int, list[Any]]] = []
         self.error: Exception | None = None
@@ -122,10 +136,6 @@ class _Peeked:
             self.error = error
 
     @property
-    def is_filled(self) -> bool:
-        return bool(self._first or self.error)
-
-    @property
     def is_merged(self) -> bool:
         return self._merged.is_used
 
@@ -134,8 +144,14 @@ class _Peeked:
         known = self._known
         return bool(self._first) and (not known or count_known(self._first[-1][1], known) >= _MIN_KNOWN)
 
+    @property
+    def likelihood(self) -> int:
+        if self.is_meant:
+            return self.MEANT
+        return self.FILLED if self._first or self.error else self.BLANK
+
     def lines(self) -> list[str]:
-        """Its rows as JSON. What is wrong in it is kept as `error`, because another table may be meant."""
+        """Its rows as JSON. What is wrong in it is kept as `error`, because another table may be read instead."""
         lines, written = [], 0
         try:
             for row in chain(self._first, self._rows):
@@ -144,8 +160,6 @@ class _Peeked:
                 if written > _MAX_OUTPUT_CHARACTERS:
                     raise WorkbookRefusedError(Refusal.TOO_LARGE)
         except (WorkbookRefusedError, ValueError, KeyError, IndexError) as error:
-            if self.is_meant:
-                raise
             self.error = error
         return lines
 

@@ -29,12 +29,17 @@ def upload(client: Client, page: str, content: str | bytes, name: str = "people.
     return job
 
 
-def apply(client: Client, page: str, job: Import) -> Import:
-    assert client.post(f"{page}import/{job.pk}/apply/").status_code == 302
+def choose(client: Client, page: str, job: Import, step: str, **form: str) -> Import:
+    """Presses a button of the page of an import, and lets the file be checked or applied."""
+    assert client.post(f"{page}import/{job.pk}/{step}/", form).status_code == 302
     job.refresh_from_db()
     worker.run(job)
     job.refresh_from_db()
     return job
+
+
+def apply(client: Client, page: str, job: Import) -> Import:
+    return choose(client, page, job, "apply")
 
 
 def faults(job: Import) -> list[tuple[int, str, str]]:
@@ -49,9 +54,14 @@ def counts(job: Import) -> tuple[int, int, int, int]:
 
 
 def xlsx(*rows: list[Any]) -> bytes:
-    book, file = Workbook(), io.BytesIO()
+    book = Workbook()
     for row in rows:
         book.active.append(row)
+    return saved(book)
+
+
+def saved(book: Workbook) -> bytes:
+    file = io.BytesIO()
     book.save(file)
     return file.getvalue()
 
@@ -157,3 +167,36 @@ def ods(rows: str = "", *, before: str = "", **members: str | bytes) -> bytes:
 
 def ods_cell(text: str, attributes: str = "") -> str:
     return f'<table:table-cell office:value-type="string" {attributes}><text:p>{text}</text:p></table:table-cell>'
+
+
+def xlsx_with(*sheets: tuple[str, str, list[list[str]]]) -> bytes:
+    """A workbook with sheets of these names, states (`visible`, `hidden`) and rows."""
+    book = Workbook()
+    book.remove(book.active)
+    for name, state, rows in sheets:
+        sheet = book.create_sheet(name)
+        sheet.sheet_state = state
+        for row in rows:
+            sheet.append(row)
+    return saved(book)
+
+
+def ods_with(*sheets: tuple[str, str, list[list[str]]]) -> bytes:
+    """The same as an OpenDocument spreadsheet."""
+    styles = "".join(
+        f'<style:style style:name="{state}" style:family="table"><style:table-properties '
+        f'table:display="{str(state == "visible").lower()}"/></style:style>'
+        for state in ("visible", "hidden")
+    )
+    tables = "".join(
+        f'<table:table table:name="{name}" table:style-name="{state}">'
+        + "".join(f"<table:table-row>{''.join(map(ods_cell, row))}</table:table-row>" for row in rows)
+        + "</table:table>"
+        for name, state, rows in sheets
+    )
+    prefix = "urn:oasis:names:tc:opendocument:xmlns"
+    spaces = " ".join(f'xmlns:{name}="{prefix}:{name}:1.0"' for name in ("office", "table", "text", "style"))
+    return ods(
+        content=f"<office:document-content {spaces}><office:automatic-styles>{styles}</office:automatic-styles>"
+        f"<office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>"
+    )
