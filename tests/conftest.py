@@ -15,6 +15,7 @@ from assignments.models import WarehouseGrant, WarehouseUserAssignment
 from tests.support import hashing, initial_data, middleware_chain, underway
 from tests.support.api.client import PASSWORD, Api, sign_in
 from tests.support.back_office.staff import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
+from tests.support.clock import clock  # noqa: F401 (a fixture)
 from tests.support.leaks import no_secret_is_written  # noqa: F401 (a fixture)
 from tests.support.oauth.code_flow import app, partner  # noqa: F401 (fixtures)
 from tests.support.oauth.held_tokens import issued  # noqa: F401 (a fixture)

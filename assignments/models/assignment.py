@@ -49,14 +49,10 @@ class AssignmentQuerySet(BulkWrites):
             violations = [*_violations(user, warehouse, existing), *_period_violations(period, is_active)]
             if violations:
                 raise RuleError(*violations)
-            row = existing or self.model(user=user, warehouse=warehouse)
-            row.starts_at, row.ends_at = period
-            if is_active:  # the others first, since PostgreSQL checks the partial index row by row
-                _DEACTIVATE_OTHERS.run(user=row.user_id, row=0)
-                row.activation += 1
-            row.is_active = is_active
-            row.save()
-            row.is_current = is_active or period.is_current
+            if is_active and user:  # before the insert, since PostgreSQL checks the partial index row by row
+                _DEACTIVATE_OTHERS.run(user=user.pk, row=0)
+            row: WarehouseUserAssignment = existing or self.model(user=user, warehouse=warehouse)
+            row._begin(period, is_active=is_active)
             return row
 
     def violations_of(self, *, user_uuid: str | None, warehouse_uuid: str | None) -> list[RuleViolation]:
@@ -206,7 +202,7 @@ class WarehouseUserAssignment(models.Model):
             row = WarehouseUserAssignment.objects.filter(pk=self.pk).first()
             if row is None:
                 raise RuleError(errors.NOT_FOUND)
-            period = Period(row.starts_at, row.ends_at)._replace(**bounds)
+            period = Period(**{"starts_at": row.starts_at, "ends_at": row.ends_at} | bounds)
             WarehouseUserAssignment.objects.set_periods({(row.user_id, row.warehouse_id): period})
             self.refresh_from_db(fields=["is_active"])
         self.starts_at, self.ends_at = period
@@ -219,6 +215,14 @@ class WarehouseUserAssignment(models.Model):
             removed, _per_model = self.delete()
             if not removed:
                 raise RuleError(errors.NOT_FOUND)
+
+    def _begin(self, period: Period, *, is_active: bool) -> None:
+        """Inserts the row with this period, or renews it."""
+        self.starts_at, self.ends_at = period
+        self.is_active, self.activation = is_active, self.activation + is_active
+        written = ["starts_at", "ends_at", "is_active", "activation", "updated_at"]
+        self.save(update_fields=written if self.pk else None)
+        self.is_current = is_active or period.is_current
 
     def _is_already(self, *, active: bool) -> bool:
         """Whether there is nothing to write, by the row as it is under the lock."""

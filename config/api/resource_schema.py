@@ -29,7 +29,6 @@ from config.api.serializers import (
 )
 from config.rule_errors import RuleViolation
 
-#: The base URL of examples.
 _EXAMPLE_HOST = "https://bapi.example.test"
 #: Not `format: uri`: brackets in the query are not percent-encoded (contract 0.2).
 _LINK = {"type": "string", "pattern": "^https?://"}
@@ -191,19 +190,17 @@ def _document_parameters(serializer: SerializerClass) -> list[OpenApiParameter]:
     return found
 
 
-_BOOLEAN = ("true (1, on, yes) or false (0, off, no)", _one_of([*YES, *NO]))
+#: By class; a subclass comes before its base.
 _FILTERS: dict[type[Any], tuple[str, dict[str, Any]]] = {
-    filters.BooleanFilter: _BOOLEAN,
-    filters.ConditionFilter: _BOOLEAN,
+    filters.BooleanFilter: ("true (1, on, yes) or false (0, off, no)", _one_of([*YES, *NO])),
     filters.EmailFilter: ("an e-mail address, in any case of letters", TEXT),
-    filters.TextFilter: ("a text, case as written", TEXT),
     filters.UUIDFilter: ("a uuid (other texts find nothing)", TEXT),
-    filters.RelatedUUIDFilter: ("a uuid (other texts find nothing)", TEXT),
+    filters.TextFilter: ("a text, case as written", TEXT),
 }
 
 
 def _filter(name: str, kind: Any) -> OpenApiParameter:
-    words, items = _FILTERS[type(kind)]
+    words, items = next(told for base, told in _FILTERS.items() if isinstance(kind, base))
     text = f"Only rows whose `{name.partition('.')[2]}` is this: {words}. A comma list means any of them."
     minimum = {"minItems": 1} if "enum" in items else {}  # an empty boolean is refused; an empty text matches no row
     return _list_of(f"filter[{name}]", text, items, **minimum)

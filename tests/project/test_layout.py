@@ -140,7 +140,7 @@ def test_only_the_write_methods_switch_an_assignment() -> None:
         "assignments/demo.py",
         "assignments/schema.py",
     }
-    assert callers == {"assignments/models/assignment.py"}
+    assert callers == {"assignments/models/bulk_writes.py"}
 
 
 @pytest.mark.parametrize(
