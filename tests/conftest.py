@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from tests.support import hashing, initial_data, middleware_chain, underway
+from tests.support import hashing, initial_data, middleware_chain, rendered_templates, underway
 from tests.support.api.client import PASSWORD, Api, sign_in
 from tests.support.back_office.staff import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
 from tests.support.leaks import no_secret_is_written  # noqa: F401 (a fixture)
@@ -38,6 +38,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         initial_data.remember()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("users.oauth.key_ring.REREAD_SECONDS", math.inf)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pages_only(django_test_environment: None) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        rendered_templates.note_pages_only(patch)
         yield
 
 
