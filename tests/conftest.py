@@ -74,14 +74,18 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own hook of this name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a server stays in one process, and so does each file whose tests have a server or a browser.
+    """What shares a server stays in one process, and so does each file whose tests have a server.
 
+    The files whose tests have a browser are in two groups: each group starts one, which keeps what it has compiled.
     pytest-xdist begins with the groups of most tests, and with tests that are in none at last.
     """
+    in_browser = list(dict.fromkeys(item.path for item in items if "tests/browser" in item.path.as_posix()))
     for item in items:
         if "live_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("live"))
-        elif item.get_closest_marker("live") or "tests/browser" in item.path.as_posix():
+        elif item.path in in_browser:
+            item.add_marker(pytest.mark.xdist_group(f"browser {in_browser.index(item.path) % 2}"))
+        elif item.get_closest_marker("live"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
