@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from importlib import import_module
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -54,6 +55,8 @@ def serve(address: str, port: int, workers: int) -> None:
     threading.Thread(target=_handle_signals, args=(server,), name="signals", daemon=True).start()
     os.register_at_fork(after_in_child=_handle_sigterm)
     server.on_reload(_spawn_workers)
+    if multiprocessing.get_start_method() == "fork":  # workers share what the main process has loaded
+        import_module("config.wsgi")
     server.serve(target_loader=_load_worker, wrap_loader=False)
 
 
@@ -110,7 +113,7 @@ def _load_worker() -> Any:
     _handle_sigterm()
     for watch in (_end_with_main_process, _end_in_time):
         threading.Thread(target=watch, daemon=True).start()
-    from config.wsgi import application  # loads Django
+    from config.wsgi import application  # loads Django, unless the main process has
 
     return application
 
