@@ -23,7 +23,7 @@ BAD_VERIFIER: Expected = (400, ["invalid_grant"])
 INVALID_TOKEN: Expected = (401, ["001"])
 FORBIDDEN: Expected = (403, [None])
 STANDS_NOWHERE: Expected = (403, ["5101"])
-NOT_FOR_PICKERS: Expected = (403, ["5101"])
+OPERATION_FORBIDDEN: Expected = (403, ["5101"])
 NOT_FOUND: Expected = (404, ["5201"])
 NO_SUCH_PERSON, NO_SUCH_PLACE, ALREADY, NOT_CURRENT, NO_PERIOD = "5202", "5203", "5206", "5207", "5208"
 #: So many failures to prove who one is close the account (0.4, "Throttling").
@@ -130,11 +130,11 @@ class Model:
 
     def dates(self, caller: SignIn, row: Row, starts: int | None, ends: int | None) -> Expected:
         """A change of both bounds, for the Back Office."""
-        answer = self.reads(caller, row)
+        answer = self._changes(caller, row)
         if answer != OK or (starts, ends) == (row.starts, row.ends):
             return answer
         if caller.person.is_warehouse_user:
-            return NOT_FOR_PICKERS
+            return OPERATION_FORBIDDEN
         if not row.person.is_warehouse_user:
             return 400, [NO_SUCH_PERSON]
         if _is_reversed(starts, ends):
@@ -225,8 +225,14 @@ class Model:
         new.uuid, new.stay = old.uuid, old.stay
         self.rows[self.rows.index(old)] = new
 
-    def switches(self, caller: SignIn, row: Row, *, active: bool) -> Expected:
+    def _changes(self, caller: SignIn, row: Row) -> Expected:
+        """Who has signed in by a code may change their own rows only (0.5)."""
         answer = self.reads(caller, row)
+        is_of_another = caller.client_id is not None and row.person is not caller.person
+        return OPERATION_FORBIDDEN if answer == OK and is_of_another else answer
+
+    def switches(self, caller: SignIn, row: Row, *, active: bool) -> Expected:
+        answer = self._changes(caller, row)
         if answer != OK:
             return answer
         if not row.person.is_warehouse_user:
