@@ -51,7 +51,10 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
 _name_rule = RegexValidator(r"^[^:/<>]+$", _("A name must not contain any of : / < >"))
 
 
-@tracked(exclude=["password", "last_login", "signed_out_at", "has_warehouse", "created_at", "updated_at"])
+_UNTRACKED = ["password", "last_login", "signed_out_at", "has_warehouse", "warehouses_end_at"]
+
+
+@tracked(exclude=[*_UNTRACKED, "created_at", "updated_at"])
 class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, PermissionsMixin):
     """A person. A warehouse user works in warehouses and cannot enter the Back Office; others can."""
 
@@ -97,6 +100,8 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
     password_changed_at = models.DateTimeField(_("Password changed"), null=True, editable=False)
     #: Whether any warehouse is assigned. Triggers maintain it; saved values are ignored.
     has_warehouse = models.BooleanField(default=False, db_default=False, editable=False)
+    #: When the last assignment ends; None if there is none, or one without an end. Maintained in the same way.
+    warehouses_end_at = models.DateTimeField(null=True, editable=False)
     #: Back Office sessions from before this time are invalid.
     signed_out_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -138,6 +143,11 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
                 fields=["status", "id"],
                 condition=models.Q(is_warehouse_user=True, has_warehouse=False),
                 name="user_without_warehouse",
+            ),
+            models.Index(
+                fields=["warehouses_end_at"],
+                condition=models.Q(is_warehouse_user=True, warehouses_end_at__isnull=False),
+                name="user_by_warehouses_end_at",
             ),
         ]
         constraints = [
