@@ -239,8 +239,9 @@ class HireForm(PeriodForm, UserForm):
         """After the person is saved, in the same transaction."""
         current, others = self.cleaned_data["current"], self.cleaned_data["warehouses"]
         chosen = {*others, *([current] if current else [])}
-        rows = [(self.instance.pk, one.pk, one == current) for one in chosen]
-        WarehouseUserAssignment.objects.set_active(sorted(rows), self.cleaned_data["period"])
+        rows = sorted((self.instance.pk, one.pk, one == current) for one in chosen)
+        periods = {row[:2]: self.cleaned_data["period"] for row in rows}
+        WarehouseUserAssignment.objects.set_active(rows, periods)
         connection.check_constraints()  # raises IntegrityError here if a warehouse was deleted
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from django.db import models, transaction
@@ -15,6 +16,8 @@ from config.database.periods import ALWAYS, Period
 from config.rule_errors import RuleError
 from users.models import User
 from warehouses.models import Warehouse
+
+NO_PERIODS: Mapping[UserWarehouse, Period] = MappingProxyType({})
 
 
 class AssignedCounts(NamedTuple):
@@ -65,17 +68,19 @@ class BulkWrites(AssignmentQueries):
             lock_assignable(user_id for user_id, _warehouse_id in periods)
             return bulk_sql.set_periods(periods)
 
-    def set_active(self, rows: Collection[tuple[int, int, bool]], period: Period = ALWAYS) -> None:
+    def set_active(
+        self, rows: Collection[tuple[int, int, bool]], periods: Mapping[UserWarehouse, Period] = NO_PERIODS
+    ) -> None:
         """Assigns warehouses and sets which assignments are active, all or nothing.
 
-        Rows are user id, warehouse id, is active; at most one row of a user is active. New assignments have this
-        period, and those whose period is over are renewed with it. Raises RuleError 5202 if one of the users is no
-        warehouse user, 5207 if an assignment to activate is not current, 5208 for an invalid period.
+        Rows are user id, warehouse id, is active; at most one row of a user is active. Assignments that are new, and
+        those whose period is over, have one of these periods, else none. Raises RuleError 5202 if one of the users is
+        no warehouse user, 5207 if an assignment to activate is not current, 5208 for an invalid period.
         """
-        _check(period)
+        _check(*periods.values())
         with transaction.atomic():
             lock_assignable(user_id for user_id, _warehouse_id, _is_active in rows)
-            if not bulk_sql.set_active(rows, period):
+            if not bulk_sql.set_active(rows, periods):
                 raise RuleError(errors.NOT_CURRENT)
 
     def lock_people(self) -> None:
