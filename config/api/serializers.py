@@ -137,15 +137,28 @@ class Moment(Field):
         super().__init__(required=False, allow_null=True, **options)
 
     def to_internal_value(self, data: Any) -> datetime:
-        try:
-            if isinstance(data, str) and _RFC_3339.fullmatch(data):
-                return datetime.fromisoformat(data.upper()).astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
-        self.fail("invalid")
+        moment = parse_moment(data)
+        if moment is None:
+            self.fail("invalid")
+        return moment
 
     def to_representation(self, value: datetime) -> str:
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return format_moment(value)
+
+
+def format_moment(moment: datetime) -> str:
+    """A text of RFC 3339, in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_moment(text: Any) -> datetime | None:
+    """A moment in UTC from a text of RFC 3339, or None for anything else."""
+    try:
+        if isinstance(text, str) and _RFC_3339.fullmatch(text):
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    return None
 
 
 #: RFC 3339, section 5.6.
