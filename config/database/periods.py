@@ -30,9 +30,10 @@ class Period(NamedTuple):
     @property
     def is_current(self) -> bool:
         """Whether now lies inside. One query, if it has bounds."""
-        return self == ALWAYS or self._includes(database_now())
+        return self == ALWAYS or self.includes(database_now())
 
-    def _includes(self, moment: datetime) -> bool:
+    def includes(self, moment: datetime) -> bool:
+        """Whether the moment lies inside."""
         return (self.starts_at or EARLIEST) <= moment < (self.ends_at or LATEST)
 
 
