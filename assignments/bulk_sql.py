@@ -85,6 +85,13 @@ def set_active(rows: Iterable[tuple[int, int, bool]], periods: Mapping[UserWareh
     return not _run(_WANTED_BUT_NOT_CURRENT, rows)
 
 
+def switch(rows: Iterable[tuple[int, int, bool]]) -> None:
+    """Deactivates and activates existing ones by user id, warehouse id, is active; only current ones are activated."""
+    rows = list(rows)
+    _run(_DEACTIVATE, rows)
+    _run(_ACTIVATE, rows)
+
+
 def set_periods(periods: dict[UserWarehouse, Period]) -> int:
     """Sets the periods of existing ones. Returns the number of those that changed.
 

@@ -15,8 +15,11 @@ from users.account_actions import sign_out, why_signed_out
 from users.models import Session, User
 from users.roles import make_administrators
 
-#: Columns of existing people that are written. The e-mail identifies a person and is not changed.
+#: Columns of existing people that are written where they differ. No import changes the first three.
 _WRITTEN = (
+    "email",
+    "has_mailbox",
+    "is_superuser",
     "first_name",
     "last_name",
     "is_warehouse_user",

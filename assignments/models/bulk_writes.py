@@ -83,6 +83,15 @@ class BulkWrites(AssignmentQueries):
             if not bulk_sql.set_active(rows, periods):
                 raise RuleError(errors.NOT_CURRENT)
 
+    def switch(self, rows: Collection[tuple[int, int, bool]]) -> None:
+        """Sets which existing assignments are active. Those whose period is not now are not activated.
+
+        Rows are those of `set_active`. Raises RuleError 5202 if one of the users is no warehouse user.
+        """
+        with transaction.atomic():
+            lock_assignable(user_id for user_id, _warehouse_id, _is_active in rows)
+            bulk_sql.switch(rows)
+
     def lock_people(self) -> None:
         """Locks the users of these assignments in the order of their keys (`users.locks`)."""
         len(User.objects.locked().filter(assignments__in=self.order_by().values("pk")).order_by("pk").only("pk"))

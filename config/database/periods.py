@@ -33,6 +33,7 @@ class Period(NamedTuple):
         return self == ALWAYS or self.includes(database_now())
 
     def includes(self, moment: datetime) -> bool:
+        """Whether the moment lies inside."""
         return (self.starts_at or EARLIEST) <= moment < (self.ends_at or LATEST)
 
 
