@@ -136,7 +136,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         context = self._context(request, warehouse) | {"title": title, "may_delete": may_delete}
         context |= {"assigned": self.assigned(warehouse), "working": self.working(warehouse)}
         if warehouse.may_see_people:
-            people = warehouse.assignments.with_is_current().select_related("user").order_by("-is_active", "-id")
+            people = warehouse.assignments.with_works_now().select_related("user").order_by("-is_active", "-id")
             context |= {"rows": people[:MAX_SHOWN], "with_emails": may_see_people(request.user)}
             context["input_classes"] = " ".join(INPUT_CLASSES)
         return TemplateResponse(request, "admin/warehouses/view.html", context)

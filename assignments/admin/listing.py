@@ -87,7 +87,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         return page
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).with_is_current().select_related("user", "warehouse")
+        return super().get_queryset(request).with_works_now().select_related("user", "warehouse")
 
     @display(description=gettext_lazy("User"), ordering="user")
     def person_linked(self, row: WarehouseUserAssignment) -> Any:

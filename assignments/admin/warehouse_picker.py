@@ -16,7 +16,7 @@ from assignments.models import WarehouseUserAssignment
 from assignments.querysets import active
 from config.identifiers import parse_uuid
 from users.models import User
-from users.querysets import PEOPLE, PEOPLE_BY_NAME
+from users.querysets import PEOPLE, PEOPLE_BY_NAME, active_account
 from warehouses.models import WAREHOUSES, Warehouse
 
 #: Whether the assignment is active.
@@ -159,9 +159,9 @@ def _people(rows: QuerySet[Any], here: Any, *, with_emails: bool) -> QuerySet[An
     return rows.annotate(
         title=F("email") if with_emails else name,
         also=name if with_emails else Value(""),
-        works=Q(status=User.Status.ACTIVE),
+        works=active_account(),
         here=here,
         kept=~Q(is_warehouse_user=True),
         sorted_name=Lower("email" if with_emails else "last_name"),  # each has an index
-        is_off=~Q(status=User.Status.ACTIVE),
+        is_off=~active_account(),
     )

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models, transaction
 from django.db.models.functions import Now
+from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -156,9 +157,9 @@ class WarehouseUserAssignment(models.Model):
     def __str__(self) -> str:
         return f"{self.user.get_full_name()} → {self.warehouse}"
 
-    @property
+    @cached_property
     def works_now(self) -> bool:
-        """Whether the person works in this warehouse now, as `AssignmentQueries.working`."""
+        """Whether the person works here now, as `AssignmentQueries.working`. Lists annotate it (`with_works_now`)."""
         return self.is_active_now and self.user.can_work and self.warehouse.is_active
 
     @property
@@ -168,10 +169,12 @@ class WarehouseUserAssignment(models.Model):
 
     @property
     def why_idle(self) -> str:
-        """Why nobody works there by an active assignment."""
-        why = str(self.user.get_status_display())
-        if self.user.is_active:
-            why = gettext("warehouse not available") if self.user.can_work else gettext("not a warehouse user any more")
+        """Why nobody works there by an active assignment, if `works_now` is false."""
+        why = gettext("employment ended") if self.warehouse.is_active else gettext("warehouse not available")
+        if self.user.status != User.Status.ACTIVE:
+            why = str(self.user.get_status_display())
+        elif not self.user.is_warehouse_user:
+            why = gettext("not a warehouse user any more")
         return gettext("Not now: %(why)s") % {"why": why}
 
     def activate(self) -> None:

@@ -50,8 +50,12 @@ def database_now() -> datetime:
 def current(path: str = "") -> Q:
     """The condition that now lies inside of a row's period. `path` is the lookup to the row, such as `assignment__`."""
     has_begun = Q(**{f"{path}starts_at": None}) | Q(**{f"{path}starts_at__lte": Now()})
-    has_not_ended = Q(**{f"{path}ends_at": None}) | Q(**{f"{path}ends_at__gt": Now()})
-    return has_begun & has_not_ended
+    return has_begun & not_ended(f"{path}ends_at")
+
+
+def not_ended(column: str) -> Q:
+    """The condition that the moment in this column, or lookup, has not come, or that there is none."""
+    return Q(**{column: None}) | Q(**{f"{column}__gt": Now()})
 
 
 def ended(path: str = "") -> Q:

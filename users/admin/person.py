@@ -101,7 +101,7 @@ class PersonPage(PeopleList):
 
     def _work(self, request: HttpRequest, person: User) -> dict[str, Any]:
         """Their warehouses, the current one first. `assigned` is the number of all (`with_list_columns`)."""
-        assigned = person.assignments.with_is_current().select_related("warehouse")
+        assigned = person.assignments.with_works_now().select_related("warehouse")
         rows = list(assigned.order_by("-is_active", "-created_at", "-id")[:MAX_WAREHOUSES])
         current = next((str(row.warehouse_id) for row in rows if row.is_active_now), NO_WAREHOUSE)
         form = CurrentWarehouseForm(initial={"current": current})
