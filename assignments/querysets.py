@@ -16,7 +16,7 @@ from config.database.compiled_queries import Parameter
 from config.database.periods import EARLIEST, LATEST, current, ended, not_ended
 from config.database.search import by_id
 from users.models import User
-from users.querysets import PEOPLE, PEOPLE_BY_NAME
+from users.querysets import PEOPLE, PEOPLE_BY_NAME, active_account
 from warehouses.models import WAREHOUSES, Warehouse
 
 #: Most users, and most warehouses, that a search matches.
@@ -36,7 +36,7 @@ def active(path: str = "") -> models.Q:
 
 
 ACTIVE = active()
-_WORKING = ACTIVE & models.Q(user__status=User.Status.ACTIVE, user__is_warehouse_user=True, warehouse__is_active=True)
+_WORKING = ACTIVE & active_account("user__") & models.Q(user__is_warehouse_user=True, warehouse__is_active=True)
 
 
 class AssignmentQueries(models.QuerySet[Any]):
@@ -79,9 +79,13 @@ class AssignmentQueries(models.QuerySet[Any]):
         """Adds `is_current`: whether the row's period is now."""
         return self.annotate(is_current=models.ExpressionWrapper(current(), models.BooleanField()))
 
+    def with_works_now(self) -> Any:
+        """Adds `is_current` and `works_now`: whether the row is one of `working`."""
+        return self.with_is_current().annotate(works_now=models.ExpressionWrapper(_WORKING, models.BooleanField()))
+
     def with_state(self) -> Any:
-        """With user and warehouse, `is_current`, and `read_at`: the database's time of reading."""
-        return self.with_is_current().annotate(read_at=Now()).select_related("user", "warehouse")
+        """With user and warehouse, `is_current`, `works_now`, and `read_at`: the database's time of reading."""
+        return self.with_works_now().annotate(read_at=Now()).select_related("user", "warehouse")
 
     def current_first(self) -> Any:
         """Active rows, then others that are current, those that begin later, and those that are over; newest first."""
@@ -137,7 +141,8 @@ class AssignmentQueries(models.QuerySet[Any]):
         """The active rows of people who cannot work in any warehouse now. It reads their rows by indexes."""
         inactive = User.objects.filter(status__in=[User.Status.BLOCKED, User.Status.DELETED]).order_by().values("pk")
         office = User.objects.filter(is_warehouse_user=False).order_by().values("pk")
-        return self.active().filter(user__in=inactive.union(office))
+        left = User.objects.employment_ended().order_by().values("pk")
+        return self.active().filter(user__in=inactive.union(office, left))
 
     def granting(self, user_id: int | Parameter) -> Any:
         """The row that grants this user a warehouse token: one or none."""

@@ -174,7 +174,8 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     def _stays_administrator(self) -> bool:
         data = self.cleaned_data
         has_rights = self._is_superuser or make_administrators(data.get("groups", ()), self.instance)
-        return has_rights and data.get("status") == User.Status.ACTIVE and not data.get("is_warehouse_user")
+        is_active = data.get("status") == User.Status.ACTIVE and data.get("employed_until") is None
+        return has_rights and is_active and not data.get("is_warehouse_user")
 
     @property
     def _is_superuser(self) -> bool:

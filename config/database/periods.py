@@ -61,7 +61,12 @@ def includes(moment: Any, path: str = "") -> Q:
 
 def not_ended(path: str = "", moment: Any = Now()) -> Q:  # noqa: B008 (an expression, which nothing changes)
     """The condition that a row's period is not over, now or at another moment."""
-    return Q(**{f"{path}ends_at": None}) | Q(**{f"{path}ends_at__gt": moment})
+    return not_past(f"{path}ends_at", moment)
+
+
+def not_past(column: str, moment: Any = Now()) -> Q:  # noqa: B008 (an expression, which nothing changes)
+    """The condition that the moment in this column, or lookup, has not come, or that there is none."""
+    return Q(**{column: None}) | Q(**{f"{column}__gt": moment})
 
 
 def ended(path: str = "") -> Q:
