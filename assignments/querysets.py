@@ -103,11 +103,12 @@ class AssignmentQueries(models.QuerySet[Any]):
         return self.annotate(sorted_starts_at=STARTS_AT, sorted_ends_at=ENDS_AT)
 
     def with_shown_columns(self, *also: str) -> Any:
-        """With user, warehouse and `is_current`, and only the columns that documents and write methods read."""
+        """With user, warehouse and `is_active_now`, and only the columns that documents and write methods read."""
         own = ("uuid", "is_active", "starts_at", "ends_at", *also)
         of_user = ("user__uuid", "user__email", "user__first_name", "user__last_name", "user__status")
         of_warehouse = ("warehouse__uuid", "warehouse__name", "warehouse__is_active")
-        return self.with_is_current().select_related("user", "warehouse").only(*own, *of_user, *of_warehouse)
+        rows = self.annotate(is_active_now=models.ExpressionWrapper(ACTIVE, models.BooleanField()))
+        return rows.select_related("user", "warehouse").only(*own, *of_user, *of_warehouse)
 
     def found(self, text: str, *, by_email: bool = True) -> tuple[Any, bool]:
         """The rows with this id, and of the people and warehouses that a search finds; or else of similar names.

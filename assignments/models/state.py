@@ -32,10 +32,15 @@ class AssignmentState:
         """Whether the person works here now, as `AssignmentQueries.working`. Lists annotate it (`with_works_now`)."""
         return self.is_active_now and self.user.can_work and self.warehouse.is_active
 
-    @property
+    @cached_property
     def is_active_now(self: Any) -> bool:
-        """Whether the assignment is active, which it is only while its period is now."""
+        """Whether the assignment is active, which it is only while its period is now. Documents annotate it."""
         return self.is_active and self.is_current
+
+    def _note_state(self: Any, *, is_active: bool, is_current: bool) -> None:
+        """After a write."""
+        self.is_active, self.is_active_now, self.is_current = is_active, is_active and is_current, is_current
+        vars(self).pop("works_now", None)
 
     @property
     def period_in_words(self) -> str:
