@@ -1,7 +1,7 @@
 from django_filters.rest_framework import FilterSet
 
 from assignments.models.past_assignment import WAS_ACTIVE, WAS_CURRENT
-from assignments.querysets import ACTIVE
+from assignments.querysets import ACTIVE, NOT_CURRENT
 from config.api.filters import ConditionFilter, MomentFilter, RelatedUUIDFilter, UUIDFilter
 from config.database.periods import current
 from users.models import User
@@ -16,7 +16,7 @@ class AssignmentFilterSet(FilterSet):
     warehouse_uuid = RelatedUUIDFilter("warehouse", to=Warehouse)
     is_active = ConditionFilter(ACTIVE)
     #: Without it, a warehouse user's list has only what is current; a Back Office user's has all.
-    current = ConditionFilter(current())
+    current = ConditionFilter(current(), otherwise=NOT_CURRENT)
     as_of = MomentFilter(
         "The assignments as they were at this moment, by the history; for Back Office users. The moment must not be "
         "in the future, nor before the first entry of the history. `isActive` and `current` mean what they were then, "

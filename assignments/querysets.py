@@ -26,6 +26,9 @@ _MAX_FOUND = 100
 STARTS_AT = Coalesce("starts_at", models.Value(EARLIEST))
 ENDS_AT = Coalesce("ends_at", models.Value(LATEST))
 
+#: The condition that a period has not begun or is over, by the indexes on these values.
+NOT_CURRENT = models.Q(sorted_starts_at__gt=Now()) | models.Q(sorted_ends_at__lte=Now())
+
 
 def active(path: str = "") -> models.Q:
     """The condition that an assignment is active. `path` is the lookup to it, such as `assignments__`.
@@ -48,10 +51,6 @@ class AssignmentQueries(models.QuerySet[Any]):
         """The rows whose period is now."""
         return self.filter(current())
 
-    def not_current(self) -> Any:
-        """The rows whose period has not begun or is over."""
-        return self.filter(~current())
-
     def ended(self) -> Any:
         """The rows whose period is over, by an index."""
         return self.with_sort_values().filter(sorted_ends_at__lte=Now())
@@ -69,11 +68,8 @@ class AssignmentQueries(models.QuerySet[Any]):
         return self.filter(not_ended())
 
     def active(self) -> Any:
-        """The active rows. The others are those of `inactive`."""
+        """The active rows."""
         return self.filter(ACTIVE)
-
-    def inactive(self) -> Any:
-        return self.filter(~ACTIVE)
 
     def with_is_current(self) -> Any:
         """Adds `is_current`: whether the row's period is now."""

@@ -171,16 +171,16 @@ class BooleanFilter(TextFilter):
 
 
 class ConditionFilter(BooleanFilter):
-    """Booleans that are no column: whether a row meets the condition."""
+    """Booleans that are no column: whether a row meets the condition, or `otherwise` (default: its negation)."""
 
-    def __init__(self, condition: Q) -> None:
+    def __init__(self, condition: Q, otherwise: Q | None = None) -> None:
         super().__init__()
-        self.condition = condition
+        self.condition, self.otherwise = condition, otherwise or ~condition
 
     def filter(self, queryset: QuerySet[Any], value: list[bool]) -> QuerySet[Any]:
         if len(value) > 1:
             return queryset
-        return queryset.filter(self.condition if value[0] else ~self.condition)
+        return queryset.filter(self.condition if value[0] else self.otherwise)
 
 
 class MomentField(forms.Field):
