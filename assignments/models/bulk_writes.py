@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import pghistory
 from django.db import models, transaction
+from django.db.models.functions import Now
 
 from assignments import bulk_sql, errors
 from assignments.bulk_sql import UserWarehouse
@@ -17,6 +19,8 @@ from config.rule_errors import RuleError
 from users.models import User
 from warehouses.models import Warehouse
 
+#: The reason in the history of what `expire` changes.
+ENDED = "ended"
 NO_PERIODS: Mapping[UserWarehouse, Period] = MappingProxyType({})
 
 
@@ -91,6 +95,16 @@ class BulkWrites(AssignmentQueries):
         with transaction.atomic():
             lock_assignable(user_id for user_id, _warehouse_id, _is_active in rows)
             bulk_sql.switch(rows)
+
+    def past_retention(self) -> Any:
+        """The rows that `manage.py purge` changes by `expire`: stored as active though their period is over."""
+        return self.active_but_ended()
+
+    def expire(self) -> None:
+        """Stores that they are not active, and in the history why. None of them counted as active any more."""
+        with transaction.atomic(), pghistory.context(reason=ENDED):
+            self.lock_people()
+            self.update(is_active=False, updated_at=Now())
 
     def lock_people(self) -> None:
         """Locks the users of these assignments in the order of their keys (`users.locks`)."""
