@@ -221,10 +221,7 @@ def _page_parameters() -> list[OpenApiParameter]:
         "limit": ("Rows on a page.", {"type": "integer", "minimum": 1, "maximum": limit, "default": limit}),
         "after": ("The page after this cursor: taken from `links.next`.", {"type": "string"}),
         "before": ("The page before this cursor: taken from `links.prev`.", {"type": "string"}),
-        "offset": (
-            "Rows to skip. Not with a cursor; it is faster.",
-            {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET},
-        ),
+        "offset": ("Rows to skip. Not with a cursor.", {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET}),
         "total": ("Count all rows into `meta.total`.", {"type": "boolean", "default": False}),
     }
     return [OpenApiParameter(f"page[{name}]", kind, description=text) for name, (text, kind) in described.items()]
