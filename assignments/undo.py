@@ -22,16 +22,17 @@ _rows = WarehouseUserAssignment.objects
 
 @register
 class AssignmentUndoer(Undoer):
-    """Their people are locked, so that nobody else changes them."""
+    """The locks of their people are enough. They are assigned while their people and warehouses are there."""
 
     model = WarehouseUserAssignment
-    order = 3
+    order = 2
     identity: ClassVar[dict[str, Any]] = {"user_id": User, "warehouse_id": Warehouse}
     columns = (*_PERIOD, "is_active")
 
     # --- What is left out ---
     def check(self, steps: list[Step], plan: UndoPlan) -> None:
-        people = User.objects.in_bulk({step.change.key[0] for step in steps})
+        people = User.objects.filter(pk__any_of=[step.change.key[0] for step in steps], is_warehouse_user=True)
+        assignable = {*people.listed().values_list("pk", flat=True)}
         existing = {
             *Warehouse.objects.filter(pk__in={step.change.key[1] for step in steps}).values_list("pk", flat=True)
         }
@@ -40,7 +41,7 @@ class AssignmentUndoer(Undoer):
             self._check_rights(step, plan)
             if not (warehouse_id in existing or plan.possible_step(Warehouse, warehouse_id)):
                 step.refuse(_("The warehouse is deleted."))
-            elif not _may_be_assigned(people.get(user_id), step, plan):
+            elif not (user_id in assignable or _becomes_assignable(step, plan)):
                 step.refuse(_("This user is deleted, or not a warehouse user any more."))
             _keep_whole_period(step)
         _check_workplaces([step for step in steps if not step.is_refused], plan)
@@ -53,12 +54,12 @@ class AssignmentUndoer(Undoer):
             step.leave_out(["is_active"], NO_RIGHT)
 
     # --- Writing ---
-    def take_back(self, steps: list[Step], plan: UndoPlan) -> None:
+    def write_early(self, steps: list[Step], plan: UndoPlan) -> None:
         """Also all changes of those who will be no warehouse users: later they cannot be changed."""
         _rows.set_assignments(add=[], remove=[step.change.key for step in steps if step.kind is Kind.REMOVE])
         _write(step for step in steps if step.kind is not Kind.REMOVE and not _stays(step, plan))
 
-    def put_back(self, steps: list[Step], plan: UndoPlan) -> None:
+    def write_late(self, steps: list[Step], plan: UndoPlan) -> None:
         _write(step for step in steps if step.kind is not Kind.REMOVE and _stays(step, plan))
 
 
@@ -91,11 +92,10 @@ def _is_assignable(step: Step) -> bool:
     return step.result["is_warehouse_user"] and step.result["status"] != User.Status.DELETED
 
 
-def _may_be_assigned(person: User | None, step: Step, plan: UndoPlan) -> bool:
-    """Whether the person is a warehouse user before people are put back, or afterwards."""
+def _becomes_assignable(step: Step, plan: UndoPlan) -> bool:
+    """Whether the person is a warehouse user after people are put back, in time for this step."""
     of_person = plan.possible_step(User, step.change.key[0])
-    is_now = person is not None and person.may_be_assigned
-    return is_now or (step.kind is not Kind.REMOVE and of_person is not None and _is_assignable(of_person))
+    return step.kind is not Kind.REMOVE and of_person is not None and _is_assignable(of_person)
 
 
 def _keep_warehouses(plan: UndoPlan) -> None:

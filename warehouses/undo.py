@@ -15,7 +15,7 @@ _ACTIONS = {Kind.REMOVE: "delete", Kind.BRING_BACK: "add", Kind.PUT_BACK: "chang
 @register
 class WarehouseUndoer(Undoer):
     model = Warehouse
-    order = 2
+    order = 3
     identity: ClassVar[dict[str, Any]] = {"pgh_obj_id": Warehouse}
     columns = ("name", "note", "is_active")
 
@@ -35,12 +35,7 @@ class WarehouseUndoer(Undoer):
                 else:
                     step.refuse(NAME_IN_USE)
 
-    def take_back(self, steps: list[Step], plan: UndoPlan) -> None:
-        for step in steps:
-            if step.kind is Kind.REMOVE:
-                Warehouse.objects.get(pk=step.now["id"]).remove()
-
-    def put_back(self, steps: list[Step], plan: UndoPlan) -> None:
+    def write_early(self, steps: list[Step], plan: UndoPlan) -> None:
         for step in steps:
             if step.kind is Kind.BRING_BACK:
                 Warehouse(pk=step.now["id"], uuid=step.now["uuid"], **step.values).save(force_insert=True)
@@ -49,3 +44,9 @@ class WarehouseUndoer(Undoer):
                 for name, value in step.values.items():
                     setattr(warehouse, name, value)
                 warehouse.save()
+
+    def write_late(self, steps: list[Step], plan: UndoPlan) -> None:
+        """Removes warehouses, from which people are deassigned by now."""
+        for step in steps:
+            if step.kind is Kind.REMOVE:
+                Warehouse.objects.get(pk=step.now["id"]).remove()

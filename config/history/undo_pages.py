@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from config.back_office.rights import may_see_people
 from config.history import changes
@@ -20,9 +20,11 @@ from config.history.pages import PAGE_ROWS, ReasonFormMixin, kinds_for, links_to
 from config.history.positions import OPERATION, Operation, Position
 from config.history.preview import Preview, name_of
 from config.history.tracking import REASON
-from config.history.undo import Former, is_undoable, may_undo, undo, undone
+from config.history.undo import MAX_EVENTS, Former, may_undo, number_of_events, undo, undone
 from config.rule_errors import RuleError
 from config.web.request_context import request_id
+
+_TOO_LARGE = gettext_lazy("These are too many changes to be undone at once.")
 
 
 def change_set_view(request: HttpRequest, *, site: Any) -> HttpResponse:
@@ -30,13 +32,15 @@ def change_set_view(request: HttpRequest, *, site: Any) -> HttpResponse:
     operation, first, kinds = _find(request)
     rows, more = changes.find(_query(request, operation, kinds, request.GET.get("after", "")), PAGE_ROWS)
     former, undoes = undone(operation), Operation.parse(first.undoes)
-    can_undo = not former and is_undoable(operation) and may_undo(request.user)
+    number = number_of_events(operation)
+    can_undo = 0 < number <= MAX_EVENTS and may_undo(request.user) and not former
     context = {
         "title": _("Changes of %(when)s") % {"when": in_words(operation)},
         "changes": rows,
         "is_later": "after" in request.GET,
         "former": former and {"url": former.operation.url, "text": _already(request, former)},
         "undoes": undoes and {"url": undoes.url, "when": in_words(undoes)},
+        "too_large": _TOO_LARGE if number > MAX_EVENTS else "",
         "undo_url": reverse("admin:undo", query={OPERATION: str(operation)}) if can_undo else "",
         **links_to_others(request, more),
     }
@@ -51,6 +55,8 @@ def undo_view(request: HttpRequest, *, site: Any) -> HttpResponse:
     preview = Preview(operation, request.user, kinds, with_emails=may_see_people(request.user))
     if former := undone(operation):
         return _refuse(request, operation, _already(request, former))
+    if number_of_events(operation) > MAX_EVENTS:
+        return _refuse(request, operation, _TOO_LARGE)
     if request.method == "POST":
         return _undo(request, operation, preview)
     preview.read()
@@ -127,7 +133,7 @@ def _page(
     return TemplateResponse(request, f"admin/history/{name}.html", site.each_context(request) | shared | context)
 
 
-def _refuse(request: HttpRequest, operation: Operation, text: str) -> HttpResponse:
+def _refuse(request: HttpRequest, operation: Operation, text: Any) -> HttpResponse:
     messages.error(request, text)
     return HttpResponseRedirect(operation.url)
 

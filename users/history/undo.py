@@ -5,7 +5,9 @@ Passwords, second factors and sessions are never put back.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import Group
@@ -34,7 +36,7 @@ _SWITCHED = ("status", "is_warehouse_user")
 #: People saved by one statement.
 _BATCH = 500
 #: Status now, status to be → account actions.
-_TO_STATUS = {
+_TO_STATUS: dict[tuple[Any, Any], tuple[Switch, ...]] = {
     ("deleted", "active"): (RESTORE,),
     ("deleted", "blocked"): (RESTORE, DEACTIVATE),
     ("blocked", "active"): (ACTIVATE,),
@@ -76,31 +78,31 @@ class UserUndoer(Undoer):
 
     def _without_right(self, step: Step, person: User, plan: UndoPlan) -> Iterator[tuple[str, Any]]:
         """The columns that the person who undoes has no permission to write."""
-        is_deletion = DELETE in switches(person, step.values)
+        is_deletion = DELETE in switches(step)
         for column in [*step.values]:
             if not self.may(plan.by, "delete" if is_deletion and column == "status" else "change"):
                 yield column, NO_RIGHT
         if not plan.by.is_superuser:
             yield "is_superuser", NO_RIGHT
 
-    def put_back(self, steps: list[Step], plan: UndoPlan) -> None:
+    def write_late(self, steps: list[Step], plan: UndoPlan) -> None:
         if not steps:
             return
-        values = {step.change.key[0]: step.values for step in steps}
         with administrator_required():
-            self._switch(values, plan)
-            saved = [pk for pk, written in values.items() if written.keys() - {*_SWITCHED}]
+            self._switch(steps, plan)
+            saved = {step.change.key[0]: step.values for step in steps if step.values.keys() - {*_SWITCHED}}
             for start in range(0, len(saved), _BATCH):
-                self._save({pk: values[pk] for pk in saved[start : start + _BATCH]})
+                self._save(dict(islice(saved.items(), start, start + _BATCH)))
 
-    def _switch(self, values: dict[int, dict[str, Any]], plan: UndoPlan) -> None:
-        people = User.objects.in_bulk([*values])
-        wanted = {pk: switches(people[pk], written) for pk, written in values.items()}
+    def _switch(self, steps: list[Step], plan: UndoPlan) -> None:
+        pks: dict[Switch, list[int]] = defaultdict(list)
+        for step in steps:
+            for switch in switches(step):
+                pks[switch].append(step.change.key[0])
         # Who is restored or deleted is changed while they are not deleted.
         for switch in (RESTORE, MAKE_WAREHOUSE_USER, UNMAKE_WAREHOUSE_USER, ACTIVATE, DEACTIVATE, DELETE):
-            if pks := [pk for pk, several in wanted.items() if switch in several]:
-                for _number, why in switch.apply(pks, plan.by).reasons:
-                    raise ValidationError(why)
+            for _number, why in switch.apply(pks[switch], plan.by).reasons:
+                raise ValidationError(why)
 
     def _save(self, values: dict[int, dict[str, Any]]) -> None:
         groups = {group.name: group for group in Group.objects.all()}
@@ -119,17 +121,19 @@ def _refusals(step: Step, person: User, by: User) -> Iterator[tuple[str, Any]]:
         yield from ((column, LeftOut.ABOVE.label) for column in step.values)
     if beyond := sorted(({*step.values.get("roles", person.roles)} ^ {*person.roles}) - by.grantable_roles):
         yield "roles", BEYOND % {"names": ", ".join(beyond)}
-    is_restored = RESTORE in switches(person, step.values)
-    for column in _SWITCHED:
-        for switch in switches(person, {column: step.values.get(column, getattr(person, column))})[:1]:
+    is_restored = RESTORE in switches(step)
+    for column in step.values.keys() & {*_SWITCHED}:
+        for switch in switches(step, column)[:1]:
             if (why := switch.refusal(person, by)) and not (is_restored and why is LeftOut.DELETED):
                 yield column, why.label
 
 
-def switches(person: User, values: dict[str, Any]) -> list[Switch]:
-    """The account actions that give a person these values."""
-    found = [*_TO_STATUS.get((person.status, values.get("status", person.status)), ())]
-    is_warehouse_user = values.get("is_warehouse_user", person.is_warehouse_user)
-    if is_warehouse_user is not person.is_warehouse_user:
+def switches(step: Step, *columns: str) -> list[Switch]:
+    """The account actions that write the values of these columns, or all."""
+    now = step.now
+    values = {name: step.values[name] for name in columns} if columns else step.values
+    found = [*_TO_STATUS.get((now["status"], values.get("status", now["status"])), ())]
+    is_warehouse_user = values.get("is_warehouse_user", now["is_warehouse_user"])
+    if is_warehouse_user is not now["is_warehouse_user"]:
         found.append(MAKE_WAREHOUSE_USER if is_warehouse_user else UNMAKE_WAREHOUSE_USER)
     return found
