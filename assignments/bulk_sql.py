@@ -70,7 +70,7 @@ def deassign(rows: Iterable[UserWarehouse]) -> int:
     return _run(_DEASSIGN, rows)
 
 
-def set_active(rows: Iterable[tuple[int, int, bool]]) -> bool:
+def set_active(rows: Iterable[tuple[int, int, bool]], period: Period) -> bool:
     """Inserts, renews, activates and deactivates by user id, warehouse id, is active.
 
     Returns whether all that are to be active are: the period of each is now. Writes only real changes, and each once,
@@ -78,7 +78,7 @@ def set_active(rows: Iterable[tuple[int, int, bool]]) -> bool:
     """
     rows = list(rows)
     _run(_DEACTIVATE, rows)
-    _run(_ASSIGN, rows, None, None)
+    _run(_ASSIGN, rows, *period)
     _run(_ACTIVATE, rows)
     return not _run(_WANTED_BUT_NOT_CURRENT, rows)
 

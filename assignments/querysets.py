@@ -9,10 +9,11 @@ from typing import Any
 
 from django.db import models
 from django.db.models.fields.tuple_lookups import TupleIn
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 
+from config.back_office.periods import end_of_soon
 from config.database.compiled_queries import Parameter
-from config.database.periods import EARLIEST, LATEST, current, ended
+from config.database.periods import EARLIEST, LATEST, current, ended, not_ended
 from config.database.search import by_id
 from users.models import User
 from users.querysets import PEOPLE, PEOPLE_BY_NAME, active_account
@@ -52,8 +53,20 @@ class AssignmentQueries(models.QuerySet[Any]):
         return self.filter(~current())
 
     def ended(self) -> Any:
-        """The rows whose period is over."""
-        return self.filter(ended())
+        """The rows whose period is over, by an index."""
+        return self.with_sort_values().filter(sorted_ends_at__lte=Now())
+
+    def not_begun(self) -> Any:
+        """The rows whose period begins later, by an index."""
+        return self.with_sort_values().filter(sorted_starts_at__gt=Now())
+
+    def ending_soon(self) -> Any:
+        """The rows whose period ends within `MAX_DAYS_TO_END` days, by an index."""
+        return self.with_sort_values().filter(sorted_ends_at__gt=Now(), sorted_ends_at__lte=end_of_soon())
+
+    def not_ended(self) -> Any:
+        """The rows whose period is now or begins later."""
+        return self.filter(not_ended())
 
     def active(self) -> Any:
         """The active rows. The others are those of `inactive`."""
@@ -69,6 +82,17 @@ class AssignmentQueries(models.QuerySet[Any]):
     def with_works_now(self) -> Any:
         """Adds `is_current` and `works_now`: whether the row is one of `working`."""
         return self.with_is_current().annotate(works_now=models.ExpressionWrapper(_WORKING, models.BooleanField()))
+
+    def with_state(self) -> Any:
+        """With user and warehouse, `is_current`, `works_now`, and `read_at`: the database's time of reading."""
+        return self.with_works_now().annotate(read_at=Now()).select_related("user", "warehouse")
+
+    def current_first(self) -> Any:
+        """Active rows, then others that are current, those that begin later, and those that are over; newest first."""
+        ranks = [
+            models.When(condition, models.Value(n)) for n, condition in enumerate((ACTIVE, current(), not_ended()))
+        ]
+        return self.order_by(models.Case(*ranks, default=models.Value(len(ranks))), "-id")
 
     def with_is_over(self) -> Any:
         """Adds `is_over`: whether the row's period is over."""
@@ -108,6 +132,10 @@ class AssignmentQueries(models.QuerySet[Any]):
     def not_working(self) -> Any:
         """All but the rows of `working`."""
         return self.filter(~_WORKING)
+
+    def active_but_ended(self) -> Any:
+        """The rows that are stored as active and whose period is over, by an index of their ends."""
+        return self.filter(ended(), is_active=True)
 
     def active_of_idle_people(self) -> Any:
         """The active rows of people who cannot work in any warehouse now. It reads their rows by indexes."""

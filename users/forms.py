@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
 
 from assignments.models import WarehouseUserAssignment
+from config.back_office.periods import PeriodForm
 from config.history.edit_conflicts import EditConflictFormMixin
 from config.history.pages import ReasonFormMixin
 from config.identifiers import parse_key
@@ -209,8 +210,8 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         return super().save(commit)
 
 
-class HireForm(UserForm):
-    """Create a person together with their warehouses, for users who may assign them."""
+class HireForm(PeriodForm, UserForm):
+    """Create a person together with their warehouses and the period there, for users who may assign them."""
 
     current = forms.ModelChoiceField(
         label=_("Works in"),
@@ -231,6 +232,8 @@ class HireForm(UserForm):
         for name in ("current", "warehouses"):
             if data.get(name) and not data.get("is_warehouse_user"):
                 self.add_error(name, LeftOut.NO_WAREHOUSE_USER.label)
+        if data.get("current") and data["period"].is_valid and not data["period"].is_current:
+            self.add_error("current", _("They cannot work there now: the period below is not now. Leave this empty."))
         return data
 
     def assign_warehouses(self) -> None:
@@ -238,7 +241,7 @@ class HireForm(UserForm):
         current, others = self.cleaned_data["current"], self.cleaned_data["warehouses"]
         chosen = {*others, *([current] if current else [])}
         rows = [(self.instance.pk, one.pk, one == current) for one in chosen]
-        WarehouseUserAssignment.objects.set_active(sorted(rows))
+        WarehouseUserAssignment.objects.set_active(sorted(rows), self.cleaned_data["period"])
         connection.check_constraints()  # raises IntegrityError here if a warehouse was deleted
 
 
@@ -257,10 +260,10 @@ class ReasonForm(ReasonFormMixin):
     """The form of confirmation pages."""
 
 
-class WarehousesForm(ReasonFormMixin):
-    """Warehouses to assign to many people, in an autocomplete field."""
+class WarehousesForm(PeriodForm, ReasonFormMixin):
+    """Warehouses to assign to many people, in an autocomplete field, and the period there."""
 
-    field_order = ("warehouses", "change_reason")
+    field_order = ("warehouses", "from_day", "until_day", "change_reason")
 
     warehouses = forms.ModelMultipleChoiceField(
         label=_("Warehouses"),

@@ -9,16 +9,18 @@ from django.contrib.auth.models import Permission
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Lower, Now
 
-from config.database.periods import current, not_ended
+from config.database.periods import current, not_ended, not_past
 from config.database.search import Searched
 from config.text import email_key
 from users.roles import ADMINISTRATION, named
 from users.sign_in.lockouts import locking_sign_in
 
+_ASSIGNED = Count("assignments", filter=not_ended("assignments__"))
+
 
 def active_account(path: str = "") -> Q:
     """The condition for which `User.is_active` is true. `path` is the lookup to the person, such as `user__`."""
-    return Q(**{f"{path}status": "active"}) & not_ended(f"{path}employed_until")
+    return Q(**{f"{path}status": "active"}) & not_past(f"{path}employed_until")
 
 
 class UserQuerySet(QuerySet[Any]):
@@ -48,11 +50,11 @@ class UserQuerySet(QuerySet[Any]):
         return self.alias(email_lower=Lower("email")).filter(email_lower__in=keys)
 
     def with_list_columns(self) -> Any:
-        """Adds `current_warehouse`, `assigned` (the number of warehouses), and `locked_out_at`: when sign-in to the
-        account was locked, if it still is for any network or browser.
+        """Adds `current_warehouse`, `assigned` (the number of assignments that are not over), and `locked_out_at`: when
+        sign-in to the account was locked, if it still is for any network or browser.
         """
         this_person = self.model._default_manager.filter(pk=OuterRef("pk")).order_by()
-        assigned = this_person.values("pk").annotate(number=Count("assignments")).values("number")
+        assigned = this_person.values("pk").annotate(number=_ASSIGNED).values("number")
         lockouts = locking_sign_in().filter(username=Lower(OuterRef("email"))).order_by("-attempt_time")
         return (
             self.with_current_warehouse()
@@ -90,8 +92,8 @@ class UserQuerySet(QuerySet[Any]):
         return self.filter(is_superuser=False, roles__contained_by=sorted(other.grantable_roles))
 
     def without_warehouse(self) -> Any:
-        """Warehouse users without an assigned warehouse."""
-        return self.filter(is_warehouse_user=True, has_warehouse=False)
+        """Warehouse users without an assignment, or whose assignments are all over."""
+        return self.filter(Q(has_warehouse=False) | Q(warehouses_end_at__lte=Now()), is_warehouse_user=True)
 
     def never_signed_in(self) -> Any:
         return self.filter(last_login=None)

@@ -16,12 +16,11 @@ from uuid import UUID
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models, transaction
 from django.db.models.functions import Now
-from django.utils.functional import cached_property
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from assignments import errors
 from assignments.models.bulk_writes import LOCK_USER, BulkWrites, lock_assignable
+from assignments.models.state import AssignmentState
 from assignments.querysets import ACTIVE, ENDS_AT, STARTS_AT
 from config.database.compiled_queries import Parameter, Select, Update
 from config.database.periods import ALWAYS, Period, current
@@ -87,8 +86,11 @@ class AssignmentManager(models.Manager.from_queryset(AssignmentQuerySet)):  # ty
         return _GRANTING.first(user=user.pk)
 
 
+_HAS_END = models.Q(ends_at__isnull=False)
+
+
 @tracked(exclude=["created_at", "updated_at"])
-class WarehouseUserAssignment(models.Model):
+class WarehouseUserAssignment(AssignmentState, models.Model):
     """One warehouse assigned to one user. The warehouse of the active assignment is the user's current warehouse."""
 
     history_labels: ClassVar[dict[str, Any]] = {"insert": _("Assigned"), "delete": _("Deassigned")}
@@ -104,11 +106,6 @@ class WarehouseUserAssignment(models.Model):
     ends_at = models.DateTimeField(_("until"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True, db_default=Now())
-
-    #: Whether the period is now. Only rows of `with_is_current` and written ones have it.
-    is_current: bool
-    #: Whether the period is over. Only rows of `with_is_over` have it.
-    is_over: bool
 
     objects = AssignmentManager()
 
@@ -152,30 +149,15 @@ class WarehouseUserAssignment(models.Model):
             models.Index(fields=["warehouse"], condition=models.Q(is_active=True), name="assignment_standing"),
             models.Index(STARTS_AT, "id", name="assignment_by_starts_at"),
             models.Index(ENDS_AT, "id", name="assignment_by_ends_at"),
+            # To count those of a warehouse that are over, and to find those of all that are still stored as active.
+            models.Index(fields=["warehouse", "ends_at"], condition=_HAS_END, name="assignment_here_by_ends_at"),
+            models.Index(
+                fields=["ends_at"], condition=_HAS_END & models.Q(is_active=True), name="assignment_active_ends_at"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.user.get_full_name()} → {self.warehouse}"
-
-    @cached_property
-    def works_now(self) -> bool:
-        """Whether the person works here now, as `AssignmentQueries.working`. Lists annotate it (`with_works_now`)."""
-        return self.is_active_now and self.user.can_work and self.warehouse.is_active
-
-    @property
-    def is_active_now(self) -> bool:
-        """Whether the assignment is active, which it is only while its period is now."""
-        return self.is_active and self.is_current
-
-    @property
-    def why_idle(self) -> str:
-        """Why nobody works there by an active assignment, if `works_now` is false."""
-        why = gettext("employment ended") if self.warehouse.is_active else gettext("warehouse not available")
-        if self.user.status != User.Status.ACTIVE:
-            why = str(self.user.get_status_display())
-        elif not self.user.is_warehouse_user:
-            why = gettext("not a warehouse user any more")
-        return gettext("Not now: %(why)s") % {"why": why}
 
     def activate(self) -> None:
         """Makes this the user's only active assignment.

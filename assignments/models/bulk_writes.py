@@ -65,16 +65,17 @@ class BulkWrites(AssignmentQueries):
             lock_assignable(user_id for user_id, _warehouse_id in periods)
             return bulk_sql.set_periods(periods)
 
-    def set_active(self, rows: Collection[tuple[int, int, bool]]) -> None:
+    def set_active(self, rows: Collection[tuple[int, int, bool]], period: Period = ALWAYS) -> None:
         """Assigns warehouses and sets which assignments are active, all or nothing.
 
-        Rows are user id, warehouse id, is active; at most one row of a user is active. Assignments whose period is over
-        are renewed without bounds. Raises RuleError 5202 if one of the users is no warehouse user, 5207 if an
-        assignment to activate has not begun.
+        Rows are user id, warehouse id, is active; at most one row of a user is active. New assignments have this
+        period, and those whose period is over are renewed with it. Raises RuleError 5202 if one of the users is no
+        warehouse user, 5207 if an assignment to activate is not current, 5208 for an invalid period.
         """
+        _check(period)
         with transaction.atomic():
             lock_assignable(user_id for user_id, _warehouse_id, _is_active in rows)
-            if not bulk_sql.set_active(rows):
+            if not bulk_sql.set_active(rows, period):
                 raise RuleError(errors.NOT_CURRENT)
 
     def lock_people(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.formats import date_format
-from django.utils.timezone import localtime, make_aware
+from django.utils.timezone import localdate, localtime, make_aware
 from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import INPUT_CLASSES
@@ -56,6 +56,11 @@ def _last_day(ends_at: datetime) -> date:
     return localtime(ends_at - timedelta(microseconds=1)).date()
 
 
+def end_of_soon() -> datetime:
+    """The end of the last day of which pages say in how many days something ends."""
+    return beginning_of(localdate() + timedelta(days=MAX_DAYS_TO_END + 1))
+
+
 # --- Asking -----------------------------------------------------------------------------------------------------
 class DayField(forms.DateField):
     """An optional day, entered in the browser's own control, which is localized and accessible by keyboard."""
@@ -80,6 +85,11 @@ class PeriodForm(forms.Form):
         super().__init__(*args, **kwargs)
         self._stored = stored
         self.initial.update(from_day=first_day(stored), until_day=last_day(stored))
+
+    @property
+    def days(self) -> list[forms.BoundField]:
+        """The two fields, for templates."""
+        return [self["from_day"], self["until_day"]]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data

@@ -30,9 +30,9 @@ class Period(NamedTuple):
     @property
     def is_current(self) -> bool:
         """Whether now lies inside. One query, if it has bounds."""
-        return self == ALWAYS or self._includes(database_now())
+        return self == ALWAYS or self.includes(database_now())
 
-    def _includes(self, moment: datetime) -> bool:
+    def includes(self, moment: datetime) -> bool:
         return (self.starts_at or EARLIEST) <= moment < (self.ends_at or LATEST)
 
 
@@ -50,11 +50,16 @@ def database_now() -> datetime:
 def current(path: str = "") -> Q:
     """The condition that now lies inside of a row's period. `path` is the lookup to the row, such as `assignment__`."""
     has_begun = Q(**{f"{path}starts_at": None}) | Q(**{f"{path}starts_at__lte": Now()})
-    return has_begun & not_ended(f"{path}ends_at")
+    return has_begun & not_ended(path)
 
 
-def not_ended(column: str) -> Q:
-    """The condition that the moment in this column, or lookup, has not come, or that there is none."""
+def not_ended(path: str = "") -> Q:
+    """The condition that a row's period is not over."""
+    return not_past(f"{path}ends_at")
+
+
+def not_past(column: str) -> Q:
+    """The condition that the moment in this column, or lookup, is to come, or that there is none."""
     return Q(**{column: None}) | Q(**{f"{column}__gt": Now()})
 
 

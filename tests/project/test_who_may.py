@@ -173,8 +173,8 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
         [*_read(ASSIGNMENT), *_exported(ASSIGNMENT), f"{ASSIGNMENT}{_ROW}assign_warehouses/"]
         + [f"{side}{page}" for side in _SIDES for page in ("", "rows/", "changes/")],
     ),
-    "Assign and deassign": (
-        DO, [f"{ASSIGNMENT}{_ROW}delete/", *_SIDES]
+    "Assign and deassign, and set periods": (
+        DO, [*(f"{ASSIGNMENT}{page}" for page in (f"{_ROW}delete/", f"{_ROW}set_period/", "set-period/")), *_SIDES]
     ),
     "Import assignments": (DO, _imported(ASSIGNMENT)),
     "See past imports, of what one may import": (SEE, ["spreadsheets/import/"]),

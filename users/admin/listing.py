@@ -89,7 +89,11 @@ class PeopleList(LongListAdmin):
         """The number of warehouses, with a link to the assignments for those who may view them."""
         may_see = cast(Any, request.user).has_perm(_SEES_ASSIGNMENTS)
         url = f"{reverse('admin:assignments_warehouseuserassignment_changelist')}?user__id__exact="
-        shown = f'<a class="text-link" data-figure="{{0}}" href="{url}{{1}}">{{0}}</a>' if may_see else "{0}"
+        shown = (
+            f'<a class="text-link" data-figure="{{0}}" href="{url}{{1}}&amp;period=not-over">{{0}}</a>'
+            if may_see
+            else "{0}"
+        )
 
         @display(description=_("Warehouses"))
         def assigned(obj: Any) -> Any:

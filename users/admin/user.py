@@ -93,7 +93,11 @@ class UserAdmin(
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         edited, seen = ((), ()) if obj is None else (("status", "last_login_"), ("seen",))
-        hired = ("current", "warehouses") if obj is None and self.has_hire_permission(request) else ()
+        hired = (
+            ("current", "warehouses", "from_day", "until_day")
+            if obj is None and self.has_hire_permission(request)
+            else ()
+        )
         rights = ("groups", "is_superuser") if actor(request).is_superuser else ("groups",)
         fieldsets = [
             (

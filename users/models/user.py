@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -23,7 +22,6 @@ from django.utils.translation import gettext_noop
 
 from config.audit_log import audit
 from config.database.lost_updates import SavesChangedColumns
-from config.database.periods import database_now
 from config.history.tracking import tracked
 from config.text import EmailField, NameField
 from users.models.audit_event import AuditEvent as AuditEvent
@@ -56,7 +54,10 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
 _name_rule = RegexValidator(r"^[^:/<>]+$", _("A name must not contain any of : / < >"))
 
 
-@tracked(exclude=["password", "last_login", "signed_out_at", "has_warehouse", "created_at", "updated_at"])
+_UNTRACKED = ["password", "last_login", "signed_out_at", "has_warehouse", "warehouses_end_at"]
+
+
+@tracked(exclude=[*_UNTRACKED, "created_at", "updated_at"])
 class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, PermissionsMixin):
     """A person. A warehouse user works in warehouses and cannot enter the Back Office; others can."""
 
@@ -104,6 +105,8 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
     password_changed_at = models.DateTimeField(_("Password changed"), null=True, editable=False)
     #: Whether any warehouse is assigned. Triggers maintain it; saved values are ignored.
     has_warehouse = models.BooleanField(default=False, db_default=False, editable=False)
+    #: When the last assignment ends; None if there is none, or one without an end. Maintained in the same way.
+    warehouses_end_at = models.DateTimeField(null=True, editable=False)
     #: Back Office sessions from before this time are invalid.
     signed_out_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -152,6 +155,11 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
                 condition=models.Q(is_warehouse_user=True, has_warehouse=False),
                 name="user_without_warehouse",
             ),
+            models.Index(
+                fields=["warehouses_end_at"],
+                condition=models.Q(is_warehouse_user=True, warehouses_end_at__isnull=False),
+                name="user_by_warehouses_end_at",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["uuid"], name="user_uuid_unique"),
@@ -172,16 +180,6 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
     def is_active(self) -> bool:  # type: ignore[override]
         """Django's name for "may sign in": the account is active, and the employment has not ended."""
         return self.status == self.Status.ACTIVE and self.is_employed
-
-    @property
-    def is_employed(self) -> bool:
-        """Whether the employment had not ended at `read_at`. No query if no end is known."""
-        return self.employed_until is None or self.employed_until > self.read_at
-
-    @cached_property
-    def read_at(self) -> datetime:
-        """The moment of the answer of `is_employed`: annotated (`UserQuerySet.with_read_at`), or when first asked."""
-        return database_now()
 
     @property
     def is_deleted(self) -> bool:
@@ -246,7 +244,7 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
         """
         with transaction.atomic():
             has_new_password = self._writes("password", options)
-            had_left = self._writes("employed_until", options) and self._had_left()
+            had_left = self._writes("employed_until", options) and self.had_left
             if has_new_password or had_left:
                 self.lock_unchanged()
             if has_new_password:
@@ -260,10 +258,6 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
             self.must_change_password_by = None
         if options.get("update_fields") is not None:
             options["update_fields"] = {*options["update_fields"], "must_change_password_by"}
-
-    def _had_left(self) -> bool:
-        until = self._as_read.get("employed_until")
-        return until is not None and until <= database_now()
 
     def _writes(self, column: str, options: dict[str, Any]) -> bool:
         """Whether saving with these options changes the column of an existing row."""

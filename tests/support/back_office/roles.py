@@ -105,6 +105,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "assignments/warehouseuserassignment/import/<uuid:pk>/faults/": ("ASW", "ASW"),
     "assignments/warehouseuserassignment/import/<uuid:pk>/left-out/": ("ASW", "ASW"),
     "assignments/warehouseuserassignment/<path:object_id>/assign_warehouses/": ("ASWR", "ASWR"),
+    "assignments/warehouseuserassignment/<path:object_id>/set_period/": ("ASW", "ASW"),
+    "assignments/warehouseuserassignment/set-period/": (ALL, "ASW"),
     "assignments/warehouseuserassignment/import/": ("ASW", "ASW"),
     "assignments/warehouseuserassignment/export/<uuid:pk>/": ("ASWR", "ASWR"),
     "assignments/warehouseuserassignment/export/<uuid:pk>/progress/": ("ASWR", "ASWR"),

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("users", "0007_people_without_mailbox"),
+        ("users", "0009_warehouses_end_at_index"),
     ]
 
     operations = [

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("users", "0008_employment")]
+    dependencies = [("users", "0010_employment")]
     operations = [
         AddIndexConcurrently(
             "user",
