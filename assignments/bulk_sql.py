@@ -10,10 +10,8 @@ from typing import Any
 
 from django.db import connection
 
+from assignments.querysets import UserWarehouse
 from config.database.periods import ALWAYS, Period
-
-#: User id, warehouse id.
-UserWarehouse = tuple[int, int]
 
 _TABLE = "assignments_warehouseuserassignment"
 _KEYS = "unnest(%s::bigint[], %s::bigint[]) AS wanted (user_id, warehouse_id)"

@@ -19,6 +19,9 @@ from users.models import User
 from users.querysets import PEOPLE, PEOPLE_BY_NAME, active_account
 from warehouses.models import WAREHOUSES, Warehouse
 
+#: User id, warehouse id.
+UserWarehouse = tuple[int, int]
+
 #: Most users, and most warehouses, that a search matches.
 _MAX_FOUND = 100
 
@@ -145,7 +148,7 @@ class AssignmentQueries(models.QuerySet[Any]):
         """The row that grants this user a warehouse token: one or none."""
         return self.working().filter(user_id=user_id).select_related("warehouse")
 
-    def with_keys(self, keys: Collection[tuple[int, int]]) -> Any:
+    def with_keys(self, keys: Collection[UserWarehouse]) -> Any:
         """Rows with one of these user and warehouse ids."""
         return self.filter(TupleIn((models.F("user_id"), models.F("warehouse_id")), keys)) if keys else self.none()
 

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Lower, Now
 
+from config.back_office.periods import end_of_soon
 from config.database.periods import current, not_ended, not_past
 from config.database.search import Searched
 from config.text import email_key
@@ -111,6 +112,10 @@ class UserQuerySet(QuerySet[Any]):
 
     def employment_ended(self) -> Any:
         return self.filter(employed_until__lte=Now())
+
+    def employment_ending_soon(self) -> Any:
+        """The people whose employment ends within `MAX_DAYS_TO_END` days."""
+        return self.filter(employed_until__gt=Now(), employed_until__lte=end_of_soon())
 
     def _with_right(self, right: str) -> Any:
         """Keys of the people who have a permission by a role or directly."""

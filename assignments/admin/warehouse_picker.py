@@ -96,7 +96,7 @@ class PeoplePicker(Picker):
 
     max_rows = 1_000
     order = {"id": "pk", "name": "sorted_name"}
-    status_words = {True: User.Status.ACTIVE.label, False: User.Status.BLOCKED.label}
+    status_words = {True: User.Status.ACTIVE.label, False: gettext_lazy("Not active")}
 
     def __init__(self, warehouse: Warehouse, *, with_emails: bool) -> None:
         self.subject = self.warehouse = warehouse

@@ -11,8 +11,7 @@ from django.db import models, transaction
 from django.db.models.functions import Now
 
 from assignments import bulk_sql, errors
-from assignments.bulk_sql import UserWarehouse
-from assignments.querysets import AssignmentQueries
+from assignments.querysets import AssignmentQueries, UserWarehouse
 from config.database.compiled_queries import Parameter, Select
 from config.database.periods import ALWAYS, Period
 from config.rule_errors import RuleError

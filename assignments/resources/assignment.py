@@ -8,8 +8,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from assignments.bulk_sql import UserWarehouse
 from assignments.models import WarehouseUserAssignment
+from assignments.querysets import UserWarehouse
 from assignments.resources.related import RelatedWidget, WarehouseWidget, set_active, warnings_about
 from config.back_office.periods import UNTIL_BEFORE_FROM, first_day, last_day, period_of
 from config.database.periods import Period, database_now

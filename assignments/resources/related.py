@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy
 from import_export.widgets import Widget
 
 from assignments import errors
-from assignments.bulk_sql import UserWarehouse
 from assignments.models import WarehouseUserAssignment
 from assignments.models.bulk_writes import NO_PERIODS
+from assignments.querysets import UserWarehouse
 from config.database.periods import Period
 from config.rule_errors import RuleError
 from config.spreadsheets.columns import UnknownName, UnknownNamesError, names_in

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -23,7 +22,6 @@ from django.utils.translation import gettext_noop
 
 from config.audit_log import audit
 from config.database.lost_updates import SavesChangedColumns
-from config.database.periods import database_now
 from config.history.tracking import tracked
 from config.text import EmailField, NameField
 from users.models.audit_event import AuditEvent as AuditEvent
@@ -184,16 +182,6 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
         return self.status == self.Status.ACTIVE and self.is_employed
 
     @property
-    def is_employed(self) -> bool:
-        """Whether the employment had not ended at `read_at`. No query if no end is known."""
-        return self.employed_until is None or self.employed_until > self.read_at
-
-    @cached_property
-    def read_at(self) -> datetime:
-        """The moment of the answer of `is_employed`: annotated (`UserQuerySet.with_read_at`), or when first asked."""
-        return database_now()
-
-    @property
     def is_deleted(self) -> bool:
         return self.status == self.Status.DELETED
 
@@ -256,7 +244,7 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
         """
         with transaction.atomic():
             has_new_password = self._writes("password", options)
-            had_left = self._writes("employed_until", options) and self._had_left()
+            had_left = self._writes("employed_until", options) and self.had_left
             if has_new_password or had_left:
                 self.lock_unchanged()
             if has_new_password:
@@ -270,10 +258,6 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
             self.must_change_password_by = None
         if options.get("update_fields") is not None:
             options["update_fields"] = {*options["update_fields"], "must_change_password_by"}
-
-    def _had_left(self) -> bool:
-        until = self._as_read.get("employed_until")
-        return until is not None and until <= database_now()
 
     def _writes(self, column: str, options: dict[str, Any]) -> bool:
         """Whether saving with these options changes the column of an existing row."""
