@@ -67,7 +67,7 @@ def test_new_assignments_get_their_dates(admin: Client, pat: User, sam: User, no
         "email": PAT, "warehouse": "North Dock", "active": "yes", "from": f"{in_days(0)}", "until": f"{in_days(6)}",
     }  # fmt: skip
     assert Row.objects.get(is_active=True).user.email == PAT
-    assert [row.events.count() for row in Row.objects.all()] == [1, 1]  # type: ignore[attr-defined]
+    assert [row.events.count() for row in Row.objects.all()] == [1, 1]
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
