@@ -36,13 +36,13 @@ def past_retention() -> Iterator[QuerySet[Any]]:
 def delete(rows: QuerySet[Any]) -> int:
     """Deletes in batches. Returns the number of rows, without rows deleted by cascade."""
     total = 0
-    with _without_history(rows.model):
-        while batch := list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
-            if hasattr(rows, "expire"):
-                rows.filter(pk__in=batch).expire()
-            else:
+    while batch := list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
+        if hasattr(rows, "expire"):
+            rows.filter(pk__in=batch).expire()
+        else:
+            with _without_history(rows.model):
                 rows.model._base_manager.filter(pk__in=batch).delete()
-            total += len(batch)
+        total += len(batch)
     return total
 
 

@@ -99,7 +99,7 @@ class WarehouseUserAssignmentAdmin(PeriodPages, SheetAdminMixin, HistoryAdminMix
     list_disable_select_all = True  # it would need a count
     show_full_result_count = False
     paginator = InfinitePaginator
-    readonly_fields = ("user", "person_by_name", "warehouse", "works_here", "period", "created_at", "updated_at")
+    readonly_fields = ("user", "person_by_name", "warehouse", "works_here_now", "period", "created_at", "updated_at")
     actions = ("activate_chosen", "deactivate_chosen", "set_period_chosen")
     actions_row = actions_detail = ("assign_warehouses", "set_period")
 
@@ -143,6 +143,11 @@ class WarehouseUserAssignmentAdmin(PeriodPages, SheetAdminMixin, HistoryAdminMix
         if row.works_now:
             return "yes", _("Yes")
         return ("idle", row.why_idle) if row.is_active else ("no", _("No"))
+
+    @display(description=gettext_lazy("Works here now"))
+    def works_here_now(self, row: WarehouseUserAssignment) -> Any:
+        """The same without its label, which the page of one row does not show."""
+        return self.works_here(row)[1]
 
     @display(description=gettext_lazy("Period"), ordering="starts_at")
     def period(self, row: WarehouseUserAssignment) -> str:

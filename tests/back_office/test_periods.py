@@ -57,8 +57,7 @@ def days(first: int | None, last: int | None) -> dict[str, str]:
 
 
 def period(first: int | None, last: int | None) -> Period:
-    bounds = [None if day is None else in_days(day) for day in (first, last)]
-    return period_of(bounds[0], bounds[1])
+    return period_of(None if first is None else in_days(first), None if last is None else in_days(last))
 
 
 def put(row: Row, first: int | None, last: int | None) -> Row:
@@ -318,6 +317,9 @@ def test_the_list_says_when_and_never_that_somebody_works_there_outside_of_it(of
     assert cells["soon"][1].endswith("(ends in 7 days)")
     assert cells["later"][1].endswith("(begins in 3 days)")
     assert "(" not in cells["long"][1]
+    page = office.get(f"{LIST}{season['over'].pk}/change/").content.decode()
+    assert f">Not now: ended on {words_of(-1)}<" in page
+    assert f"{words_of(-1)} (over)" in page
 
 
 def test_the_page_of_a_warehouse_has_those_who_work_there_first(office: Client, season: Any, north: Warehouse) -> None:
