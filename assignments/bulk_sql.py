@@ -10,10 +10,8 @@ from typing import Any
 
 from django.db import connection
 
+from assignments.querysets import UserWarehouse
 from config.database.periods import ALWAYS, Period
-
-#: User id, warehouse id.
-UserWarehouse = tuple[int, int]
 
 _TABLE = "assignments_warehouseuserassignment"
 _KEYS = "unnest(%s::bigint[], %s::bigint[]) AS wanted (user_id, warehouse_id)"
@@ -83,6 +81,13 @@ def set_active(rows: Iterable[tuple[int, int, bool]], periods: Mapping[UserWareh
     _run(_ASSIGN, ((*row, *periods.get(row[:2], ALWAYS)) for row in rows))
     _run(_ACTIVATE, rows)
     return not _run(_WANTED_BUT_NOT_CURRENT, rows)
+
+
+def switch(rows: Iterable[tuple[int, int, bool]]) -> None:
+    """Deactivates and activates existing ones by user id, warehouse id, is active; only current ones are activated."""
+    rows = list(rows)
+    _run(_DEACTIVATE, rows)
+    _run(_ACTIVATE, rows)
 
 
 def set_periods(periods: dict[UserWarehouse, Period]) -> int:

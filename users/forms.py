@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -19,7 +20,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
 
 from assignments.models import WarehouseUserAssignment
-from config.back_office.periods import PeriodForm
+from config.back_office.periods import DayField, PeriodForm, last_day, period_of
+from config.database.periods import Period
 from config.history.edit_conflicts import EditConflictFormMixin
 from config.history.pages import ReasonFormMixin
 from config.identifiers import parse_key
@@ -96,6 +98,9 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
             "user, leave both passwords empty, too, and print a temporary one."
         ),
     )
+    #: The last day. Saved is the moment at which it ends.
+    employed_until = DayField(_("Employed until (inclusive)"))
+    employed_until.help_text = _("The last day on which they can sign in. Leave it empty if no end is known.")
     password1 = forms.CharField(label=_("Password"), help_text=password_validators_help_text_html, **_PASSWORD)
     password2 = forms.CharField(label=_("Repeat Password"), **_PASSWORD)
     groups = GroupChoiceField(
@@ -109,8 +114,8 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     class Meta:
         model = User
         fields = (
-            "email", "has_mailbox", "first_name", "last_name", "status", "language", "is_warehouse_user",
-            "is_superuser", "groups",
+            "email", "has_mailbox", "first_name", "last_name", "status", "employed_until", "language",
+            "is_warehouse_user", "is_superuser", "groups",
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -123,8 +128,9 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
             self._prepare_passwords()
             groups: Any = self.fields["groups"]
             groups.queryset = grantable_by(self.actor).order_by("name")
+        self.initial["employed_until"] = last_day(self._employment)
         if self.instance.pk is not None and self.instance.pk == self.actor.pk:
-            for name in {"status", "is_warehouse_user"} & set(self.fields):
+            for name in {"status", "employed_until", "is_warehouse_user"} & set(self.fields):
                 self.fields[name].disabled = True
                 self.fields[name].help_text = _OWN
 
@@ -140,6 +146,13 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     def _has_no_mailbox(self) -> bool:
         """As the submitted form says."""
         return self.is_bound and bool(self.data.get(self.add_prefix("has_mailbox")))
+
+    @property
+    def _employment(self) -> Period:
+        return Period(None, self.instance.employed_until)
+
+    def clean_employed_until(self) -> datetime | None:
+        return period_of(None, self.cleaned_data["employed_until"], self._employment).ends_at
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"]
@@ -174,7 +187,8 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     def _stays_administrator(self) -> bool:
         data = self.cleaned_data
         has_rights = self._is_superuser or make_administrators(data.get("groups", ()), self.instance)
-        return has_rights and data.get("status") == User.Status.ACTIVE and not data.get("is_warehouse_user")
+        is_active = data.get("status") == User.Status.ACTIVE and data.get("employed_until") is None
+        return has_rights and is_active and not data.get("is_warehouse_user")
 
     @property
     def _is_superuser(self) -> bool:

@@ -17,7 +17,7 @@ from assignments.querysets import active
 from config.database.periods import not_ended
 from config.identifiers import parse_uuid
 from users.models import User
-from users.querysets import PEOPLE, PEOPLE_BY_NAME
+from users.querysets import PEOPLE, PEOPLE_BY_NAME, active_account
 from warehouses.models import WAREHOUSES, Warehouse
 
 
@@ -96,7 +96,7 @@ class PeoplePicker(Picker):
 
     max_rows = 1_000
     order = {"id": "pk", "name": "sorted_name"}
-    status_words = {True: User.Status.ACTIVE.label, False: User.Status.BLOCKED.label}
+    status_words = {True: User.Status.ACTIVE.label, False: gettext_lazy("Not active")}
 
     def __init__(self, warehouse: Warehouse, *, with_emails: bool) -> None:
         self.subject = self.warehouse = warehouse
@@ -164,9 +164,9 @@ def _people(rows: QuerySet[Any], assignment: dict[str, Any], *, with_emails: boo
     return rows.annotate(
         title=F("email") if with_emails else name,
         also=name if with_emails else Value(""),
-        works=Q(status=User.Status.ACTIVE),
+        works=active_account(),
         **assignment,
         kept=~Q(is_warehouse_user=True),
         sorted_name=Lower("email" if with_emails else "last_name"),  # each has an index
-        is_off=~Q(status=User.Status.ACTIVE),
+        is_off=~active_account(),
     )

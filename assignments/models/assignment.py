@@ -191,7 +191,7 @@ class WarehouseUserAssignment(AssignmentState, models.Model):
             WarehouseUserAssignment.objects.set_periods({(row.user_id, row.warehouse_id): period})
             self.refresh_from_db(fields=["is_active"])
         self.starts_at, self.ends_at = period
-        self.is_current = period.is_current
+        self._note_state(is_active=self.is_active, is_current=period.is_current)
 
     def deassign(self) -> None:
         """Deletes the assignment. Raises RuleError 5201 if it was deleted before."""
@@ -207,7 +207,7 @@ class WarehouseUserAssignment(AssignmentState, models.Model):
         self.is_active, self.activation = is_active, self.activation + is_active
         written = ["starts_at", "ends_at", "is_active", "activation", "updated_at"]
         self.save(update_fields=written if self.pk else None)
-        self.is_current = is_active or period.is_current
+        self._note_state(is_active=is_active, is_current=is_active or period.is_current)
 
     def _is_already(self, *, active: bool) -> bool:
         """Whether there is nothing to write, by the row as it is under the lock."""
@@ -224,9 +224,7 @@ class WarehouseUserAssignment(AssignmentState, models.Model):
         changed = (_ACTIVATE if is_active else _DEACTIVATE).run(row=self.pk)
         if not changed:
             self._check_unchanged(is_active)
-        self.is_active = is_active
-        if is_active:
-            self.is_current = True
+        self._note_state(is_active=is_active, is_current=is_active or Period(self.starts_at, self.ends_at).is_current)
 
     def _check_unchanged(self, is_active: bool) -> None:
         row = WarehouseUserAssignment.objects.with_is_current().filter(pk=self.pk).first()

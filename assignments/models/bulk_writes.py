@@ -10,8 +10,7 @@ import pghistory
 from django.db import models, transaction
 
 from assignments import bulk_sql, errors
-from assignments.bulk_sql import UserWarehouse
-from assignments.querysets import AssignmentQueries
+from assignments.querysets import AssignmentQueries, UserWarehouse
 from config.database.compiled_queries import Parameter, Select
 from config.database.periods import ALWAYS, Period
 from config.rule_errors import RuleError
@@ -85,6 +84,15 @@ class BulkWrites(AssignmentQueries):
             lock_assignable(user_id for user_id, _warehouse_id, _is_active in rows)
             if not bulk_sql.set_active(rows, periods):
                 raise RuleError(errors.NOT_CURRENT)
+
+    def switch(self, rows: Collection[tuple[int, int, bool]]) -> None:
+        """Sets which existing assignments are active. Those whose period is not now are not activated.
+
+        Rows are those of `set_active`. Raises RuleError 5202 if one of the users is no warehouse user.
+        """
+        with transaction.atomic():
+            lock_assignable(user_id for user_id, _warehouse_id, _is_active in rows)
+            bulk_sql.switch(rows)
 
     def past_retention(self) -> Any:
         """The rows that `manage.py purge` changes by `expire`: stored as active though their period is over."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.utils.functional import cached_property
 from django.utils.translation import gettext
 
 from config.back_office import periods
 from config.database.periods import Period
+from users.models import User
 
 
 class AssignmentState:
@@ -25,15 +27,20 @@ class AssignmentState:
     def period(self: Any) -> Period:
         return Period(self.starts_at, self.ends_at)
 
-    @property
+    @cached_property
     def works_now(self: Any) -> bool:
-        """Whether the person works in this warehouse now, as `AssignmentQueries.working`."""
+        """Whether the person works here now, as `AssignmentQueries.working`. Lists annotate it (`with_works_now`)."""
         return self.is_active_now and self.user.can_work and self.warehouse.is_active
 
-    @property
+    @cached_property
     def is_active_now(self: Any) -> bool:
-        """Whether the assignment is active, which it is only while its period is now."""
+        """Whether the assignment is active, which it is only while its period is now. Documents annotate it."""
         return self.is_active and self.is_current
+
+    def _note_state(self: Any, *, is_active: bool, is_current: bool) -> None:
+        """After a write."""
+        self.is_active, self.is_active_now, self.is_current = is_active, is_active and is_current, is_current
+        vars(self).pop("works_now", None)
 
     @property
     def period_in_words(self) -> str:
@@ -42,10 +49,12 @@ class AssignmentState:
 
     @property
     def why_idle(self: Any) -> str:
-        """Why nobody works there by an assignment that is stored as active."""
-        why = str(self.user.get_status_display())
+        """Why nobody works there by an assignment that is stored as active, if `works_now` is false."""
+        why = gettext("employment ended") if self.warehouse.is_active else gettext("warehouse not available")
         if not self.is_current:
             why = periods.why_not_current(self.period, self.read_at)
-        elif self.user.is_active:
-            why = gettext("warehouse not available") if self.user.can_work else gettext("not a warehouse user any more")
+        elif self.user.status != User.Status.ACTIVE:
+            why = str(self.user.get_status_display())
+        elif not self.user.is_warehouse_user:
+            why = gettext("not a warehouse user any more")
         return gettext("Not now: %(why)s") % {"why": why}

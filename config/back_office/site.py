@@ -17,6 +17,7 @@ from config.back_office.authority import confirmed
 from config.back_office.error_pages import way_back
 from config.back_office.list_return import list_query, preserved_query
 from config.history.pages import history_view
+from config.history.undo_pages import change_set_view, undo_view
 from config.web.back_office_sessions import ACCOUNT_ONLY
 
 _HIDDEN_APPS = {"otp_totp", "otp_static"}
@@ -79,4 +80,11 @@ class BackOffice(UnfoldAdminSite):
 
     def extra_urls(self) -> list[Any]:
         """Pages that belong to no model."""
-        return [path("history/", self.admin_view(partial(history_view, site=self)), name="history")]
+        return [
+            path("history/", self._page(history_view), name="history"),
+            path("history/change-set/", self._page(change_set_view), name="change_set"),
+            path("history/undo/", self._page(undo_view), name="undo"),
+        ]
+
+    def _page(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        return self.admin_view(partial(view, site=self))

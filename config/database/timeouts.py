@@ -31,6 +31,13 @@ def use_job_limits() -> None:
     connections[DEFAULT_DB_ALIAS] = own
 
 
+def use_job_limits_in_transaction() -> None:
+    """For the current transaction, but for locks: it writes more than a request may."""
+    with connection.cursor() as cursor:
+        for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            cursor.execute(f"SET LOCAL {name} = '{int(settings.JOB_TIMEOUT_SECONDS)}s'")
+
+
 def _set(database: dict[str, Any], **seconds: int) -> None:
     """Appends to the options of `DATABASE_URL`: PostgreSQL uses the last value of an option."""
     given = database["OPTIONS"].get("options", "")

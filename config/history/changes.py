@@ -71,6 +71,10 @@ class RecordedChange:
     through: str
     reason: str
     request_id: str
+    #: The address of the page of its change set; "" for what was changed past this site.
+    change_set: str
+    #: The change set that this one undoes, as in its address, or "".
+    undoes: str
     differences: list[Difference]
 
 
@@ -84,10 +88,19 @@ def find(query: HistoryQuery, limit: int) -> tuple[list[RecordedChange], Positio
         return [], None
     rows = branches[0].union(*branches[1:], all=True) if len(branches) > 1 else branches[0]
     found = list(rows.order_by(*_NEWEST_FIRST)[: limit + 1] if len(branches) > 1 else rows)
-    changes = [_Reader(row) for row in found[:limit]]
-    names = Names(_pointed_at(changes), with_emails=query.with_emails)
-    more = changes[-1].position if len(found) > limit else None
-    return [change.read(names) for change in changes], more
+    changes = in_words(found[:limit], with_emails=query.with_emails)
+    return changes, changes[-1].position if len(found) > limit else None
+
+
+def in_words(rows: Iterable[dict[str, Any]], *, with_emails: bool) -> list[RecordedChange]:
+    """Events as text. One query for the names of all related objects.
+
+    An event has its columns, `kind` (the model's label), `object` (its key), and, by the names of the recorded fields,
+    its `state` and the state `before`, or None.
+    """
+    changes = [_Reader(row) for row in rows]
+    names = Names(_pointed_at(changes), with_emails=with_emails)
+    return [change.read(names) for change in changes]
 
 
 _NEWEST_FIRST = ("-pgh_created_at", "-pgh_id", "kind")
@@ -132,7 +145,7 @@ def _when_and_who(query: HistoryQuery) -> Iterator[Q]:
     if query.until:
         yield Q(pgh_created_at__lt=query.until)
     if query.operation:
-        yield Q(pgh_created_at=query.operation.moment, pgh_context__request_id=query.operation.request_id)
+        yield query.operation.events
     if query.actor == DATABASE:
         yield Q(pgh_context__isnull=True)
     elif query.actor:
@@ -198,6 +211,8 @@ class _Reader:
             through=self._through(),
             reason=self.context.get("reason", ""),
             request_id=self.context.get("request_id", ""),
+            change_set=self._change_set(),
+            undoes=self.context.get("undoes", ""),
             differences=list(self._differences(names)),
         )
 
@@ -237,6 +252,10 @@ class _Reader:
         return {"api": _("API"), "back-office": _("Back Office"), "account": _("Account page")}.get(
             self.context.get("client", ""), ""
         )
+
+    def _change_set(self) -> str:
+        request_id = self.context.get("request_id")
+        return Operation(self.position.moment, request_id).url if request_id else ""
 
     def _differences(self, names: Names) -> Iterator[Difference]:
         """The changed fields; all fields of a created or deleted object, unless the subject shows them."""

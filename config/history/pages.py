@@ -21,12 +21,10 @@ from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTe
 
 from config.back_office.rights import may_see_people
 from config.history import changes
-from config.history.positions import Operation, Position
+from config.history.positions import Position
 from config.history.tracking import DATABASE
 
 PAGE_ROWS = 50
-#: The parameter with an `Operation`, whose changes alone are shown.
-OPERATION = "operation"
 #: The length of the longest e-mail or name.
 MAX_CHARACTERS = 255
 #: Most objects that are named if the input can be any of them.
@@ -76,8 +74,14 @@ def _page(request: HttpRequest, site: Any, context: dict[str, Any], *, about: Mo
         rows, more = changes.find(form.query(request.GET.get("after", "")), PAGE_ROWS)
     request.current_app = site.name
     page = {"form": form, "changes": rows, "is_later": "after" in request.GET}
-    links = {"newest": _same_query(request), "older": more and _same_query(request, after=str(more))}
-    return TemplateResponse(request, "admin/history/page.html", site.each_context(request) | page | links | context)
+    return TemplateResponse(
+        request, "admin/history/page.html", site.each_context(request) | page | links_to_others(request, more) | context
+    )
+
+
+def links_to_others(request: HttpRequest, more: Position | None) -> dict[str, Any]:
+    """The links to the newest and to older changes, of which `more` is the position."""
+    return {"newest": _same_query(request), "older": more and _same_query(request, after=str(more))}
 
 
 def _same_query(request: HttpRequest, **also: str) -> str:
@@ -167,7 +171,6 @@ class HistoryForm(forms.Form):
     kind = forms.ChoiceField(label=_("Kind"), required=False, widget=UnfoldAdminSelectWidget)
     since = forms.DateField(label=_("From"), required=False, widget=_DateInput, validators=_IN_CALENDAR)
     until = forms.DateField(label=_("Up to and including"), required=False, widget=_DateInput, validators=_IN_CALENDAR)
-    operation = forms.CharField(required=False, max_length=MAX_CHARACTERS, widget=forms.HiddenInput)
 
     def __init__(self, data: Any, *, kinds: list[Any], about: Model | None, viewer: Any) -> None:
         super().__init__(data)
@@ -186,13 +189,6 @@ class HistoryForm(forms.Form):
             return text and DATABASE
         return SUBJECTS["person"].found(text, self._viewer).pk
 
-    def clean_operation(self) -> Operation | None:
-        text = self.cleaned_data[OPERATION]
-        operation = Operation.parse(text)
-        if text and operation is None:
-            raise ValidationError(_("This address is incomplete. Open the import again, and follow its link."))
-        return operation
-
     def query(self, after: str) -> changes.HistoryQuery:
         answers = self.cleaned_data
         kind = self._kinds.get(answers["kind"])
@@ -200,7 +196,6 @@ class HistoryForm(forms.Form):
             kinds=[kind] if kind else list(self._kinds.values()),
             about=[one for one in (self._about, *(answers.get(name) for name in SUBJECTS)) if one],
             actor=answers["actor"],
-            operation=answers[OPERATION],
             since=_midnight(answers["since"]),
             until=_midnight(answers["until"] and answers["until"] + timedelta(days=1)),
             after=Position.parse(after),

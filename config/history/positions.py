@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
+
+#: The parameter of an address with an `Operation`.
+OPERATION = "operation"
 
 
 class Position(NamedTuple):
@@ -37,6 +42,16 @@ class Operation(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.moment.isoformat()}~{self.request_id}"
+
+    @property
+    def events(self) -> Q:
+        """The condition of its events."""
+        return Q(pgh_created_at=self.moment, pgh_context__request_id=self.request_id)
+
+    @property
+    def url(self) -> str:
+        """The page of its change set."""
+        return reverse("admin:change_set", query={OPERATION: str(self)})
 
     @classmethod
     def parse(cls, text: str) -> Operation | None:

@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.decorators import action
 
-from config.history.pages import OPERATION
 from config.history.positions import Operation
 from config.spreadsheets import exports
 from config.spreadsheets.export_pages import ExportPages
@@ -229,8 +228,5 @@ def job_url(job: Import) -> str:
 
 
 def changes_url(job: Import) -> str:
-    """The history of what an import changed; "" if it was not applied."""
-    if not job.applied_at:
-        return ""
-    operation = Operation(job.applied_at, job.context.get("request_id", ""))
-    return reverse("admin:history", query={OPERATION: str(operation)})
+    """The page of an import's change set; "" if it was not applied."""
+    return Operation(job.applied_at, job.context.get("request_id", "")).url if job.applied_at else ""

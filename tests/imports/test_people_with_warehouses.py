@@ -106,7 +106,9 @@ def test_each_change_is_one_event_of_the_import_in_the_history(
     pat_north.activate()
     line = "pat.picker@example.test,Patricia,Picker,yes,North Dock; River Annex,River Annex"
     job = apply(admin, USERS, upload_people(admin, line))
-    page = admin.get("/admin/history/", {"operation": f"{job.applied_at:%Y-%m-%dT%H:%M:%S.%f%z}~{job.pk.hex}"})
+    page = admin.get(
+        "/admin/history/change-set/", {"operation": f"{job.applied_at:%Y-%m-%dT%H:%M:%S.%f%z}~{job.pk.hex}"}
+    )
     assert sorted((one.kind, one.label) for one in page.context["changes"]) == [
         ("Assignment", "insert"),
         ("Assignment", "update"),

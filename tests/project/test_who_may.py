@@ -183,7 +183,8 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
     "See roles": (SEE, _read(ROLE)),
     "Create, edit and delete roles": (DO, _written(ROLE)),
     "See security events": (SEE, _read(EVENT)),
-    "See the history of all that one may see": (SEE, ["history/"]),
+    "See the history of all that one may see": (SEE, ["history/", "history/change-set/"]),
+    "Undo changes, as far as one may make the opposite ones": (DO, ["history/undo/"]),
     "Change the own password, second factor and language; save searches": (
         DO, ["password_change/", "two-factor/", "language/", "searches/"]
     ),

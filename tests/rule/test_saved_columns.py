@@ -100,4 +100,5 @@ def test_no_line_of_the_product_saves_a_whole_row_that_was_there_before() -> Non
         "users/forms.py: return super().save(commit)",
         "users/models/user.py: user.save(using=self._db)",
         "users/sign_in/two_factor.py: device.save()",
+        "warehouses/undo.py: warehouse.save()",
     }

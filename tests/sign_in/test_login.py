@@ -74,10 +74,11 @@ def test_everyone_else_gets_the_very_page_of_a_wrong_password(
 ) -> None:
     blocked = make_user("bo.blocked@example.test", status="blocked")
     deleted = make_user("dee.deleted@example.test", status="deleted")
+    left = make_user("lee.left@example.test", employed_until=timezone.now())
     wrong = text(log_in(olive.email, "wrong-Horse-7!"))
     assert WORDS in wrong
     with nothing_changes():
-        for email in (pat.email, blocked.email, deleted.email, "nobody@example.test"):
+        for email in (pat.email, blocked.email, deleted.email, left.email, "nobody@example.test"):
             client = Client()
             answer = log_in(email, client=client)
             assert (answer.status_code, text(answer)) == (200, wrong), email
@@ -90,6 +91,7 @@ def test_everyone_else_costs_the_work_of_a_wrong_password(
     from users.sign_in.hashers import OwaspArgon2Hasher
 
     blocked = make_user("bo.blocked@example.test", status="blocked")
+    left = make_user("lee.left@example.test", employed_until=timezone.now())
     hashed: list[str] = []
     verify, encode = OwaspArgon2Hasher.verify, OwaspArgon2Hasher.encode
 
@@ -106,6 +108,7 @@ def test_everyone_else_costs_the_work_of_a_wrong_password(
         (olive.email, "wrong-Horse-7!"),
         (pat.email, PASSWORD),
         (blocked.email, PASSWORD),
+        (left.email, PASSWORD),
         ("nobody@example.test", PASSWORD),
     ):
         hashed.clear()
@@ -213,7 +216,8 @@ def test_asking_says_the_same_to_everyone_and_writes_only_to_who_may_sign_in(
 ) -> None:
     blocked = make_user("bo.blocked@example.test", status="blocked")
     pages = set()
-    for email in (blocked.email, "nobody@example.test", olive.email):
+    left = make_user("lee.left@example.test", employed_until=timezone.now())
+    for email in (blocked.email, left.email, "nobody@example.test", olive.email):
         answer = Client().post(RESET, {"email": email}, follow=True)
         assert answer.redirect_chain == [(LOGIN, 302)]
         pages.add(text(answer))
@@ -231,6 +235,8 @@ ACCOUNTS: dict[str, tuple[dict[str, Any] | None, bool]] = {
     "without a mailbox": ({"has_mailbox": False}, False),
     "blocked": ({"status": User.Status.BLOCKED}, False),
     "deleted": ({"status": User.Status.DELETED}, False),
+    "employed until yesterday": ({"employed_until": timezone.now() - timedelta(days=1)}, False),
+    "employed until tomorrow": ({"employed_until": timezone.now() + timedelta(days=1)}, True),
 }
 
 

@@ -75,6 +75,15 @@ class GapFilter(OptionsFilter):
     }
 
 
+class EmploymentFilter(OptionsFilter):
+    title = _("employment")
+    parameter_name = "employment"
+    options = {
+        "ending": (_("Ends within 7 days"), lambda people: people.employment_ending_soon()),
+        "ended": (_("Ended"), lambda people: people.employment_ended()),
+    }
+
+
 class LockoutFilter(OptionsFilter):
     """People whose sign-in is locked after too many failures, whoever made them."""
 

@@ -81,6 +81,7 @@ class PersonPage(PeopleList):
         return {
             "state": display_for_label(self.status_(person), "", self.status_.label),
             "last_login": time_tag(person.last_login),
+            "employment": self.employment(person) if person.employed_until else "",
             "roles": ", ".join(gettext(role) for role in person.roles),
             "list_url": reverse("admin:users_user_changelist") + list_query(request),
             "may_change": may_change,

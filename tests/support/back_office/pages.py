@@ -5,9 +5,12 @@ from collections.abc import Callable
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
+from config.history.positions import Operation
+from tests.support.back_office.history import change_set, undo_url
 from users.models import Client, User
 from users.models.audit_event import AuditEvent
 from users.sign_in.account_recovery import unlock_sign_in
+from warehouses.models import Warehouse
 
 
 def _some_event(pat: User) -> AuditEvent:
@@ -21,6 +24,12 @@ def _printer() -> Client:
         client_id="pat-printer",
         defaults={"name": "Pat's printer", "is_confidential": True, "redirect_uris": ["https://print.example.test/cb"]},
     )[0]
+
+
+def _some_change_set(pat: User, north: Warehouse) -> Operation:
+    with change_set(pat) as operation:
+        Warehouse.objects.filter(pk=north.pk).update(note=f"{north.note}2")
+    return operation
 
 
 #: The pages, each found by what a test has at hand: `pat` a warehouse user who works in `north` now.
@@ -66,6 +75,8 @@ PAGES: dict[str, Callable[..., str]] = {
     "history of a warehouse": lambda north, **_: reverse("admin:warehouses_warehouse_history", args=[north.pk]),
     "delete warehouse": lambda north, **_: reverse("admin:warehouses_warehouse_delete", args=[north.pk]),
     "history": lambda **_: reverse("admin:history"),
+    "change set": lambda pat, north, **_: _some_change_set(pat, north).url,
+    "undo": lambda pat, north, **_: undo_url(_some_change_set(pat, north)),
     "roles": lambda **_: reverse("admin:auth_group_changelist"),
     "new role": lambda **_: reverse("admin:auth_group_add"),
     "role": lambda **_: reverse("admin:auth_group_change", args=[Group.objects.get_or_create(name="Auditor")[0].pk]),

@@ -24,6 +24,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "language/": (NOBODY, ALL),
     "search/": (ALL, ALL),
     "history/": ("ASWR", "ASWR"),
+    "history/change-set/": ("ASWR", "ASWR"),
+    "history/undo/": ("ASW", "ASW"),
     "": (ALL, ALL),
     "logout/": (ALL, ALL),
     "password_change/done/": (ALL, ALL),

@@ -1,0 +1,177 @@
+"""The roster of any moment, by the history: who was assigned where, who worked there, since when and until when.
+
+An assignment was *assigned* at a moment if it was there and its period included the moment; its person *worked there*
+if it also was active. Nothing is known from before the first event of an assignment, unless that is its assigning.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import Exists, OuterRef, Q
+
+from assignments.models import PastAssignment, WarehouseUserAssignment
+from assignments.models.past_assignment import recall_deleted
+from config.history.deleted_rows import deleted_rows
+from users.models import User
+from warehouses.models import Warehouse
+
+#: Most assignments of one page of a roster, and most lines about one person.
+MAX_ROWS = 1_000
+
+
+class Step(NamedTuple):
+    """What an event tells of an assignment, from then on."""
+
+    id: int
+    recorded_at: datetime
+    label: str
+    user_id: int
+    warehouse_id: int
+    is_active: bool
+    starts_at: datetime | None
+    ends_at: datetime | None
+
+
+class Spell(NamedTuple):
+    """An uninterrupted time. Without `until` it has no end so far; a later `until` is the end that is planned."""
+
+    since: datetime
+    until: datetime | None
+    #: False if it may have begun before its history.
+    is_beginning_known: bool = True
+
+    def includes(self, moment: datetime) -> bool:
+        return self.since <= moment and (self.until is None or moment < self.until)
+
+    def meets(self, since: datetime, until: datetime) -> bool:
+        """Whether it has a part in common with the span from `since` to just before `until`."""
+        return self.since < until and (self.until is None or since < self.until)
+
+
+@dataclass(frozen=True)
+class RosterRow:
+    """An assignment at a moment."""
+
+    assignment: PastAssignment
+    assigned: Spell
+    #: None for somebody who did not work there.
+    worked: Spell | None
+
+
+@dataclass(frozen=True)
+class Stay:
+    """A time in which a person was assigned to a warehouse, or worked there."""
+
+    warehouse: Warehouse
+    is_work: bool
+    spell: Spell
+
+
+# --- One moment -------------------------------------------------------------------------------------------------
+def roster_at(
+    moment: datetime, warehouse: Warehouse | None = None, *, after: int | None = None, limit: int = MAX_ROWS
+) -> tuple[list[RosterRow], int | None]:
+    """Who was assigned, and the last one's assignment id if there are more: the next `after`.
+
+    In one warehouse by name, else in the order of assigning. Two queries, one more for `after` in one warehouse, and
+    one for each kind of what was deleted for good.
+    """
+    rows = PastAssignment.objects.at(moment).current().with_shown_columns()
+    rows = rows.order_by("id") if warehouse is None else rows.filter(warehouse=warehouse.pk).by_name()
+    if after is not None:
+        rows = rows.filter(id__gt=after) if warehouse is None else rows.after(after)
+    found = list(rows[: limit + 1])
+    page = found[:limit]
+    recall_deleted(page)
+    steps = _steps(Q(id__in=[row.id for row in page]))
+    return [_row(one, steps[one.id], moment) for one in page], page[-1].id if len(found) > limit else None
+
+
+def _row(assignment: PastAssignment, steps: Sequence[Step], moment: datetime) -> RosterRow:
+    here = (assignment.user_id, assignment.warehouse_id)
+    assigned, worked = (
+        next((one for one in spells(steps, here, working=working) if one.includes(moment)), None)
+        for working in (False, True)
+    )
+    if assigned is None:
+        raise AssertionError("the events of an assignment contradict each other")
+    return RosterRow(assignment, assigned, worked)
+
+
+# --- One person -------------------------------------------------------------------------------------------------
+def stays_of(person: User, since: datetime, until: datetime) -> list[Stay]:
+    """Where a person was assigned and worked between `since` and `until`, by time.
+
+    Two queries, and one for warehouses that were deleted for good.
+    """
+    own = PastAssignment.objects.filter(user=person.pk, recorded_at__lt=until)
+    steps = _steps(Q(id__in=own.order_by().values("id")))
+    places = {step.warehouse_id for one in steps.values() for step in one if step.user_id == person.pk}
+    warehouses = Warehouse.objects.in_bulk(places)
+    warehouses |= deleted_rows(Warehouse, places - warehouses.keys())
+    stays = [
+        Stay(warehouses.get(place, Warehouse(pk=place)), working, spell)
+        for one in steps.values()
+        for place in dict.fromkeys(step.warehouse_id for step in one if step.user_id == person.pk)
+        for working in (False, True)
+        for spell in spells(one, (person.pk, place), working=working)
+        if spell.meets(since, until)
+    ]
+    return sorted(stays, key=lambda stay: (stay.spell.since, stay.warehouse.pk, stay.is_work))
+
+
+# --- Times without interruption ---------------------------------------------------------------------------------
+def _steps(condition: Q) -> dict[int, list[Step]]:
+    """All events of these assignments, by the assignment's id."""
+    steps: dict[int, list[Step]] = defaultdict(list)
+    for row in PastAssignment.objects.filter(condition).order_by("id", "event").values_list(*Step._fields):
+        steps[row[0]].append(Step(*row))
+    return steps
+
+
+def spells(steps: Sequence[Step], here: tuple[Any, Any], *, working: bool) -> list[Spell]:
+    """When this user was assigned to this warehouse by one assignment, or with `working` worked there."""
+    found: list[Spell] = []
+    for step, since, until in _in_effect(steps):
+        counts = step.label != "delete" and (step.user_id, step.warehouse_id) == here and step.is_active >= working
+        spell = Spell(
+            max(since, step.starts_at or since),
+            min(filter(None, (until, step.ends_at)), default=None),
+            step is not steps[0] or step.label == "insert" or (step.starts_at or since) > since,
+        )
+        if not counts or (spell.until is not None and spell.until <= spell.since):
+            continue
+        if found and found[-1].until == spell.since:
+            spell = found.pop()._replace(until=spell.until)
+        found.append(spell)
+    return found
+
+
+def _in_effect(steps: Sequence[Step]) -> Iterator[tuple[Step, datetime, datetime | None]]:
+    """Each event with the times from and until which it tells the state; None for the last one.
+
+    Of two transactions at one row, the one that began earlier may have written later: it has the last word.
+    """
+    reversed_: list[tuple[Step, datetime, datetime | None]] = []
+    until: datetime | None = None
+    for step in reversed(steps):
+        if until is None or step.recorded_at < until:
+            reversed_.append((step, step.recorded_at, until))
+            until = step.recorded_at
+    return reversed(reversed_)
+
+
+# --- What is not known ------------------------------------------------------------------------------------------
+def unrecorded(moment: datetime, **of: Any) -> int:
+    """The number of today's assignments, at most `MAX_ROWS`, that are older than `moment`, but not their history.
+
+    `of` is a user or a warehouse.
+    """
+    rows = WarehouseUserAssignment.objects.filter(created_at__lte=moment, **of).order_by()
+    recorded = PastAssignment.objects.filter(id=OuterRef("pk"), recorded_at__lte=moment)
+    return int(rows.filter(~Exists(recorded)).values("pk")[:MAX_ROWS].count())

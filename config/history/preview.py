@@ -1,0 +1,108 @@
+"""What undoing a change set puts back and leaves out, in words: as the history would tell it afterwards."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.utils import formats, timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from config.history.changes import RecordedChange, in_words, recorded_fields
+from config.history.names import Names
+from config.history.positions import Operation
+from config.history.undo import Kind, Obstacle, Step, UndoPlan, not_undone
+
+#: Most objects that the page lists of what is put back, and of what is left out; it counts the others.
+MAX_LISTED = 50
+
+
+class LeftOutChange(NamedTuple):
+    """What is left out of an undo, and why."""
+
+    change: RecordedChange
+    reasons: list[str]
+
+
+class Preview:
+    """The undoing of a change set by a person who may see the history of these models (`kinds`)."""
+
+    #: Numbers of objects: put back, wholly or partly left out, and left out because the person may not see them.
+    done = left_out = unseen = 0
+    first_reason = ""
+
+    def __init__(self, operation: Operation, by: Any, kinds: list[Any], *, with_emails: bool) -> None:
+        self._operation, self._by, self._kinds, self._with_emails = operation, by, kinds, with_emails
+
+    def read(self) -> None:
+        """Plans without a lock and writes nothing."""
+        plan = UndoPlan(self._operation, self._by)
+        self.tell(plan)
+        self.changes = self._in_words([step for step in self._seen if not step.is_refused][:MAX_LISTED])
+        left_out = [step for step in self._seen if step.obstacles][:MAX_LISTED]
+        reasons = self._reasons(left_out)
+        told = self._in_words(left_out)
+        self.listed_left_out = [LeftOutChange(*one) for one in zip(told, reasons, strict=True)]
+        others = not_undone(self._operation)
+        #: Models whose changes are never undone, each with the number of changes.
+        self.others = [(capfirst(one._meta.verbose_name_plural), others[one]) for one in others if one in self._kinds]
+
+    def tell(self, plan: UndoPlan) -> None:
+        """Sets the numbers, and the first reason, of this plan."""
+        steps = list(plan.all_steps)
+        self._seen = [step for step in steps if step.model in self._kinds]
+        self.done = sum(not step.is_refused for step in steps)
+        self.left_out = sum(bool(step.obstacles) for step in steps)
+        self.unseen = sum(step.is_refused for step in steps) - sum(step.is_refused for step in self._seen)
+        refused = [step for step in self._seen if step.obstacles]
+        self.first_reason = " ".join(reason for reasons in self._reasons(refused[:1]) for reason in reasons)
+
+    @property
+    def more(self) -> int:
+        """Number of objects that are put back and not listed."""
+        return self.done - len(self.changes)
+
+    @property
+    def more_left_out(self) -> int:
+        """Number of objects that are left out and not listed."""
+        return self.left_out - len(self.listed_left_out)
+
+    def _in_words(self, steps: list[Step]) -> list[RecordedChange]:
+        return in_words(map(_event, steps), with_emails=self._with_emails)
+
+    def _reasons(self, steps: list[Step]) -> list[list[str]]:
+        people = {one.since.user for step in steps for one in step.obstacles if one.since}
+        names = Names({get_user_model(): people}, with_emails=self._with_emails)
+        return [[*dict.fromkeys(_why(one, names) for one in step.obstacles)] for step in steps]
+
+
+def _why(obstacle: Obstacle, names: Names) -> str:
+    since = obstacle.since
+    if since is None:
+        return obstacle.why
+    who = _("Database") if since.user is None else names[get_user_model(), since.user]
+    when = formats.date_format(timezone.localtime(since.moment), "SHORT_DATETIME_FORMAT")
+    return f"{obstacle.why} ({who}, {when})"
+
+
+def _event(step: Step) -> dict[str, Any]:
+    """The event that undoing would record."""
+    is_kept = step.kind is Kind.REMOVE and step.values
+    events: Any = step.model
+    columns = recorded_fields(events.pgh_event_model)
+    return {
+        "kind": step.model._meta.label_lower,
+        "object": str(step.now["id"]),
+        "pgh_label": (Kind.PUT_BACK if is_kept else step.kind).value,
+        "pgh_context": None,
+        "pgh_created_at": None,
+        "pgh_id": step.change.last,
+        "state": {one.name: step.result[one.attname] for one in columns},
+        "before": {one.name: step.now[one.attname] for one in columns},
+    }
+
+
+def name_of(person: Any, *, with_emails: bool) -> str:
+    """The person with this primary key."""
+    return Names({get_user_model(): {person}}, with_emails=with_emails)[get_user_model(), person]
