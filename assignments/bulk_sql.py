@@ -95,10 +95,15 @@ def set_periods(periods: dict[UserWarehouse, Period]) -> int:
 
     What is not current before must not become active by a later end, and what is not current afterwards is not active.
     """
-    _run(_DEACTIVATE_IF_NOT_CURRENT, periods)
+    deactivate_if_not_current(periods)
     changed = _run(_SET_PERIODS, ((*key, *period) for key, period in periods.items()))
-    _run(_DEACTIVATE_IF_NOT_CURRENT, periods)
+    deactivate_if_not_current(periods)
     return changed
+
+
+def deactivate_if_not_current(rows: Iterable[UserWarehouse]) -> None:
+    """Stores what does not count as active any more, as its period is not now."""
+    _run(_DEACTIVATE_IF_NOT_CURRENT, rows)
 
 
 def _run(sql: str, rows: Iterable[tuple[Any, ...]]) -> int:

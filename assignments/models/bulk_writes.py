@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import pghistory
 from django.db import models, transaction
-from django.db.models.functions import Now
 
 from assignments import bulk_sql, errors
 from assignments.querysets import AssignmentQueries, UserWarehouse
@@ -103,7 +102,7 @@ class BulkWrites(AssignmentQueries):
         """Stores that they are not active, and in the history why. None of them counted as active any more."""
         with transaction.atomic(), pghistory.context(reason=ENDED):
             self.lock_people()
-            self.update(is_active=False, updated_at=Now())
+            bulk_sql.deactivate_if_not_current(self.values_list("user_id", "warehouse_id"))
 
     def lock_people(self) -> None:
         """Locks the users of these assignments in the order of their keys (`users.locks`)."""

@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from assignments.models import WarehouseUserAssignment
-from assignments.querysets import UserWarehouse
 from assignments.resources.related import RelatedWidget, WarehouseWidget, set_active, warnings_about
 from config.back_office.periods import UNTIL_BEFORE_FROM, first_day, last_day, period_of
 from config.database.periods import Period, database_now
@@ -108,8 +107,8 @@ class AssignmentResource(SheetResource):
         self._active_rows: dict[int, int] = {}
         self._wanted: list[tuple[int, int, bool]] = []
         #: User id and warehouse id → period.
-        self._new_periods: dict[UserWarehouse, Period] = {}
-        self._changed_periods: dict[UserWarehouse, Period] = {}
+        self._new_periods: dict[tuple[int, int], Period] = {}
+        self._changed_periods: dict[tuple[int, int], Period] = {}
 
     # --- Export ---
     @classmethod

@@ -14,7 +14,6 @@ from import_export.widgets import Widget
 from assignments import errors
 from assignments.models import WarehouseUserAssignment
 from assignments.models.bulk_writes import NO_PERIODS
-from assignments.querysets import UserWarehouse
 from config.database.periods import Period
 from config.rule_errors import RuleError
 from config.spreadsheets.columns import UnknownName, UnknownNamesError, names_in
@@ -88,7 +87,7 @@ class WarehousesWidget(WarehouseWidget):
         return "; ".join(str(one) for one in value or ())
 
 
-def set_active(rows: Collection[tuple[int, int, bool]], periods: Mapping[UserWarehouse, Period] = NO_PERIODS) -> None:
+def set_active(rows: Collection[tuple[int, int, bool]], periods: Mapping[tuple[int, int], Period] = NO_PERIODS) -> None:
     """As the write method, for a file: raises ValidationError if a period has ended since the rows were checked."""
     try:
         WarehouseUserAssignment.objects.set_active(rows, periods)

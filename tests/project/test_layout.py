@@ -139,7 +139,6 @@ def test_only_the_write_methods_switch_an_assignment() -> None:
 
     assert writers == {
         "assignments/models/assignment.py",
-        "assignments/models/bulk_writes.py",
         "assignments/models/state.py",
         "assignments/bulk_sql.py",
         "assignments/demo.py",
