@@ -9,7 +9,7 @@
 5. **Assignments**: the locks of their people make a further order unnecessary.
 6. **Sessions** by id, then the rows that refer to them.
 
-An import takes an advisory lock of its own first (one import at a time).
+An import takes an advisory lock of its own first (one import at a time), and so does an undo (one of a change set).
 
 Two locks are taken last, out of order, so as not to be held for long: of the administrators by an import, and of the
 user's own row (`User.confirm_authority`). Their holder may wait for this transaction, so they have a short timeout

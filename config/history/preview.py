@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
@@ -74,7 +75,22 @@ class Preview:
     def _reasons(self, steps: list[Step]) -> list[list[str]]:
         people = {one.since.user for step in steps for one in step.obstacles if one.since}
         names = Names({get_user_model(): people}, with_emails=self._with_emails)
-        return [[*dict.fromkeys(_why(one, names) for one in step.obstacles)] for step in steps]
+        return [list(_reasons_of(step, names)) for step in steps]
+
+
+def _reasons_of(step: Step, names: Names) -> Iterator[str]:
+    """Each reason once. Where a part of the object is put back, with the columns that are not."""
+    columns: dict[str, list[str]] = {}
+    for one in step.obstacles:
+        columns.setdefault(_why(one, names), []).extend(one.columns)
+    for why, left_out in columns.items():
+        labels = [] if step.is_refused else _labels(step.model, left_out)
+        yield f"{', '.join(labels)}: {why}" if labels else why
+
+
+def _labels(model: Any, columns: list[str]) -> list[str]:
+    fields = recorded_fields(model.pgh_event_model)
+    return [str(capfirst(_(one.verbose_name))) for one in fields if one.attname in columns]
 
 
 def _why(obstacle: Obstacle, names: Names) -> str:

@@ -45,10 +45,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why something is not put back, and the later change that is the reason, if one is."""
+    """Why an object, or these columns of it, are left out, and the later change that is the reason, if one is."""
 
     why: str
     since: Since | None = None
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -72,7 +73,7 @@ class Step:
         """Leaves out these columns, and the step if there is nothing else to write."""
         left_out = self.values.keys() & {*columns}
         if left_out:
-            self.obstacles.append(Obstacle(str(why), since))
+            self.obstacles.append(Obstacle(str(why), since, tuple(sorted(left_out))))
             self.values = {name: value for name, value in self.values.items() if name not in left_out}
             self.is_refused |= not self.values and self.kind is not Kind.BRING_BACK
 

@@ -80,7 +80,7 @@ def test_what_somebody_has_changed_since_is_left_out_and_said(as_ada: Client, as
     shown = preview(as_ada, done)
     answer = press_undo(as_ada, done)
     (left,) = shown.listed_left_out
-    assert left.reasons[0].startswith("Changed since. (mona.manager@example.test, ")
+    assert left.reasons[0].startswith("Last Name: Changed since. (mona.manager@example.test, ")
     assert [said(one)[2] for one in shown.changes] == [[("First Name", "Patricia", "Pat")]]
     assert told(answer) == ["1 change was undone.", f"1 change was left out: {left.reasons[0]}"]
     assert fresh(pat).get_full_name() == "Pat Loader"
@@ -144,7 +144,7 @@ def test_an_email_that_somebody_else_has_now_is_left_out(
     make_user("PAT.picker@example.test")
     (left,) = preview(as_ada, done).listed_left_out
     press_undo(as_ada, done)
-    assert left.reasons == ["Another user has this e-mail."]
+    assert left.reasons == ["E-mail: Another user has this e-mail."]
     assert (fresh(pat).email, fresh(pat).first_name) == ("pat.packer@example.test", "Pat")
 
 
@@ -153,7 +153,7 @@ def test_a_password_is_never_put_back(as_ada: Client, pat: User) -> None:
     done = last_change_set(pat)
     (left,) = preview(as_ada, done).listed_left_out
     press_undo(as_ada, done)
-    assert left.reasons == ["Passwords and second factors are never put back."]
+    assert left.reasons == ["Password changed: Passwords and second factors are never put back."]
     assert fresh(pat).check_password(NEW_PASSWORD)
     assert fresh(pat).first_name == "Pat"
 
@@ -187,7 +187,7 @@ def test_nobody_is_taken_from_where_they_work_by_now(
         pat_river.activate()
     (left,) = preview(as_ada, done).listed_left_out
     press_undo(as_ada, done)
-    assert left.reasons[0].startswith("They work in “River Annex” now. (pat.picker@example.test, ")
+    assert left.reasons[0].startswith("Works here now: They work in “River Annex” now. (pat.picker@example.test, ")
     assert assigned() == {(pat.email, "North Dock", False, None, None), (pat.email, "River Annex", True, None, None)}
 
 
@@ -202,7 +202,7 @@ def test_nobody_works_where_their_period_is_over(as_ada: Client, ada: User, pat_
         patch.setattr("assignments.undo.database_now", lambda: soon)
         (left,) = preview(as_ada, done).listed_left_out
         press_undo(as_ada, done)
-    assert left.reasons == ["The period of the assignment is not now."]
+    assert left.reasons == ["Works here now: The period of the assignment is not now."]
     assert assigned() == {(pat.email, "North Dock", False, None, soon)}
 
 
@@ -257,7 +257,7 @@ def test_an_edited_warehouse_gets_its_name_unless_it_is_taken(as_ada: Client, no
     Warehouse.objects.create(name="NORTH dock")
     (left,) = preview(as_ada, done).listed_left_out
     press_undo(as_ada, done)
-    assert left.reasons == ["This name is already in use."]
+    assert left.reasons == ["Name: This name is already in use."]
     assert (fresh(north).name, fresh(north).is_active) == ("East Dock", True)
 
 

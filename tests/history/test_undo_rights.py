@@ -71,7 +71,7 @@ def test_roles_beyond_the_own_rights_are_left_out(as_ada: Client, as_manager: Cl
     (left,) = preview(as_manager, done := last_change_set(olive)).listed_left_out
     press_undo(as_manager, done)
     now = User.objects.get(pk=olive.pk)
-    assert left.reasons[0].startswith("You cannot give or take the role Administrator")
+    assert left.reasons[0].startswith("Roles: You cannot give or take the role Administrator")
     assert (now.first_name, now.roles) == ("Olive", ["Staff manager"])
 
 
@@ -124,7 +124,7 @@ def test_what_is_changed_while_an_undo_waits_is_left_out(
         wait_until_blocked(other, 1)
         other.commit()
     text = told(undoing.result())[1]
-    assert text.startswith("1 change was left out: Changed since. (Database, ")
+    assert text.startswith("1 change was left out: Last Name: Changed since. (Database, ")
     assert User.objects.get(pk=pat.pk).get_full_name() == "Pat Loader"
 
 

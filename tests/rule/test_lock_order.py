@@ -21,10 +21,14 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from assignments.models import WarehouseUserAssignment
+from config.database.periods import Period
+from config.history.positions import Operation
+from config.history.undo import undo
 from config.spreadsheets.jobs import worker
 from config.spreadsheets.models import Import
 from tests.conftest import make_client
 from tests.support.api.client import PASSWORD
+from tests.support.back_office.history import change_set
 from tests.support.back_office.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, to_be_applied
 from tests.support.back_office.staff import member, person, signed_in
 from tests.support.servers.concurrency import beside, colleague, wait_until_blocked, wait_until_done_or_blocked
@@ -74,8 +78,18 @@ new.hand@example.test,New,Hand,yes,en,active,,"""
 {pat.email},Pat,New,yes,en,deactivated,,,River Annex,River Annex
 new.hand@example.test,New,Hand,yes,en,active,,,North Dock; River Annex,River Annex"""
     sheets = {page: to_be_applied(ada, page, text) for page, text in ((USERS, people), (ASSIGNMENTS, places))}
+    done = _change(ada, [sam, pat], north, river)
     sheets["both"] = to_be_applied(ada, USERS, both, "warehouses")
     return World(**locals())
+
+
+def _change(author: User, people: list[User], north: Warehouse, river: Warehouse) -> Operation:
+    """A change set of people, assignments and a warehouse."""
+    with change_set(author) as done:
+        User.objects.filter(pk__in=people).update(language="de_DE")
+        rows.set_periods({(one.pk, river.pk): Period(timezone.now()) for one in people})
+        Warehouse.objects.filter(pk=north.pk).update(note="Gate 2")
+    return done
 
 
 def _import(page: str) -> Callable[[World], None]:
@@ -133,6 +147,7 @@ WRITES: dict[str, Callable[[World], Any]] = {
         "assignments/warehouseuserassignment/",
         lambda w: {"action": "delete_selected", "_selected_action": _keys(), "index": "0", "post": "yes"},
     ),
+    "undo": lambda w: undo(w.done, w.ada, ""),
     "delete a warehouse": lambda w: Warehouse.objects.get(pk=w.north.pk).remove(with_assignments=True),
 }
 
