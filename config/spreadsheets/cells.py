@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +12,9 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import override, pgettext_lazy
 from import_export.widgets import Widget
+
+from config.back_office import periods
+from config.database.periods import Period
 
 #: A spreadsheet program may read a formula at the start of a text, and after any character that it takes for a
 #: separator: a program that splits at semicolons ignores quotes that follow a comma (OWASP, "CSV injection").
@@ -109,6 +113,36 @@ class YesNoWidget(ChoiceWidget):
                 False: (pgettext_lazy("cell", "no"), "n", "false", "falsch", "0", "off", "-"),
             }
         )
+
+
+class LastDayWidget(Widget):
+    """The last day of a period that ends at a moment: as programs write dates, or as in German. "none" is no end."""
+
+    NONE = pgettext_lazy("cell", "none")
+
+    def clean(self, value: str, row: Any = None, **kwargs: Any) -> datetime | None:
+        if value.casefold() in {word.casefold() for word in in_every_language(self.NONE)}:
+            return None
+        day = next(filter(None, (_day(value, form) for form in ("%Y-%m-%d", "%d.%m.%Y"))), None)
+        if day is None:
+            raise ValueError(
+                _("“%(value)s” is no date. Write it as 2026-12-31, or %(none)s.")
+                % {"value": value[:100], "none": self.NONE}
+            )
+        if not periods.FIRST_DAY <= day <= periods.LAST_DAY:
+            raise ValueError(str(periods.OUT_OF_RANGE))
+        return periods.period_of(None, day).ends_at
+
+    def render(self, value: datetime | None, obj: Any = None, **kwargs: Any) -> str:
+        day = periods.last_day(Period(None, value))
+        return day.isoformat() if day else ""
+
+
+def _day(text: str, form: str) -> date | None:
+    try:
+        return datetime.strptime(text, form).date()
+    except ValueError:
+        return None
 
 
 def in_every_language(text: Any) -> set[str]:
