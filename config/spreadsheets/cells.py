@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override, pgettext_lazy
 from import_export.widgets import Widget
 
-from config.back_office.periods import FIRST_DAY, LAST_DAY
+from config.back_office import periods
+from config.database.periods import Period
 
 #: A spreadsheet program may read a formula at the start of a text, and after any character that it takes for a
 #: separator: a program that splits at semicolons ignores quotes that follow a comma (OWASP, "CSV injection").
@@ -134,12 +135,25 @@ class DayWidget(Widget):
         for form in self._FORMATS:
             with suppress(ValueError):
                 day = datetime.strptime(value, form).date()
-                if FIRST_DAY <= day <= LAST_DAY:
+                if periods.FIRST_DAY <= day <= periods.LAST_DAY:
                     return day
         raise ValueError(_("“%(value)s” is no date. Write it as 2026-12-31.") % {"value": value[:100]})
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
         return "" if value is None else f"{value:%Y-%m-%d}"
+
+
+class LastDayWidget(DayWidget):
+    """The last day of a period that ends at a moment, or "none"."""
+
+    NO_DAY = (*DayWidget.NO_DAY, pgettext_lazy("cell", "none"))
+
+    def clean(self, value: str, row: Any = None, **kwargs: Any) -> datetime | None:
+        day = super().clean(value, row, **kwargs)
+        return periods.period_of(None, day).ends_at
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return super().render(periods.last_day(Period(None, value)), obj, **kwargs)
 
 
 def in_every_language(text: Any) -> set[str]:

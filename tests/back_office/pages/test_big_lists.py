@@ -41,6 +41,7 @@ def crowd(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
         cursor.execute(_SOME_LOSE_ALL)
         cursor.execute(_SOME_ARE_LOCKED_OUT)
         cursor.execute(_SOME_HAVE_PERIODS)
+        cursor.execute(_SOME_LEAVE)
         cursor.execute("ANALYZE")
         cursor.execute("SET LOCAL enable_seqscan = off")  # of 4,000 rows, to read all is sometimes the quickest
         cursor.execute("SET LOCAL enable_material = off")  # and so is comparing with all forty of a warehouse
@@ -60,6 +61,11 @@ _SOME_ARE_LOCKED_OUT = """
     INSERT INTO axes_accessfailurelog (username, ip_address, user_agent, http_accept, path_info, attempt_time,
                                        locked_out)
     SELECT email, '192.0.2.7', '', '', '/token', now(), true FROM users_user WHERE id % 10 = 0
+"""
+#: Of a hundred people, the employment of one has ended, and that of one ends soon.
+_SOME_LEAVE = """
+    UPDATE users_user SET employed_until = now() + CASE id % 100 WHEN 7 THEN -1 ELSE 1 END * interval '3 days'
+    WHERE id % 100 IN (7, 8) AND is_warehouse_user
 """
 #: Of a hundred people, the assignments of two end soon, those of one begin later, and those of 48 are over.
 _SOME_HAVE_PERIODS = f"""
@@ -101,6 +107,8 @@ _FILTERS = (
     "missing=warehouse&o=-1",
     "missing=warehouse&status=blocked",
     "missing=warehouse&q=picker.002",
+    "employment=ending",
+    "employment=ended",
     "sign-in=locked",
     "sign-in=locked&o=2",
 )
