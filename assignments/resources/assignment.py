@@ -66,7 +66,7 @@ class AssignmentResource(SheetResource):
     from_day = Column(
         "from_day",
         pgettext_lazy("column", "from"),
-        explanation=gettext_lazy("The first day of the assignment, such as 2026-11-30. unlimited: since ever."),
+        explanation=gettext_lazy("The first day of the assignment: year-month-day. unlimited: since ever."),
         example="2026-11-30",
         aliases=("starts_at", "starts_on", "ab", "beginn"),
         widget=DayWidget(),
@@ -74,7 +74,7 @@ class AssignmentResource(SheetResource):
     until_day = Column(
         "until_day",
         pgettext_lazy("column", "until"),
-        explanation=gettext_lazy("Its last day, such as 2027-01-31. unlimited: it does not end."),
+        explanation=gettext_lazy("Its last day: year-month-day. unlimited: it does not end."),
         example="2027-01-31",
         aliases=("ends_at", "ends_on", "ende"),
         widget=DayWidget(),
