@@ -57,8 +57,7 @@ def days(first: int | None, last: int | None) -> dict[str, str]:
 
 
 def period(first: int | None, last: int | None) -> Period:
-    bounds = [None if day is None else in_days(day) for day in (first, last)]
-    return period_of(bounds[0], bounds[1])
+    return period_of(None if first is None else in_days(first), None if last is None else in_days(last))
 
 
 def put(row: Row, first: int | None, last: int | None) -> Row:
