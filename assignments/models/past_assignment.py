@@ -11,8 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django.db.models.fields.tuple_lookups import TupleGreaterThan
-from django.db.models.functions import Coalesce, Lower, Now
+from django.db.models.functions import Now
 
 from assignments.models.assignment import WarehouseUserAssignment
 from config.database.periods import database_now, includes
@@ -22,7 +21,6 @@ from warehouses.models import Warehouse
 
 _EVENTS: Any = WarehouseUserAssignment.pgh_event_model  # type: ignore[attr-defined]
 
-_NAMES = ("last_name", "first_name")
 #: The conditions at the moment of `PastAssignmentQuerySet.at`: that a row was current, and that it was active.
 WAS_CURRENT = includes(models.F("as_of"))
 WAS_ACTIVE = models.Q(is_active=True) & WAS_CURRENT
@@ -56,17 +54,6 @@ class PastAssignmentQuerySet(models.QuerySet[Any]):
         of_user = ("user__uuid", "user__email", "user__first_name", "user__last_name", "user__status")
         of_warehouse = ("warehouse__uuid", "warehouse__name", "warehouse__is_active")
         return self.select_related("user", "warehouse").only(*own, *of_user, *of_warehouse)
-
-    def by_name(self) -> Any:
-        """In the order of the people's names. Adds `last_name` and `first_name`, without case."""
-        names = {name: Coalesce(Lower(f"user__{name}"), models.Value("")) for name in _NAMES}
-        return self.annotate(**names).order_by(*_NAMES, "id")
-
-    def after(self, assignment_id: int) -> Any:
-        """The rows of `by_name` that come after this one; all, if it is not among them. One query."""
-        order = (*_NAMES, "id")
-        last = self.filter(id=assignment_id).values_list(*order).first()
-        return self if last is None else self.filter(TupleGreaterThan(tuple(map(models.F, order)), last))
 
 
 class PastAssignment(models.Model):

@@ -112,7 +112,7 @@ def _check_roster(world: World, moment: datetime, state: dict[int, tuple[Any, ..
             for pk, row in state.items()
             if is_current(row, moment) and (warehouse is None or row[1] == warehouse.pk)
         }
-        assert {row.assignment.id: row.worked is not None for row in rows} == expected
+        assert {row.id: row.worked is not None for row in rows} == expected
         assert more is None
 
 
@@ -184,11 +184,11 @@ def test_a_roster_is_read_in_pages_by_name(clock: Clock, north: Warehouse) -> No
     ]
     objects.set_people(north, add=people, remove=[])
     pages: list[list[RosterRow]] = []
-    after = None
-    while not pages or after:
+    after: int | None = 0
+    while after is not None:
         rows, after = roster_at(clock.now, north, after=after, limit=2)
         pages.append(rows)
-    found = [(row.assignment.user.last_name, row.assignment.user.pk) for page in pages for row in page]
+    found = [(row.user.last_name, row.user.pk) for page in pages for row in page]
     assert found == sorted(((one.last_name, one.pk) for one in people), key=lambda one: (one[0].lower(), one[1]))
     assert [len(page) for page in pages] == [2, 2, 1]
 
