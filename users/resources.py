@@ -140,7 +140,7 @@ class UserResource(SheetResource):
     employed_until = Column(
         "employed_until",
         pgettext_lazy("column", "employed_until"),
-        explanation=gettext_lazy("The last day on which they can sign in, as 2026-12-31, or none. New: none."),
+        explanation=gettext_lazy("The last day on which they can sign in: year-month-day, or none. New: none."),
         example="",
         widget=LastDayWidget(),
     )

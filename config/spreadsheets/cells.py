@@ -122,7 +122,7 @@ class DayWidget(Widget):
     Other ways of writing are refused: in 11/12/2026, the month may be either.
     """
 
-    NO_DAY = ("-", "–", pgettext_lazy("cell", "unlimited"))  # noqa: RUF001 (an en dash)
+    NO_DAY: tuple[Any, ...] = ("-", "–", pgettext_lazy("cell", "unlimited"))  # noqa: RUF001 (an en dash)
     _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT00:00:00", "%d.%m.%Y")
 
     @cached_property

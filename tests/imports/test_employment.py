@@ -57,8 +57,8 @@ def test_an_export_comes_back_in_and_changes_nothing(admin: Client, pat: User) -
 @each(
     ("typed", "reason"),
     [
-        ("soon", "“soon” is no date. Write it as 2026-12-31, or none."),
-        ("12/31/2026", "“12/31/2026” is no date. Write it as 2026-12-31, or none."),
+        ("soon", "“soon” is no date. Write it as 2026-12-31."),
+        ("12/31/2026", "“12/31/2026” is no date. Write it as 2026-12-31."),
         ("1850-01-01", "Enter a date between the years 1900 and 9998."),
     ],
 )

@@ -68,8 +68,8 @@ def test_a_german_gets_german_headings_and_words(
         ["blocked.body@example.test", "Blocked", "Body", "nein", "en", "deaktiviert", "", "", "", day, ""],
     ]
     assert rows_of(exported(admin, ASSIGNMENTS)) == [
-        ["E-Mail", "Lager", "aktiv", "Vorname", "Nachname", "Status", "zugewiesen am"],
-        [pat.email, "North Dock", "ja", "Pat", "Picker", "aktiv", day],
+        ["E-Mail", "Lager", "aktiv", "von", "bis", "Vorname", "Nachname", "Status", "zugewiesen am"],
+        [pat.email, "North Dock", "ja", "", "", "Pat", "Picker", "aktiv", day],
     ]
 
 
