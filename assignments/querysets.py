@@ -75,16 +75,13 @@ class AssignmentQueries(models.QuerySet[Any]):
         return self.filter(ACTIVE)
 
     def with_is_current(self) -> Any:
-        """Adds `is_current`: whether the row's period is now."""
-        return self.annotate(is_current=models.ExpressionWrapper(current(), models.BooleanField()))
-
-    def with_works_now(self) -> Any:
-        """Adds `is_current` and `works_now`: whether the row is one of `working`."""
-        return self.with_is_current().annotate(works_now=models.ExpressionWrapper(_WORKING, models.BooleanField()))
+        """Adds `is_current`, whether the row's period is now, and `read_at`: the database's time of reading."""
+        is_current = models.ExpressionWrapper(current(), models.BooleanField())
+        return self.annotate(is_current=is_current, read_at=Now())
 
     def with_state(self) -> Any:
-        """With user and warehouse, `is_current`, `works_now`, and `read_at`: the database's time of reading."""
-        return self.with_works_now().annotate(read_at=Now()).select_related("user", "warehouse")
+        """With user and warehouse, and what `AssignmentState` needs besides."""
+        return self.with_is_current().select_related("user", "warehouse")
 
     def current_first(self) -> Any:
         """Active rows, then others that are current, those that begin later, and those that are over; newest first."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.utils import translation
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
 from tests.support import hashing, initial_data, middleware_chain, rendered_templates, underway
@@ -40,6 +41,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("users.oauth.key_ring.REREAD_SECONDS", math.inf)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> None:
+    """A request leaves its language active."""
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,21 +16,25 @@ from users.models import User
 class AssignmentState:
     """Properties of an assignment. Those in words need the columns of `AssignmentQueries.with_state`."""
 
-    #: Whether the period is now. Only rows of `with_is_current`, `with_state` and written ones have it.
+    #: Whether the period is now. Only rows of `with_is_current` and written ones have it.
     is_current: bool
     #: Whether the period is over. Only rows of `with_is_over` have it.
     is_over: bool
-    #: The database's time when the row was read. Only rows of `with_state` have it.
+    #: The database's time when the row was read. Only rows of `with_is_current` have it.
     read_at: datetime
 
     @property
     def period(self: Any) -> Period:
         return Period(self.starts_at, self.ends_at)
 
-    @cached_property
+    @property
     def works_now(self: Any) -> bool:
-        """Whether the person works here now, as `AssignmentQueries.working`. Lists annotate it (`with_works_now`)."""
-        return self.is_active_now and self.user.can_work and self.warehouse.is_active
+        """Whether the person works here now, as `AssignmentQueries.working`."""
+        if not self.is_active_now:
+            return False
+        if "read_at" in vars(self):  # whether the employment has ended is asked of the same moment
+            self.user.read_at = self.read_at
+        return self.user.can_work and self.warehouse.is_active
 
     @cached_property
     def is_active_now(self: Any) -> bool:
@@ -40,7 +44,6 @@ class AssignmentState:
     def _note_state(self: Any, *, is_active: bool, is_current: bool) -> None:
         """After a write."""
         self.is_active, self.is_active_now, self.is_current = is_active, is_active and is_current, is_current
-        vars(self).pop("works_now", None)
 
     @property
     def period_in_words(self) -> str:

@@ -113,7 +113,8 @@ class AssignmentResource(SheetResource):
     # --- Export ---
     @classmethod
     def exported(cls, rows: Any) -> Any:
-        of_user = (f"user__{name}" for name in ("email", "first_name", "last_name", "status", "is_warehouse_user"))
+        of_account = ("email", "first_name", "last_name", "status", "employed_until", "is_warehouse_user")
+        of_user = (f"user__{name}" for name in of_account)
         fields = (
             "is_active",
             "starts_at",
@@ -123,7 +124,7 @@ class AssignmentResource(SheetResource):
             "warehouse__name",
             "warehouse__is_active",
         )
-        return rows.of_listed_people().with_works_now().select_related("user", "warehouse").only(*fields)
+        return rows.of_listed_people().with_is_current().select_related("user", "warehouse").only(*fields)
 
     # --- Import ---
     def prefetch(self, rows: list[dict[str, str]]) -> None:
@@ -133,7 +134,7 @@ class AssignmentResource(SheetResource):
         self.fields["warehouse"].widget.prefetch(row["warehouse"] for row in rows)
         self._now = database_now()
         related = [(user.pk, warehouse.pk) for user, warehouse in map(self._related, rows) if user and warehouse]
-        assignments = WarehouseUserAssignment.objects.with_works_now().with_keys(related)
+        assignments = WarehouseUserAssignment.objects.with_is_current().with_keys(related)
         self._assignments = {(one.user_id, one.warehouse_id): one for one in assignments}
         self._active = {one.user_id: one for one in WarehouseUserAssignment.objects.active_of(users.values())}
 

@@ -59,7 +59,7 @@ def test_an_export_comes_back_in_and_changes_nothing(admin: Client, pat: User) -
     [
         ("soon", "“soon” is no date. Write it as 2026-12-31."),
         ("12/31/2026", "“12/31/2026” is no date. Write it as 2026-12-31."),
-        ("1850-01-01", "Enter a date between the years 1900 and 9998."),
+        ("1850-01-01", "“1850-01-01” is no date. Write it as 2026-12-31."),
     ],
 )
 def test_what_is_no_day_is_a_fault(typed: str, reason: str, admin: Client, pat: User, nothing_changes: Any) -> None:

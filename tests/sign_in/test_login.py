@@ -242,13 +242,15 @@ ACCOUNTS: dict[str, tuple[dict[str, Any] | None, bool]] = {
 
 def test_asking_costs_the_same_whoever_it_is(make_user: Callable[..., User]) -> None:
     """The queries of the answer, and what is written beside it. Time itself: `tests/benchmarks/reset_times.py`."""
-    found = {name: _cost_of_asking(make_user, *ACCOUNTS[name]) for name in ACCOUNTS}
+    found = {name: _cost_of_asking(make_user, n, *ACCOUNTS[name]) for n, name in enumerate(ACCOUNTS)}
     assert len(found["nobody"]) > 5
     assert {name: cost for name, cost in found.items() if cost != found["nobody"]} == {}
 
 
-def _cost_of_asking(make_user: Callable[..., User], columns: dict[str, Any] | None, is_written_to: bool) -> list[str]:
-    """Every query, without its values, and every template."""
+def _cost_of_asking(
+    make_user: Callable[..., User], number: int, columns: dict[str, Any] | None, is_written_to: bool
+) -> list[str]:
+    """Every query, without its values, and every template. Each time from another network, so that none is limited."""
     email, done = "kim.keeper@example.test", []
     if columns is not None:
         make_user(email, **columns)
@@ -259,7 +261,7 @@ def _cost_of_asking(make_user: Callable[..., User], columns: dict[str, Any] | No
 
     template_rendered.connect(note)
     with CaptureQueriesContext(connection) as queries:
-        assert Client().post(RESET, {"email": email}).status_code == 302
+        assert Client(REMOTE_ADDR=f"10.{number}.0.1").post(RESET, {"email": email}).status_code == 302
     assert [message.to for message in delivered()] == ([[email]] if is_written_to else [])
     template_rendered.disconnect(note)
     User.objects.filter(email=email)._raw_delete("default")
