@@ -112,8 +112,8 @@
 
   const rowOf = (row, withAlso) => {
     const line = element("tr", row.works && row.current ? "" : "assign-off");
-    const name = element("td", "assign-name", row.title);
-    name.append(periodOf(row));
+    const name = element("td", "assign-name");
+    name.append(element("span", "assign-row-title", row.title), periodOf(row));
     line.append(element("td", "assign-id", row.id), name);
     if (withAlso) line.append(element("td", "assign-also", row.also));
     const status = element("td", "assign-status");
