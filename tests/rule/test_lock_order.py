@@ -86,7 +86,7 @@ new.hand@example.test,New,Hand,yes,en,active,,,North Dock; River Annex,River Ann
 def _change(author: User, people: list[User], north: Warehouse, river: Warehouse) -> Operation:
     """A change set of people, assignments and a warehouse."""
     with change_set(author) as done:
-        User.objects.filter(pk__in=people).update(language="de_DE")
+        User.objects.filter(pk__in=[one.pk for one in people]).update(language="de_DE")
         rows.set_periods({(one.pk, river.pk): Period(timezone.now()) for one in people})
         Warehouse.objects.filter(pk=north.pk).update(note="Gate 2")
     return done
