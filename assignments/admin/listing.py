@@ -27,6 +27,7 @@ from assignments.admin.period_pages import (
     is_not_current,
     too_many,
 )
+from assignments.admin.roster import RosterPages
 from assignments.models import WarehouseUserAssignment
 from assignments.resources.assignment import AssignmentResource
 from config.back_office.model_admin import ModelAdmin
@@ -80,7 +81,7 @@ class PeriodFilter(RadioFilter):
 
 
 @admin.register(WarehouseUserAssignment)
-class WarehouseUserAssignmentAdmin(PeriodPages, SheetAdminMixin, HistoryAdminMixin, ModelAdmin):
+class WarehouseUserAssignmentAdmin(PeriodPages, RosterPages, SheetAdminMixin, HistoryAdminMixin, ModelAdmin):
     sheets = (AssignmentResource,)
 
     list_display_links = ("changed_on",)
@@ -168,7 +169,7 @@ class WarehouseUserAssignmentAdmin(PeriodPages, SheetAdminMixin, HistoryAdminMix
         return found, False
 
     def get_urls(self) -> list[URLPattern]:
-        return [*assign_pages.urls(self), *self.period_urls(), *super().get_urls()]
+        return [*assign_pages.urls(self), *self.period_urls(), *self.roster_urls(), *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Assignments are created on the assign pages."""

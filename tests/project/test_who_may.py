@@ -168,9 +168,10 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
     "Create, edit and delete warehouses": (
         DO, [*_written(WAREHOUSE), f"{WAREHOUSE}create/", f"{WAREHOUSE}{_ROW}edit/"]
     ),
-    "See assignments, and export them": (
+    "See assignments and the roster of any moment, and export them": (
         SEE,
         [*_read(ASSIGNMENT), *_exported(ASSIGNMENT), f"{ASSIGNMENT}{_ROW}assign_warehouses/"]
+        + [f"{ASSIGNMENT}roster/", f"{ASSIGNMENT}roster/person/"]
         + [f"{side}{page}" for side in _SIDES for page in ("", "rows/", "changes/")],
     ),
     "Assign and deassign, and set periods": (

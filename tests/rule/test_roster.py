@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assignments.models import PastAssignment, WarehouseUserAssignment
-from assignments.roster import RosterRow, Spell, Step, roster_at, spells, stays_of, unrecorded
+from assignments.roster.roster import RosterRow, roster_at, stays_of, unrecorded
+from assignments.roster.spells import PastState, Spell, spells
 from config.database.periods import Period
 from config.rule_errors import RuleError
 from tests.support.clock import Clock
@@ -131,12 +132,12 @@ def _check_stays(world: World, states: dict[datetime, Any]) -> None:
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def step(hour: float, label: str = "update", *, is_active: bool = False, **bounds: float) -> Step:
+def step(hour: float, label: str = "update", *, is_active: bool = False, **bounds: float) -> PastState:
     period = {name: NOON + HOUR * value for name, value in bounds.items()}
-    return Step(1, NOON + HOUR * hour, label, 1, 1, is_active, period.get("starts_at"), period.get("ends_at"))
+    return PastState(1, NOON + HOUR * hour, label, 1, 1, is_active, period.get("starts_at"), period.get("ends_at"))
 
 
-def told(history: list[Step], *, working: bool = False) -> list[tuple[float, float | None]]:
+def told(history: list[PastState], *, working: bool = False) -> list[tuple[float, float | None]]:
     def hours(moment: datetime | None) -> Any:
         return moment and (moment - NOON) / HOUR
 

@@ -115,6 +115,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "assignments/warehouseuserassignment/export/<uuid:pk>/file/": ("ASWR", "ASWR"),
     "assignments/warehouseuserassignment/export/": ("ASWR", "ASWR"),
     "assignments/warehouseuserassignment/import-template/": ("ASW", "ASW"),
+    "assignments/warehouseuserassignment/roster/": ("ASWR", "ASWR"),
+    "assignments/warehouseuserassignment/roster/person/": ("ASWR", "ASWR"),
     "assignments/warehouseuserassignment/": ("ASWR", "ASWR"),
     "assignments/warehouseuserassignment/add/": (NOBODY, NOBODY),
     "assignments/warehouseuserassignment/<path:object_id>/history/": ("ASWR", "ASWR"),

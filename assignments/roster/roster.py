@@ -7,14 +7,15 @@ if it also was active. Nothing is known from before the first event of an assign
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 
 from assignments.models import PastAssignment, WarehouseUserAssignment
+from assignments.roster.spells import COLUMNS, PastState, Spell, in_effect, spells
 from config.history.deleted_rows import deleted_rows
 from users.models import User
 from warehouses.models import Warehouse
@@ -22,35 +23,6 @@ from warehouses.models import Warehouse
 #: Most assignments of one page of a roster, and most lines about one person.
 MAX_ROWS = 1_000
 _SHOWN: dict[Any, tuple[str, ...]] = {User: ("email", "first_name", "last_name"), Warehouse: ("name",)}
-
-
-class Step(NamedTuple):
-    """What an event tells of an assignment, from then on."""
-
-    id: int
-    recorded_at: datetime
-    label: str
-    user_id: int
-    warehouse_id: int
-    is_active: bool
-    starts_at: datetime | None
-    ends_at: datetime | None
-
-
-class Spell(NamedTuple):
-    """An uninterrupted time. Without `until` it has no end so far; a later `until` is the end that is planned."""
-
-    since: datetime
-    until: datetime | None
-    #: False if it may have begun before its history.
-    is_beginning_known: bool = True
-
-    def includes(self, moment: datetime) -> bool:
-        return self.since <= moment and (self.until is None or moment < self.until)
-
-    def meets(self, since: datetime, until: datetime) -> bool:
-        """Whether it has a part in common with the span from `since` to just before `until`."""
-        return self.since < until and (self.until is None or since < self.until)
 
 
 @dataclass(frozen=True)
@@ -103,11 +75,11 @@ def _by_name(row: RosterRow) -> tuple[str, str, int]:
 
 
 def _rows(
-    steps: dict[int, list[Step]], moment: datetime, warehouse_id: int | None = None
-) -> Iterator[tuple[Step, Spell, Spell | None]]:
+    steps: dict[int, list[PastState]], moment: datetime, warehouse_id: int | None = None
+) -> Iterator[tuple[PastState, Spell, Spell | None]]:
     """The state of each assignment at the moment, with its time as assigned and as active."""
     for one in steps.values():
-        state = next((step for step, since, until in _in_effect(one) if Spell(since, until).includes(moment)), None)
+        state = next((step for step, since, until in in_effect(one) if Spell(since, until).includes(moment)), None)
         if state is None or (warehouse_id is not None and state.warehouse_id != warehouse_id):
             continue
         here = state.user_id, state.warehouse_id
@@ -119,7 +91,7 @@ def _rows(
             yield state, assigned, worked
 
 
-def _named(found: Iterable[tuple[Step, Spell, Spell | None]]) -> list[RosterRow]:
+def _named(found: Iterable[tuple[PastState, Spell, Spell | None]]) -> list[RosterRow]:
     found = list(found)
     people = _by_key(User, {step.user_id for step, _assigned, _worked in found})
     warehouses = _by_key(Warehouse, {step.warehouse_id for step, _assigned, _worked in found})
@@ -157,45 +129,12 @@ def stays_of(person: User, since: datetime, until: datetime) -> list[Stay]:
     return sorted(stays, key=lambda stay: (stay.spell.since, stay.warehouse.pk, stay.is_work))
 
 
-# --- Times without interruption ---------------------------------------------------------------------------------
-def _steps(condition: Q) -> dict[int, list[Step]]:
+def _steps(condition: Q) -> dict[int, list[PastState]]:
     """All events of these assignments, by the assignment's id."""
-    steps: dict[int, list[Step]] = defaultdict(list)
-    for row in PastAssignment.objects.filter(condition).order_by("id", "event").values_list(*Step._fields):
-        steps[row[0]].append(Step(*row))
+    steps: dict[int, list[PastState]] = defaultdict(list)
+    for row in PastAssignment.objects.filter(condition).order_by("id", "event").values_list(*COLUMNS):
+        steps[row[0]].append(PastState(*row))
     return steps
-
-
-def spells(steps: Sequence[Step], here: tuple[Any, Any], *, working: bool) -> list[Spell]:
-    """When this user was assigned to this warehouse by one assignment, or with `working` worked there."""
-    found: list[Spell] = []
-    for step, since, until in _in_effect(steps):
-        counts = step.label != "delete" and (step.user_id, step.warehouse_id) == here and step.is_active >= working
-        spell = Spell(
-            max(since, step.starts_at or since),
-            min(filter(None, (until, step.ends_at)), default=None),
-            step is not steps[0] or step.label == "insert" or (step.starts_at or since) > since,
-        )
-        if not counts or (spell.until is not None and spell.until <= spell.since):
-            continue
-        if found and found[-1].until == spell.since:
-            spell = found.pop()._replace(until=spell.until)
-        found.append(spell)
-    return found
-
-
-def _in_effect(steps: Sequence[Step]) -> Iterator[tuple[Step, datetime, datetime | None]]:
-    """Each event with the times from and until which it tells the state; None for the last one.
-
-    Of two transactions at one row, the one that began earlier may have written later: it has the last word.
-    """
-    reversed_: list[tuple[Step, datetime, datetime | None]] = []
-    until: datetime | None = None
-    for step in reversed(steps):
-        if until is None or step.recorded_at < until:
-            reversed_.append((step, step.recorded_at, until))
-            until = step.recorded_at
-    return reversed(reversed_)
 
 
 # --- What is not known ------------------------------------------------------------------------------------------
