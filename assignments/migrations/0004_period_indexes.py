@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from django.contrib.postgres.operations import AddIndexConcurrently, ValidateConstraint
+from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 from django.db.models.functions import Coalesce
 
@@ -12,7 +12,6 @@ class Migration(migrations.Migration):
     atomic = False
     dependencies = [("assignments", "0003_periods")]
     operations = [
-        ValidateConstraint("warehouseuserassignment", "assignment_period_ends_after_start"),
         AddIndexConcurrently("warehouseuserassignment", models.Index(STARTS_AT, "id", name="assignment_by_starts_at")),
         AddIndexConcurrently("warehouseuserassignment", models.Index(ENDS_AT, "id", name="assignment_by_ends_at")),
     ]

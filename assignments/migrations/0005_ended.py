@@ -1,3 +1,4 @@
+from django.contrib.postgres.operations import ValidateConstraint
 from django.db import migrations
 
 #: `User.warehouses_end_at`, which the triggers of `User.has_warehouse` (0001) maintain, too. Both are read by index.
@@ -63,4 +64,7 @@ DROP FUNCTION end_of_warehouses;
 
 class Migration(migrations.Migration):
     dependencies = [("assignments", "0004_period_indexes"), ("users", "0008_warehouses_end_at")]
-    operations = [migrations.RunSQL(FUNCTIONS, NO_FUNCTIONS)]
+    operations = [
+        ValidateConstraint("warehouseuserassignment", "assignment_period_ends_after_start"),
+        migrations.RunSQL(FUNCTIONS, NO_FUNCTIONS),
+    ]
