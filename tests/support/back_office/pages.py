@@ -1,6 +1,7 @@
 """The pages of the Back Office and of one's own account, for tests that go through all of them."""
 
 from collections.abc import Callable
+from uuid import uuid4
 
 from django.contrib.auth.models import Group
 from django.urls import reverse
