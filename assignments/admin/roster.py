@@ -29,6 +29,7 @@ from config.database.periods import EARLIEST, LATEST
 from config.history.pages import SUBJECTS, SubjectField
 from config.identifiers import parse_key
 from config.spreadsheets import exports
+from config.spreadsheets.pages import grouped
 
 #: Most rows of a file.
 MAX_EXPORTED = 10_000
@@ -161,8 +162,9 @@ class RosterPages:
         shared = {
             "with_emails": may_see_people(request.user),
             "may_export": _may_export(request),
-            "max_rows": MAX_ROWS,
-            "max_exported": MAX_EXPORTED,
+            "max_rows": grouped(MAX_ROWS),
+            "max_exported": grouped(MAX_EXPORTED),
+            "opts": None,  # else the heading would be the model's
             "time_zone": settings.TIME_ZONE,
         }
         response: HttpResponse = self.render_page(request, template, title, **shared, **context)
