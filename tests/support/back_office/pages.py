@@ -28,7 +28,7 @@ def _printer() -> Client:
 
 def _some_change_set(pat: User, north: Warehouse) -> Operation:
     with change_set(pat) as operation:
-        Warehouse.objects.filter(pk=north.pk).update(note=f"{north.note} Gate 2")
+        Warehouse.objects.filter(pk=north.pk).update(note=f"{north.note}2")
     return operation
 
 
