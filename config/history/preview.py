@@ -29,8 +29,8 @@ class LeftOutChange(NamedTuple):
 class Preview:
     """The undoing of a change set by a person who may see the history of these models (`kinds`)."""
 
-    #: Numbers of objects: put back, wholly or partly left out, and left out because the person may not see them.
-    done = left_out = unseen = 0
+    #: Numbers of objects: put back, and wholly or partly left out, also where the person may not see them.
+    done = left_out = 0
     first_reason = ""
 
     def __init__(self, operation: Operation, by: Any, kinds: list[Any], *, with_emails: bool) -> None:
@@ -55,7 +55,6 @@ class Preview:
         self._seen = [step for step in steps if step.model in self._kinds]
         self.done = sum(not step.is_refused for step in steps)
         self.left_out = sum(bool(step.obstacles) for step in steps)
-        self.unseen = sum(step.is_refused for step in steps) - sum(step.is_refused for step in self._seen)
         refused = [step for step in self._seen if step.obstacles]
         self.first_reason = " ".join(reason for reasons in self._reasons(refused[:1]) for reason in reasons)
 
