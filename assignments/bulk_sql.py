@@ -5,15 +5,13 @@ It is SQL because the rows need not leave PostgreSQL: 20,000 model instances tak
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import connection
 
-from config.database.periods import Period
-
-#: User id, warehouse id.
-UserWarehouse = tuple[int, int]
+from assignments.querysets import UserWarehouse
+from config.database.periods import ALWAYS, Period
 
 _TABLE = "assignments_warehouseuserassignment"
 _KEYS = "unnest(%s::bigint[], %s::bigint[]) AS wanted (user_id, warehouse_id)"
@@ -26,7 +24,9 @@ _IS_CURRENT = """(
 
 _ASSIGN = f"""
     INSERT INTO {_TABLE} AS assignment (user_id, warehouse_id, is_active, activation, starts_at, ends_at)
-    SELECT user_id, warehouse_id, is_active, is_active::integer, %s::timestamptz, %s::timestamptz FROM {_ROWS}
+    SELECT user_id, warehouse_id, is_active, is_active::integer, starts_at, ends_at
+    FROM unnest(%s::bigint[], %s::bigint[], %s::boolean[], %s::timestamptz[], %s::timestamptz[])
+        AS wanted (user_id, warehouse_id, is_active, starts_at, ends_at)
     ON CONFLICT (user_id, warehouse_id) DO UPDATE SET
         is_active = excluded.is_active, activation = assignment.activation + excluded.activation,
         starts_at = excluded.starts_at, ends_at = excluded.ends_at, updated_at = statement_timestamp()
@@ -62,7 +62,7 @@ _SET_PERIODS = f"""
 
 def assign(rows: Iterable[UserWarehouse], period: Period) -> int:
     """Inserts the missing ones and renews those whose period is over, inactive. Returns their number."""
-    return _run(_ASSIGN, ((*row, False) for row in rows), *period)
+    return _run(_ASSIGN, ((*row, False, *period) for row in rows))
 
 
 def deassign(rows: Iterable[UserWarehouse]) -> int:
@@ -70,7 +70,7 @@ def deassign(rows: Iterable[UserWarehouse]) -> int:
     return _run(_DEASSIGN, rows)
 
 
-def set_active(rows: Iterable[tuple[int, int, bool]]) -> bool:
+def set_active(rows: Iterable[tuple[int, int, bool]], periods: Mapping[UserWarehouse, Period]) -> bool:
     """Inserts, renews, activates and deactivates by user id, warehouse id, is active.
 
     Returns whether all that are to be active are: the period of each is now. Writes only real changes, and each once,
@@ -78,7 +78,7 @@ def set_active(rows: Iterable[tuple[int, int, bool]]) -> bool:
     """
     rows = list(rows)
     _run(_DEACTIVATE, rows)
-    _run(_ASSIGN, rows, None, None)
+    _run(_ASSIGN, ((*row, *periods.get(row[:2], ALWAYS)) for row in rows))
     _run(_ACTIVATE, rows)
     return not _run(_WANTED_BUT_NOT_CURRENT, rows)
 
@@ -95,17 +95,22 @@ def set_periods(periods: dict[UserWarehouse, Period]) -> int:
 
     What is not current before must not become active by a later end, and what is not current afterwards is not active.
     """
-    _run(_DEACTIVATE_IF_NOT_CURRENT, periods)
+    deactivate_if_not_current(periods)
     changed = _run(_SET_PERIODS, ((*key, *period) for key, period in periods.items()))
-    _run(_DEACTIVATE_IF_NOT_CURRENT, periods)
+    deactivate_if_not_current(periods)
     return changed
 
 
-def _run(sql: str, rows: Iterable[tuple[Any, ...]], *values: Any) -> int:
-    """Passes the values, and one array per column. Returns the number of rows written."""
+def deactivate_if_not_current(rows: Iterable[UserWarehouse]) -> None:
+    """Stores what does not count as active any more, as its period is not now."""
+    _run(_DEACTIVATE_IF_NOT_CURRENT, rows)
+
+
+def _run(sql: str, rows: Iterable[tuple[Any, ...]]) -> int:
+    """Passes one array per column. Returns the number of rows written."""
     columns = [list(column) for column in zip(*rows, strict=True)]
     if not columns:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*values, *columns])
+        cursor.execute(sql, columns)
         return int(cursor.rowcount)

@@ -1,7 +1,8 @@
 from django_filters.rest_framework import FilterSet
 
-from assignments.querysets import ACTIVE
-from config.api.filters import ConditionFilter, RelatedUUIDFilter, UUIDFilter
+from assignments.models.past_assignment import WAS_ACTIVE, WAS_CURRENT
+from assignments.querysets import ACTIVE, NOT_CURRENT
+from config.api.filters import ConditionFilter, MomentFilter, RelatedUUIDFilter, UUIDFilter
 from config.database.periods import current
 from users.models import User
 from warehouses.models import Warehouse
@@ -15,4 +16,16 @@ class AssignmentFilterSet(FilterSet):
     warehouse_uuid = RelatedUUIDFilter("warehouse", to=Warehouse)
     is_active = ConditionFilter(ACTIVE)
     #: Without it, a warehouse user's list has only what is current; a Back Office user's has all.
-    current = ConditionFilter(current())
+    current = ConditionFilter(current(), otherwise=NOT_CURRENT)
+    as_of = MomentFilter(
+        "The assignments as they were at this moment, by the history; for Back Office users. The moment must not be "
+        "in the future, nor before the first entry of the history. `isActive` and `current` mean what they were then, "
+        "people and warehouses are shown as they are now. Not together with `sort`."
+    )
+
+
+class PastAssignmentFilterSet(AssignmentFilterSet):
+    """With `asOf`: the same filters of assignments as they were."""
+
+    is_active = ConditionFilter(WAS_ACTIVE)
+    current = ConditionFilter(WAS_CURRENT)

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from config.back_office.periods import PeriodForm
 from config.history.tracking import REASON
 from config.identifiers import parse_key
 
@@ -28,8 +29,11 @@ class IdsField(forms.Field):
         return {key for key in keys if key is not None}
 
 
-class SelectionForm(forms.Form):
-    """The selection: `assign` and `deassign` from the script, or the checkboxes of one page without it."""
+class SelectionForm(PeriodForm):
+    """The selection: `assign` and `deassign` from the script, or the checkboxes of one page without it.
+
+    The period is that of the new assignments.
+    """
 
     assign = IdsField(required=False)
     deassign = IdsField(required=False)

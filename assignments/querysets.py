@@ -9,14 +9,18 @@ from typing import Any
 
 from django.db import models
 from django.db.models.fields.tuple_lookups import TupleIn
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 
+from config.back_office.periods import end_of_soon
 from config.database.compiled_queries import Parameter
-from config.database.periods import EARLIEST, LATEST, current, ended
+from config.database.periods import EARLIEST, LATEST, current, ended, not_ended
 from config.database.search import by_id
 from users.models import User
-from users.querysets import PEOPLE, PEOPLE_BY_NAME
+from users.querysets import PEOPLE, PEOPLE_BY_NAME, active_account
 from warehouses.models import WAREHOUSES, Warehouse
+
+#: User id, warehouse id.
+UserWarehouse = tuple[int, int]
 
 #: Most users, and most warehouses, that a search matches.
 _MAX_FOUND = 100
@@ -24,6 +28,9 @@ _MAX_FOUND = 100
 #: The bounds of the period as values to sort by: None is before or after all others.
 STARTS_AT = Coalesce("starts_at", models.Value(EARLIEST))
 ENDS_AT = Coalesce("ends_at", models.Value(LATEST))
+
+#: The condition that a period has not begun or is over, by the indexes on these values.
+NOT_CURRENT = models.Q(sorted_starts_at__gt=Now()) | models.Q(sorted_ends_at__lte=Now())
 
 
 def active(path: str = "") -> models.Q:
@@ -35,7 +42,7 @@ def active(path: str = "") -> models.Q:
 
 
 ACTIVE = active()
-_WORKING = ACTIVE & models.Q(user__status=User.Status.ACTIVE, user__is_warehouse_user=True, warehouse__is_active=True)
+_WORKING = ACTIVE & active_account("user__") & models.Q(user__is_warehouse_user=True, warehouse__is_active=True)
 
 
 class AssignmentQueries(models.QuerySet[Any]):
@@ -47,24 +54,41 @@ class AssignmentQueries(models.QuerySet[Any]):
         """The rows whose period is now."""
         return self.filter(current())
 
-    def not_current(self) -> Any:
-        """The rows whose period has not begun or is over."""
-        return self.filter(~current())
-
     def ended(self) -> Any:
-        """The rows whose period is over."""
-        return self.filter(ended())
+        """The rows whose period is over, by an index."""
+        return self.with_sort_values().filter(sorted_ends_at__lte=Now())
+
+    def not_begun(self) -> Any:
+        """The rows whose period begins later, by an index."""
+        return self.with_sort_values().filter(sorted_starts_at__gt=Now())
+
+    def ending_soon(self) -> Any:
+        """The rows whose period ends within `MAX_DAYS_TO_END` days, by an index."""
+        return self.with_sort_values().filter(sorted_ends_at__gt=Now(), sorted_ends_at__lte=end_of_soon())
+
+    def not_ended(self) -> Any:
+        """The rows whose period is now or begins later."""
+        return self.filter(not_ended())
 
     def active(self) -> Any:
-        """The active rows. The others are those of `inactive`."""
+        """The active rows."""
         return self.filter(ACTIVE)
 
-    def inactive(self) -> Any:
-        return self.filter(~ACTIVE)
-
     def with_is_current(self) -> Any:
-        """Adds `is_current`: whether the row's period is now."""
-        return self.annotate(is_current=models.ExpressionWrapper(current(), models.BooleanField()))
+        """Adds `is_current`, whether the row's period is now, and `read_at`: the database's time of reading."""
+        is_current = models.ExpressionWrapper(current(), models.BooleanField())
+        return self.annotate(is_current=is_current, read_at=Now())
+
+    def with_state(self) -> Any:
+        """With user and warehouse, and what `AssignmentState` needs besides."""
+        return self.with_is_current().select_related("user", "warehouse")
+
+    def current_first(self) -> Any:
+        """Active rows, then others that are current, those that begin later, and those that are over; newest first."""
+        ranks = [
+            models.When(condition, models.Value(n)) for n, condition in enumerate((ACTIVE, current(), not_ended()))
+        ]
+        return self.order_by(models.Case(*ranks, default=models.Value(len(ranks))), "-id")
 
     def with_is_over(self) -> Any:
         """Adds `is_over`: whether the row's period is over."""
@@ -75,11 +99,12 @@ class AssignmentQueries(models.QuerySet[Any]):
         return self.annotate(sorted_starts_at=STARTS_AT, sorted_ends_at=ENDS_AT)
 
     def with_shown_columns(self, *also: str) -> Any:
-        """With user, warehouse and `is_current`, and only the columns that documents and write methods read."""
+        """With user, warehouse and `is_active_now`, and only the columns that documents and write methods read."""
         own = ("uuid", "is_active", "starts_at", "ends_at", *also)
         of_user = ("user__uuid", "user__email", "user__first_name", "user__last_name", "user__status")
         of_warehouse = ("warehouse__uuid", "warehouse__name", "warehouse__is_active")
-        return self.with_is_current().select_related("user", "warehouse").only(*own, *of_user, *of_warehouse)
+        rows = self.annotate(is_active_now=models.ExpressionWrapper(ACTIVE, models.BooleanField()))
+        return rows.select_related("user", "warehouse").only(*own, *of_user, *of_warehouse)
 
     def found(self, text: str, *, by_email: bool = True) -> tuple[Any, bool]:
         """The rows with this id, and of the people and warehouses that a search finds; or else of similar names.
@@ -105,17 +130,22 @@ class AssignmentQueries(models.QuerySet[Any]):
         """All but the rows of `working`."""
         return self.filter(~_WORKING)
 
+    def active_but_ended(self) -> Any:
+        """The rows that are stored as active and whose period is over, by an index of their ends."""
+        return self.filter(ended(), is_active=True)
+
     def active_of_idle_people(self) -> Any:
         """The active rows of people who cannot work in any warehouse now. It reads their rows by indexes."""
         inactive = User.objects.filter(status__in=[User.Status.BLOCKED, User.Status.DELETED]).order_by().values("pk")
         office = User.objects.filter(is_warehouse_user=False).order_by().values("pk")
-        return self.active().filter(user__in=inactive.union(office))
+        left = User.objects.employment_ended().order_by().values("pk")
+        return self.active().filter(user__in=inactive.union(office, left))
 
     def granting(self, user_id: int | Parameter) -> Any:
         """The row that grants this user a warehouse token: one or none."""
         return self.working().filter(user_id=user_id).select_related("warehouse")
 
-    def with_keys(self, keys: Collection[tuple[int, int]]) -> Any:
+    def with_keys(self, keys: Collection[UserWarehouse]) -> Any:
         """Rows with one of these user and warehouse ids."""
         return self.filter(TupleIn((models.F("user_id"), models.F("warehouse_id")), keys)) if keys else self.none()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -70,17 +71,17 @@ class AssignmentSerializer(ModelSerializer):
             period=Period(validated_data.get("starts_at"), validated_data.get("ends_at")),
         )
 
-    @transaction.atomic
     def update(self, instance: WarehouseUserAssignment, validated_data: dict[str, Any]) -> WarehouseUserAssignment:
         """Raises ApiError with FORBIDDEN if a warehouse user changes the period."""
-        sent = {name: validated_data[name] for name in Period._fields if name in validated_data}
+        sent = {name: validated_data[name] for name in ("starts_at", "ends_at") if name in validated_data}
         bounds = {name: value for name, value in sent.items() if value != getattr(instance, name)}
         if bounds and not self.context["view"].caller.sees_everyone:
             raise ApiError(errors.FORBIDDEN)
-        if bounds:
-            instance.set_period(**bounds)
-        if "is_active_now" in validated_data:
-            instance.activate() if validated_data["is_active_now"] else instance.deactivate()
+        with transaction.atomic() if bounds else nullcontext():  # each write method has a transaction of its own
+            if bounds:
+                instance.set_period(**bounds)
+            if "is_active_now" in validated_data:
+                instance.activate() if validated_data["is_active_now"] else instance.deactivate()
         return instance
 
 

@@ -28,7 +28,7 @@ class WarehouseToken(SignedToken):
 
     @classmethod
     def for_grant(cls, grant: WarehouseGrant) -> WarehouseToken:
-        """A token that expires with the assignment, or before."""
+        """A token that expires with the assignment or the employment, or before."""
         token = cls()
         assignment, session = grant.assignment, grant.session
         token.payload |= {
@@ -41,14 +41,8 @@ class WarehouseToken(SignedToken):
             "warehouse": str(assignment.warehouse.uuid),
             "scopes": [Scope.WAREHOUSE],
         }
-        if assignment.ends_at:
-            token.payload["exp"] = min(token.payload["exp"], int(assignment.ends_at.timestamp()))
+        token.end_by(assignment.ends_at, assignment.user.employed_until)
         return token
-
-    @property
-    def seconds_left(self) -> int:
-        """The seconds from its issue to its expiry: its lifetime, or less if the assignment ends before."""
-        return max(0, int(self.payload["exp"] - self.payload["iat"]))
 
     def verify(self) -> None:
         super().verify()

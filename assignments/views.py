@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import datetime
+from functools import cached_property
 from typing import Any, cast
 
 from django.db.models import QuerySet
@@ -7,16 +9,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from assignments import errors, schema, tokens
-from assignments.filters import AssignmentFilterSet
-from assignments.models import WarehouseUserAssignment
+from assignments.filters import AssignmentFilterSet, PastAssignmentFilterSet
+from assignments.models import PastAssignment, WarehouseUserAssignment
+from assignments.models.past_assignment import history_span, recall_deleted
 from assignments.serializers import AssignmentSerializer
 from config.api.errors import ApiError
+from config.api.filters import NOT_A_MOMENT
+from config.api.query import bad_parameter
 from config.api.renderers import PlainJSONRenderer
+from config.api.serializers import format_moment, parse_moment
 from config.api.views import ApiViewSet, ModelViewSet
 from config.identifiers import parse_uuid
 from users.oauth.tokens import AccessToken, Scope
 
 _TYPE = AssignmentSerializer.Meta.resource_name
+_AS_OF = f"{_TYPE}.asOf"
+IN_THE_FUTURE = "The moment must not be in the future."
+BEFORE_THE_HISTORY = "The history begins at %s: what was before is not known."
+NOT_WITH_AS_OF = f"`sort` cannot be used with `filter[{_AS_OF}]`: its order is that of assigning."
 
 
 @schema.ASSIGNMENTS
@@ -24,7 +34,6 @@ class AssignmentViewSet(ModelViewSet):
     """`/warehouse-user-assignments` (contract sections 2.4 to 2.8)."""
 
     serializer_class = AssignmentSerializer
-    filterset_class = AssignmentFilterSet
     ordering_fields = schema.ORDERING_FIELDS
     rights = {
         Scope.BACK_OFFICE_USER: {"list", "retrieve", "create", "partial_update", "destroy"},
@@ -32,12 +41,33 @@ class AssignmentViewSet(ModelViewSet):
     }
     missing = errors.NOT_FOUND
 
-    def get_queryset(self) -> QuerySet[WarehouseUserAssignment]:
+    @property
+    def filterset_class(self) -> Any:
+        return AssignmentFilterSet if self.as_of is None else PastAssignmentFilterSet
+
+    def get_queryset(self) -> QuerySet[Any]:
         """A warehouse user's list has only what is current, unless the filter asks for others (contract 0.5)."""
+        if self.as_of is not None:
+            return PastAssignment.objects.at(self.as_of).with_shown_columns()
         rows = WarehouseUserAssignment.objects.visible_to(self.caller)
         if not self.caller.sees_everyone and f"{_TYPE}.current" not in self.query.members("filter"):
             rows = rows.current()
         return rows.with_shown_columns("created_at", "updated_at").with_sort_values()
+
+    @cached_property
+    def as_of(self) -> datetime | None:
+        """The moment of which the list tells, or None for now.
+
+        Raises ApiError with FORBIDDEN for a warehouse user, or 400 for a moment of which nothing can be told.
+        """
+        text = self.query.members("filter").get(_AS_OF) if self.action == "list" else None
+        if text is None:
+            return None
+        if not self.caller.sees_everyone:
+            raise ApiError(errors.FORBIDDEN)
+        if self.query.names("sort"):
+            raise bad_parameter("sort", NOT_WITH_AS_OF)
+        return _known_moment(text)
 
     def get_visible(self, uuid: str) -> WarehouseUserAssignment | None:
         return WarehouseUserAssignment.objects.one_visible_to(self.caller, parse_uuid(uuid))
@@ -60,6 +90,12 @@ class AssignmentViewSet(ModelViewSet):
         page = paginator.first_page(found, limit, self)
         return paginator.get_paginated_response(self.get_serializer(page, many=True).data)
 
+    def paginate_queryset(self, queryset: QuerySet[Any]) -> Any:
+        page = super().paginate_queryset(queryset)
+        if self.as_of is not None:
+            recall_deleted(page)
+        return page
+
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         sent: Any = request.data
         self._refuse_acting_for_others(sent.get("user_uuid"))
@@ -74,6 +110,17 @@ class AssignmentViewSet(ModelViewSet):
             return
         if user_uuid.lower() != str(self.caller.uuid):
             raise ApiError(errors.NOT_FOUND)
+
+
+def _known_moment(text: str) -> datetime:
+    moment, (began_at, now) = parse_moment(text), history_span()
+    if moment is None:
+        raise bad_parameter(f"filter[{_AS_OF}]", NOT_A_MOMENT)
+    if moment > now:
+        raise bad_parameter(f"filter[{_AS_OF}]", IN_THE_FUTURE)
+    if began_at is not None and moment < began_at:
+        raise bad_parameter(f"filter[{_AS_OF}]", BEFORE_THE_HISTORY % format_moment(began_at))
+    return moment
 
 
 class WarehouseTokenView(ApiViewSet):

@@ -1,7 +1,7 @@
 """Retention: deletes rows whose retention period is over.
 
 A model takes part if its default manager has `past_retention()`, the queryset of its rows to delete. If the queryset
-has `expire()`, that is called instead of deleting: it may keep the rows without their contents.
+has `expire()`, that is called instead of deleting: it may keep the rows, without their contents or what is over.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def past_retention() -> Iterator[QuerySet[Any]]:
 def delete(rows: QuerySet[Any]) -> int:
     """Deletes in batches. Returns the number of rows, without rows deleted by cascade."""
     total = 0
-    with _without_history(rows.model):
-        while batch := list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
-            if hasattr(rows, "expire"):
-                rows.filter(pk__in=batch).expire()
-            else:
+    while batch := list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
+        if hasattr(rows, "expire"):
+            rows.filter(pk__in=batch).expire()
+        else:
+            with _without_history(rows.model):
                 rows.model._base_manager.filter(pk__in=batch).delete()
-            total += len(batch)
+        total += len(batch)
     return total
 
 

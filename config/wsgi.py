@@ -2,6 +2,7 @@
 
 import gc
 import os
+from importlib import import_module
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -19,6 +20,8 @@ if settings.PATH_PREFIX:
 if settings.TRUSTED_PROXIES:
     _site = ForwardedHeaders(_site, settings.TRUSTED_PROXIES, settings.FORWARDED_HEADER)
 application = RequestIsolation(_site)
+
+import_module(settings.ROOT_URLCONF)  # Django would load it during the first request
 
 # The loaded code lives as long as the process: garbage collection need not traverse it.
 gc.freeze()

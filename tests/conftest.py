@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.utils import translation
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from tests.support import hashing, initial_data, middleware_chain, underway
+from tests.support import hashing, initial_data, middleware_chain, rendered_templates, underway
 from tests.support.api.client import PASSWORD, Api, sign_in
 from tests.support.back_office.staff import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
+from tests.support.clock import clock  # noqa: F401 (a fixture)
 from tests.support.leaks import no_secret_is_written  # noqa: F401 (a fixture)
 from tests.support.oauth.code_flow import app, partner  # noqa: F401 (fixtures)
 from tests.support.oauth.held_tokens import issued  # noqa: F401 (a fixture)
@@ -38,6 +40,19 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         initial_data.remember()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("users.oauth.key_ring.REREAD_SECONDS", math.inf)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> None:
+    """A request leaves its language active."""
+    translation.deactivate()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pages_only(django_test_environment: None) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        rendered_templates.note_pages_only(patch)
         yield
 
 
@@ -67,14 +82,18 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own hook of this name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a server stays in one process, and so does each file whose tests have a server or a browser.
+    """What shares a server stays in one process, and so does each file whose tests have a server.
 
+    The files whose tests have a browser are in two groups: each group starts one, which keeps what it has compiled.
     pytest-xdist begins with the groups of most tests, and with tests that are in none at last.
     """
+    in_browser = list(dict.fromkeys(item.path for item in items if "tests/browser" in item.path.as_posix()))
     for item in items:
         if "live_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("live"))
-        elif item.get_closest_marker("live") or "tests/browser" in item.path.as_posix():
+        elif item.path in in_browser:
+            item.add_marker(pytest.mark.xdist_group(f"browser {in_browser.index(item.path) % 2}"))
+        elif item.get_closest_marker("live"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 

@@ -6,6 +6,7 @@ With `DATABASE_URL`, Django makes and drops a database beside the one it names; 
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 
 import psycopg
@@ -13,6 +14,9 @@ import psycopg
 _folder = tempfile.mkdtemp(prefix="warehouse-test-")
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)  # runs after the embedded server has been stopped
 os.environ["VAR_DIR"] = _folder
+# What is compiled once, tests with their assertions too, is kept for all processes of this run and of the next ones.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 os.environ.setdefault("SECRET_KEY", "only-for-the-tests-" + "x" * 40)
 os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 os.environ.setdefault("ISSUER", "https://bapi.example.test")

@@ -34,6 +34,7 @@ class LeftOut(models.TextChoices):
     ABOVE = "above", _("This user may do more than you. Ask somebody who may do as much.")
     DELETED = "deleted", _("This user is deleted. Restore them first.")
     DEACTIVATED = "deactivated", _("This user is deactivated. Activate them first.")
+    LEFT = "left", _("The employment of this user has ended. Enter a later end first.")
     NOT_DELETED = "not_deleted", _("This user is not deleted.")
     ALREADY = "already", _("Nothing to do: it is so already.")
     NO_WAREHOUSE_USER = "no_warehouse_user", _("Only warehouse users can be assigned to warehouses.")
@@ -42,19 +43,25 @@ class LeftOut(models.TextChoices):
 class LastAdministratorError(ValidationError):
     def __init__(self) -> None:
         super().__init__(
-            _("This is the last active administrator. Make somebody else an administrator first."),
+            _(
+                "This is the last active administrator whose employment has no end. "
+                "Make somebody else an administrator first."
+            ),
             code="last_administrator",
         )
 
 
 def locked_administrators() -> set[int]:
-    """The ids of all administrators. Locks them (`users.locks`): call it before rows of people are locked."""
+    """The ids of the administrators whose employment has no end.
+
+    Locks all administrators (`users.locks`): call it before rows of people are locked.
+    """
     lock_administrators()
-    return set(User.objects.administrators().values_list("pk", flat=True))
+    return set(User.objects.lasting_administrators().values_list("pk", flat=True))
 
 
 def require_other_administrator(leaving: Collection[int]) -> None:
-    """Raises LastAdministratorError if these people include administrators and no other one exists.
+    """Raises LastAdministratorError if these people include administrators and no other lasting one exists.
 
     Call it in the transaction that revokes their rights: of two administrators who remove each other at the same time,
     the second waits and is refused.
@@ -72,7 +79,7 @@ def administrator_required() -> Iterator[None]:
     """
     had_one = bool(locked_administrators())
     yield
-    if had_one and not User.objects.administrators().exists():
+    if had_one and not User.objects.lasting_administrators().exists():
         raise LastAdministratorError
 
 

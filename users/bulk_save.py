@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop
 
 from users.account_actions import sign_out, why_signed_out
 from users.models import Session, User
+from users.models.user import EMPLOYED_AGAIN
 from users.roles import make_administrators
 
 #: Columns of existing people that are written where they differ. No import changes the first three.
@@ -25,6 +26,7 @@ _WRITTEN = (
     "is_warehouse_user",
     "language",
     "status",
+    "employed_until",
     "password",
     "must_change_password_by",
     "updated_at",
@@ -36,10 +38,11 @@ def save_many(new: Collection[Any], known: Collection[Any], groups: Mapping[str,
     """Saves new and known people in the caller's transaction, which has locked the known ones.
 
     Each has `group_names`, all their groups, and `new_digest`, the hash of a new password or "": hashing is slow, so it
-    precedes the lock. A change of status, flag or password ends all sessions of a person. If `takes_rights`, the caller
-    must check that an administrator remains.
+    precedes the lock. A change of status, flag or password ends all sessions of a person, and so does another end of an
+    employment that had ended. If `takes_rights`, the caller must check that an administrator remains.
     """
-    before = {person.pk: person for person in User.objects.filter(pk__in=[person.pk for person in known])}
+    stored = User.objects.with_read_at().filter(pk__in=[person.pk for person in known])
+    before = {person.pk: person for person in stored}
     for person in (*new, *(person for person in known if person.new_digest)):
         person.password = person.new_digest or make_password(None)
         person.must_change_password_by = None
@@ -58,20 +61,22 @@ def _is_new(name: str, known: Collection[Any], before: Mapping[int, User]) -> bo
 
 
 def takes_rights(known: Collection[Any], groups: Mapping[str, Group]) -> bool:
-    """Whether one of these people is an administrator now, and would not be one after saving."""
-    among_them = User.objects.administrators().filter(pk__in=[person.pk for person in known])
+    """Whether one of these people is an administrator for good now, and would not be one after saving."""
+    among_them = User.objects.lasting_administrators().filter(pk__in=[person.pk for person in known])
     administrators = set(among_them.values_list("pk", flat=True))
     return any(person.pk in administrators and not _stays_one(person, groups) for person in known)
 
 
 def _stays_one(person: Any, groups: Mapping[str, Group]) -> bool:
     rights_are_given = make_administrators([groups[name] for name in person.group_names], person)
-    return person.is_staff and (person.is_superuser or rights_are_given)
+    return person.employed_until is None and person.is_staff and (person.is_superuser or rights_are_given)
 
 
 def _why_signed_out(person: Any, before: User) -> str:
     """The reason to end the person's sessions, or ""."""
     changed = {name for name in ("status", "is_warehouse_user") if getattr(person, name) != getattr(before, name)}
+    if person.employed_until != before.employed_until and not before.is_employed:
+        return EMPLOYED_AGAIN
     return why_signed_out(changed, person) or (_NEW_PASSWORD if person.new_digest else "")
 
 

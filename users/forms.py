@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -19,6 +20,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
 
 from assignments.models import WarehouseUserAssignment
+from config.back_office.periods import DayField, PeriodForm, last_day, period_of
+from config.database.periods import Period
 from config.history.edit_conflicts import EditConflictFormMixin
 from config.history.pages import ReasonFormMixin
 from config.identifiers import parse_key
@@ -95,6 +98,9 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
             "user, leave both passwords empty, too, and print a temporary one."
         ),
     )
+    #: The last day. Saved is the moment at which it ends.
+    employed_until = DayField(_("Employed until (inclusive)"))
+    employed_until.help_text = _("The last day on which they can sign in. Leave it empty if no end is known.")
     password1 = forms.CharField(label=_("Password"), help_text=password_validators_help_text_html, **_PASSWORD)
     password2 = forms.CharField(label=_("Repeat Password"), **_PASSWORD)
     groups = GroupChoiceField(
@@ -108,8 +114,8 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     class Meta:
         model = User
         fields = (
-            "email", "has_mailbox", "first_name", "last_name", "status", "language", "is_warehouse_user",
-            "is_superuser", "groups",
+            "email", "has_mailbox", "first_name", "last_name", "status", "employed_until", "language",
+            "is_warehouse_user", "is_superuser", "groups",
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -122,8 +128,9 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
             self._prepare_passwords()
             groups: Any = self.fields["groups"]
             groups.queryset = grantable_by(self.actor).order_by("name")
+        self.initial["employed_until"] = last_day(self._employment)
         if self.instance.pk is not None and self.instance.pk == self.actor.pk:
-            for name in {"status", "is_warehouse_user"} & set(self.fields):
+            for name in {"status", "employed_until", "is_warehouse_user"} & set(self.fields):
                 self.fields[name].disabled = True
                 self.fields[name].help_text = _OWN
 
@@ -139,6 +146,13 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     def _has_no_mailbox(self) -> bool:
         """As the submitted form says."""
         return self.is_bound and bool(self.data.get(self.add_prefix("has_mailbox")))
+
+    @property
+    def _employment(self) -> Period:
+        return Period(None, self.instance.employed_until)
+
+    def clean_employed_until(self) -> datetime | None:
+        return period_of(None, self.cleaned_data["employed_until"], self._employment).ends_at
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"]
@@ -173,7 +187,8 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     def _stays_administrator(self) -> bool:
         data = self.cleaned_data
         has_rights = self._is_superuser or make_administrators(data.get("groups", ()), self.instance)
-        return has_rights and data.get("status") == User.Status.ACTIVE and not data.get("is_warehouse_user")
+        is_active = data.get("status") == User.Status.ACTIVE and data.get("employed_until") is None
+        return has_rights and is_active and not data.get("is_warehouse_user")
 
     @property
     def _is_superuser(self) -> bool:
@@ -208,8 +223,8 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         return super().save(commit)
 
 
-class HireForm(UserForm):
-    """Create a person together with their warehouses, for users who may assign them."""
+class HireForm(PeriodForm, UserForm):
+    """Create a person together with their warehouses and the period there, for users who may assign them."""
 
     current = forms.ModelChoiceField(
         label=_("Works in"),
@@ -230,14 +245,17 @@ class HireForm(UserForm):
         for name in ("current", "warehouses"):
             if data.get(name) and not data.get("is_warehouse_user"):
                 self.add_error(name, LeftOut.NO_WAREHOUSE_USER.label)
+        if data.get("current") and data["period"].is_valid and not data["period"].is_current:
+            self.add_error("current", _("They cannot work there now: the period below is not now. Leave this empty."))
         return data
 
     def assign_warehouses(self) -> None:
         """After the person is saved, in the same transaction."""
         current, others = self.cleaned_data["current"], self.cleaned_data["warehouses"]
         chosen = {*others, *([current] if current else [])}
-        rows = [(self.instance.pk, one.pk, one == current) for one in chosen]
-        WarehouseUserAssignment.objects.set_active(sorted(rows))
+        rows = sorted((self.instance.pk, one.pk, one == current) for one in chosen)
+        periods = {row[:2]: self.cleaned_data["period"] for row in rows}
+        WarehouseUserAssignment.objects.set_active(rows, periods)
         connection.check_constraints()  # raises IntegrityError here if a warehouse was deleted
 
 
@@ -256,10 +274,10 @@ class ReasonForm(ReasonFormMixin):
     """The form of confirmation pages."""
 
 
-class WarehousesForm(ReasonFormMixin):
-    """Warehouses to assign to many people, in an autocomplete field."""
+class WarehousesForm(PeriodForm, ReasonFormMixin):
+    """Warehouses to assign to many people, in an autocomplete field, and the period there."""
 
-    field_order = ("warehouses", "change_reason")
+    field_order = ("warehouses", "from_day", "until_day", "change_reason")
 
     warehouses = forms.ModelMultipleChoiceField(
         label=_("Warehouses"),

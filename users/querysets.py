@@ -6,14 +6,22 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import Permission
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Lower
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Lower, Now
 
-from config.database.periods import current
+from config.back_office.periods import end_of_soon
+from config.database.periods import current, not_ended, not_past
 from config.database.search import Searched
 from config.text import email_key
 from users.roles import ADMINISTRATION, named
 from users.sign_in.lockouts import locking_sign_in
+
+_ASSIGNED = Count("assignments", filter=not_ended("assignments__"))
+
+
+def active_account(path: str = "") -> Q:
+    """The condition for which `User.is_active` is true. `path` is the lookup to the person, such as `user__`."""
+    return Q(**{f"{path}status": "active"}) & not_past(f"{path}employed_until")
 
 
 class UserQuerySet(QuerySet[Any]):
@@ -29,6 +37,10 @@ class UserQuerySet(QuerySet[Any]):
         """Locks the rows until the transaction ends. Every change of assignments takes this lock."""
         return self.select_for_update(no_key=True, of=("self",))
 
+    def with_read_at(self) -> Any:
+        """Adds `read_at`, PostgreSQL's time, so that `User.is_active` needs no further query."""
+        return self.annotate(read_at=Now())
+
     def by_email(self, email: str) -> Any:
         """The person with this e-mail address."""
         return self.by_emails([email])
@@ -39,15 +51,19 @@ class UserQuerySet(QuerySet[Any]):
         return self.alias(email_lower=Lower("email")).filter(email_lower__in=keys)
 
     def with_list_columns(self) -> Any:
-        """Adds `current_warehouse`, `assigned` (the number of warehouses), and `locked_out_at`: when sign-in to the
-        account was locked, if it still is for any network or browser.
+        """Adds `current_warehouse`, `assigned` (the number of assignments that are not over), and `locked_out_at`: when
+        sign-in to the account was locked, if it still is for any network or browser.
         """
         this_person = self.model._default_manager.filter(pk=OuterRef("pk")).order_by()
-        assigned = this_person.values("pk").annotate(number=Count("assignments")).values("number")
+        assigned = this_person.values("pk").annotate(number=_ASSIGNED).values("number")
         lockouts = locking_sign_in().filter(username=Lower(OuterRef("email"))).order_by("-attempt_time")
-        return self.with_current_warehouse().annotate(
-            assigned=Subquery(assigned),
-            locked_out_at=Subquery(lockouts.values("attempt_time")[:1]),
+        return (
+            self.with_current_warehouse()
+            .with_read_at()
+            .annotate(
+                assigned=Subquery(assigned),
+                locked_out_at=Subquery(lockouts.values("attempt_time")[:1]),
+            )
         )
 
     def with_current_warehouse(self) -> Any:
@@ -59,7 +75,7 @@ class UserQuerySet(QuerySet[Any]):
         """The people who work in a warehouse now. `conditions` are about the same assignment."""
         return self.filter(
             current("assignments__"),
-            status="active",
+            active_account(),
             is_warehouse_user=True,
             assignments__is_active=True,
             assignments__warehouse__is_active=True,
@@ -77,8 +93,8 @@ class UserQuerySet(QuerySet[Any]):
         return self.filter(is_superuser=False, roles__contained_by=sorted(other.grantable_roles))
 
     def without_warehouse(self) -> Any:
-        """Warehouse users without an assigned warehouse."""
-        return self.filter(is_warehouse_user=True, has_warehouse=False)
+        """Warehouse users without an assignment, or whose assignments are all over."""
+        return self.filter(Q(has_warehouse=False) | Q(warehouses_end_at__lte=Now()), is_warehouse_user=True)
 
     def never_signed_in(self) -> Any:
         return self.filter(last_login=None)
@@ -88,7 +104,18 @@ class UserQuerySet(QuerySet[Any]):
         superusers = self.model._default_manager.filter(is_superuser=True).order_by().values("pk")
         first, *others = (self._with_right(right) for right in ADMINISTRATION)
         with_all = first.intersection(*others)
-        return self.filter(pk__in=superusers.union(with_all), status="active", is_warehouse_user=False)
+        return self.filter(active_account(), pk__in=superusers.union(with_all), is_warehouse_user=False)
+
+    def lasting_administrators(self) -> Any:
+        """Those administrators whose employment has no end. One must remain, or some day nobody could sign in."""
+        return self.administrators().filter(employed_until=None)
+
+    def employment_ended(self) -> Any:
+        return self.filter(employed_until__lte=Now())
+
+    def employment_ending_soon(self) -> Any:
+        """The people whose employment ends within `MAX_DAYS_TO_END` days."""
+        return self.filter(employed_until__gt=Now(), employed_until__lte=end_of_soon())
 
     def _with_right(self, right: str) -> Any:
         """Keys of the people who have a permission by a role or directly."""

@@ -16,7 +16,9 @@ from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
 from import_export.widgets import Widget
 
-from config.spreadsheets.cells import ChoiceWidget, YesNoWidget, in_every_language
+from config.back_office.periods import last_day
+from config.database.periods import Period
+from config.spreadsheets.cells import ChoiceWidget, LastDayWidget, YesNoWidget, in_every_language
 from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
 from config.text import email_key, normal_email, normal_name
@@ -135,6 +137,13 @@ class UserResource(SheetResource):
         aliases=("group", "gruppe", "gruppen"),
         widget=GroupNames(),
     )
+    employed_until = Column(
+        "employed_until",
+        pgettext_lazy("column", "employed_until"),
+        explanation=gettext_lazy("The last day on which they can sign in: year-month-day, or none. New: none."),
+        example="",
+        widget=LastDayWidget(),
+    )
     password = Column(
         "new_password",
         pgettext_lazy("column", "password"),
@@ -167,6 +176,7 @@ class UserResource(SheetResource):
             "language",
             "status",
             "groups",
+            "employed_until",
             "password",
         )
 
@@ -174,7 +184,7 @@ class UserResource(SheetResource):
     @classmethod
     def exported(cls, rows: Any) -> Any:
         """The people to export, with the columns of their rows."""
-        own = ("email", "first_name", "last_name", "is_warehouse_user", "language", "status")
+        own = ("email", "first_name", "last_name", "is_warehouse_user", "language", "status", "employed_until")
         return _with_group_names(rows.listed().with_current_warehouse().only(*own, "created_at", "last_login"))
 
     # --- Import ---
@@ -208,9 +218,12 @@ class UserResource(SheetResource):
         return self._people.get(email_key(row["email"]))
 
     def import_field(self, field: Any, instance: User, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
-        """Keeps the spelling of an existing e-mail."""
+        """Keeps the spelling of an existing e-mail, and the moment of an end of employment on the same day."""
+        until = instance.employed_until
         if field.column_name != "email" or instance.pk is None:
             super().import_field(field, instance, row, is_m2m, **kwargs)
+        if last_day(Period(None, until)) == last_day(Period(None, instance.employed_until)):
+            instance.employed_until = until
 
     def changeable(self, people: Any) -> Any:
         """Without people with more rights than the importer, whose rows would otherwise stay locked."""
@@ -231,7 +244,8 @@ class UserResource(SheetResource):
         elif not person.may_be_changed_by(self.importer):
             yield "email", str(LeftOut.ABOVE.label)
         elif person.pk == self.importer.pk:
-            for name in ("is_warehouse_user", "status", "groups", "password"):  # the last has its own page
+            own = ("is_warehouse_user", "status", "groups", "employed_until", "password")  # the last has its own page
+            for name in own:
                 if name in changed:
                     yield name, str(LeftOut.SELF.label)
 

@@ -23,6 +23,7 @@ from assignments.models import WarehouseUserAssignment
 from config.back_office.list_return import list_query, preserved_query
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
+from config.database.periods import ended
 from config.database.search import by_id
 from config.history.edit_conflicts import EditConflictAdminMixin
 from config.history.pages import MAX_NAMED, SUBJECTS, HistoryAdminMixin, HistorySubject, ReasonFormMixin
@@ -109,7 +110,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     @display(description=_("People assigned"))
     def assigned(self, warehouse: Any) -> Any:
-        return _figure(warehouse, getattr(warehouse, "assigned", 0))
+        return _figure(warehouse, getattr(warehouse, "assigned", 0), "&period=not-over")
 
     @display(description=_("Working here now"))
     def working(self, warehouse: Any) -> Any:
@@ -136,7 +137,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         context = self._context(request, warehouse) | {"title": title, "may_delete": may_delete}
         context |= {"assigned": self.assigned(warehouse), "working": self.working(warehouse)}
         if warehouse.may_see_people:
-            people = warehouse.assignments.with_is_current().select_related("user").order_by("-is_active", "-id")
+            people = warehouse.assignments.with_state().current_first()
             context |= {"rows": people[:MAX_SHOWN], "with_emails": may_see_people(request.user)}
             context["input_classes"] = " ".join(INPUT_CLASSES)
         return TemplateResponse(request, "admin/warehouses/view.html", context)
@@ -222,6 +223,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
             return self.missing(request, object_id)
         if not self.has_delete_permission(request, warehouse):
             raise PermissionDenied
+        warehouse.assigned += warehouse.over  # which are deleted, too
         form = _delete_form(request, warehouse)
         if request.method == "POST" and form is not None and form.is_valid():
             return self._deleted(request, warehouse, with_assignments="name" in form.fields)
@@ -249,10 +251,14 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
 
 def _with_people() -> QuerySet[Warehouse]:
-    """Warehouses with the numbers of people who are `assigned` and who are `working` there now."""
+    """Warehouses with the numbers of assignments that are `over` and that are not (`assigned`), which an index alone
+    counts, and of the people who are `working` there now.
+    """
     assignments, warehouse = WarehouseUserAssignment.objects, OuterRef("pk")
+    over = assignments.filter(ended()).number_in(warehouse)
     return Warehouse.objects.annotate(
-        assigned=assignments.all().number_in(warehouse),
+        over=over,
+        assigned=assignments.all().number_in(warehouse) - over,
         working=assignments.working().number_in(warehouse),
     )
 

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import TemplateView, View
 from unfold.views import UnfoldModelAdminViewMixin
 
+from assignments.admin.period_pages import NOT_CURRENT, is_not_current
 from assignments.admin.picker import ASSIGNED, AVAILABLE, Choice, Picker, PickerQuery, Saved
 from assignments.admin.warehouse_picker import PeoplePicker, WarehousePicker
 from assignments.forms import SelectionForm
@@ -171,22 +172,24 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         form = SelectionForm(request.POST)
         if not form.is_valid():
-            messages.error(request, _("The selection could not be read. Nothing was changed; please select again."))
-            return self._redirect_to_page()
+            return self._refuse(_refusal_of(form))
         if (form.changes_assignments and not self.may_edit) or (form.changes_current and not self.may_switch):
             raise PermissionDenied
-        names = ("assign", "deassign", "current", "seen")
+        names = ("assign", "deassign", "current", "seen", "period")
         try:
             with transaction.atomic():
                 saved = self.picker.save(Choice(**{name: form.cleaned_data[name] for name in names}))
                 connection.check_constraints()  # raises IntegrityError here, not at the commit
-        except RuleError:
-            return self.redirect_to_list()
+        except RuleError as refusal:
+            return self._refuse(NOT_CURRENT) if is_not_current(refusal) else self.redirect_to_list()
         except IntegrityError:
-            messages.error(request, _("Something chosen was deleted meanwhile. Nothing was changed; please try again."))
-            return self._redirect_to_page()
+            return self._refuse(_("Something chosen was deleted meanwhile. Nothing was changed; please try again."))
         self._add_messages(saved)
         return self._redirect_to_page(SAVED)
+
+    def _refuse(self, why: Any) -> HttpResponse:
+        messages.error(self.request, str(why))
+        return self._redirect_to_page()
 
     def _redirect_to_page(self, fragment: str = "") -> HttpResponseRedirect:
         return HttpResponseRedirect(return_path(self.request) or self.request.get_full_path() + fragment)
@@ -223,6 +226,10 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
                 "seen": picker.history().newest(),
                 "may_edit": self.may_edit,
                 "may_switch": self.may_switch,
+                "period_url": reverse("admin:assignments_warehouseuserassignment_set_period", args=[0])
+                if self.may_switch
+                else "",
+                "period_form": SelectionForm(),
                 "rows_url": reverse(f"admin:{page.name}_rows", args=[picker.subject.uuid]),
                 "changes_url": reverse(f"admin:{page.name}_changes", args=[picker.subject.uuid]),
                 "back_url": reverse(page.list_url) + list_query(self.request),
@@ -232,6 +239,12 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
                 "sides": [(AVAILABLE, available), (ASSIGNED, page.texts["assigned"])],
             }
         )
+
+
+def _refusal_of(form: SelectionForm) -> str:
+    """The faults of the dates, which people type, or that the selection could not be read."""
+    days = [f"{day.label}: {text}" for day in form.days for text in day.errors]
+    return " ".join(days) or _("The selection could not be read. Nothing was changed; please select again.")
 
 
 def _done(saved: Saved) -> Iterator[str]:

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import CharField, Count, DateField, OuterRef, QuerySet, Value
+from django.db.models import BigIntegerField, CharField, Count, DateField, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, TruncDate
 from django.http import HttpRequest
 from django.utils import timezone
@@ -78,19 +78,19 @@ def _cached(name: str, count: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 # --- People per warehouse ----------------------------------------------------------------------------------------
 def _places() -> dict[str, Any]:
-    """One query: the active assignments of each available warehouse, less those of people who cannot work now.
+    """One query: the active assignments of each available warehouse, less those that are over and those of people who
+    cannot work now; and, with the key 0, the number of assignments that end soon.
 
-    An index alone counts the former, and the latter are few.
+    An index alone counts the first, and the others are few.
     """
     rows = WarehouseUserAssignment.objects
     active = rows.filter(is_active=True).number_in(OuterRef("pk"))
-    idle = rows.active_of_idle_people().order_by().values("warehouse").annotate(number=Count("*") * -1)
+    others = _per_warehouse(rows.active_of_idle_people(), -1), _per_warehouse(rows.active_but_ended(), -1)
+    ending = _per_warehouse(rows.ending_soon().annotate(any_warehouse=Value(0, BigIntegerField())), 1, "any_warehouse")
     counted = Warehouse.objects.filter(is_active=True).order_by().annotate(number=active)
     names: dict[int, str] = {}
     working: Counter[int] = Counter()
-    for pk, name, number in counted.values_list("pk", "name", "number").union(
-        idle.annotate(name=Value("", CharField())).values_list("warehouse", "name", "number"), all=True
-    ):
+    for pk, name, number in counted.values_list("pk", "name", "number").union(*others, ending, all=True):
         working[pk] += number
         if name:
             names[pk] = name
@@ -99,7 +99,14 @@ def _places() -> dict[str, Any]:
     return {
         "places": [Place(pk, names[pk], people, _percent(people, most)) for people, pk in by_people[:TOP]],
         "working": sum(people for people, _pk in by_people),
+        "ending": working[0],
     }
+
+
+def _per_warehouse(rows: QuerySet[Any], sign: int, group: str = "warehouse") -> QuerySet[Any, Any]:
+    """Warehouse, an empty name, and the number of these rows with this sign."""
+    numbers = rows.order_by().values(group).annotate(number=Count("*") * sign)
+    return numbers.annotate(name=Value("", CharField())).values_list(group, "name", "number")
 
 
 def _percent(part: int, whole: int) -> int:

@@ -19,10 +19,20 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter
 from unfold.decorators import action, display
 
 from assignments.admin import assign_pages
+from assignments.admin.period_pages import (
+    MAX_CHANGED,
+    NO_WAREHOUSE_USER,
+    NOT_CURRENT,
+    PeriodPages,
+    is_not_current,
+    too_many,
+)
+from assignments.admin.roster import RosterPages
 from assignments.models import WarehouseUserAssignment
 from assignments.resources.assignment import AssignmentResource
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.paging import InfinitePaginator
+from config.back_office.periods import MAX_DAYS_TO_END
 from config.back_office.rights import may_see_people
 from config.back_office.times import time_tag
 from config.database.search import words_in
@@ -30,9 +40,6 @@ from config.history.pages import HistoryAdminMixin
 from config.rule_errors import RuleError
 from config.spreadsheets.import_pages import SheetAdminMixin
 from warehouses.models import UNAVAILABLE
-
-#: Most assignments that one action changes.
-MAX_SWITCHED = 1_000
 
 
 class WorksHereFilter(RadioFilter):
@@ -47,12 +54,43 @@ class WorksHereFilter(RadioFilter):
         return ways.get(self.value() or "", queryset.all)()
 
 
+class PeriodFilter(RadioFilter):
+    """An index has the rows of each choice."""
+
+    title = gettext_lazy("period")
+    parameter_name = "period"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("current", _("Current")),
+            ("later", _("Not begun")),
+            ("over", _("Over")),
+            ("ending", _("Ends within %(days)d days") % {"days": MAX_DAYS_TO_END}),
+            ("not-over", _("Current or not begun")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[WarehouseUserAssignment]:
+        chosen = {
+            "current": queryset.current,
+            "later": queryset.not_begun,
+            "over": queryset.ended,
+            "ending": queryset.ending_soon,
+            "not-over": queryset.not_ended,
+        }
+        return chosen.get(self.value() or "", queryset.all)()
+
+
 @admin.register(WarehouseUserAssignment)
-class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmin):
+class WarehouseUserAssignmentAdmin(PeriodPages, RosterPages, SheetAdminMixin, HistoryAdminMixin, ModelAdmin):
     sheets = (AssignmentResource,)
 
     list_display_links = ("changed_on",)
-    list_filter = (WorksHereFilter, ("warehouse", AutocompleteSelectFilter), ("user", AutocompleteSelectFilter))
+    list_filter = (
+        WorksHereFilter,
+        PeriodFilter,
+        ("warehouse", AutocompleteSelectFilter),
+        ("user", AutocompleteSelectFilter),
+    )
     list_filter_submit = True
     search_fields = ("user__email",)  # shows the search box; `get_search_results` searches
     search_help_text = gettext_lazy("Name, e-mail, warehouse or ID")
@@ -62,10 +100,9 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     list_disable_select_all = True  # it would need a count
     show_full_result_count = False
     paginator = InfinitePaginator
-    readonly_fields = ("user", "person_by_name", "warehouse", "works_here", "created_at", "updated_at")
-    actions = ("activate_chosen", "deactivate_chosen")
-    actions_row = ("assign_warehouses",)
-    actions_detail = ("assign_warehouses",)
+    readonly_fields = ("user", "person_by_name", "warehouse", "works_here_now", "period", "created_at", "updated_at")
+    actions = ("activate_chosen", "deactivate_chosen", "set_period_chosen")
+    actions_row = actions_detail = ("assign_warehouses", "set_period")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Without "of … selected", which would need a count."""
@@ -74,7 +111,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
 
     def get_list_display(self, request: HttpRequest) -> Any:
         person = ("person_linked", "person") if may_see_people(request.user) else ("person_by_name",)
-        return (*person, "warehouse", "works_here", "assigned_on", "changed_on")
+        return (*person, "warehouse", "works_here", "period", "assigned_on", "changed_on")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         hidden = "person_by_name" if may_see_people(request.user) else "user"
@@ -87,7 +124,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         return page
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).with_is_current().select_related("user", "warehouse")
+        return super().get_queryset(request).with_state()
 
     @display(description=gettext_lazy("User"), ordering="user")
     def person_linked(self, row: WarehouseUserAssignment) -> Any:
@@ -106,7 +143,16 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
     def works_here(self, row: WarehouseUserAssignment) -> tuple[str, Any]:
         if row.works_now:
             return "yes", _("Yes")
-        return ("idle", row.why_idle) if row.is_active_now else ("no", _("No"))
+        return ("idle", row.why_idle) if row.is_active else ("no", _("No"))
+
+    @display(description=gettext_lazy("Works here now"))
+    def works_here_now(self, row: WarehouseUserAssignment) -> Any:
+        """The same without its label, which the page of one row does not show."""
+        return self.works_here(row)[1]
+
+    @display(description=gettext_lazy("Period"), ordering="starts_at")
+    def period(self, row: WarehouseUserAssignment) -> str:
+        return row.period_in_words
 
     @display(description=gettext_lazy("Assigned on"), ordering="created_at")
     def assigned_on(self, row: WarehouseUserAssignment) -> str:
@@ -123,7 +169,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
         return found, False
 
     def get_urls(self) -> list[URLPattern]:
-        return [*assign_pages.urls(self), *super().get_urls()]
+        return [*assign_pages.urls(self), *self.period_urls(), *self.roster_urls(), *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Assignments are created on the assign pages."""
@@ -161,7 +207,7 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[WarehouseUserAssignment], *, to: bool) -> None:
         """All or nothing."""
-        rows = list(queryset.order_by("user_id", "id")[: MAX_SWITCHED + 1])
+        rows = list(queryset.order_by("user_id", "id")[: MAX_CHANGED + 1])
         if refusal := _refusal(rows, to=to, with_emails=may_see_people(request.user)):
             messages.error(request, refusal)
             return
@@ -170,9 +216,8 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
                 queryset.lock_people()  # type: ignore[attr-defined]
                 for row in rows:
                     row.activate() if to else row.deactivate()
-        except RuleError:
-            text = _("One of these people is not a warehouse user any more. Nothing was changed.")
-            messages.error(request, text)
+        except RuleError as error:
+            messages.error(request, str(NOT_CURRENT if is_not_current(error) else NO_WAREHOUSE_USER))
             return
         messages.success(request, _switched(len(rows), to=to))
         for name in sorted({row.warehouse.name for row in rows if to and not row.warehouse.is_active}):
@@ -180,9 +225,8 @@ class WarehouseUserAssignmentAdmin(SheetAdminMixin, HistoryAdminMixin, ModelAdmi
 
 
 def _refusal(rows: list[WarehouseUserAssignment], *, to: bool, with_emails: bool) -> str:
-    if len(rows) > MAX_SWITCHED:
-        text = _("At most %(count)s assignments at once. Nothing was changed; please narrow your selection.")
-        return text % {"count": MAX_SWITCHED}
+    if len(rows) > MAX_CHANGED:
+        return too_many()
     twice = next((one for one, next_ in pairwise(rows) if one.user_id == next_.user_id), None)
     if to and twice:
         text = _("%(user)s works in one warehouse at a time. Nothing was changed; please select one of theirs.")

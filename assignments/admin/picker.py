@@ -11,11 +11,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from django.db.models import F, OrderBy, QuerySet
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    DateTimeField,
+    ExpressionWrapper,
+    F,
+    OrderBy,
+    QuerySet,
+    Subquery,
+    Value,
+)
+from django.db.models.functions import Now
 from django.utils.functional import Promise
 
 from assignments.admin import edit_conflicts
 from assignments.models.bulk_writes import AssignedCounts
+from assignments.querysets import active
+from config.back_office import periods
+from config.database.periods import ALWAYS, Period
 from config.database.search import Searched, words_in
 from config.identifiers import parse_key
 from users.models import User
@@ -69,6 +83,8 @@ class Choice:
     current: str = ""
     #: The newest history event when the page was rendered.
     seen: int | None = None
+    #: Of the new assignments.
+    period: Period = ALWAYS
 
 
 @dataclass(frozen=True)
@@ -122,11 +138,11 @@ class Picker(ABC):
 
     @abstractmethod
     def available(self) -> QuerySet[Any]:
-        """Rows that may be assigned and are not."""
+        """Rows that may be assigned, and are not or not any more."""
 
     @abstractmethod
     def assigned(self) -> QuerySet[Any]:
-        """Assigned rows. `here` is whether the assignment is active."""
+        """Rows whose assignment is not over. `here` is whether it is active."""
 
     def current(self) -> Warehouse | None:
         """The current warehouse, if this is the picker of a user."""
@@ -134,7 +150,10 @@ class Picker(ABC):
 
     @abstractmethod
     def save(self, choice: Choice) -> Saved:
-        """Writes a selection, all or nothing. Raises RuleError 5202 if a user is no warehouse user."""
+        """Writes a selection, all or nothing.
+
+        Raises RuleError 5202 if a user is no warehouse user, 5207 if the warehouse to activate is not current.
+        """
 
     @abstractmethod
     def history(self) -> edit_conflicts.History:
@@ -166,11 +185,18 @@ class Picker(ABC):
         return self._read(self.matching(query)[0][: self.max_rows])
 
     def _read(self, rows: QuerySet[Any]) -> list[dict[str, Any]]:
-        words = {works: str(word) for works, word in self.status_words.items()}
-        return [
-            row | {"id": row.pop("pk"), "status": words[row["works"]], **self._place(row)}
-            for row in rows.values(*_FIELDS)
-        ]
+        return [self._row(row) for row in rows.annotate(read_at=Now()).values(*_FIELDS)]
+
+    def _row(self, row: dict[str, Any]) -> dict[str, Any]:
+        """`period` is in words; of an available row it says when the assignment ended. `assignment` has not ended."""
+        period, now = Period(row.pop("starts_at"), row.pop("ends_at")), row.pop("read_at")
+        return row | {
+            "id": row.pop("pk"),
+            "status": str(self.status_words[row["works"]]),
+            "period": periods.with_hint(period, now) if row["assignment"] else periods.hint(period, now),
+            "current": period.includes(now) or not row["assignment"],
+            **self._place(row),
+        }
 
     def _place(self, row: dict[str, Any]) -> dict[str, bool]:
         """`here` is whether somebody works there now; `idle` whether only the person or the warehouse prevents it."""
@@ -178,4 +204,23 @@ class Picker(ABC):
         return {"here": bool(row["here"] and works), "idle": bool(row["here"] and not works)}
 
 
-_FIELDS = ("pk", "title", "also", "works", "here", "kept")
+#: The columns of an assigned row, of the assignment by which the rows were filtered.
+OPEN_ASSIGNMENT = {
+    "here": ExpressionWrapper(active("assignments__"), BooleanField()),
+    "starts_at": F("assignments__starts_at"),
+    "ends_at": F("assignments__ends_at"),
+    "assignment": F("assignments"),
+}
+
+
+def ended_assignment(assignments: QuerySet[Any]) -> dict[str, Any]:
+    """The same columns of an available row; `assignments` is the one that is over, or none."""
+    return {
+        "here": Value(False),
+        "starts_at": Value(None, DateTimeField()),
+        "ends_at": Subquery(assignments.values("ends_at")),
+        "assignment": Value(None, BigIntegerField()),
+    }
+
+
+_FIELDS = ("pk", "title", "also", "works", "here", "kept", "starts_at", "ends_at", "assignment", "read_at")

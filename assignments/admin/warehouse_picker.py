@@ -5,22 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.db.models import BooleanField, CharField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Value
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat, Lower
 from django.utils.translation import gettext_lazy
 
 from assignments.admin import edit_conflicts
-from assignments.admin.picker import Choice, Picker, Saved
+from assignments.admin.picker import OPEN_ASSIGNMENT, Choice, Picker, Saved, ended_assignment
 from assignments.forms import NO_WAREHOUSE
 from assignments.models import WarehouseUserAssignment
 from assignments.querysets import active
+from config.database.periods import not_ended
 from config.identifiers import parse_uuid
 from users.models import User
-from users.querysets import PEOPLE, PEOPLE_BY_NAME
+from users.querysets import PEOPLE, PEOPLE_BY_NAME, active_account
 from warehouses.models import WAREHOUSES, Warehouse
-
-#: Whether the assignment is active.
-_HERE = ExpressionWrapper(active("assignments__"), BooleanField())
 
 
 class WarehousePicker(Picker):
@@ -51,10 +49,13 @@ class WarehousePicker(Picker):
         return self.user.email if self.with_emails else self.user.get_full_name()
 
     def available(self) -> QuerySet[Any]:
-        return _warehouses(Warehouse.objects.exclude(assignments__user=self.user), here=Value(False))
+        assignments = WarehouseUserAssignment.objects.filter(user=self.user, warehouse=OuterRef("pk"))
+        available = Warehouse.objects.filter(~Exists(assignments.not_ended()))
+        return _warehouses(available, ended_assignment(assignments))
 
     def assigned(self) -> QuerySet[Any]:
-        return _warehouses(Warehouse.objects.filter(assignments__user=self.user), here=_HERE)
+        assigned = Warehouse.objects.filter(not_ended("assignments__"), assignments__user=self.user)
+        return _warehouses(assigned, OPEN_ASSIGNMENT)
 
     def history(self) -> edit_conflicts.History:
         return edit_conflicts.History("warehouse", with_emails=self.with_emails, user_id=self.user.pk)
@@ -69,7 +70,9 @@ class WarehousePicker(Picker):
             before = self.current()
             add = list(Warehouse.objects.filter(pk__in=choice.assign))
             remove = list(Warehouse.objects.filter(pk__in=choice.deassign))
-            counts = WarehouseUserAssignment.objects.set_warehouses(self.user, add=add, remove=remove)
+            counts = WarehouseUserAssignment.objects.set_warehouses(
+                self.user, add=add, remove=remove, period=choice.period
+            )
             is_set = self._set_current(choice.current)
             current = self.current()
         left_out = len(choice.assign) - len(add)
@@ -93,7 +96,7 @@ class PeoplePicker(Picker):
 
     max_rows = 1_000
     order = {"id": "pk", "name": "sorted_name"}
-    status_words = {True: User.Status.ACTIVE.label, False: User.Status.BLOCKED.label}
+    status_words = {True: User.Status.ACTIVE.label, False: gettext_lazy("Not active")}
 
     def __init__(self, warehouse: Warehouse, *, with_emails: bool) -> None:
         self.subject = self.warehouse = warehouse
@@ -117,12 +120,13 @@ class PeoplePicker(Picker):
 
     def available(self) -> QuerySet[Any]:
         people = User.objects.listed().filter(is_warehouse_user=True)
-        assigned = WarehouseUserAssignment.objects.filter(warehouse=self.warehouse, user=OuterRef("pk"))
-        return _people(people.filter(~Exists(assigned)), here=Value(False), with_emails=self.with_emails)
+        assignments = WarehouseUserAssignment.objects.filter(warehouse=self.warehouse, user=OuterRef("pk"))
+        available = people.filter(~Exists(assignments.not_ended()))
+        return _people(available, ended_assignment(assignments), with_emails=self.with_emails)
 
     def assigned(self) -> QuerySet[Any]:
-        people = User.objects.listed().filter(assignments__warehouse=self.warehouse)
-        return _people(people, here=_HERE, with_emails=self.with_emails)
+        people = User.objects.listed().filter(not_ended("assignments__"), assignments__warehouse=self.warehouse)
+        return _people(people, OPEN_ASSIGNMENT, with_emails=self.with_emails)
 
     def history(self) -> edit_conflicts.History:
         return edit_conflicts.History("user", with_emails=self.with_emails, warehouse_id=self.warehouse.pk)
@@ -137,31 +141,32 @@ class PeoplePicker(Picker):
                 self.warehouse,
                 add=[person for person in assignable if person.pk in choice.assign],
                 remove=[person for person in assignable if person.pk in choice.deassign],
+                period=choice.period,
             )
         return Saved(counts, len(selected) - len(assignable), conflicts)
 
 
-def _warehouses(rows: QuerySet[Any], here: Any) -> QuerySet[Any]:
+def _warehouses(rows: QuerySet[Any], assignment: dict[str, Any]) -> QuerySet[Any]:
     return rows.annotate(
         title=F("name"),
         also=Value(""),
         works=F("is_active"),
-        here=here,
+        **assignment,
         kept=Value(False),
         sorted_name=Lower("name"),
         is_off=~Q(is_active=True),
     )
 
 
-def _people(rows: QuerySet[Any], here: Any, *, with_emails: bool) -> QuerySet[Any]:
+def _people(rows: QuerySet[Any], assignment: dict[str, Any], *, with_emails: bool) -> QuerySet[Any]:
     """`kept` marks users who are no warehouse users any more: the write methods refuse to change their assignments."""
     name = Concat("first_name", Value(" "), "last_name", output_field=CharField())
     return rows.annotate(
         title=F("email") if with_emails else name,
         also=name if with_emails else Value(""),
-        works=Q(status=User.Status.ACTIVE),
-        here=here,
+        works=active_account(),
+        **assignment,
         kept=~Q(is_warehouse_user=True),
         sorted_name=Lower("email" if with_emails else "last_name"),  # each has an index
-        is_off=~Q(status=User.Status.ACTIVE),
+        is_off=~active_account(),
     )

@@ -16,11 +16,11 @@ from uuid import UUID
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models, transaction
 from django.db.models.functions import Now
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from assignments import errors
 from assignments.models.bulk_writes import LOCK_USER, BulkWrites, lock_assignable
+from assignments.models.state import AssignmentState
 from assignments.querysets import ACTIVE, ENDS_AT, STARTS_AT
 from config.database.compiled_queries import Parameter, Select, Update
 from config.database.periods import ALWAYS, Period, current
@@ -49,14 +49,10 @@ class AssignmentQuerySet(BulkWrites):
             violations = [*_violations(user, warehouse, existing), *_period_violations(period, is_active)]
             if violations:
                 raise RuleError(*violations)
-            row = existing or self.model(user=user, warehouse=warehouse)
-            row.starts_at, row.ends_at = period
-            if is_active:  # the others first, since PostgreSQL checks the partial index row by row
-                _DEACTIVATE_OTHERS.run(user=row.user_id, row=0)
-                row.activation += 1
-            row.is_active = is_active
-            row.save()
-            row.is_current = is_active or period.is_current
+            if is_active and user:  # before the insert, since PostgreSQL checks the partial index row by row
+                _DEACTIVATE_OTHERS.run(user=user.pk, row=0)
+            row: WarehouseUserAssignment = existing or self.model(user=user, warehouse=warehouse)
+            row._begin(period, is_active=is_active)
             return row
 
     def violations_of(self, *, user_uuid: str | None, warehouse_uuid: str | None) -> list[RuleViolation]:
@@ -90,8 +86,11 @@ class AssignmentManager(models.Manager.from_queryset(AssignmentQuerySet)):  # ty
         return _GRANTING.first(user=user.pk)
 
 
+_HAS_END = models.Q(ends_at__isnull=False)
+
+
 @tracked(exclude=["created_at", "updated_at"])
-class WarehouseUserAssignment(models.Model):
+class WarehouseUserAssignment(AssignmentState, models.Model):
     """One warehouse assigned to one user. The warehouse of the active assignment is the user's current warehouse."""
 
     history_labels: ClassVar[dict[str, Any]] = {"insert": _("Assigned"), "delete": _("Deassigned")}
@@ -107,11 +106,6 @@ class WarehouseUserAssignment(models.Model):
     ends_at = models.DateTimeField(_("until"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True, db_default=Now())
-
-    #: Whether the period is now. Only rows of `with_is_current` and written ones have it.
-    is_current: bool
-    #: Whether the period is over. Only rows of `with_is_over` have it.
-    is_over: bool
 
     objects = AssignmentManager()
 
@@ -155,28 +149,15 @@ class WarehouseUserAssignment(models.Model):
             models.Index(fields=["warehouse"], condition=models.Q(is_active=True), name="assignment_standing"),
             models.Index(STARTS_AT, "id", name="assignment_by_starts_at"),
             models.Index(ENDS_AT, "id", name="assignment_by_ends_at"),
+            # To count those of a warehouse that are over, and to find those of all that are still stored as active.
+            models.Index(fields=["warehouse", "ends_at"], condition=_HAS_END, name="assignment_here_by_ends_at"),
+            models.Index(
+                fields=["ends_at"], condition=_HAS_END & models.Q(is_active=True), name="assignment_active_ends_at"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.user.get_full_name()} → {self.warehouse}"
-
-    @property
-    def works_now(self) -> bool:
-        """Whether the person works in this warehouse now, as `AssignmentQueries.working`."""
-        return self.is_active_now and self.user.can_work and self.warehouse.is_active
-
-    @property
-    def is_active_now(self) -> bool:
-        """Whether the assignment is active, which it is only while its period is now."""
-        return self.is_active and self.is_current
-
-    @property
-    def why_idle(self) -> str:
-        """Why nobody works there by an active assignment."""
-        why = str(self.user.get_status_display())
-        if self.user.is_active:
-            why = gettext("warehouse not available") if self.user.can_work else gettext("not a warehouse user any more")
-        return gettext("Not now: %(why)s") % {"why": why}
 
     def activate(self) -> None:
         """Makes this the user's only active assignment.
@@ -206,11 +187,11 @@ class WarehouseUserAssignment(models.Model):
             row = WarehouseUserAssignment.objects.filter(pk=self.pk).first()
             if row is None:
                 raise RuleError(errors.NOT_FOUND)
-            period = Period(row.starts_at, row.ends_at)._replace(**bounds)
+            period = Period(**{"starts_at": row.starts_at, "ends_at": row.ends_at} | bounds)
             WarehouseUserAssignment.objects.set_periods({(row.user_id, row.warehouse_id): period})
             self.refresh_from_db(fields=["is_active"])
         self.starts_at, self.ends_at = period
-        self.is_current = period.is_current
+        self._note_state(is_active=self.is_active, is_current=period.is_current)
 
     def deassign(self) -> None:
         """Deletes the assignment. Raises RuleError 5201 if it was deleted before."""
@@ -219,6 +200,14 @@ class WarehouseUserAssignment(models.Model):
             removed, _per_model = self.delete()
             if not removed:
                 raise RuleError(errors.NOT_FOUND)
+
+    def _begin(self, period: Period, *, is_active: bool) -> None:
+        """Inserts the row with this period, or renews it."""
+        self.starts_at, self.ends_at = period
+        self.is_active, self.activation = is_active, self.activation + is_active
+        written = ["starts_at", "ends_at", "is_active", "activation", "updated_at"]
+        self.save(update_fields=written if self.pk else None)
+        self._note_state(is_active=is_active, is_current=is_active or period.is_current)
 
     def _is_already(self, *, active: bool) -> bool:
         """Whether there is nothing to write, by the row as it is under the lock."""
@@ -235,9 +224,7 @@ class WarehouseUserAssignment(models.Model):
         changed = (_ACTIVATE if is_active else _DEACTIVATE).run(row=self.pk)
         if not changed:
             self._check_unchanged(is_active)
-        self.is_active = is_active
-        if is_active:
-            self.is_current = True
+        self._note_state(is_active=is_active, is_current=is_active or Period(self.starts_at, self.ends_at).is_current)
 
     def _check_unchanged(self, is_active: bool) -> None:
         row = WarehouseUserAssignment.objects.with_is_current().filter(pk=self.pk).first()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
+import pghistory
 from django.db import models, transaction
 
 from assignments import bulk_sql, errors
-from assignments.bulk_sql import UserWarehouse
-from assignments.querysets import AssignmentQueries
+from assignments.querysets import AssignmentQueries, UserWarehouse
 from config.database.compiled_queries import Parameter, Select
 from config.database.periods import ALWAYS, Period
 from config.rule_errors import RuleError
 from users.models import User
 from warehouses.models import Warehouse
+
+#: The reason in the history of what `expire` changes.
+ENDED = "ended"
+NO_PERIODS: Mapping[UserWarehouse, Period] = MappingProxyType({})
 
 
 class AssignedCounts(NamedTuple):
@@ -65,16 +70,19 @@ class BulkWrites(AssignmentQueries):
             lock_assignable(user_id for user_id, _warehouse_id in periods)
             return bulk_sql.set_periods(periods)
 
-    def set_active(self, rows: Collection[tuple[int, int, bool]]) -> None:
+    def set_active(
+        self, rows: Collection[tuple[int, int, bool]], periods: Mapping[UserWarehouse, Period] = NO_PERIODS
+    ) -> None:
         """Assigns warehouses and sets which assignments are active, all or nothing.
 
-        Rows are user id, warehouse id, is active; at most one row of a user is active. Assignments whose period is over
-        are renewed without bounds. Raises RuleError 5202 if one of the users is no warehouse user, 5207 if an
-        assignment to activate has not begun.
+        Rows are user id, warehouse id, is active; at most one row of a user is active. Assignments that are new, and
+        those whose period is over, have one of these periods, else none. Raises RuleError 5202 if one of the users is
+        no warehouse user, 5207 if an assignment to activate is not current, 5208 for an invalid period.
         """
+        _check(*periods.values())
         with transaction.atomic():
             lock_assignable(user_id for user_id, _warehouse_id, _is_active in rows)
-            if not bulk_sql.set_active(rows):
+            if not bulk_sql.set_active(rows, periods):
                 raise RuleError(errors.NOT_CURRENT)
 
     def switch(self, rows: Collection[tuple[int, int, bool]]) -> None:
@@ -85,6 +93,16 @@ class BulkWrites(AssignmentQueries):
         with transaction.atomic():
             lock_assignable(user_id for user_id, _warehouse_id, _is_active in rows)
             bulk_sql.switch(rows)
+
+    def past_retention(self) -> Any:
+        """The rows that `manage.py purge` changes by `expire`: stored as active though their period is over."""
+        return self.active_but_ended()
+
+    def expire(self) -> None:
+        """Stores that they are not active, and in the history why. None of them counted as active any more."""
+        with transaction.atomic(), pghistory.context(reason=ENDED):
+            self.lock_people()
+            bulk_sql.deactivate_if_not_current(self.values_list("user_id", "warehouse_id"))
 
     def lock_people(self) -> None:
         """Locks the users of these assignments in the order of their keys (`users.locks`)."""

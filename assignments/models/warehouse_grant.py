@@ -14,8 +14,9 @@ from assignments.models.assignment import WarehouseUserAssignment
 from config.audit_log import audit
 from config.database.compiled_queries import Insert, Parameter, Select
 from config.database.periods import current
-from users.models import Session, SigningKey, User
+from users.models import Session, SigningKey
 from users.models.refresh_token import RotatingCredential
+from users.querysets import active_account
 
 
 class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
@@ -28,6 +29,7 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
         now = now or timezone.now()
         return self.filter(
             current("assignment__"),
+            active_account("session__user__"),
             expires_at__gt=now,
             activation=models.F("assignment__activation"),
             assignment__is_active=True,
@@ -35,7 +37,6 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
             assignment__user=models.F("session__user"),
             session__ended_at=None,
             session__expires_at__gt=now,
-            session__user__status=User.Status.ACTIVE,
             session__user__is_warehouse_user=True,
         )
 

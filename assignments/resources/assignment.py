@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from assignments.models import WarehouseUserAssignment
-from assignments.resources.related import RelatedWidget, WarehouseWidget, warnings_about
-from config.spreadsheets.cells import YesNoWidget
+from assignments.resources.related import RelatedWidget, WarehouseWidget, set_active, warnings_about
+from config.back_office.periods import UNTIL_BEFORE_FROM, first_day, last_day, period_of
+from config.database.periods import Period, database_now
+from config.spreadsheets.cells import DayWidget, YesNoWidget
 from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
 from config.text import email_key, normal_email, normal_name
@@ -61,6 +63,23 @@ class AssignmentResource(SheetResource):
         widget=YesNoWidget(),
     )
 
+    from_day = Column(
+        "from_day",
+        pgettext_lazy("column", "from"),
+        explanation=gettext_lazy("The first day of the assignment: year-month-day. unlimited: since ever."),
+        example="2026-11-30",
+        aliases=("starts_at", "starts_on", "ab", "beginn"),
+        widget=DayWidget(),
+    )
+    until_day = Column(
+        "until_day",
+        pgettext_lazy("column", "until"),
+        explanation=gettext_lazy("Its last day: year-month-day. unlimited: it does not end."),
+        example="2027-01-31",
+        aliases=("ends_at", "ends_on", "ende"),
+        widget=DayWidget(),
+    )
+
     file_name = "assignments"
     # Sheets contain e-mails, and faults show which do not exist.
     rights_to_import = rights_to_export = ("users.view_user",)
@@ -76,7 +95,7 @@ class AssignmentResource(SheetResource):
 
     class Meta(SheetResource.Meta):
         model = WarehouseUserAssignment
-        fields = ("email", "warehouse", "active")
+        fields = ("email", "warehouse", "active", "from_day", "until_day")
         clean_model_instances = False  # it would query each user and warehouse again
 
     def __init__(self, importer: Any = None, **options: Any) -> None:
@@ -87,20 +106,33 @@ class AssignmentResource(SheetResource):
         #: User id → number of the first row of the file with "yes".
         self._active_rows: dict[int, int] = {}
         self._wanted: list[tuple[int, int, bool]] = []
+        #: User id and warehouse id → period.
+        self._new_periods: dict[tuple[int, int], Period] = {}
+        self._changed_periods: dict[tuple[int, int], Period] = {}
 
     # --- Export ---
     @classmethod
     def exported(cls, rows: Any) -> Any:
-        of_user = (f"user__{name}" for name in ("email", "first_name", "last_name", "status", "is_warehouse_user"))
-        fields = ("is_active", "created_at", *of_user, "warehouse__name", "warehouse__is_active")
+        of_account = ("email", "first_name", "last_name", "status", "employed_until", "is_warehouse_user")
+        of_user = (f"user__{name}" for name in of_account)
+        fields = (
+            "is_active",
+            "starts_at",
+            "ends_at",
+            "created_at",
+            *of_user,
+            "warehouse__name",
+            "warehouse__is_active",
+        )
         return rows.of_listed_people().with_is_current().select_related("user", "warehouse").only(*fields)
 
     # --- Import ---
     def prefetch(self, rows: list[dict[str, str]]) -> None:
-        """Four queries per batch, and some for unknown names of warehouses, of which a file has a maximum."""
+        """Five queries per batch, and some for unknown names of warehouses, of which a file has a maximum."""
         users = {email_key(user.email): user for user in User.objects.by_emails(row["email"] for row in rows)}
         self.fields["email"].widget.found = users
         self.fields["warehouse"].widget.prefetch(row["warehouse"] for row in rows)
+        self._now = database_now()
         related = [(user.pk, warehouse.pk) for user, warehouse in map(self._related, rows) if user and warehouse]
         assignments = WarehouseUserAssignment.objects.with_is_current().with_keys(related)
         self._assignments = {(one.user_id, one.warehouse_id): one for one in assignments}
@@ -120,10 +152,24 @@ class AssignmentResource(SheetResource):
 
     def prepare(self, instance: Any) -> None:
         instance.is_active_in_file = instance.works_now
+        instance.from_day, instance.until_day = first_day(instance.period), last_day(instance.period)
 
     def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
+        """An assignment that is over is renewed by a row without a last day. One that is not now is not active."""
+        if self._is_over(instance) and not row.get("until_day"):
+            instance.until_day = None
+            instance.from_day = instance.from_day if row.get("from_day") else None
+        if not (row.get("active") or self._period_of(instance).includes(self._now)):
+            instance.is_active_in_file = False
         self._second_active = self._second_active_of(instance, row)
         return super().skip_row(instance, original, row, import_validation_errors) and not self._second_active
+
+    def _is_over(self, instance: Any) -> bool:
+        return instance.ends_at is not None and instance.ends_at <= self._now
+
+    def _period_of(self, instance: Any) -> Period:
+        """As the row of the file says."""
+        return period_of(instance.from_day, instance.until_day, instance.period)
 
     def _second_active_of(self, instance: Any, row: dict[str, Any]) -> list[tuple[str, str]]:
         """Column and reason if an earlier row makes another warehouse of the user the current one."""
@@ -139,6 +185,11 @@ class AssignmentResource(SheetResource):
         elif instance.user_id and not instance.user.may_be_assigned:
             yield "email", _("This user is not a warehouse user, or is deleted. Make them a warehouse user first.")
         yield from self._second_active
+        period = self._period_of(instance)
+        if not period.is_valid:
+            yield ("until_day" if row.get("until_day") else "from_day"), str(UNTIL_BEFORE_FROM)
+        elif instance.is_active_in_file and not period.includes(self._now):
+            yield "active", _("They cannot work there now: the assignment has not begun or is over.")
 
     def label(self, instance: Any) -> str:
         return f"{instance.user.email} · {instance.warehouse.name}"
@@ -152,9 +203,21 @@ class AssignmentResource(SheetResource):
         found = [(_("leaves"), "", previous.warehouse.name)] if previous and leaves else []
         return found + warnings_about(instance.warehouse)
 
+    def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
+        instance.is_switched = is_create or "active" in self._changed
+        super().save_instance(instance, is_create, row, **kwargs)
+
     def write(self) -> None:
         """Nothing is written before `finish`: later rows are compared with the state that the preview showed."""
-        self._wanted += [(one.user_id, one.warehouse_id, one.is_active_in_file) for one, _is_new in self.pending]
+        for one, is_new in self.pending:
+            key, period = (one.user_id, one.warehouse_id), self._period_of(one)
+            if one.is_switched:
+                self._wanted.append((*key, one.is_active_in_file))
+            if is_new:
+                self._new_periods[key] = period
+            elif period != one.period:
+                self._changed_periods[key] = period
 
     def finish(self) -> None:
-        WarehouseUserAssignment.objects.set_active(self._wanted)
+        WarehouseUserAssignment.objects.set_periods(self._changed_periods)
+        set_active(self._wanted, self._new_periods)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from assignments.models import WarehouseUserAssignment
-from assignments.resources.related import WarehousesWidget, WarehouseWidget, warnings_about
+from assignments.resources.related import WarehousesWidget, WarehouseWidget, set_active, warnings_about
 from config.spreadsheets.columns import Column, names_in
 from config.text import normal_name
 from users.resources import UserResource
@@ -65,14 +65,16 @@ class PersonResource(UserResource):
     # --- Export ---
     @classmethod
     def exported(cls, rows: Any) -> Any:
-        assigned = WarehouseUserAssignment.objects.filter(user=OuterRef("pk")).order_by("warehouse__name")
+        assigned = WarehouseUserAssignment.objects.not_ended().filter(user=OuterRef("pk")).order_by("warehouse__name")
         return super().exported(rows).annotate(warehouse_names=ArraySubquery(assigned.values("warehouse__name")))
 
     # --- Import ---
     def __init__(self, importer: Any = None, **options: Any) -> None:
         super().__init__(importer, **options)
-        #: User id and warehouse id of the assignments that a batch names, and user id → current warehouse.
+        #: User id and warehouse id of the assignments that a batch names and that are not over, of those that have not
+        #: begun, and user id → current warehouse.
         self._assigned: set[tuple[int, int]] = set()
+        self._not_begun: set[tuple[int, int]] = set()
         self._workplaces: dict[int, Warehouse] = {}
         self._wanted: list[tuple[int, int, bool]] = []
 
@@ -85,8 +87,10 @@ class PersonResource(UserResource):
         one.found, one.suggested = several.found, several.suggested
         ends = [(self.get_instance(None, row), several.get(name)) for name, row in named]
         keys = [(person.pk, warehouse.pk) for person, warehouse in ends if person and warehouse]
-        assigned = WarehouseUserAssignment.objects.with_keys(keys)
-        self._assigned = set(assigned.values_list("user_id", "warehouse_id"))
+        assigned = WarehouseUserAssignment.objects.not_ended().with_is_current().with_keys(keys)
+        found = {row[:2]: row[2] for row in assigned.values_list("user_id", "warehouse_id", "is_current")}
+        self._assigned = {*found}
+        self._not_begun = {key for key, is_current in found.items() if not is_current}
         active = WarehouseUserAssignment.objects.active_of(self._people.values())
         self._workplaces = {row.user_id: row.warehouse for row in active}
 
@@ -111,6 +115,9 @@ class PersonResource(UserResource):
             words = _("Only warehouse users have warehouses. Write yes in the column %(heading)s, or leave this empty.")
             yield column, words % {"heading": self._headings["is_warehouse_user"]}
 
+        if instance.workplace and (instance.pk, instance.workplace.pk) in self._not_begun:
+            yield "works_in", _("Their assignment to this warehouse has not begun yet.")
+
     def _rows_of(self, instance: Any) -> list[tuple[Warehouse, bool]]:
         """The assignments to write, each with whether it is the current one."""
         workplace = instance.workplace
@@ -132,7 +139,7 @@ class PersonResource(UserResource):
         self._wanted += [(person.pk, one.pk, active) for person, _is_new in self.pending for one, active in person.rows]
 
     def finish(self) -> None:
-        WarehouseUserAssignment.objects.set_active(self._wanted)
+        set_active(self._wanted)
         super().finish()
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import SequenceMatcher
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from import_export.widgets import Widget
 
+from assignments import errors
+from assignments.models import WarehouseUserAssignment
+from assignments.models.bulk_writes import NO_PERIODS
+from config.database.periods import Period
+from config.rule_errors import RuleError
 from config.spreadsheets.columns import UnknownName, UnknownNamesError, names_in
 from config.text import name_key
 from warehouses.models import WAREHOUSES, Warehouse
@@ -79,6 +85,18 @@ class WarehousesWidget(WarehouseWidget):
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
         return "; ".join(str(one) for one in value or ())
+
+
+def set_active(rows: Collection[tuple[int, int, bool]], periods: Mapping[tuple[int, int], Period] = NO_PERIODS) -> None:
+    """As the write method, for a file: raises ValidationError if a period has ended since the rows were checked."""
+    try:
+        WarehouseUserAssignment.objects.set_active(rows, periods)
+    except RuleError as refusal:
+        if errors.NOT_CURRENT not in refusal.violations:
+            raise
+        raise ValidationError(
+            _("Nothing was applied: the period of an assignment to activate has just ended.")
+        ) from None
 
 
 def warnings_about(warehouse: Warehouse) -> list[tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -19,10 +20,11 @@ from rest_framework_json_api.utils import format_field_name, get_resource_name
 
 from config.api.errors import ApiError
 from config.api.query import PAGE, Query, bad_parameter, not_boolean, read_boolean, unsupported_filter
-from config.api.serializers import field_names
+from config.api.serializers import field_names, parse_moment
 from config.identifiers import parse_uuid
 from config.text import email_key
 
+NOT_A_MOMENT = "Must be one moment with its offset, such as `2026-11-24T10:00:00Z`; in a URL, `+` is written `%2B`."
 SORTED_TWICE = "A field can be sorted by in one direction only."
 
 
@@ -169,16 +171,39 @@ class BooleanFilter(TextFilter):
 
 
 class ConditionFilter(BooleanFilter):
-    """Booleans that are no column: whether a row meets the condition."""
+    """Booleans that are no column: whether a row meets the condition, or `otherwise` (default: its negation)."""
 
-    def __init__(self, condition: Q) -> None:
+    def __init__(self, condition: Q, otherwise: Q | None = None) -> None:
         super().__init__()
-        self.condition = condition
+        self.condition, self.otherwise = condition, otherwise or ~condition
 
     def filter(self, queryset: QuerySet[Any], value: list[bool]) -> QuerySet[Any]:
         if len(value) > 1:
             return queryset
-        return queryset.filter(self.condition if value[0] else ~self.condition)
+        return queryset.filter(self.condition if value[0] else self.otherwise)
+
+
+class MomentField(forms.Field):
+    """One moment of RFC 3339."""
+
+    def clean(self, value: str) -> datetime:
+        moment = parse_moment(value)
+        if moment is None:
+            raise forms.ValidationError(NOT_A_MOMENT)
+        return moment
+
+
+class MomentFilter(django_filters.Filter):
+    """The moment of which a list tells. The view reads it and chooses its rows; here it narrows nothing."""
+
+    field_class = MomentField
+
+    def __init__(self, description: str) -> None:
+        super().__init__()
+        self.description = description
+
+    def filter(self, queryset: QuerySet[Any], value: datetime) -> QuerySet[Any]:
+        return queryset
 
 
 class EmailFilter(TextFilter):

@@ -29,11 +29,11 @@ from config.api.serializers import (
 )
 from config.rule_errors import RuleViolation
 
-#: The base URL of examples.
 _EXAMPLE_HOST = "https://bapi.example.test"
 #: Not `format: uri`: brackets in the query are not percent-encoded (contract 0.2).
 _LINK = {"type": "string", "pattern": "^https?://"}
 _UUID = {"type": "string", "format": "uuid"}
+_MOMENT = {"type": "string", "format": "date-time"}
 
 
 # --- Schemas ----------------------------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ _SHOWN: dict[type[serializers.Field], dict[str, Any]] = {
     serializers.EmailField: {"type": "string"},
     StrictBoolean: {"type": "boolean"},
     UUIDText: _UUID,
-    Moment: {"type": "string", "format": "date-time", "description": "Absent if there is none."},
+    Moment: {**_MOMENT, "description": "Absent if there is none."},
 }
 _SENT: dict[type[serializers.Field], dict[str, Any]] = {
     StrictBoolean: {
@@ -191,19 +191,19 @@ def _document_parameters(serializer: SerializerClass) -> list[OpenApiParameter]:
     return found
 
 
-_BOOLEAN = ("true (1, on, yes) or false (0, off, no)", _one_of([*YES, *NO]))
+#: By class; a subclass comes before its base.
 _FILTERS: dict[type[Any], tuple[str, dict[str, Any]]] = {
-    filters.BooleanFilter: _BOOLEAN,
-    filters.ConditionFilter: _BOOLEAN,
+    filters.BooleanFilter: ("true (1, on, yes) or false (0, off, no)", _one_of([*YES, *NO])),
     filters.EmailFilter: ("an e-mail address, in any case of letters", TEXT),
-    filters.TextFilter: ("a text, case as written", TEXT),
     filters.UUIDFilter: ("a uuid (other texts find nothing)", TEXT),
-    filters.RelatedUUIDFilter: ("a uuid (other texts find nothing)", TEXT),
+    filters.TextFilter: ("a text, case as written", TEXT),
 }
 
 
 def _filter(name: str, kind: Any) -> OpenApiParameter:
-    words, items = _FILTERS[type(kind)]
+    if isinstance(kind, filters.MomentFilter):
+        return OpenApiParameter(f"filter[{name}]", _MOMENT, description=kind.description)
+    words, items = next(told for base, told in _FILTERS.items() if isinstance(kind, base))
     text = f"Only rows whose `{name.partition('.')[2]}` is this: {words}. A comma list means any of them."
     minimum = {"minItems": 1} if "enum" in items else {}  # an empty boolean is refused; an empty text matches no row
     return _list_of(f"filter[{name}]", text, items, **minimum)
@@ -221,10 +221,7 @@ def _page_parameters() -> list[OpenApiParameter]:
         "limit": ("Rows on a page.", {"type": "integer", "minimum": 1, "maximum": limit, "default": limit}),
         "after": ("The page after this cursor: taken from `links.next`.", {"type": "string"}),
         "before": ("The page before this cursor: taken from `links.prev`.", {"type": "string"}),
-        "offset": (
-            "Rows to skip; not together with a cursor, which is faster.",
-            {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET},
-        ),
+        "offset": ("Rows to skip. Not with a cursor.", {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET}),
         "total": ("Count all rows into `meta.total`.", {"type": "boolean", "default": False}),
     }
     return [OpenApiParameter(f"page[{name}]", kind, description=text) for name, (text, kind) in described.items()]

@@ -137,15 +137,28 @@ class Moment(Field):
         super().__init__(required=False, allow_null=True, **options)
 
     def to_internal_value(self, data: Any) -> datetime:
-        try:
-            if isinstance(data, str) and _RFC_3339.fullmatch(data):
-                return datetime.fromisoformat(data.upper()).astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
-        self.fail("invalid")
+        moment = parse_moment(data)
+        if moment is None:
+            self.fail("invalid")
+        return moment
 
     def to_representation(self, value: datetime) -> str:
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return format_moment(value)
+
+
+def format_moment(moment: datetime) -> str:
+    """A text of RFC 3339, in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_moment(text: Any) -> datetime | None:
+    """A moment in UTC from a text of RFC 3339, or None for anything else."""
+    try:
+        if isinstance(text, str) and _RFC_3339.fullmatch(text):
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    return None
 
 
 #: RFC 3339, section 5.6.
@@ -188,19 +201,20 @@ def field_names(serializer: SerializerClass) -> list[str]:
 @lru_cache(maxsize=100)
 def reader_of(serializer: SerializerClass, chosen: frozenset[str] | None = None) -> Callable[[Any], dict[str, Any]]:
     """A function that returns the attributes of a row, or the chosen ones. It does little work for each row."""
-    fields = {name: field for name, field in attributes_of(serializer).items() if chosen is None or name in chosen}
+    wanted = {name: field for name, field in attributes_of(serializer).items() if chosen is None or name in chosen}
+    fields = {name: field for name, field in wanted.items() if not isinstance(field, Moment)}
+    moments = [(name, str(field.source)) for name, field in wanted.items() if isinstance(field, Moment)]
     names = list(fields)
     values_of = attrgetter(*(field.source for field in fields.values()), "uuid", "uuid")  # two: a tuple in any case
-    moments = [(name, field.to_representation) for name, field in fields.items() if isinstance(field, Moment)]
-    shown = [(name, _show(field)) for name, field in fields.items() if not isinstance(field, (*_UNCONVERTED, Moment))]
+    shown = [(name, _show(field)) for name, field in fields.items() if not isinstance(field, _UNCONVERTED)]
 
     def read(row: Any) -> dict[str, Any]:
         found = dict(zip(names, values_of(row), strict=False))
         for name, show in shown:
             found[name] = show(found[name])
-        for name, show in moments:
-            if (moment := found.pop(name)) is not None:
-                found[name] = show(moment)
+        for name, source in moments:
+            if (moment := getattr(row, source)) is not None:
+                found[name] = format_moment(moment)
         return found
 
     return read

@@ -17,7 +17,10 @@ from config.web.paths import PAGES, is_account
 
 def page_before(request: HttpRequest) -> str | None:
     """The URL of the page that the request comes from (`Referer`), or None."""
-    referer = urlsplit(request.headers.get("Referer", ""))
+    try:
+        referer = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:  # such as "http://["
+        return None
     if referer.netloc != request.get_host() or not referer.path.removeprefix(settings.PATH_PREFIX).startswith(PAGES):
         return None
     return f"{referer.path}?{referer.query}" if referer.query else referer.path

@@ -12,15 +12,19 @@ from django.utils.translation import gettext_lazy as _
 
 from config.web.paths import BACK_OFFICE
 
+#: Parts of URLs below the lists that have an entry of their own.
+_OWN_ENTRIES = ("/import/", "/roster/")
+
 
 def _is_active(url: Any) -> Callable[[HttpRequest], bool]:
-    """Whether the current page belongs to an entry. Imports have an entry of their own, though URLs below the lists."""
+    """Whether the current page belongs to an entry."""
 
     def is_active(request: HttpRequest) -> bool:
         entry, page = str(url), request.path
-        if entry.endswith("/import/"):
-            return "/import/" in page
-        return page == entry if entry.endswith(BACK_OFFICE) or "/import/" in page else page.startswith(entry)
+        for part in _OWN_ENTRIES:
+            if part in page:
+                return entry.endswith(part)
+        return page == entry if entry.endswith(BACK_OFFICE) else page.startswith(entry)
 
     return is_active
 
@@ -96,6 +100,12 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _list_entry(_("Warehouses"), "warehouse", "warehouses_warehouse"),
                     _list_entry(_("Assignments"), "assignment_ind", "assignments_warehouseuserassignment"),
+                    _entry(
+                        _("Roster"),
+                        "event_note",
+                        "admin:assignments_roster",
+                        "assignments.view_warehouseuserassignment",
+                    ),
                 ],
             },
             {

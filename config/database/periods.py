@@ -6,7 +6,7 @@ A period is half-open: it includes `starts_at` and excludes `ends_at`. Either ma
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from django.db import connection
 from django.db.models import Q
@@ -50,9 +50,23 @@ def database_now() -> datetime:
 
 def current(path: str = "") -> Q:
     """The condition that now lies inside of a row's period. `path` is the lookup to the row, such as `assignment__`."""
-    has_begun = Q(**{f"{path}starts_at": None}) | Q(**{f"{path}starts_at__lte": Now()})
-    has_not_ended = Q(**{f"{path}ends_at": None}) | Q(**{f"{path}ends_at__gt": Now()})
-    return has_begun & has_not_ended
+    return includes(Now(), path)
+
+
+def includes(moment: Any, path: str = "") -> Q:
+    """The condition that a row's period includes this moment: an expression or a datetime."""
+    has_begun = Q(**{f"{path}starts_at": None}) | Q(**{f"{path}starts_at__lte": moment})
+    return has_begun & not_ended(path, moment)
+
+
+def not_ended(path: str = "", moment: Any = Now()) -> Q:  # noqa: B008 (an expression, which nothing changes)
+    """The condition that a row's period is not over, now or at another moment."""
+    return not_past(f"{path}ends_at", moment)
+
+
+def not_past(column: str, moment: Any = Now()) -> Q:  # noqa: B008 (an expression, which nothing changes)
+    """The condition that the moment in this column, or lookup, has not come, or that there is none."""
+    return Q(**{column: None}) | Q(**{f"{column}__gt": moment})
 
 
 def ended(path: str = "") -> Q:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +13,9 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import override, pgettext_lazy
 from import_export.widgets import Widget
+
+from config.back_office import periods
+from config.database.periods import Period
 
 #: A spreadsheet program may read a formula at the start of a text, and after any character that it takes for a
 #: separator: a program that splits at semicolons ignores quotes that follow a comma (OWASP, "CSV injection").
@@ -109,6 +114,46 @@ class YesNoWidget(ChoiceWidget):
                 False: (pgettext_lazy("cell", "no"), "n", "false", "falsch", "0", "off", "-"),
             }
         )
+
+
+class DayWidget(Widget):
+    """A day, or one of the words for none: as spreadsheet programs store it, or as Germans write it.
+
+    Other ways of writing are refused: in 11/12/2026, the month may be either.
+    """
+
+    NO_DAY: tuple[Any, ...] = ("-", "–", pgettext_lazy("cell", "unlimited"))  # noqa: RUF001 (an en dash)
+    _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT00:00:00", "%d.%m.%Y")
+
+    @cached_property
+    def _none(self) -> set[str]:
+        return {translated.casefold() for text in self.NO_DAY for translated in in_every_language(text)}
+
+    def clean(self, value: str, row: Any = None, **kwargs: Any) -> date | None:
+        if value.casefold() in self._none:
+            return None
+        for form in self._FORMATS:
+            with suppress(ValueError):
+                day = datetime.strptime(value, form).date()
+                if periods.FIRST_DAY <= day <= periods.LAST_DAY:
+                    return day
+        raise ValueError(_("“%(value)s” is no date. Write it as 2026-12-31.") % {"value": value[:100]})
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return "" if value is None else f"{value:%Y-%m-%d}"
+
+
+class LastDayWidget(DayWidget):
+    """The last day of a period that ends at a moment, or "none"."""
+
+    NO_DAY = (*DayWidget.NO_DAY, pgettext_lazy("cell", "none"))
+
+    def clean(self, value: str, row: Any = None, **kwargs: Any) -> datetime | None:
+        day = super().clean(value, row, **kwargs)
+        return periods.period_of(None, day).ends_at
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return super().render(periods.last_day(Period(None, value)), obj, **kwargs)
 
 
 def in_every_language(text: Any) -> set[str]:

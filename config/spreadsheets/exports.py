@@ -89,9 +89,12 @@ def template(resource: type[SheetResource], kind: str) -> HttpResponse:
     return _attached(HttpResponse(content), f"{name}-template.{kind}")
 
 
-def table(headings: Sequence[str], lines: Iterable[Sequence[Any]], name: str) -> HttpResponse:
-    """A CSV file of these lines."""
-    return _attached(HttpResponse(_csv(_safe(headings, iter(lines)), ())), f"{name}.csv")
+def table(headings: Sequence[str], lines: Iterable[Sequence[Any]], name: str, kind: str = "csv") -> HttpResponse:
+    """A file of these lines, in one of `FORMATS`."""
+    rows = _safe(headings, iter(lines))
+    return _attached(
+        HttpResponse(_csv(rows, ()) if kind == "csv" else _workbook(kind, rows, name, ())), f"{name}.{kind}"
+    )
 
 
 def compressed(lines: Sequence[Sequence[Any]]) -> bytes:

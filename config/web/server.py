@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
+from importlib import import_module
 from multiprocessing import resource_tracker
 from typing import Any
 
+from django.conf import settings
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -54,6 +57,8 @@ def serve(address: str, port: int, workers: int) -> None:
     threading.Thread(target=_handle_signals, args=(server,), name="signals", daemon=True).start()
     os.register_at_fork(after_in_child=_handle_sigterm)
     server.on_reload(_spawn_workers)
+    if multiprocessing.get_start_method() == "fork":
+        _load_modules()
     server.serve(target_loader=_load_worker, wrap_loader=False)
 
 
@@ -89,6 +94,14 @@ def _has_terminal() -> bool:
     return os.isatty(sys.__stdin__.fileno()) if sys.__stdin__ else False
 
 
+def _load_modules() -> None:
+    """Modules only, which the workers share. Each makes its application by itself, with a thread and open files."""
+    import_module(settings.ROOT_URLCONF)
+    for name in settings.MIDDLEWARE:
+        import_module(name.rpartition(".")[0])
+    gc.freeze()
+
+
 def _spawn_workers() -> None:
     """Reloads start new processes: a fork would run the code that the main process has loaded."""
     multiprocessing.set_start_method("spawn", force=True)
@@ -110,7 +123,7 @@ def _load_worker() -> Any:
     _handle_sigterm()
     for watch in (_end_with_main_process, _end_in_time):
         threading.Thread(target=watch, daemon=True).start()
-    from config.wsgi import application  # loads Django
+    from config.wsgi import application  # loads Django, unless the main process has loaded it
 
     return application
 

@@ -218,7 +218,7 @@ def test_whoever_is_deactivated_works_nowhere_now(
     pat_north.activate()
     User.objects.filter(pk=pat.pk).update(status=User.Status.BLOCKED)
     page = office.get(url).content.decode()
-    assert "The user is deactivated. Once active again, they work in North Dock." in page
+    assert "The user is not active. Once active again, they work in North Dock." in page
     (row,) = rows(office, url, side="assigned")["rows"]
     assert (row["here"], row["idle"]) == (False, True)
 

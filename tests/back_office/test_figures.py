@@ -64,7 +64,7 @@ def test_each_link_leads_to_as_many_rows_as_the_figure_says(
     past_midnight()
     User.objects.filter(pk=olive.pk).update(language=language)
     pages = {
-        "/admin/": 4 + 1 + 2 * 14,
+        "/admin/": 5 + 1 + 2 * 14,
         WAREHOUSES: 2 * 3,
         f"{WAREHOUSES}{north.pk}/view/": 2,
         f"{USERS}{pat.pk}/view/": 1,

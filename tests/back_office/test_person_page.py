@@ -61,7 +61,8 @@ def test_it_says_who_where_since_when_and_what_is_open(
         "frontend",
     ):
         assert part in shown, part
-    assert re.search(r"River Annex \d\d/\d\d/\d{4} Yes North Dock \d\d/\d\d/\d{4} No", shown)
+    day = r"\d\d/\d\d/\d{4}"
+    assert re.search(rf"River Annex {day} unlimited Yes North Dock {day} unlimited No", shown)
     assert re.search(r"\d\d:\d\d \S+ assignment Changed Pat Picker → River Annex|Assignment Changed", shown)
 
 

@@ -248,7 +248,7 @@ def test_the_last_administrator_keeps_their_rights(
 ) -> None:
     with nothing_changes():
         answer = change(as_ada, ada, is_superuser=None, groups=[group("Auditor").pk])
-    assert "This is the last active administrator." in str(errors(answer)["__all__"])
+    assert "This is the last active administrator whose employment has no end." in str(errors(answer)["__all__"])
 
 
 def test_one_of_two_administrators_may_go(as_ada: Client, ada: User, olive: User) -> None:

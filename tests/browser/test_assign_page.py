@@ -62,7 +62,7 @@ def tick(panel: Locator, *names: str) -> None:
 
 
 def row_names(panel: Locator) -> list[str]:
-    return panel.locator("td.assign-name").all_text_contents()
+    return panel.locator(".assign-row-title").all_text_contents()
 
 
 def search(panel: Locator, text: str, first: str) -> None:
@@ -201,7 +201,7 @@ def test_the_active_warehouse_is_marked_switched_and_cleared(page: Page, pat: Us
 
 def tab_to(page: Page, wanted: Locator) -> None:
     """Presses Tab until this has the focus."""
-    for _ in range(30):
+    for _ in range(60):
         page.keyboard.press("Tab")
         if wanted.evaluate("one => one === document.activeElement"):
             return

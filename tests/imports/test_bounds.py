@@ -263,7 +263,7 @@ def test_whatever_a_spreadsheet_program_splits_an_export_at_no_piece_is_a_formul
 def test_every_cell_of_an_export_is_quoted(admin: Client, pat: User) -> None:
     lines = exported(admin, USERS).decode("utf-8-sig").split("\r\n")[:-1]
     assert lines
-    assert all(line.startswith('"') and line.endswith('"') and line.count('","') == 9 for line in lines)
+    assert all(line.startswith('"') and line.endswith('"') and line.count('","') == 10 for line in lines)
 
 
 @pytest.mark.parametrize("text", INJECTED)

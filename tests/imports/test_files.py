@@ -168,7 +168,9 @@ def test_an_export_follows_the_search_of_the_list(admin: Client, pat: User, sam:
 def test_in_german_csv_has_the_separator_that_german_excel_expects(admin: Client, olive: User, pat: User) -> None:
     User.objects.filter(pk=olive.pk).update(language="de_DE")
     first = exported(admin, USERS).decode("utf-8-sig").splitlines()[0]
-    assert first.startswith('"E-Mail";"Vorname";"Nachname";"Lagerbenutzer";"Sprache";"Status";"Rollen";"arbeitet jetzt')
+    assert first.startswith(
+        '"E-Mail";"Vorname";"Nachname";"Lagerbenutzer";"Sprache";"Status";"Rollen";"beschäftigt bis"'
+    )
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx", "ods"])

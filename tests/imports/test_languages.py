@@ -60,16 +60,16 @@ def test_a_german_gets_german_headings_and_words(
     WarehouseUserAssignment.objects.update(created_at=now)
     assert rows_of(exported(admin, USERS)) == [
         [
-            *("E-Mail", "Vorname", "Nachname", "Lagerbenutzer", "Sprache", "Status", "Rollen"),
+            *("E-Mail", "Vorname", "Nachname", "Lagerbenutzer", "Sprache", "Status", "Rollen", "beschäftigt bis"),
             *("arbeitet jetzt in", "angelegt am", "letzte Anmeldung"),
         ],
-        [olive.email, "Olive", "Office", "nein", "de", "aktiv", "Prüfung; Personalverwaltung", "", day, day],
-        [pat.email, "Pat", "Picker", "ja", "en", "aktiv", "", "North Dock", day, ""],
-        ["blocked.body@example.test", "Blocked", "Body", "nein", "en", "deaktiviert", "", "", day, ""],
+        [olive.email, "Olive", "Office", "nein", "de", "aktiv", "Prüfung; Personalverwaltung", "", "", day, day],
+        [pat.email, "Pat", "Picker", "ja", "en", "aktiv", "", "", "North Dock", day, ""],
+        ["blocked.body@example.test", "Blocked", "Body", "nein", "en", "deaktiviert", "", "", "", day, ""],
     ]
     assert rows_of(exported(admin, ASSIGNMENTS)) == [
-        ["E-Mail", "Lager", "aktiv", "Vorname", "Nachname", "Status", "zugewiesen am"],
-        [pat.email, "North Dock", "ja", "Pat", "Picker", "aktiv", day],
+        ["E-Mail", "Lager", "aktiv", "von", "bis", "Vorname", "Nachname", "Status", "zugewiesen am"],
+        [pat.email, "North Dock", "ja", "", "", "Pat", "Picker", "aktiv", day],
     ]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import jwt
 import pytest
 from django.db.models import F
+from django.db.models.functions import Now
 from django.test import Client as Browser
 
 from assignments.models import WarehouseUserAssignment
@@ -255,6 +256,7 @@ def _edit(user: User, **changes: Any) -> None:
 EVENTS: dict[str, Callable[[User], Any]] = {
     "blocked": lambda user: User.objects.filter(pk=user.pk).update(status="blocked"),
     "deleted": lambda user: User.objects.filter(pk=user.pk).update(status="deleted"),
+    "employment ended": lambda user: User.objects.filter(pk=user.pk).update(employed_until=Now()),
     "blocked by staff": lambda user: _edit(user, status="blocked"),
     "flag changed by staff": lambda user: _edit(user, is_warehouse_user=None),
     "password changed": _set_password,

@@ -1,7 +1,12 @@
-"""While one server collects static files, others that read from the same folder find all of them."""
+"""While one server collects static files, others that read from the same folder find all of them.
+
+A server that starts collects what has changed, or nothing.
+"""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +14,8 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 
-from config.web.static_files import SharedStaticFiles
+from config.settings import STORAGES
+from config.web.static_files import SharedStaticFiles, collect
 
 
 @pytest.fixture
@@ -59,3 +65,34 @@ def test_the_manifest_is_there_at_every_moment(storage: SharedStaticFiles, monke
     storage.save_manifest()
     again: Any = SharedStaticFiles(location=storage.location, base_url="/static/")
     assert [*seen, again.hashed_files] == [{"a.css": "a.1.css"}, {"a.css": "a.2.css"}]
+
+
+def inodes(folder: Path) -> dict[str, int]:
+    """Of each file. It is another one once the file has been replaced."""
+    return {path.name: path.stat().st_ino for path in folder.iterdir()}
+
+
+def test_files_are_collected_when_sources_or_collected_files_have_changed(tmp_path: Path, settings: Any) -> None:
+    settings.STORAGES = STORAGES
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    settings.STATICFILES_DIRS = [tmp_path / "sources"]
+    settings.STATIC_ROOT = tmp_path / "static"
+    source, collected = tmp_path / "sources" / "a.css", tmp_path / "static" / "a.css"
+    source.parent.mkdir()
+    source.write_bytes(b"old")
+    collect()
+    first = inodes(collected.parent)
+    assert len(first) == 3  # the file, its copy with a digest in the name, the manifest
+
+    collect()
+    assert inodes(collected.parent) == first
+
+    source.write_bytes(b"new")
+    os.utime(source, (time.time() + 2, time.time() + 2))  # `collectstatic` compares whole seconds
+    collect()
+    assert (collected.read_bytes(), len(inodes(collected.parent))) == (b"new", 4)
+
+    collected.unlink()
+    (source.parent / "b.css").write_bytes(b"another")
+    collect()
+    assert {"a.css", "b.css"} < set(inodes(collected.parent))

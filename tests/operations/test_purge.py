@@ -101,3 +101,20 @@ def test_nothing_else_is_forgotten(as_pat: Api, pat_north: Any, pat_river: Any, 
     before = snapshot()
     purge()
     assert snapshot() == before
+
+
+def test_assignments_that_are_over_are_stored_as_inactive_and_the_history_says_why(
+    pat_north: Any, sam_north: Any, days: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH_SIZE", 1)
+    for row, ends_at in ((pat_north, days(1)), (sam_north, days(-1))):
+        row.activate()
+        type(row).objects.filter(pk=row.pk).update(ends_at=ends_at)
+    User.objects.filter(pk=pat_north.user_id).update(is_warehouse_user=False)  # which refuses other changes
+    before = pat_north.events.count(), sam_north.events.count()
+    assert "1 assignments" in purge()
+    assert type(pat_north).objects.get(is_active=True) == sam_north
+    assert (pat_north.events.count(), sam_north.events.count()) == (before[0] + 1, before[1])
+    event = pat_north.events.latest("pgh_id")
+    assert (event.is_active, event.pgh_label, event.pgh_context) == (False, "update", {"reason": "ended"})
+    assert "0 assignments" in purge()

@@ -160,7 +160,7 @@ def test_a_database_of_your_own_gets_no_demo_data_and_starts_no_other(
 ) -> None:
     assert postgres_of(str(var)) == []
     assert User.objects.count() == 0
-    assert [path.name for path in var.iterdir()] == ["static"]
+    assert sorted(path.name for path in var.iterdir()) == ["static", "static.sha256"]
 
 
 def worker_of(main: psutil.Process) -> psutil.Process:

@@ -41,10 +41,10 @@ def test_the_address_of_the_back_office_is_written_once() -> None:
 
 
 def test_one_helper_makes_the_digests_of_secrets() -> None:
-    """Beside it: the entity tag of a document (RFC 9110 section 8.8.3) and a thumbprint of a key (RFC 7638)."""
+    """Beside it: the entity tag of a document (RFC 9110 section 8.8.3), a key's thumbprint (RFC 7638), static files."""
     names = {path.stem for path in written() if "sha256(" in path.read_text()}
 
-    assert names == {"digests", "schema_view", "signing_key"}
+    assert names == {"digests", "schema_view", "signing_key", "static_files"}
 
 
 # --- Private names of dependencies ------------------------------------------------------------------------------

@@ -168,13 +168,14 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
     "Create, edit and delete warehouses": (
         DO, [*_written(WAREHOUSE), f"{WAREHOUSE}create/", f"{WAREHOUSE}{_ROW}edit/"]
     ),
-    "See assignments, and export them": (
+    "See assignments and the roster of any moment, and export them": (
         SEE,
         [*_read(ASSIGNMENT), *_exported(ASSIGNMENT), f"{ASSIGNMENT}{_ROW}assign_warehouses/"]
+        + [f"{ASSIGNMENT}roster/", f"{ASSIGNMENT}roster/person/"]
         + [f"{side}{page}" for side in _SIDES for page in ("", "rows/", "changes/")],
     ),
-    "Assign and deassign": (
-        DO, [f"{ASSIGNMENT}{_ROW}delete/", *_SIDES]
+    "Assign and deassign, and set periods": (
+        DO, [*(f"{ASSIGNMENT}{page}" for page in (f"{_ROW}delete/", f"{_ROW}set_period/", "set-period/")), *_SIDES]
     ),
     "Import assignments": (DO, _imported(ASSIGNMENT)),
     "See past imports, of what one may import": (SEE, ["spreadsheets/import/"]),

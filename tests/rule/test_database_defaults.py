@@ -86,7 +86,8 @@ def tables() -> Iterator[type[models.Model]]:
     """Our models with a table of their own, but for those that only triggers write."""
     for model in apps.get_models():
         options = model._meta
-        if options.app_label in OURS and not options.proxy and not options.parents and not hasattr(model, "pgh_obj"):
+        is_own = options.managed and not options.proxy and not options.parents
+        if options.app_label in OURS and is_own and not hasattr(model, "pgh_obj"):
             yield model
 
 

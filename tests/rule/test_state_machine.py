@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import hypothesis
@@ -9,6 +10,7 @@ import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.support.api.client import Api
+from tests.support.clock import Clock
 from tests.support.oauth.held_tokens import service
 from tests.support.state_machine.machine import MUST_BE_SEEN, World
 
@@ -20,12 +22,19 @@ RARE = {False: 5, True: 0}
 
 @pytest.mark.drill
 @pytest.mark.django_db
-def test_the_api_and_the_model_agree_after_each_step(settings: Any, whole: bool) -> None:
+def test_the_api_and_the_model_agree_after_each_step(clock: Clock, settings: Any, whole: bool) -> None:
     settings.REFRESH_GRACE_SECONDS = 3600  # the machine's own pace decides nothing
     credentials = service("machine")
 
     class Site(World):
         service = credentials
+
+        def __init__(self) -> None:
+            self.beginning = clock.now
+            super().__init__()
+
+        def move_clock(self, hours: int) -> None:
+            clock.move(timedelta(hours=hours))
 
         def send(self, method: str, path: str, token: str | None, body: Any) -> tuple[int, Any]:
             answer = Api(token).call(method, path, body)

@@ -6,7 +6,7 @@ One table: each trigger times the five ways to use what was issued. `tests/bench
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -58,6 +58,7 @@ ENDS_THE_SIGN_IN: dict[str, Callable[[Issued], Any]] = {
     "somebody blocks the user with SQL": lambda issued: User.objects.filter(pk=issued.pat.pk).update(
         status=User.Status.BLOCKED
     ),
+    "the employment ends": lambda issued: User.objects.filter(pk=issued.pat.pk).update(employed_until=timezone.now()),
 }
 
 
@@ -168,10 +169,11 @@ def test_a_program_that_holds_a_warehouse_token_cannot_sign_its_person_out(issue
     ("table", "before", "after"),
     [
         (User, {"status": "blocked"}, {"status": "active"}),
+        (User, {"employed_until": datetime(2001, 1, 1, tzinfo=UTC)}, {"employed_until": None}),
         (User, {"is_warehouse_user": False}, {"is_warehouse_user": True}),
         (Warehouse, {"is_active": False}, {"is_active": True}),
     ],
-    ids=["the person blocked", "the flag off", "the warehouse inactive"],
+    ids=["the person blocked", "the employment ended", "the flag off", "the warehouse inactive"],
 )
 def test_what_is_withdrawn_while_it_is_not_believed_does_not_hold_later(
     issued: Issued, table: Any, before: dict[str, Any], after: dict[str, Any]

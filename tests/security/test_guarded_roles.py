@@ -21,7 +21,7 @@ from users.models import User
 
 ROLES = "/admin/auth/group/"
 PEOPLE = "/admin/users/user/"
-LAST = "This is the last active administrator. Make somebody else an administrator first."
+LAST = "This is the last active administrator whose employment has no end. Make somebody else an administrator first."
 
 
 def rights(*names: str) -> list[Permission]:

@@ -46,7 +46,7 @@ class AssignWarehouses(AccountAction):
 
     def write(self, people: Sequence[User], **given: Any) -> int:
         pairs = [(person.pk, warehouse.pk) for person in people for warehouse in given["warehouses"]]
-        return WarehouseUserAssignment.objects.set_assignments(add=pairs, remove=[]).assigned
+        return WarehouseUserAssignment.objects.set_assignments(add=pairs, remove=[], period=given["period"]).assigned
 
 
 ASSIGN_WAREHOUSES = AssignWarehouses(

@@ -18,6 +18,7 @@ from unfold.contrib.filters.forms import AutocompleteDropdownForm
 from unfold.widgets import INPUT_CLASSES
 
 from assignments.models import WarehouseUserAssignment
+from config.database.periods import not_ended
 from config.identifiers import parse_key
 from users.admin.paging import CappedPaginator
 from users.models import Session, User
@@ -71,6 +72,15 @@ class GapFilter(OptionsFilter):
     options = {
         "warehouse": (_("Has no warehouse"), lambda people: people.without_warehouse()),
         "sign-in": (_("Never signed in"), lambda people: people.never_signed_in()),
+    }
+
+
+class EmploymentFilter(OptionsFilter):
+    title = _("employment")
+    parameter_name = "employment"
+    options = {
+        "ending": (_("Ends within 7 days"), lambda people: people.employment_ending_soon()),
+        "ended": (_("Ended"), lambda people: people.employment_ended()),
     }
 
 
@@ -176,7 +186,7 @@ class AssignedFilter(RelatedFilter):
     field = WarehouseUserAssignment._meta.get_field("warehouse")
 
     def filtered(self, queryset: Any, key: int) -> QuerySet[User]:
-        return queryset.filter(assignments__warehouse=key)
+        return queryset.filter(not_ended("assignments__"), assignments__warehouse=key)
 
 
 class WorkingFilter(AssignedFilter):

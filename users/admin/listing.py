@@ -17,11 +17,21 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from config.back_office import periods
 from config.back_office.list_return import preserved_query
 from config.back_office.times import time_tag
+from config.database.periods import Period
 from users.account_actions import ACTIVATE, DEACTIVATE, RESTORE
 from users.admin.buttons import RowControl, RowMenu, RowURL, button, link
-from users.admin.filters import AssignedFilter, GapFilter, KindFilter, LockoutFilter, StatusFilter, WorkingFilter
+from users.admin.filters import (
+    AssignedFilter,
+    EmploymentFilter,
+    GapFilter,
+    KindFilter,
+    LockoutFilter,
+    StatusFilter,
+    WorkingFilter,
+)
 from users.admin.paging import LongListAdmin
 from users.models import User
 from users.querysets import PEOPLE
@@ -38,7 +48,7 @@ class PeopleList(LongListAdmin):
 
     searched = PEOPLE
     list_display_links = ("first_name_", "last_name_")
-    list_filter = (StatusFilter, KindFilter, AssignedFilter, WorkingFilter, GapFilter, LockoutFilter)
+    list_filter = (StatusFilter, KindFilter, AssignedFilter, WorkingFilter, GapFilter, EmploymentFilter, LockoutFilter)
     ordering = (Lower("email"),)
     search_fields = ("email",)
     search_help_text = _("Search by name, e-mail or ID")
@@ -73,13 +83,22 @@ class PeopleList(LongListAdmin):
     @display(
         description=_("Status"),
         ordering="status",
-        label={"active": "success", "blocked": "danger", "locked": "warning"},
+        label={"active": "success", "blocked": "danger", "left": "danger", "locked": "warning"},
     )
     def status_(self, obj: Any) -> tuple[str, Any]:
+        if obj.status == User.Status.ACTIVE and not obj.is_employed:
+            return "left", _now("Employment %(ended)s") % {"ended": employment_hint(obj)}
         if obj.is_active and obj.locked_out_at:
             until = time_format(localtime(end_of_lockout(obj.locked_out_at)), "H:i")
             return "locked", _now("Active, locked out until %(time)s") % {"time": until}
+        if obj.is_active and (ends := employment_hint(obj)):
+            return "active", _now("Active, employment %(ends)s") % {"ends": ends}
         return obj.status, User.Status(obj.status).label
+
+    @display(description=_("Employment"))
+    def employment(self, obj: User) -> str:
+        """Until when, and whether that is soon or over."""
+        return periods.with_hint(_period_of(obj), obj.read_at) if obj.employed_until else _now("no end")
 
     @display(description=_("Works in"))
     def current_warehouse(self, obj: Any) -> Any:
@@ -89,7 +108,11 @@ class PeopleList(LongListAdmin):
         """The number of warehouses, with a link to the assignments for those who may view them."""
         may_see = cast(Any, request.user).has_perm(_SEES_ASSIGNMENTS)
         url = f"{reverse('admin:assignments_warehouseuserassignment_changelist')}?user__id__exact="
-        shown = f'<a class="text-link" data-figure="{{0}}" href="{url}{{1}}">{{0}}</a>' if may_see else "{0}"
+        shown = (
+            f'<a class="text-link" data-figure="{{0}}" href="{url}{{1}}&amp;period=not-over">{{0}}</a>'
+            if may_see
+            else "{0}"
+        )
 
         @display(description=_("Warehouses"))
         def assigned(obj: Any) -> Any:
@@ -107,6 +130,15 @@ class PeopleList(LongListAdmin):
             return menu(obj)
 
         return actions_column
+
+
+def employment_hint(person: User) -> str:
+    """Such as "ends tomorrow" or "ended on 13 Dec 2026", or ""."""
+    return periods.hint(_period_of(person), person.read_at) if person.employed_until else ""
+
+
+def _period_of(person: User) -> Period:
+    return Period(None, person.employed_until)
 
 
 #: The switch that is offered in each status.

@@ -81,6 +81,7 @@ class PersonPage(PeopleList):
         return {
             "state": display_for_label(self.status_(person), "", self.status_.label),
             "last_login": time_tag(person.last_login),
+            "employment": self.employment(person) if person.employed_until else "",
             "roles": ", ".join(gettext(role) for role in person.roles),
             "list_url": reverse("admin:users_user_changelist") + list_query(request),
             "may_change": may_change,
@@ -100,15 +101,14 @@ class PersonPage(PeopleList):
         }
 
     def _work(self, request: HttpRequest, person: User) -> dict[str, Any]:
-        """Their warehouses, the current one first. `assigned` is the number of all (`with_list_columns`)."""
-        assigned = person.assignments.with_is_current().select_related("warehouse")
-        rows = list(assigned.order_by("-is_active", "-created_at", "-id")[:MAX_WAREHOUSES])
+        """Their warehouses, the current one first. `assigned` counts those that are not over (`with_list_columns`)."""
+        rows = list(person.assignments.with_state().current_first()[:MAX_WAREHOUSES])
         current = next((str(row.warehouse_id) for row in rows if row.is_active_now), NO_WAREHOUSE)
         form = CurrentWarehouseForm(initial={"current": current})
-        names = [(str(row.warehouse_id), row.warehouse.name) for row in rows]
+        names = [(str(row.warehouse_id), row.warehouse.name) for row in rows if row.is_current]
         form.fields["current"].choices = [*names, (NO_WAREHOUSE, _("Nowhere now"))]  # type: ignore[attr-defined]
         url = assign_url(request, person)
-        may_move = url and rows and actor(request).has_perm("assignments.change_warehouseuserassignment")
+        may_move = url and names and actor(request).has_perm("assignments.change_warehouseuserassignment")
         return {"assign_url": url, "rows": rows, "current": current, "current_form": form if may_move else None}
 
     def _sessions(self, request: HttpRequest, person: User) -> dict[str, Any]:

@@ -49,7 +49,9 @@ class TemporaryPasswordPage(PersonPage):
             return LeftOut.SELF.label
         if person.is_deleted:
             return LeftOut.DELETED.label
-        return None if person.is_active else LeftOut.DEACTIVATED.label
+        if person.status != User.Status.ACTIVE:
+            return LeftOut.DEACTIVATED.label
+        return None if person.is_employed else LeftOut.LEFT.label
 
     def may_set_password(self: Any, request: HttpRequest, person: User) -> bool:
         return self.has_change_permission(request, person) and self.refusal_of_password(request, person) is None

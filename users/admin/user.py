@@ -78,7 +78,7 @@ class UserAdmin(
     sheets = (UserResource, PersonResource)
 
     form = UserForm
-    readonly_fields = ("last_login_",)
+    readonly_fields = ("last_login_", "employment")
 
     class Media:
         css = {"all": ("users/people.css",)}
@@ -92,18 +92,24 @@ class UserAdmin(
         return type(form.__name__, (form,), {"actor": request.user})
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        may_edit = self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj)
         edited, seen = ((), ()) if obj is None else (("status", "last_login_"), ("seen",))
-        hired = ("current", "warehouses") if obj is None and self.has_hire_permission(request) else ()
+        until = "employed_until" if may_edit else "employment"
+        hired = (
+            ("current", "warehouses", "from_day", "until_day")
+            if obj is None and self.has_hire_permission(request)
+            else ()
+        )
         rights = ("groups", "is_superuser") if actor(request).is_superuser else ("groups",)
         fieldsets = [
             (
                 _("General Information"),
-                {"fields": ("email", "has_mailbox", "first_name", "last_name", "language", *edited)},
+                {"fields": ("email", "has_mailbox", "first_name", "last_name", "language", until, *edited)},
             ),
             (_("Warehouse user"), {"fields": ("is_warehouse_user", *hired)}),
             (_("Rights in the Back Office"), {"fields": rights}),
         ]
-        if self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj):
+        if may_edit:
             fieldsets.insert(1, (_("Password"), {"fields": ("password1", "password2")}))
             fieldsets.append((_("History"), {"fields": ("change_reason", *seen)}))
         return fieldsets

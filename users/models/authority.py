@@ -1,11 +1,14 @@
-"""Confirms a user's rights again before the commit of what they requested."""
+"""Whether a person may still act: their employment, and their rights before the commit of what they requested."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
+from django.utils.functional import cached_property
+
 from config.back_office.authority import AuthorityLostError
+from config.database.periods import database_now
 from users.locks import NotFreeError, briefly
 
 
@@ -18,7 +21,25 @@ class Authority:
     """
 
     pk: Any
+    employed_until: datetime | None
+    _as_read: dict[str, Any]
     get_all_permissions: Any
+
+    @property
+    def is_employed(self) -> bool:
+        """Whether the employment had not ended at `read_at`. No query if no end is known."""
+        return self.employed_until is None or self.employed_until > self.read_at
+
+    @cached_property
+    def read_at(self) -> datetime:
+        """The moment of the answer of `is_employed`: annotated (`UserQuerySet.with_read_at`), or when first asked."""
+        return database_now()
+
+    @property
+    def had_left(self) -> bool:
+        """Whether the employment has ended by now, by the end that is stored."""
+        until = self._as_read.get("employed_until")
+        return until is not None and until <= database_now()
 
     def confirm_authority(self, since: datetime | None = None) -> None:
         """Locks the user's row until the transaction ends. Call it last. Raises AuthorityLostError.

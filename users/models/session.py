@@ -20,6 +20,7 @@ from config.retention import retention_cutoff
 from users.models.refresh_token import RotatingCredential
 from users.models.signing_key import SigningKey
 from users.models.user import User
+from users.querysets import active_account
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -37,7 +38,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
             .select_related("user")
             .only("client_id", "is_app_session", "last_used_at", *(f"user__{name}" for name in _CALLER_COLUMNS))
             .annotate(is_key_known=SigningKey.objects.have(kid))  # type: ignore[no-redef]
-            .filter(pk=session, client_id=client, user__uuid=person, user__status=User.Status.ACTIVE)
+            .filter(active_account("user__"), pk=session, client_id=client, user__uuid=person)
         )
 
     def by_claims(self, *, session: UUID, client: str, person: UUID, kid: str) -> SessionQuerySet:
@@ -137,7 +138,7 @@ class Session(RotatingCredential):
 
 
 #: The columns of the person that requests read; the others are deferred.
-_CALLER_COLUMNS = ("uuid", "email", "status", "is_warehouse_user", "language")
+_CALLER_COLUMNS = ("uuid", "email", "status", "employed_until", "is_warehouse_user", "language")
 
 _LIVE_BY_CLAIMS: Select[Session] = Select(
     lambda: Session.objects.of_caller(

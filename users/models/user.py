@@ -33,10 +33,13 @@ from users.roles import ADMINISTRATION, grantable_by
 #: Message for a RowChangedError of the user's own account.
 CHANGED = _("Somebody has changed your account meanwhile, so nothing was saved.")
 
+#: Why sessions of before end when somebody whose employment had ended gets another end, or none.
+EMPLOYED_AGAIN = gettext_noop("employed again")
+
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.by_email(username or "").get()
+        return self.by_email(username or "").with_read_at().get()
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         user = self.model(email=email, **fields)
@@ -51,7 +54,10 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
 _name_rule = RegexValidator(r"^[^:/<>]+$", _("A name must not contain any of : / < >"))
 
 
-@tracked(exclude=["password", "last_login", "signed_out_at", "has_warehouse", "created_at", "updated_at"])
+_UNTRACKED = ["password", "last_login", "signed_out_at", "has_warehouse", "warehouses_end_at"]
+
+
+@tracked(exclude=[*_UNTRACKED, "created_at", "updated_at"])
 class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, PermissionsMixin):
     """A person. A warehouse user works in warehouses and cannot enter the Back Office; others can."""
 
@@ -80,6 +86,8 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
     status = models.CharField(
         _("Status"), max_length=7, choices=Status.choices, default=Status.ACTIVE, db_default=Status.ACTIVE
     )
+    #: Excluded: from then on the account is not active, by PostgreSQL's clock at every reading. None: no end is known.
+    employed_until = models.DateTimeField(_("Employed until"), null=True, blank=True)
     is_warehouse_user = models.BooleanField(_("This user is a warehouse user"), default=False, db_default=False)
     language = models.CharField(
         _("Interface language"),
@@ -97,6 +105,8 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
     password_changed_at = models.DateTimeField(_("Password changed"), null=True, editable=False)
     #: Whether any warehouse is assigned. Triggers maintain it; saved values are ignored.
     has_warehouse = models.BooleanField(default=False, db_default=False, editable=False)
+    #: When the last assignment ends; None if there is none, or one without an end. Maintained in the same way.
+    warehouses_end_at = models.DateTimeField(null=True, editable=False)
     #: Back Office sessions from before this time are invalid.
     signed_out_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -112,6 +122,7 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
         "email",
         "password",
         "status",
+        "employed_until",
         "is_warehouse_user",
         "is_superuser",
         "roles",
@@ -133,11 +144,21 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
             models.Index(models.F("last_login").asc(nulls_first=True), "id", name="user_by_last_login"),
             models.Index(fields=["status", "id"], name="user_by_status"),
             models.Index(fields=["is_warehouse_user", "id"], name="user_by_kind"),
+            models.Index(
+                fields=["employed_until", "id"],
+                condition=models.Q(employed_until__isnull=False),
+                name="user_by_employed_until",
+            ),
             models.Index(fields=["id"], condition=models.Q(is_superuser=True), name="user_superusers"),
             models.Index(
                 fields=["status", "id"],
                 condition=models.Q(is_warehouse_user=True, has_warehouse=False),
                 name="user_without_warehouse",
+            ),
+            models.Index(
+                fields=["warehouses_end_at"],
+                condition=models.Q(is_warehouse_user=True, warehouses_end_at__isnull=False),
+                name="user_by_warehouses_end_at",
             ),
         ]
         constraints = [
@@ -157,8 +178,8 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
 
     @property
     def is_active(self) -> bool:  # type: ignore[override]
-        """Django's name for "may sign in"."""
-        return self.status == self.Status.ACTIVE
+        """Django's name for "may sign in": the account is active, and the employment has not ended."""
+        return self.status == self.Status.ACTIVE and self.is_employed
 
     @property
     def is_deleted(self) -> bool:
@@ -216,17 +237,21 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
     def save(self, **options: Any) -> None:
         """A new password ends all sessions of the person, and is no temporary one, unless the same save makes it one.
 
+        So does another end of an employment that had ended: sessions that were refused are not valid again.
+
         Raises RowChangedError, and writes nothing, if one of `compared_fields` was changed since the row was read,
         such as during the hashing.
         """
         with transaction.atomic():
-            has_new_password = self._has_new_password(options.get("update_fields"))
-            if has_new_password:
+            has_new_password = self._writes("password", options)
+            had_left = self._writes("employed_until", options) and self.had_left
+            if has_new_password or had_left:
                 self.lock_unchanged()
+            if has_new_password:
                 self._note_own_password(options)
             super().save(**options)
-            if has_new_password:
-                self.end_sessions(gettext_noop("password changed"))
+            if has_new_password or had_left:
+                self.end_sessions(gettext_noop("password changed") if has_new_password else EMPLOYED_AGAIN)
 
     def _note_own_password(self, options: dict[str, Any]) -> None:
         if not self._is_changed("must_change_password_by"):
@@ -234,10 +259,10 @@ class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, Permissio
         if options.get("update_fields") is not None:
             options["update_fields"] = {*options["update_fields"], "must_change_password_by"}
 
-    def _has_new_password(self, written: Any) -> bool:
-        if self._state.adding or (written is not None and "password" not in written):
-            return False
-        return self._is_changed("password")
+    def _writes(self, column: str, options: dict[str, Any]) -> bool:
+        """Whether saving with these options changes the column of an existing row."""
+        written = options.get("update_fields")
+        return not self._state.adding and (written is None or column in written) and self._is_changed(column)
 
     def end_sessions(self, reason: str) -> int:
         """Signs the person out everywhere, from the next request on. Returns the number of ended app sessions."""

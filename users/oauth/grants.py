@@ -14,7 +14,6 @@ from authlib.oauth2.rfc6749.grants import (
 )
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc7636.challenge import compare_s256_code_challenge
-from django.conf import settings
 from django.contrib.auth import authenticate
 from django.utils.translation import gettext_noop
 
@@ -55,7 +54,7 @@ def token_answer(access_token: str, refresh_token: str, expires_in: int) -> dict
 
 def _session_answer(session: Session, refresh_token: str, scope: str = "") -> dict[str, Any]:
     token = AccessToken.for_session(session, scopes_for(session.user, scope or session.requested_scope))
-    return token_answer(str(token), refresh_token, settings.ACCESS_TOKEN_SECONDS)
+    return token_answer(str(token), refresh_token, token.seconds_left)
 
 
 def _authenticated(request: Request, username: str, password: str) -> User:

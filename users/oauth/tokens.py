@@ -53,6 +53,16 @@ class SignedToken(Token):
     def set_iat(self, claim: str = "iat", at_time: datetime | None = None) -> None:
         self.payload[claim] = int((at_time or self.current_time).timestamp())
 
+    def end_by(self, *moments: datetime | None) -> None:
+        """Lets it expire at the earliest of these moments, if that is before its own expiry. None is no moment."""
+        for moment in filter(None, moments):
+            self.payload["exp"] = min(self.payload["exp"], int(moment.timestamp()))
+
+    @property
+    def seconds_left(self) -> int:
+        """The seconds from its issue to its expiry: its lifetime, or less (`end_by`)."""
+        return max(0, int(self.payload["exp"] - self.payload["iat"]))
+
     def verify_token_type(self) -> None:
         """Does nothing: the subject determines the type."""
 
@@ -86,7 +96,10 @@ def _uuid_claim(value: Any) -> UUID:
 
 
 class AccessToken(SignedToken):
-    """A user access token: the person, their session, and the account's scopes at issue."""
+    """A user access token: the person, their session, and the account's scopes at issue.
+
+    It expires with the employment, or before.
+    """
 
     lifetime = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS)
     #: Set by authentication.
@@ -103,6 +116,7 @@ class AccessToken(SignedToken):
             "sid": str(session.pk),
             "scopes": scopes,
         }
+        token.end_by(user.employed_until)
         return token
 
     @property

@@ -125,7 +125,7 @@ class ForgottenPasswordForm(PasswordResetForm):
 
     def get_users(self, email: str) -> list[User]:
         """The active person, or an unsaved user."""
-        return [user for user in User.objects.by_email(email) if user.is_active] or [User(email=email)]
+        return [user for user in User.objects.by_email(email).with_read_at() if user.is_active] or [User(email=email)]
 
     def send_mail(self, *files: Any, **given: Any) -> None:
         """In a thread, so that the response does not wait for the mail server."""

@@ -80,7 +80,7 @@
       else cell.append(element("span", "assign-badge assign-badge-here", say(here ? "Here" : "Will")));
     } else {
       if (here && !isIdle) cell.append(element("span", "assign-badge", say("Here")));
-      if (maySwitch) {
+      if (maySwitch && row.current) {
         const label = say("ActivateRow", { name: row.title });
         const made = button(say("Activate"), label, () => {
           current.choose(row);
@@ -99,9 +99,22 @@
     }
   };
 
+  /* From when until when a row is assigned, with a link to change it; or when its assignment ended. */
+  const periodOf = (row) => {
+    const text = row.period || (row.assignment ? say("Unlimited") : "");
+    if (!text || !row.assignment || !form.dataset.periodUrl || row.kept) return element("span", "assign-period", text);
+    const link = element("a", "assign-period assign-link", text);
+    const back = new URLSearchParams({ _back: location.pathname + location.search });
+    link.href = form.dataset.periodUrl.replace("/0/", `/${row.assignment}/`) + "?" + back;
+    link.setAttribute("aria-label", say("PeriodRow", { name: row.title, period: text }));
+    return link;
+  };
+
   const rowOf = (row, withAlso) => {
-    const line = element("tr", row.works ? "" : "assign-off");
-    line.append(element("td", "assign-id", row.id), element("td", "assign-name", row.title));
+    const line = element("tr", row.works && row.current ? "" : "assign-off");
+    const name = element("td", "assign-name");
+    name.append(element("span", "assign-row-title", row.title), periodOf(row));
+    line.append(element("td", "assign-id", row.id), name);
     if (withAlso) line.append(element("td", "assign-also", row.also));
     const status = element("td", "assign-status");
     status.append(element("span", row.works ? "assign-badge assign-badge-on" : "assign-badge assign-badge-off", row.status));
@@ -399,6 +412,7 @@
 
   const warn = (text) => form.querySelector("[data-conflicts]").appendChild(element("p", "", text));
 
+  const days = ["from_day", "until_day"].map((name) => form.elements[name]).filter(Boolean);
   const isUnsaved = () =>
     sides.available.picked.size > 0 || sides.assigned.picked.size > 0 || current.next !== undefined;
 
@@ -432,6 +446,7 @@
   const keep = () => {
     try {
       const kept = { next: current.next, reason: form.elements.change_reason.value };
+      kept.days = days.map((day) => day.value);
       for (const [name, side] of Object.entries(sides)) kept[name] = [...side.picked.values()];
       if (isUnsaved()) sessionStorage.setItem(KEPT, JSON.stringify(kept));
     } catch {
@@ -446,6 +461,7 @@
       for (const [name, side] of Object.entries(sides)) for (const row of kept[name]) side.picked.set(row.id, row);
       current.next = kept.next;
       form.elements.change_reason.value = kept.reason;
+      days.forEach((day, n) => (day.value = kept.days?.[n] || ""));
       refresh();
       warn(say("Restored"));
     }

@@ -11,7 +11,8 @@ from config import retention
 class Command(BaseCommand):
     help = (
         "Deletes rows past their retention: security events and sessions that ended AUDIT_DAYS ago, expired tokens and "
-        "cookies, and uploaded files that were not used for a day. Run it once a day."
+        "cookies, and uploaded files that were not used for a day. Tidies assignments whose period is over: they are "
+        "stored as inactive. Run it once a day."
     )
 
     #: Retention of failed sign-ins in days. The dashboard shows some weeks of them.

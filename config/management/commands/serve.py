@@ -16,7 +16,7 @@ from django.db import OperationalError, connection
 
 from config import installation
 from config.database.preparation import wait_for_preparation_lock
-from config.web import server
+from config.web import server, static_files
 
 _BANNER = """
 Warehouse user management is running.
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         wait_for_preparation_lock(self.stderr.write)
         call_command("migrate", verbosity=0)
         logins = _demo_logins() if installation.is_embedded() else ""
-        call_command("collectstatic", verbosity=0, interactive=False)
+        static_files.collect()
         connection.close()  # also releases the preparation lock
         with _reserved(address):
             self._announce(logins)

@@ -134,7 +134,11 @@ def test_bad_queries_of_one_assignment_are_refused_as_described(
         (400, JSON_API, b"[]"),
         (413, JSON_API, b" " * 1_048_577),
         (415, "text/plain", b"{}"),
-        (400, JSON_API, b'{"data": {"type": "users", "attributes": {"userUuid": 7, "isActive": "maybe"}}}'),
+        (
+            400,
+            JSON_API,
+            b'{"data": {"type": "users", "attributes": {"userUuid": 7, "isActive": "maybe", "endsAt": "soon"}}}',
+        ),
     ],
 )
 def test_bad_bodies_of_a_new_assignment_are_refused_as_described(

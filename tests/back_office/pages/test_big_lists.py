@@ -40,6 +40,8 @@ def crowd(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
         cursor.execute(_SESSIONS)
         cursor.execute(_SOME_LOSE_ALL)
         cursor.execute(_SOME_ARE_LOCKED_OUT)
+        cursor.execute(_SOME_HAVE_PERIODS)
+        cursor.execute(_SOME_LEAVE)
         cursor.execute("ANALYZE")
         cursor.execute("SET LOCAL enable_seqscan = off")  # of 4,000 rows, to read all is sometimes the quickest
         cursor.execute("SET LOCAL enable_material = off")  # and so is comparing with all forty of a warehouse
@@ -60,6 +62,19 @@ _SOME_ARE_LOCKED_OUT = """
                                        locked_out)
     SELECT email, '192.0.2.7', '', '', '/token', now(), true FROM users_user WHERE id % 10 = 0
 """
+#: Of a hundred people, the employment of one has ended, and that of one ends soon.
+_SOME_LEAVE = """
+    UPDATE users_user SET employed_until = now() + CASE id % 100 WHEN 7 THEN -1 ELSE 1 END * interval '3 days'
+    WHERE id % 100 IN (7, 8) AND is_warehouse_user
+"""
+#: Of a hundred people, the assignments of two end soon, those of one begin later, and those of 48 are over.
+_SOME_HAVE_PERIODS = f"""
+    UPDATE {WarehouseUserAssignment._meta.db_table} SET
+        starts_at = CASE WHEN user_id % 100 = 2 THEN now() + interval '9 days' END,
+        ends_at = CASE WHEN user_id % 100 < 2 THEN now() + interval '3 days'
+            WHEN user_id % 100 > 2 THEN now() - interval '3 days' END
+    WHERE user_id % 2 = 0 OR user_id % 100 < 3
+"""
 
 
 def paths() -> Iterator[str]:
@@ -70,6 +85,7 @@ def paths() -> Iterator[str]:
     yield from (f"{USERS}?{filters}={place.pk}" for filters in ("assigned", "working", "q=picker&assigned"))
     yield from (f"{SESSIONS}{query}" for query in _queries("?state=live", f"?user={person.pk}", "?state=live&q=picker"))
     yield from (f"{ASSIGNMENTS}{query}" for query in ("", "?q=picker.000200", "?q=nobody", "?is_active__exact=0"))
+    yield from (f"{ASSIGNMENTS}?period={chosen}" for chosen in ("current", "later", "over", "ending", "not-over"))
     yield from (f"{PICK}{text}" for text in ("", "picker", "picker.002", "picker no.", "nobody"))
     for words in ("", "picker", "picker.002", "picker no.", "nobody"):
         for sort in ("id", "-name"):
@@ -91,6 +107,8 @@ _FILTERS = (
     "missing=warehouse&o=-1",
     "missing=warehouse&status=blocked",
     "missing=warehouse&q=picker.002",
+    "employment=ending",
+    "employment=ended",
     "sign-in=locked",
     "sign-in=locked&o=2",
 )

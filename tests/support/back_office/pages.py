@@ -63,6 +63,11 @@ PAGES: dict[str, Callable[..., str]] = {
     "assign warehouses": lambda pat, **_: reverse("admin:assignments_assign_warehouses", args=[pat.uuid]),
     "assign people": lambda north, **_: reverse("admin:assignments_assign_people", args=[north.uuid]),
     "assignments": lambda **_: reverse("admin:assignments_warehouseuserassignment_changelist"),
+    "period of an assignment": lambda pat, **_: reverse(
+        "admin:assignments_warehouseuserassignment_set_period", args=[pat.assignments.earliest("id").pk]
+    ),
+    "roster": lambda north, **_: reverse("admin:assignments_roster", query={"warehouse": north.pk}),
+    "roster of a person": lambda pat, **_: reverse("admin:assignments_roster_person", query={"person": pat.pk}),
     "import assignments": lambda **_: reverse("admin:assignments_warehouseuserassignment_import_sheet"),
     "imports": lambda **_: reverse("admin:spreadsheets_import_changelist"),
     "warehouses": lambda **_: reverse("admin:warehouses_warehouse_changelist"),

@@ -40,8 +40,8 @@ REFUSALS: Mapping[str, Collection[str]] = {
     "listAssignments": (*_PAGES, SORTED_TWICE),
     "listUsers": _PAGES,
     "listWarehouses": _PAGES,
-    "createAssignment": ("5202", "5203", "5206"),  # contract 2.6: nobody, nowhere, already
-    "changeAssignment": ("5202", "This cannot be changed.", "Must be the id in the path."),  # contract 0.3
+    "createAssignment": ("5202", "5203", "5206", "5207", "5208"),  # nobody, nowhere, already, not now, no period
+    "changeAssignment": ("5202", "5207", "5208", "This cannot be changed.", "Must be the id in the path."),
     "authorize": (BAD_CLIENT, BAD_CREDENTIALS),
     "createToken": (BAD_CLIENT, BAD_CREDENTIALS, BAD_REFRESH_TOKEN),
     "revokeToken": (BAD_CLIENT,),

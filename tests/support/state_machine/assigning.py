@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from hypothesis import strategies as st
@@ -14,35 +15,53 @@ from tests.support.state_machine.world import ANY, Machine, act, filters, mostly
 
 _KEYS: dict[str, Callable[[Row], Any] | None] = {
     "": None,
-    "isActive": lambda row: row.is_active,
+    "isActive": lambda row: row.is_sorted_as_active,
+    "startsAt": lambda row: -inf if row.starts is None else row.starts,
+    "endsAt": lambda row: inf if row.ends is None else row.ends,
     "warehouse.name": lambda row: row.place.name,
 }
 _LIMITS = st.integers(1, 4)
+#: A bound in hours from now: of new assignments mostly none.
+_HOURS = st.none() | st.integers(-2, 3)
+_SENT = st.sampled_from([True, False, "TRUE", None])
+_FEW_HOURS = st.sampled_from([None, None, None, None, -1, 1, 2])
 
 
 class Assigning(Machine):
     """What is done with assignments, people and warehouses."""
 
     # --- Who works where ------------------------------------------------------------------------------------------
-    @act(caller=ANY, person=ANY, place=ANY, active=st.sampled_from([True, False, "TRUE", None]))
-    def assign(self, caller: int, person: int, place: int, active: Any) -> None:
+    @act(
+        caller=ANY,
+        person=ANY,
+        place=ANY,
+        active=st.sampled_from([True, False, "TRUE", None]),
+        starts=_FEW_HOURS,
+        ends=_FEW_HOURS,
+    )
+    def assign(self, caller: int, person: int, place: int, active: Any, starts: int | None, ends: int | None) -> None:
         workers = [one for one in self.model.people if one.is_warehouse_user]
         who = one_of([*mostly(workers), *self.model.people, None], person)
         where = one_of([*self.model.places, None], place)
-        self.assign_to(self.caller(caller, _is_office), who, where, active=active)
+        period = {"starts": self._hour(starts), "ends": self._hour(ends)}
+        self.assign_to(self.caller(caller, _is_office), who, where, active=active, **period)
 
-    def assign_to(self, sign_in: SignIn, who: Person | None, where: Place | None, *, active: Any) -> None:
+    def assign_to(
+        self, sign_in: SignIn, who: Person | None, where: Place | None, *, active: Any, **period: Any
+    ) -> None:
         attributes = {
             "userUuid": who.uuid if who else str(uuid.uuid4()),
             "warehouse": {"uuid": where.uuid if where else str(uuid.uuid4())},
         } | ({} if active is None else {"isActive": active})
-        new = Row(who or _nobody(), where or _nowhere(), is_active=bool(active))  # kept only if both are there
+        attributes |= {f"{name}At": self.moment(hour) for name, hour in period.items() if hour is not None}
+        new = Row(who or _nobody(), where or _nowhere(), is_active=bool(active), **period)  # kept only if all is well
         expected = self.model.assigns(sign_in, who, where, new)
         body = {"data": {"type": "warehouse-user-assignments", "attributes": attributes}}
         document = self.check(expected, self.ask("POST", ASSIGNMENTS, sign_in.access_token, body))
         if expected == CREATED:
+            assert new.uuid in ("", document["data"]["id"])
             new.uuid = document["data"]["id"]
-            assert document["data"]["attributes"] == _shown(new)
+            assert document["data"]["attributes"] == self.shown(new)
 
     @act(caller=ANY, row=ANY, active=st.booleans())
     def switch(self, caller: int, row: int, active: bool) -> None:
@@ -52,7 +71,25 @@ class Assigning(Machine):
         expected = self.model.switches(sign_in, row, active=active)
         body = {"data": {"attributes": {"isActive": active}}}
         answer = self.ask("PATCH", f"{ASSIGNMENTS}/{row.uuid}", sign_in.access_token, body)
-        self.check_one(expected, answer, _shown(row))
+        self.check_one(expected, answer, self.shown(row))
+
+    @act(often=2, caller=ANY, row=ANY, starts=_HOURS, ends=_HOURS)
+    def set_a_period(self, caller: int, row: int, starts: int | None, ends: int | None) -> None:
+        sign_in, chosen = self.caller(caller, _is_office), self._row(row)
+        period = self._hour(starts), self._hour(ends)
+        expected = self.model.dates(sign_in, chosen, *period)
+        moments = [None if hour is None else self.moment(hour) for hour in period]
+        body = {"data": {"attributes": dict(zip(("startsAt", "endsAt"), moments, strict=True))}}
+        answer = self.ask("PATCH", f"{ASSIGNMENTS}/{chosen.uuid}", sign_in.access_token, body)
+        self.check_one(expected, answer, self.shown(chosen))
+
+    @act(hours=st.integers(1, 2))
+    def let_time_pass(self, hours: int) -> None:
+        self.model.passes(hours)
+        self.move_clock(hours)
+
+    def _hour(self, from_now: int | None) -> int | None:
+        return None if from_now is None else self.model.now + from_now
 
     @act(often=2, caller=ANY, row=ANY)
     def deassign(self, caller: int, row: int) -> None:
@@ -64,7 +101,7 @@ class Assigning(Machine):
     def read(self, caller: int, row: int) -> None:
         sign_in, chosen = self.caller(caller), self._row(row)
         answer = self.ask("GET", f"{ASSIGNMENTS}/{chosen.uuid}", sign_in.access_token)
-        self.check_one(self.model.reads(sign_in, chosen), answer, _shown(chosen))
+        self.check_one(self.model.reads(sign_in, chosen), answer, self.shown(chosen))
 
     @act(
         often=2,
@@ -72,16 +109,19 @@ class Assigning(Machine):
         person=st.none() | ANY,
         place=st.none() | ANY,
         active=st.none() | st.booleans(),
-        sort=st.sampled_from(["", "isActive", "-isActive", "warehouse.name", "-warehouse.name"]),
+        current=st.none() | st.none() | st.booleans(),
+        sort=st.sampled_from([f"{sign}{name}" for name in _KEYS for sign in (["", "-"] if name else [""])]),
         limit=_LIMITS,
     )
-    def list_some(self, caller: int, sort: str, limit: int, **asked: Any) -> None:
+    def list_some(self, caller: int, sort: str, limit: int, current: bool | None, **asked: Any) -> None:
         """With filters, sorted, page by page."""
         sign_in = self.caller(caller)
         query, wanted = self._filters(**asked)
-        rows = self.model.listed(sign_in, wanted, _KEYS[sort.lstrip("-")], is_reversed=sort.startswith("-"))
+        key, is_reversed = _KEYS[sort.lstrip("-")], sort.startswith("-")
+        rows = self.model.listed(sign_in, wanted, key, is_reversed=is_reversed, current=current)
+        query += filters("warehouse-user-assignments", current=current)
         query += [f"sort={sort}"] if sort else []
-        self.check_list(sign_in, ASSIGNMENTS, [*query, f"page[limit]={limit}"], documents(rows))
+        self.check_list(sign_in, ASSIGNMENTS, [*query, f"page[limit]={limit}"], self.documents(rows))
 
     def _filters(
         self, person: int | None, place: int | None, active: bool | None
@@ -98,6 +138,15 @@ class Assigning(Machine):
         """Mostly one that is there; else one that is gone, or one that never was."""
         never = Row(self.model.people[0], self.model.places[0], uuid=str(uuid.uuid4()))
         return one_of([*mostly(self.model.rows), *self.model.gone[-2:], never], number)
+
+    def shown(self, row: Row) -> dict[str, Any]:
+        bounds = {"startsAt": row.starts, "endsAt": row.ends}
+        period = {name: self.moment(hour) for name, hour in bounds.items() if hour is not None}
+        shown = {"userUuid": row.person.uuid, "isActive": row.is_active, "warehouse": _place_shown(row.place)}
+        return shown | period
+
+    def documents(self, rows: list[Row]) -> list[Any]:
+        return [(row.uuid, self.shown(row)) for row in rows]
 
     # --- Whom and what there is to assign -------------------------------------------------------------------------
     @act(often=2, caller=ANY, person=ANY)
@@ -150,11 +199,3 @@ def _person_shown(person: Person) -> dict[str, Any]:
 
 def _place_shown(place: Place) -> dict[str, Any]:
     return {"name": place.name, "uuid": place.uuid, "isActive": place.is_active}
-
-
-def _shown(row: Row) -> dict[str, Any]:
-    return {"userUuid": row.person.uuid, "isActive": row.is_active, "warehouse": _place_shown(row.place)}
-
-
-def documents(rows: list[Row]) -> list[Any]:
-    return [(row.uuid, _shown(row)) for row in rows]

@@ -23,8 +23,9 @@ BAD_VERIFIER: Expected = (400, ["invalid_grant"])
 INVALID_TOKEN: Expected = (401, ["001"])
 FORBIDDEN: Expected = (403, [None])
 STANDS_NOWHERE: Expected = (403, ["5101"])
+OPERATION_FORBIDDEN: Expected = (403, ["5101"])
 NOT_FOUND: Expected = (404, ["5201"])
-NO_SUCH_PERSON, NO_SUCH_PLACE, ALREADY = "5202", "5203", "5206"
+NO_SUCH_PERSON, NO_SUCH_PLACE, ALREADY, NOT_CURRENT, NO_PERIOD = "5202", "5203", "5206", "5207", "5208"
 #: So many failures to prove who one is close the account (0.4, "Throttling").
 MOST_FAILURES = 9
 
@@ -55,6 +56,21 @@ class Row:
     uuid: str = ""
     is_active: bool = False
     stay: int = 0
+    #: The period in hours since the beginning of the example; half-open (0.5).
+    starts: int | None = None
+    ends: int | None = None
+    #: A row whose period ended while it was active is sorted with the active ones, until somebody changes it.
+    is_sorted_as_active: bool = False
+
+    def is_over(self, now: int) -> bool:
+        return self.ends is not None and self.ends <= now
+
+    def is_current(self, now: int) -> bool:
+        return (self.starts is None or self.starts <= now) and not self.is_over(now)
+
+    def set_active(self, is_active: bool) -> None:
+        self.stay += is_active and not self.is_active
+        self.is_active = self.is_sorted_as_active = is_active
 
 
 @dataclass(eq=False, kw_only=True)
@@ -103,6 +119,29 @@ class Model:
     sign_ins: list[SignIn] = field(default_factory=list)
     codes: list[Code] = field(default_factory=list)
     grants: list[Grant] = field(default_factory=list)
+    now: int = 0
+
+    # --- When (0.5) -----------------------------------------------------------------------------------------------
+    def passes(self, hours: int) -> None:
+        """A period that ends takes the place with it."""
+        self.now += hours
+        for row in self.rows:
+            row.is_active &= row.is_current(self.now)
+
+    def dates(self, caller: SignIn, row: Row, starts: int | None, ends: int | None) -> Expected:
+        """A change of both bounds, for the Back Office."""
+        answer = self._changes(caller, row)
+        if answer != OK or (starts, ends) == (row.starts, row.ends):
+            return answer
+        if caller.person.is_warehouse_user:
+            return OPERATION_FORBIDDEN
+        if not row.person.is_warehouse_user:
+            return 400, [NO_SUCH_PERSON]
+        if _is_reversed(starts, ends):
+            return 400, [NO_PERIOD]
+        row.starts, row.ends = starts, ends
+        row.set_active(row.is_active and row.is_current(self.now))
+        return OK
 
     # --- Who sees what (2.4, 2.5) ---------------------------------------------------------------------------------
     def visible(self, caller: SignIn) -> list[Row]:
@@ -110,10 +149,22 @@ class Model:
         return [row for row in self.rows if not mine or row.person is caller.person]
 
     def listed(
-        self, caller: SignIn, wanted: Callable[[Row], bool], key: Callable[[Row], Any] | None, *, is_reversed: bool
+        self,
+        caller: SignIn,
+        wanted: Callable[[Row], bool],
+        key: Callable[[Row], Any] | None,
+        *,
+        is_reversed: bool,
+        current: bool | None,
     ) -> list[Row]:
-        """In the order asked for; rows that are equal in it stay oldest first, or all the other way round (0.2)."""
-        found = [row for row in self.visible(caller) if wanted(row)]
+        """In the order asked for; rows that are equal in it stay oldest first, or all the other way round (0.2).
+
+        Without a filter, a warehouse user's list has what is current (0.5).
+        """
+        if current is None and caller.person.is_warehouse_user:
+            current = True
+        seen = [row for row in self.visible(caller) if current in (None, row.is_current(self.now))]
+        found = [row for row in seen if wanted(row)]
         ordered = found if key is None else sorted(found, key=lambda row: (key(row), self.rows.index(row)))
         return ordered[::-1] if is_reversed else ordered
 
@@ -127,7 +178,8 @@ class Model:
 
     def places_seen(self, caller: SignIn) -> list[Place]:
         """A warehouse user sees where they may work (0.4)."""
-        mine, assigned = caller.person.is_warehouse_user, {row.place for row in self.visible(caller)}
+        mine = caller.person.is_warehouse_user
+        assigned = {row.place for row in self.visible(caller) if row.is_current(self.now)}
         return [place for place in self.places if not mine or place in assigned]
 
     def reads_person(self, caller: SignIn, person: Person) -> Expected:
@@ -143,33 +195,54 @@ class Model:
 
     # --- Who works where (0.3, 2.6 to 2.8) ------------------------------------------------------------------------
     def assigns(self, caller: SignIn, person: Person | None, place: Place | None, new: Row) -> Expected:
-        """`new` is the row that there is from then on, if all is well."""
+        """`new` is the row that there is from then on, if all is well; what is over is renewed by it (0.5)."""
         if not caller.is_live:
             return INVALID_TOKEN
         if caller.person.is_warehouse_user:
             return FORBIDDEN
-        faults = [] if person and person.is_warehouse_user else [NO_SUCH_PERSON]
-        faults += [] if place else [NO_SUCH_PLACE]
-        if any(row.person is person and row.place is place for row in self.rows):
-            faults.append(ALREADY)
+        old = next((row for row in self.rows if row.person is person and row.place is place), None)
+        is_active, new.is_active = new.is_active, False
+        faults = [
+            *([] if person and person.is_warehouse_user else [NO_SUCH_PERSON]),
+            *([] if place else [NO_SUCH_PLACE]),
+            *([ALREADY] if old and not old.is_over(self.now) else []),
+            *self._faults_of_period(new, is_active),
+        ]
         if faults:
             return 400, faults
-        self.rows.append(new)
-        if new.is_active:
-            new.is_active = False
+        self._renew(old, new) if old else self.rows.append(new)
+        if is_active:
             self._stand(new)
         return CREATED
 
-    def switches(self, caller: SignIn, row: Row, *, active: bool) -> Expected:
+    def _faults_of_period(self, new: Row, is_active: bool) -> list[str]:
+        if _is_reversed(new.starts, new.ends):
+            return [NO_PERIOD]
+        return [NOT_CURRENT] if is_active and not new.is_current(self.now) else []
+
+    def _renew(self, old: Row, new: Row) -> None:
+        """Takes the place of the old one, whose warehouse tokens hold no more."""
+        new.uuid, new.stay = old.uuid, old.stay
+        self.rows[self.rows.index(old)] = new
+
+    def _changes(self, caller: SignIn, row: Row) -> Expected:
+        """Who has signed in by a code may change their own rows only (0.5)."""
         answer = self.reads(caller, row)
+        is_of_another = caller.client_id is not None and row.person is not caller.person
+        return OPERATION_FORBIDDEN if answer == OK and is_of_another else answer
+
+    def switches(self, caller: SignIn, row: Row, *, active: bool) -> Expected:
+        answer = self._changes(caller, row)
         if answer != OK:
             return answer
         if not row.person.is_warehouse_user:
             return 400, [NO_SUCH_PERSON]
+        if active and not row.is_current(self.now):
+            return 400, [NOT_CURRENT]
         if active:
             self._stand(row)
         else:
-            row.is_active = False
+            row.set_active(False)
         return OK
 
     def deassigns(self, caller: SignIn, row: Row) -> Expected:
@@ -183,10 +256,16 @@ class Model:
         return DELETED
 
     def sets(self, person: Person, add: list[Place], remove: list[Place]) -> list[Place]:
-        """As the page "Assign warehouses" does: first away, then there. Returns the places that need a new row."""
+        """As the page "Assign warehouses" does: first away, then there. Returns the places that need a new row.
+
+        What is over is renewed without an end.
+        """
         for row in [row for row in self.rows if row.person is person and row.place in remove]:
             self.rows.remove(row)
             self.gone.append(row)
+        over = [row for row in self.rows if row.person is person and row.place in add and row.is_over(self.now)]
+        for row in over:
+            self._renew(row, Row(person, row.place))
         assigned = {row.place for row in self.rows if row.person is person}
         return [place for place in add if place not in assigned]
 
@@ -194,9 +273,8 @@ class Model:
         """The rule: activating an assignment deactivates the others."""
         for other in self.rows:
             if other.person is row.person and other is not row:
-                other.is_active = False
-        if not row.is_active:
-            row.is_active, row.stay = True, row.stay + 1
+                other.set_active(False)
+        row.set_active(True)
 
     # --- Who is signed in (0.4) -----------------------------------------------------------------------------------
     def proves(self, person: Person, *, knows_password: bool) -> Expected:
@@ -281,6 +359,7 @@ class Model:
         return CREATED
 
     def holds(self, grant: Grant) -> bool:
+        """An assignment that was renewed has another row here."""
         row = grant.row
         return (
             grant.is_live
@@ -290,3 +369,7 @@ class Model:
             and row.stay == grant.stay
             and row.place.is_active
         )
+
+
+def _is_reversed(starts: int | None, ends: int | None) -> bool:
+    return starts is not None and ends is not None and starts >= ends

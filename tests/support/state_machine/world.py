@@ -9,6 +9,7 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
@@ -65,6 +66,7 @@ class Machine(RuleBasedStateMachine):
     """
 
     service: ClassVar[dict[str, str]]
+    beginning: datetime
     #: How often each operation was answered with which status, over all examples.
     answers: ClassVar[Counter[tuple[str, int]]] = Counter()
     steps: ClassVar[int] = 0
@@ -123,6 +125,15 @@ class Machine(RuleBasedStateMachine):
 
     def holders(self) -> list[SignIn]:
         return [grant.sign_in for grant in self.holding()]
+
+    # --- When -----------------------------------------------------------------------------------------------------
+    def move_clock(self, hours: int) -> None:
+        """Moves the database's clock."""
+        raise NotImplementedError
+
+    def moment(self, hour: int) -> str:
+        """As the API shows it. Hours count from `beginning`."""
+        return (self.beginning + timedelta(hours=hour)).isoformat().replace("+00:00", "Z")
 
     # --- Talking --------------------------------------------------------------------------------------------------
     def send(self, method: str, path: str, token: str | None, body: Any) -> tuple[int, Any]:

@@ -1,0 +1,109 @@
+"""Assignments as they were: the rows of the history of `WarehouseUserAssignment`, read as assignments.
+
+Each event holds the whole row after a change. It applies from the start of the transaction that wrote it until the
+next event of the row applies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.db.models.functions import Now
+
+from assignments.models.assignment import WarehouseUserAssignment
+from config.database.periods import database_now, includes
+from config.history.deleted_rows import deleted_rows
+from users.models import User
+from warehouses.models import Warehouse
+
+_EVENTS: Any = WarehouseUserAssignment.pgh_event_model  # type: ignore[attr-defined]
+
+#: The conditions at the moment of `PastAssignmentQuerySet.at`: that a row was current, and that it was active.
+WAS_CURRENT = includes(models.F("as_of"))
+WAS_ACTIVE = models.Q(is_active=True) & WAS_CURRENT
+
+
+class PastAssignmentQuerySet(models.QuerySet[Any]):
+    def at(self, moment: datetime) -> Any:
+        """The assignments that there were at a moment, as they were then: of each, the last event up to then.
+
+        Adds `as_of`, the moment, and `is_current`: whether the row's period included it.
+
+        A subquery, which PostgreSQL answers for each event by an index. An anti-join of the events with themselves
+        would read them from the first one on, for every page; and by "=" instead of ">=" PostgreSQL would expect so few
+        rows that it sorts all of them for a page.
+        """
+        up_to_then = PastAssignment.objects.filter(id=models.OuterRef("id"), recorded_at__lte=moment)
+        last = models.Subquery(up_to_then.order_by("-event").values("event")[:1])
+        return (
+            self.filter(~models.Q(label="delete"), recorded_at__lte=moment, event__gte=last)
+            .annotate(as_of=models.Value(moment, models.DateTimeField()))
+            .annotate(is_current=models.ExpressionWrapper(WAS_CURRENT, models.BooleanField()))
+        )
+
+    def current(self) -> Any:
+        """Of the rows of `at`, those whose period included the moment."""
+        return self.filter(WAS_CURRENT)
+
+    def with_shown_columns(self) -> Any:
+        """With user and warehouse as they are now, and only the columns that are shown."""
+        own = ("id", "event", "uuid", "is_active", "starts_at", "ends_at")
+        of_user = ("user__uuid", "user__email", "user__first_name", "user__last_name", "user__status")
+        of_warehouse = ("warehouse__uuid", "warehouse__name", "warehouse__is_active")
+        return self.select_related("user", "warehouse").only(*own, *of_user, *of_warehouse)
+
+
+class PastAssignment(models.Model):
+    """One event of the history of an assignment. Unique by `id` only in the rows of `PastAssignmentQuerySet.at`.
+
+    User and warehouse are None if they were deleted for good: `recall_deleted` reads them from their history.
+    """
+
+    id = models.BigIntegerField(primary_key=True, db_column="pgh_obj_id")
+    event = models.BigIntegerField(db_column="pgh_id")
+    recorded_at = models.DateTimeField(db_column="pgh_created_at")
+    label = models.TextField(db_column="pgh_label")
+    uuid = models.UUIDField()
+    user = models.ForeignKey(User, models.DO_NOTHING, null=True, related_name="+", db_constraint=False)
+    warehouse = models.ForeignKey(Warehouse, models.DO_NOTHING, null=True, related_name="+", db_constraint=False)
+    is_active = models.BooleanField()
+    starts_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
+
+    #: Whether the period included the moment of `at`.
+    is_current: bool
+
+    objects = PastAssignmentQuerySet.as_manager()
+
+    class Meta:
+        managed = False
+        db_table = _EVENTS._meta.db_table
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.uuid} at event {self.event}"
+
+    @property
+    def is_active_now(self) -> bool:
+        """Whether it was active then. Its name is that of the assignment's property, for the serializer."""
+        return self.is_active and self.is_current
+
+
+def recall_deleted(rows: Iterable[PastAssignment]) -> None:
+    """Sets users and warehouses that were deleted for good, as they were then. No query if there are none."""
+    for name, model in (("user", User), ("warehouse", Warehouse)):
+        missing = [row for row in rows if getattr(row, name) is None]
+        found = deleted_rows(model, {getattr(row, f"{name}_id") for row in missing})
+        for row in missing:
+            setattr(row, name, found.get(getattr(row, f"{name}_id")))
+
+
+def history_span() -> tuple[datetime | None, datetime]:
+    """The moment of the first event of all, before which nothing is known (None if there are none), and now."""
+    first = (
+        PastAssignment.objects.order_by("recorded_at", "event").annotate(now=Now()).values_list("recorded_at", "now")
+    )
+    return first.first() or (None, database_now())

@@ -1,0 +1,1 @@
+"""The roster of any moment, from the history of assignments."""
