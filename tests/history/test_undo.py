@@ -121,6 +121,18 @@ def test_each_account_action_is_undone(name: str, as_ada: Client, make_user: Cal
     assert (fresh(zoe).status, fresh(zoe).is_warehouse_user) == (zoe.status, zoe.is_warehouse_user)
 
 
+def test_an_end_of_employment_is_taken_back_but_not_the_own(as_ada: Client, ada: User, pat: User) -> None:
+    with change_set(ada) as done:
+        for one in User.objects.order_by("pk"):
+            one.employed_until = NEXT_WEEK
+            one.save()
+    assert told(press_undo(as_ada, done)) == [
+        "1 change was undone.",
+        "1 change was left out: You cannot do this to yourself. Ask a colleague.",
+    ]
+    assert (fresh(pat).employed_until, fresh(ada).employed_until) == (None, NEXT_WEEK)
+
+
 def test_who_was_blocked_and_then_deleted_comes_back_blocked(as_ada: Client, pat: User) -> None:
     User.objects.filter(pk=pat.pk).update(status="blocked")
     as_ada.post(f"{LIST}{pat.pk}/delete/", {"post": "yes"})

@@ -33,6 +33,7 @@ from users.models import User
 
 #: What account actions write.
 _SWITCHED = ("status", "is_warehouse_user")
+_EDITED = ("email", "has_mailbox", "first_name", "last_name", "language")
 #: People saved by one statement.
 _BATCH = 500
 #: Status now, status to be → account actions.
@@ -54,7 +55,7 @@ class UserUndoer(Undoer):
     model = User
     order = 1
     identity: ClassVar[dict[str, Any]] = {"pgh_obj_id": User}
-    columns = ("email", "has_mailbox", "first_name", "last_name", "language", "is_superuser", "roles", *_SWITCHED)
+    columns = (*_EDITED, "employed_until", "is_superuser", "roles", *_SWITCHED)
     never = _("Passwords and second factors are never put back.")
     removal: ClassVar[dict[str, Any]] = {"status": User.Status.DELETED.value}
 
@@ -121,6 +122,12 @@ def _refusals(step: Step, person: User, by: User) -> Iterator[tuple[str, Any]]:
         yield from ((column, LeftOut.ABOVE.label) for column in step.values)
     if beyond := sorted(({*step.values.get("roles", person.roles)} ^ {*person.roles}) - by.grantable_roles):
         yield "roles", BEYOND % {"names": ", ".join(beyond)}
+    if person.pk == by.pk:
+        yield "employed_until", LeftOut.SELF.label
+    yield from _refused_switches(step, person, by)
+
+
+def _refused_switches(step: Step, person: User, by: User) -> Iterator[tuple[str, Any]]:
     is_restored = RESTORE in switches(step)
     for column in step.values.keys() & {*_SWITCHED}:
         for switch in switches(step, column)[:1]:
