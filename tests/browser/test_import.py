@@ -129,7 +129,7 @@ def test_a_suggestion_is_taken_by_one_click_and_the_import_is_found_again(
     expect(desk.get_by_role("link", name="places.csv")).to_be_visible()
     assert faults(desk) == []
     desk.get_by_role("link", name="Changes").click()
-    expect(desk.get_by_role("heading", name="Changes of")).to_be_visible()
+    expect(desk.locator("#content").get_by_role("heading", name="Changes of")).to_be_visible()
     expect(desk.locator("table.history tbody tr")).to_have_count(1)
 
 

@@ -68,7 +68,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class Known:
-    """The uuids of what is there. Half of the generated ids are of these, else every request would miss."""
+    """The uuids of what is there. Half or more of the generated ids are of these, else every request would miss."""
 
     assignments: list[str]
     people: list[str]
@@ -242,18 +242,24 @@ def fuzz(
     return tally
 
 
+#: Of a period that is now. Hardly two generated moments make one.
+_MOMENTS = {"beginnings": ["2026-01-01T00:00:00Z"], "ends": ["2999-01-01T00:00:00Z"]}
+
+
 def _configuration(caller: Caller, known: Known, cases: int, seed: int, base_url: str) -> dict[str, Any]:
     """Everything is on that is not said to be off here."""
-    at_times = {"probability": 0.5}
+    at_times, mostly = {"probability": 0.5}, {"probability": 0.8}
     return {
         "seed": seed,
         "continue-on-failure": True,
         "warnings": False,
         "suppress-health-check": ["too_slow"],  # which a busy machine is
-        "dictionaries": {name: {"values": ids} for name, ids in vars(known).items()},
+        "dictionaries": {name: {"values": values} for name, values in (vars(known) | _MOMENTS).items()},
         "parameters": {
-            "body.data.attributes.userUuid": {"dictionary": "assignable"} | at_times,
-            "body.data.attributes.warehouse.uuid": {"dictionary": "warehouses"} | at_times,
+            "body.data.attributes.userUuid": {"dictionary": "assignable"} | mostly,
+            "body.data.attributes.warehouse.uuid": {"dictionary": "warehouses"} | mostly,
+            "body.data.attributes.startsAt": {"dictionary": "beginnings"} | mostly,
+            "body.data.attributes.endsAt": {"dictionary": "ends"} | mostly,
         },
         "operations": [
             {"include-path": f"/{path}/{{uuid}}", "parameters": {"path.uuid": {"dictionary": name} | at_times}}
