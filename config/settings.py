@@ -100,6 +100,13 @@ PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=not POOL_URL)
 DATABASES = {"default": connection_settings(installation.database_url(), is_prepared=PREPARED_STATEMENTS)}
 #: What `config.wsgi` uses instead (`config.database.timeouts`), or None.
 POOL = connection_settings(POOL_URL, is_prepared=PREPARED_STATEMENTS, is_pooled=True) if POOL_URL else None
+#: A read-only copy of the database, which lists, history, rosters and exports of the Back Office read if it is at most
+#: so many seconds behind (`config.database.replica`).
+REPLICA_URL = installation.optional_database_url("DATABASE_REPLICA_URL")
+REPLICA_MAX_LAG_SECONDS = env.int("REPLICA_MAX_LAG_SECONDS", default=10)
+if REPLICA_URL:
+    DATABASES["replica"] = connection_settings(REPLICA_URL, is_prepared=PREPARED_STATEMENTS)
+    DATABASE_ROUTERS = ["config.database.replica.Router"]
 #: Other methods change no tracked row.
 PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 

@@ -27,20 +27,22 @@ _direct: dict[str, Any] = {}
 
 def use_request_limits() -> None:
     """For every connection that this process opens from now on. `config.wsgi` calls it."""
-    database = connections.settings[DEFAULT_DB_ALIAS]
-    if settings.POOL:
-        _direct.update(deepcopy(database))
-        database.update(settings.POOL)
-    else:
-        _set(database, **{name: getattr(settings, setting) for name, setting in REQUEST_LIMITS.items()})
+    limits = {name: getattr(settings, setting) for name, setting in REQUEST_LIMITS.items()}
+    for alias, database in connections.settings.items():
+        if alias == DEFAULT_DB_ALIAS and settings.POOL:
+            _direct.update(deepcopy(database))
+            database.update(settings.POOL)
+        else:
+            _set(database, **limits)
 
 
 def use_job_limits() -> None:
     """For this thread. Call it before the thread uses its connection."""
-    own = connection.copy()
-    own.settings_dict |= deepcopy(_direct)
-    _set(own.settings_dict, **dict.fromkeys(REQUEST_LIMITS, settings.JOB_TIMEOUT_SECONDS))
-    connections[DEFAULT_DB_ALIAS] = own
+    for alias in connections:
+        own = connections[alias].copy()
+        own.settings_dict |= deepcopy(_direct) if alias == DEFAULT_DB_ALIAS else {}
+        _set(own.settings_dict, **dict.fromkeys(REQUEST_LIMITS, settings.JOB_TIMEOUT_SECONDS))
+        connections[alias] = own
 
 
 def fault_of_pool() -> str | None:
