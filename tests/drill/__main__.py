@@ -27,7 +27,7 @@ def main() -> None:
         parser.error(f"There is no fault {', '.join(sorted(unknown))}.")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that servers are stopped
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    drill.run(options.faults or list(FAULTS))
+    drill.run(options.faults or list(FAULTS), is_whole=not options.faults)
 
 
 if __name__ == "__main__":

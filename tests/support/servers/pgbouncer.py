@@ -75,8 +75,8 @@ def _user(host: str) -> str | int | None:
 def _configuration(folder: Path, port: int, target: Mapping[str, Any], replaced: Mapping[str, str]) -> str:
     text = (BASE_DIR / "deploy" / "pgbouncer" / "pgbouncer.ini").read_text()
     name = target["dbname"]
-    known = {"host": target["host"], "port": target.get("port", 5432), "password": target.get("password")}
-    address = " ".join(f"{parameter}={value}" for parameter, value in known.items() if value)
+    login = f"user={target['user']} password={target['password']}" if "password" in target else ""
+    address = f"host={target['host']} port={target.get('port', 5432)} {login}"
     changes = {
         "warehouse = host=127.0.0.1 port=5432 dbname=warehouse": f"{name} = {address}",
         "listen_port = 6432": f"listen_port = {port}\nunix_socket_dir =",
