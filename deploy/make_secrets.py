@@ -1,6 +1,6 @@
-"""Makes the secrets of `compose.yaml` that are missing, each readable by one user only, and a certificate to try it with.
+"""Makes the secrets of `compose.yaml` that are missing, each for one user only, and a certificate to start with.
 
-For the folder that is given, or `/secrets`.
+In the folder that is named, or `/secrets`.
 """
 
 from __future__ import annotations
