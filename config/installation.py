@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
+
+from config.database import addresses
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -23,18 +24,6 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 ENV_FILE = BASE_DIR / ".env"
 #: Environment variable with the embedded server's URL, set for child processes by the process that started it.
 EMBEDDED_URL = "EMBEDDED_DATABASE_URL"
-
-#: Connection timeout of libpq in seconds, in `pg_dump` and `pg_restore` too.
-os.environ.setdefault("PGCONNECT_TIMEOUT", "5")
-#: libpq gives up a host that does not answer after 15 seconds instead of 15 minutes. `DATABASE_URL` can override these
-#: parameters. They are in seconds, `tcp_user_timeout` in milliseconds.
-LIBPQ_DEFAULTS = {
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 5,
-    "keepalives_count": 2,
-    "tcp_user_timeout": 15_000,
-}
 
 
 def read_env_file(path: Path) -> None:
@@ -117,21 +106,15 @@ def database_url() -> str:
     """The database's URL for Django's settings. Raises ImproperlyConfigured for an invalid `DATABASE_URL`."""
     if is_embedded():
         return os.environ.get(EMBEDDED_URL) or f"postgres://postgres@/postgres?host={var_dir() / 'postgres'}"
-    given = value_of("DATABASE_URL") or ""
-    if not _is_valid(given):
-        raise ImproperlyConfigured(
-            "DATABASE_URL is not the address of a PostgreSQL database: write it as "
-            "postgres://user:password@host:5432/name, special characters percent-encoded."
-        )
-    return given
+    return optional_database_url("DATABASE_URL") or ""
 
 
-def _is_valid(given: str) -> bool:
-    try:
-        parts = urlsplit(given)
-        return parts.scheme in {"postgres", "postgresql"} and len(parts.path) > 1 and parts.port != 0
-    except ValueError:  # an invalid port, or brackets that do not match
-        return False
+def optional_database_url(name: str) -> str | None:
+    """The URL in this setting, if it is set. Raises ImproperlyConfigured, without repeating it, if it is none."""
+    given = value_of(name)
+    if given and not addresses.is_valid(given):
+        raise ImproperlyConfigured(f"{name} is not the address of a PostgreSQL database: {addresses.HOW_TO_WRITE}")
+    return given or None
 
 
 def required(name: str, embedded_default: Callable[[], str]) -> str:
