@@ -8,7 +8,7 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,8 +43,15 @@ def read_env_file(path: Path) -> None:
 
 
 def value_of(name: str) -> str | None:
-    """The environment variable. Raises ImproperlyConfigured for what some files leave in it or around it."""
+    """The environment variable, or the content of the file that the variable with `_FILE` after its name names.
+
+    Raises ImproperlyConfigured for a file that cannot be used, and for what some files leave in a value or around it.
+    """
     value = os.environ.get(name)
+    if path := os.environ.get(f"{name}_FILE"):
+        if value:
+            raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: leave one of them out.")
+        value = _content(f"{name}_FILE", Path(path))
     if value is None:
         return None
     if not value.isprintable():
@@ -57,6 +64,34 @@ def value_of(name: str) -> str | None:
     return value
 
 
+def _content(name: str, path: Path) -> str:
+    """The text of a file without the line end that editors write after it. Messages do not repeat the text."""
+    try:
+        text = path.read_text(encoding="utf-8").removesuffix("\n")
+    except (OSError, UnicodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "it is no text in UTF-8"
+        raise ImproperlyConfigured(f"{name}: {path} cannot be read ({reason}).") from None
+    if not text:
+        raise ImproperlyConfigured(f"{name}: {path} is empty.")
+    return text
+
+
+class Variables(Mapping[str, str]):
+    """The environment variables as `value_of` reads them. What is read from files is not put into the environment,
+    which every program that is started inherits."""
+
+    def __getitem__(self, name: str) -> str:
+        if (value := value_of(name)) is None:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(os.environ)
+
+    def __len__(self) -> int:
+        return len(os.environ)
+
+
 def var_dir() -> Path:
     """The folder for data, generated secrets and collected static files (`VAR_DIR`)."""
     return Path(value_of("VAR_DIR") or BASE_DIR / "var").resolve()
@@ -64,7 +99,7 @@ def var_dir() -> Path:
 
 def is_embedded() -> bool:
     """True without `DATABASE_URL`: database and secrets are under `var_dir()`."""
-    return not os.environ.get("DATABASE_URL")
+    return not value_of("DATABASE_URL")
 
 
 def database_url() -> str:
