@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from typing import Any
 import httpx
 import psutil  # type: ignore[import-untyped]
 import psycopg
+import yaml
 
 from config.database import embedded
 from config.installation import BASE_DIR, var_dir
@@ -32,26 +34,7 @@ TTL_SECONDS = 20
 NODES = 3
 _REQUIREMENTS = BASE_DIR / "requirements-drill.txt"
 _PASSWORDS = {"postgres": "drill-superuser", "replicator": "drill-replicator", "rewinder": "drill-rewinder"}
-_SETTINGS = {
-    "ttl": TTL_SECONDS,
-    "loop_wait": 2,
-    "retry_timeout": 5,
-    "primary_start_timeout": 0,
-    "maximum_lag_on_failover": 1_048_576,
-    "synchronous_mode": True,
-    "synchronous_mode_strict": True,
-    "synchronous_node_count": 1,
-    "failsafe_mode": True,
-    "postgresql": {
-        "use_pg_rewind": True,
-        "parameters": {
-            "max_connections": 100,
-            "shared_buffers": "64MB",
-            "wal_log_hints": "on",
-            "wal_keep_size": "256MB",
-        },
-    },
-}
+_DEPLOYED = BASE_DIR / "deploy" / "patroni"
 _ETCD_RELAY = """
 defaults
   mode tcp
@@ -61,19 +44,6 @@ defaults
 listen etcd
   bind 127.0.0.1:{port}
   server etcd 127.0.0.1:{etcd}
-"""
-_TO_PRIMARY = """
-defaults
-  mode tcp
-  timeout connect 2s
-  timeout client 1h
-  timeout server 1h
-  timeout check 2s
-listen primary
-  bind 127.0.0.1:{port}
-  option httpchk OPTIONS /primary
-  http-check expect status 200
-  default-server inter 1s fastinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
 """
 
 
@@ -159,33 +129,31 @@ class Node:
         return []
 
     def _configuration(self) -> dict[str, Any]:
-        own = f"127.0.0.1:{self.port}"
-        roles = {"superuser": "postgres", "replication": "replicator", "rewind": "rewinder"}
-        return {
-            "scope": "drill",
+        """`deploy/patroni/patroni.yml` with other addresses and folders, less memory, no archive and no watchdog."""
+        text = yaml.safe_load((_DEPLOYED / "patroni.yml").read_text())
+        own, rest = f"127.0.0.1:{self.port}", f"127.0.0.1:{self.rest}"
+        dcs, postgresql = text["bootstrap"]["dcs"], text["postgresql"]
+        assert dcs["ttl"] == TTL_SECONDS
+        dcs["postgresql"]["parameters"] |= {"archive_mode": "off", "shared_buffers": "64MB", "max_connections": 100}
+        for unused in ("create_replica_methods", "pgbackrest", "recovery_conf"):
+            del postgresql[unused]
+        for role in postgresql["authentication"].values():
+            role["password"] = _PASSWORDS[role["username"]]
+        postgresql |= {
+            "listen": own,
+            "connect_address": own,
+            "data_dir": str(self.folder / "data"),
+            "bin_dir": str(_programs().bin_path),
+            "pgpass": str(self.folder / "pgpass"),
+            "parameters": {"unix_socket_directories": str(self.folder), "fsync": "off"},
+            "pg_hba": [re.sub(r"10\.0\.0\.0/\d+", "127.0.0.1/32", line) for line in postgresql["pg_hba"]],
+        }
+        postgresql["pg_hba"] += ["host all postgres,site 127.0.0.1/32 scram-sha-256"]
+        return text | {
             "name": self.name,
-            "restapi": {"listen": f"127.0.0.1:{self.rest}", "connect_address": f"127.0.0.1:{self.rest}"},
+            "restapi": {"listen": rest, "connect_address": rest},
             "etcd3": {"proxy": f"http://127.0.0.1:{self._relay_port}"},
-            "bootstrap": {
-                "dcs": _SETTINGS,
-                "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums"],
-            },
-            "postgresql": {
-                "listen": own,
-                "connect_address": own,
-                "data_dir": str(self.folder / "data"),
-                "bin_dir": str(_programs().bin_path),
-                "pgpass": str(self.folder / "pgpass"),
-                "parameters": {"unix_socket_directories": str(self.folder), "fsync": "off"},
-                "authentication": {
-                    role: {"username": name, "password": _PASSWORDS[name]} for role, name in roles.items()
-                },
-                "pg_hba": [
-                    "host replication replicator 127.0.0.1/32 scram-sha-256",
-                    "host all all 127.0.0.1/32 scram-sha-256",
-                    "local all all peer",
-                ],
-            },
+            "watchdog": {"mode": "off"},
         }
 
 
@@ -200,9 +168,7 @@ class Servers:
     def start(self) -> None:
         """Until there are a primary and a synchronous standby, and the site's role and database."""
         self._processes.append(self._start_etcd())
-        lines = [f"  server {one.name} 127.0.0.1:{one.port} check port {one.rest}" for one in self.nodes]
-        text = _TO_PRIMARY.format(port=self.proxy_port) + "\n".join(lines) + "\n"
-        self._processes.append(haproxy(self._home / "primary.cfg", text))
+        self._processes.append(haproxy(self._home / "primary.cfg", self._way_to_primary()))
         for node in self.nodes:
             node.start()
         self.wait_until_whole()
@@ -234,6 +200,18 @@ class Servers:
     def _address(self, user: str, password: str, database: str) -> str:
         hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
         return f"postgres://{user}:{password}@{hosts}/{database}?target_session_attrs=read-write&connect_timeout=2"
+
+    def _way_to_primary(self) -> str:
+        """`deploy/patroni/haproxy.cfg` with other addresses, without its second part."""
+        text = (_DEPLOYED / "haproxy.cfg").read_text().partition("# For DATABASE_REPLICA_URL")[0]
+        text = re.sub(r"^    (user|group) .*\n", "", text, flags=re.M).replace(
+            "127.0.0.1:5432", f"127.0.0.1:{self.proxy_port}"
+        )
+        for number, node in enumerate(self.nodes, 1):
+            address = f"10.0.0.1{number}:5432 check port 8008"
+            assert text.count(address) == 1
+            text = text.replace(address, f"127.0.0.1:{node.port} check port {node.rest}")
+        return text
 
     def _start_etcd(self) -> subprocess.Popen[bytes]:
         client, peer = f"http://127.0.0.1:{self._etcd_port}", f"http://127.0.0.1:{free_port()}"
