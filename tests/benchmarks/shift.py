@@ -29,15 +29,16 @@ COSTS = {
     "warehouse token": (3.45, 1.04),
     "introspection": (3.35, 1.55),
 }
-#: Share of pickers who type their password, seconds between two requests of a picker, and introspections of each token.
-_PASSWORDS, _PAUSE_SECONDS, _INTROSPECTIONS = 0.2, 3.0, 10
+#: Share of pickers who type their password, seconds between two requests of a picker, introspections of each token.
+_PASSWORDS, _PAUSE_SECONDS, INTROSPECTIONS = 0.2, 3.0, 10
 #: A configuration suffices if 99 of 100 requests wait no longer than this.
 _MAX_WAIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Seconds that requests waited for a processor, and how busy the processors were within the shift's beginning."""
+    """Seconds that requests waited for a processor, and the work as a share of what the processors can do in the given
+    minutes; services ask on after these."""
 
     median: float
     p99: float
@@ -60,11 +61,13 @@ class Cores:
         return began + seconds
 
 
-def simulate(pickers: int, minutes: float, app_cores: int, database_cores: int, seed: int = 1) -> Outcome:
-    """The waits of all requests of one beginning."""
-    chance, numbers = random.Random(seed), count()
+def simulate(pickers: int, minutes: float, asked: int, app_cores: int, database_cores: int) -> Outcome:
+    """The waits of all requests of one beginning, after which services ask so often about each token."""
+    chance, numbers = random.Random(1), count()
     app, database, waits = Cores(app_cores), Cores(database_cores), []
-    requests = [(chance.triangular(0, minutes * 60), next(numbers), _of_a_picker(chance)) for _ in range(pickers)]
+    requests = [
+        (chance.triangular(0, minutes * 60), next(numbers), _of_a_picker(chance, asked)) for _ in range(pickers)
+    ]
     heapq.heapify(requests)
     while requests:
         at, number, rest = heapq.heappop(requests)
@@ -73,7 +76,7 @@ def simulate(pickers: int, minutes: float, app_cores: int, database_cores: int, 
         own, its = (chance.expovariate(1_000 / milliseconds) for milliseconds in COSTS[kind])
         done = database.serve(app.serve(at, own), its)
         waits.append(done - at - own - its)
-        pause = minutes * 60 / _INTROSPECTIONS if kind == "introspection" else _PAUSE_SECONDS
+        pause = minutes * 60 / asked if kind == "introspection" else _PAUSE_SECONDS
         heapq.heappush(requests, (done + chance.expovariate(1 / pause), number, rest))
     waits.sort()
     length = minutes * 60
@@ -81,20 +84,20 @@ def simulate(pickers: int, minutes: float, app_cores: int, database_cores: int, 
     return Outcome(waits[len(waits) // 2], waits[len(waits) * 99 // 100], *shares)
 
 
-def _of_a_picker(chance: random.Random) -> Iterator[str]:
+def _of_a_picker(chance: random.Random, asked: int) -> Iterator[str]:
     yield "password" if chance.random() < _PASSWORDS else "refresh"
     yield from ("list", "activate", "warehouse token")
-    yield from ["introspection"] * _INTROSPECTIONS
+    yield from ["introspection"] * asked
 
 
-def needed(pickers: int, minutes: float) -> tuple[int, int, Outcome]:
+def needed(pickers: int, minutes: float, asked: int) -> tuple[int, int, Outcome]:
     """Cores of the application and of the database, about as few as suffice."""
-    mean = simulate(pickers=min(pickers, 10_000), minutes=minutes, app_cores=10_000, database_cores=10_000)
+    mean = simulate(min(pickers, 10_000), minutes, asked, app_cores=10_000, database_cores=10_000)
     scale = 10_000 * max(1, pickers / 10_000)
     factor = 1.2
     while True:
         app, database = (max(1, round(share * scale * factor)) for share in (mean.app, mean.database))
-        outcome = simulate(pickers, minutes, app, database)
+        outcome = simulate(pickers, minutes, asked, app, database)
         if outcome.p99 <= _MAX_WAIT_SECONDS:
             return app, database, outcome
         factor *= 1.1
@@ -104,13 +107,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.shift", description=__doc__)
     parser.add_argument("--pickers", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--introspections", type=int, default=INTROSPECTIONS, help="of each token")
     options = parser.parse_args()
     rows = []
     for pickers in options.pickers:
-        app, database, outcome = needed(pickers, options.minutes)
+        app, database, outcome = needed(pickers, options.minutes, options.introspections)
         shares = (f"{outcome.app:.0%}", f"{outcome.database:.0%}")
         rows.append((f"{pickers:,}", app, database, *shares, f"{outcome.median:.3f}", f"{outcome.p99:.3f}"))
-    columns = ("pickers", "cores, app", "cores, primary", "busy, app", "busy, primary", "median wait, s", "p99 wait, s")
+    columns = ("pickers", "cores, app", "cores, primary", "work, app", "work, primary", "median wait, s", "p99 wait, s")
     print(table(columns, rows))
 
 
