@@ -18,7 +18,16 @@ from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, 
 from tests.support.back_office.staff import LIST, signed_in
 from tests.support.cases import each
 from tests.support.clock import Clock
-from tests.support.oauth.code_flow import BAD_CREDENTIALS, MALFORMED, ask, assert_refused, code_for, redeem, send
+from tests.support.oauth.code_flow import (
+    BAD_CREDENTIALS,
+    MALFORMED,
+    VERIFIER,
+    ask,
+    assert_refused,
+    code_for,
+    redeem,
+    send,
+)
 from tests.support.oauth.held_tokens import INACTIVE, Issued, post
 from tests.support.oauth.refreshing import BAD_REFRESH_TOKEN, refresh
 from tests.support.sign_in.login import LOGIN, NEW_PASSWORD, is_in, link_for, log_in, text
@@ -89,7 +98,8 @@ def test_a_code_of_before_is_void(app: str, pat: User, clock: Clock) -> None:
     end = leave(pat, clock)
     code = code_for(pat)
     end()
-    assert_refused(redeem(code), MALFORMED)
+    for mistake in ({"code_verifier": f"{VERIFIER}x"}, {}):
+        assert_refused(redeem(code, **mistake), MALFORMED)
 
 
 def test_a_browser_is_out_at_the_next_request(olive: User, clock: Clock) -> None:
