@@ -49,7 +49,7 @@ class WhyPage:
         if not self.has_view_permission(request):
             raise PermissionDenied
         form = WhyForm(request.GET or None, viewer=request.user)
-        context: dict[str, Any] = {"form": form}
+        context: dict[str, Any] = {"form": form, "opts": None}  # else the heading would be the model's
         if form.is_valid():
             person = form.cleaned_data["person"]
             may_change = self.has_change_permission(request, person)
