@@ -90,6 +90,9 @@ class AuditEventAdmin(ReadOnlyMixin, LongListAdmin):
         (_("Request"), {"fields": ("path", "request_id")}),
     )
 
+    class Media:
+        css = {"all": ("users/people.css",)}
+
     def get_list_display(self, request: HttpRequest) -> Any:
         """A refusal has a link to the page *Why?* of its person, for viewers who may see people."""
         with_why = {"event_": event_with_why} if may_see_people(request.user) else {}
