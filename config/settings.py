@@ -28,6 +28,9 @@ PORT = env.int("PORT", default=8000, maximum=65_535)
 HOST = env.name("HOST", default="127.0.0.1")
 #: Server processes; each serves one request at a time.
 WORKERS = env.int("WORKERS", default=2, maximum=1_000)
+#: TCP port and address of the metrics in Prometheus's format; port 0 for none.
+METRICS_PORT = env.int("METRICS_PORT", default=0, minimum=0, maximum=65_535)
+METRICS_HOST = env.name("METRICS_HOST", default="127.0.0.1")
 #: Addresses or networks of proxies that are believed about their clients (comma list).
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
 #: The header in which they name the client: `X-Forwarded-For`, or `Forwarded` (RFC 7239).
@@ -129,6 +132,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    *(["config.metrics.middleware.MetricsMiddleware"] if METRICS_PORT else []),
     "config.web.request_context.RequestContextMiddleware",
     "config.web.middleware.ConnectionMiddleware",
     "config.web.headers.HeadersMiddleware",

@@ -24,10 +24,15 @@ def use_request_limits() -> None:
 
 
 def use_job_limits() -> None:
-    """For this thread. Call it before the thread uses its connection."""
+    """For this thread, which runs jobs."""
+    use_limits_of_thread(settings.JOB_TIMEOUT_SECONDS)
+
+
+def use_limits_of_thread(seconds: int) -> None:
+    """All three for this thread. Call it before the thread uses its connection."""
     own = connection.copy()
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-    _set(own.settings_dict, **dict.fromkeys(names, settings.JOB_TIMEOUT_SECONDS))
+    _set(own.settings_dict, **dict.fromkeys(names, seconds))
     connections[DEFAULT_DB_ALIAS] = own
 
 

@@ -6,13 +6,14 @@ who imported which file when, with the numbers of rows, is kept as long as the h
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
+from config.metrics.gauges import Gauge
 from config.spreadsheets.jobs.queue import Job, JobQuerySet
 from config.spreadsheets.reports import Fault
 
@@ -20,6 +21,12 @@ from config.spreadsheets.reports import Fault
 class ImportQuerySet(JobQuerySet["Import"]):
     def past_retention(self) -> ImportQuerySet:
         return super().past_retention().filter(is_expired=False)  # type: ignore[return-value]
+
+    def gauges(self) -> Iterator[Gauge]:
+        """For the metrics."""
+        recent = self.filter(is_expired=False).values_list("state").annotate(models.Count("pk")).order_by()
+        counts = dict.fromkeys(Import.State.values, 0) | dict(recent)
+        yield Gauge("warehouse_imports", "Imports of the last day, by state.", counts, "state")
 
     def expire(self) -> None:
         """Deletes files, faults and listed rows. What was not applied by then cannot be applied any more."""

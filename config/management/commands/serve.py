@@ -16,6 +16,7 @@ from django.db import OperationalError, connection
 
 from config import installation
 from config.database.preparation import wait_for_preparation_lock
+from config.metrics import exporter
 from config.web import server, static_files
 
 _BANNER = """
@@ -49,6 +50,8 @@ class Command(BaseCommand):
         static_files.collect()
         connection.close()  # also releases the preparation lock
         with _reserved(address):
+            if settings.METRICS_PORT:
+                _export_metrics()
             self._announce(logins)
             server.serve(address, settings.PORT, settings.WORKERS)
 
@@ -99,12 +102,27 @@ def _taken(problem: OSError) -> CommandError:
 
 
 def _place() -> str:
-    host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
-    return f"{host}:{settings.PORT}"
+    return _joined(settings.HOST, settings.PORT)
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _other_port() -> int:
     return 8_002 if settings.PORT == 8_001 else 8_001
+
+
+def _export_metrics() -> None:
+    """Raises CommandError if the port cannot be used."""
+    server.block_signals()
+    try:
+        exporter.start()
+    except OSError as problem:
+        place = _joined(settings.METRICS_HOST, settings.METRICS_PORT)
+        raise CommandError(
+            f"Cannot serve metrics on {place} ({problem.strerror}): choose another METRICS_PORT or METRICS_HOST."
+        ) from None
 
 
 def _refuse_unreachable_database() -> None:

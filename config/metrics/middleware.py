@@ -1,0 +1,28 @@
+"""Times requests. Outermost in `MIDDLEWARE`, if `METRICS_PORT` is set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.http import HttpRequest, HttpResponseBase
+
+from config.metrics import counters
+from config.metrics.statements import Statements
+
+
+class MetricsMiddleware:
+    """Counts each request, with its time and that of its SQL statements."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+        counters.connect()
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        statements = Statements()
+        started = perf_counter()
+        with connections[DEFAULT_DB_ALIAS].execute_wrapper(statements):
+            response = self._get_response(request)
+        counters.note_request(request, response.status_code, perf_counter() - started, statements)
+        return response
