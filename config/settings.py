@@ -31,6 +31,8 @@ WORKERS = env.int("WORKERS", default=2, maximum=1_000)
 #: TCP port and address of the metrics in Prometheus's format; port 0 for none.
 METRICS_PORT = env.int("METRICS_PORT", default=0, minimum=0, maximum=65_535)
 METRICS_HOST = env.name("METRICS_HOST", default="127.0.0.1")
+#: Where OpenTelemetry sends traces; "" for nowhere. It reads further variables, `OTEL_*`, by itself.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.web_address("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
 #: Addresses or networks of proxies that are believed about their clients (comma list).
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
 #: The header in which they name the client: `X-Forwarded-For`, or `Forwarded` (RFC 7239).
@@ -132,7 +134,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    *(["config.metrics.middleware.MetricsMiddleware"] if METRICS_PORT else []),
+    *(["config.telemetry.middleware.MetricsMiddleware"] if METRICS_PORT else []),
+    *(["config.telemetry.tracing.TracingMiddleware"] if OTEL_EXPORTER_OTLP_ENDPOINT else []),
     "config.web.request_context.RequestContextMiddleware",
     "config.web.middleware.ConnectionMiddleware",
     "config.web.headers.HeadersMiddleware",

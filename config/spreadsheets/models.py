@@ -13,9 +13,9 @@ from django.db import models
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
-from config.metrics.gauges import Gauge
 from config.spreadsheets.jobs.queue import Job, JobQuerySet
 from config.spreadsheets.reports import Fault
+from config.telemetry.gauges import Gauge
 
 
 class ImportQuerySet(JobQuerySet["Import"]):

@@ -37,7 +37,7 @@ TEXTS = st.text(string.printable, max_size=12)
 
 @pytest.fixture(scope="module", autouse=True)
 def _counted() -> Iterator[None]:
-    with override_settings(MIDDLEWARE=["config.metrics.middleware.MetricsMiddleware", *settings.MIDDLEWARE]):
+    with override_settings(MIDDLEWARE=["config.telemetry.middleware.MetricsMiddleware", *settings.MIDDLEWARE]):
         yield
 
 

@@ -20,8 +20,8 @@ from django.db import connection
 from django.utils import timezone
 from prometheus_client.core import Metric
 
-from config.metrics import collectors
-from config.metrics.collectors import SiteState
+from config.telemetry import collectors
+from config.telemetry.collectors import SiteState
 from tests.support.api.client import PASSWORD
 from tests.support.servers import live
 from tests.support.servers.databases import connected, installation
@@ -169,9 +169,10 @@ def test_the_public_port_has_no_metrics(served: Server) -> None:
     assert {one.laddr.ip for one in served[0].net_connections("tcp") if one.laddr.port == port} == {"127.0.0.1"}
 
 
-def test_without_a_port_nothing_is_loaded() -> None:
+def test_without_a_port_or_an_endpoint_nothing_is_loaded() -> None:
     """Nor is it for a command other than `serve`, which does not load the middleware."""
-    look = "import sys, config.wsgi; print([name for name in sys.modules if name.startswith('prometheus')])"
+    found = "[name for name in sys.modules if name.startswith(('prometheus', 'opentelemetry'))]"
+    look = f"import sys, config.wsgi; print({found})"
     environment = live.production_environment()
 
     done = subprocess.run(

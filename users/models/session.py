@@ -17,8 +17,8 @@ from config.audit_log import audit
 from config.back_office.times import in_words
 from config.database.compiled_queries import Parameter, Select
 from config.history.tracking import tracked
-from config.metrics.gauges import Gauge
 from config.retention import retention_cutoff
+from config.telemetry.gauges import Gauge
 from users.models.refresh_token import RotatingCredential
 from users.models.signing_key import SigningKey
 from users.models.user import User

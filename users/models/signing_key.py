@@ -27,7 +27,7 @@ from jwt.utils import base64url_encode
 from config import encryption
 from config.audit_log import audit
 from config.database.compiled_queries import Parameter
-from config.metrics.gauges import Gauge
+from config.telemetry.gauges import Gauge
 
 logger = structlog.stdlib.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from authlib.oauth2.rfc7009 import RevocationEndpoint as Revocation
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint as Introspection
 
 from config.audit_log import audit
-from config.metrics.signals import token_introspected
+from config.telemetry.signals import token_introspected
 from users.models.client import Client
 from users.oauth.grants import CLIENT_METHODS
 from users.oauth.requests import Request

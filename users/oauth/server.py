@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from config.audit_log import audit
-from config.metrics.signals import token_issued
+from config.telemetry.signals import token_issued
 from users.models.client import Client
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
 from users.oauth.errors import BadClientError, BlockedError, message_of

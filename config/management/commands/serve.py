@@ -16,7 +16,7 @@ from django.db import OperationalError, connection
 
 from config import installation
 from config.database.preparation import wait_for_preparation_lock
-from config.metrics import exporter
+from config.telemetry import exporter
 from config.web import server, static_files
 
 _BANNER = """

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from config.installation import BASE_DIR
+from tests.support.servers import live
 from tests.support.waiting import MOST_SECONDS
 
+RULES = BASE_DIR / "deploy" / "prometheus" / "rules.yml"
 MISSING = (
     "The tests of the metrics need {name}: `apt-get install prometheus` (Debian, Ubuntu), `brew install prometheus` "
     "(macOS), or name the program in the environment variable {variable}."
@@ -55,3 +63,45 @@ def value(text: str, name: str, **labels: str) -> float:
     """The sum of all samples of this name with these labels, and maybe others."""
     wanted = labels.items()
     return sum(value for (own, found), value in samples(text).items() if own == name and wanted <= dict(found).items())
+
+
+@contextmanager
+def prometheus(folder: Path, *targets: int) -> Iterator[Prometheus]:
+    """A running one with the rules of `deploy/`, which scrapes these ports as the job `warehouse` each second."""
+    folder.mkdir()
+    configuration = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(RULES)],
+        "scrape_configs": [
+            {"job_name": "warehouse", "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in targets]}]}
+        ],
+    }
+    (folder / "prometheus.yml").write_text(json.dumps(configuration))  # which is YAML, too
+    port = live.free_port()
+    command = [program("prometheus"), f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder}"]
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}"], stderr=log) as process,
+    ):
+        try:
+            live.wait_until_it_listens(f"http://127.0.0.1:{port}")
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=MOST_SECONDS) as client:
+                yield Prometheus(client)
+        finally:
+            process.terminate()
+
+
+class Prometheus(NamedTuple):
+    client: httpx.Client
+
+    def query(self, expression: str) -> list[Any]:
+        """The series that it finds now. Fails if it does not understand."""
+        answer = self.client.get("/query", params={"query": expression}).json()
+        assert answer["status"] == "success", (expression, answer)
+        found: list[Any] = answer["data"]["result"]
+        return found
+
+    def rules(self) -> list[Any]:
+        """The alerts, with how their evaluation went."""
+        groups = self.client.get("/rules").json()["data"]["groups"]
+        return [rule for group in groups for rule in group["rules"]]

@@ -8,8 +8,8 @@ from time import perf_counter
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest, HttpResponseBase
 
-from config.metrics import counters
-from config.metrics.statements import Statements
+from config.telemetry import counters
+from config.telemetry.statements import Statements
 
 
 class MetricsMiddleware:

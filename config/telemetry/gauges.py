@@ -1,7 +1,7 @@
 """Gauges: figures of the whole site, read from the database when Prometheus asks.
 
 A model takes part if its default manager has `gauges()`, which yields `Gauge`. It must read little: each read is
-bounded by `config.metrics.collectors.MAX_SECONDS`.
+bounded by `config.telemetry.collectors.MAX_SECONDS`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from django.db import Error, connection
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from config.database import timeouts
-from config.metrics.gauges import Gauge, sources
+from config.telemetry.gauges import Gauge, sources
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """What each worker counts. The labels are bounded: names in the code only, never what a client sends.
 
-Each process writes to files of its own, and the exporter adds them up (`config.metrics.exporter`).
+Each process writes to files of its own, and the exporter adds them up (`config.telemetry.exporter`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from django.http import HttpRequest
 from prometheus_client import Counter, Histogram
 
 from config.audit_event_titles import TITLES
-from config.metrics import signals
-from config.metrics.statements import Statements
+from config.telemetry import signals
+from config.telemetry.routes import OTHER, method_of, route_of
+from config.telemetry.statements import Statements
 
-#: The label of everything that has no name in the code.
-OTHER = "other"
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: Grant types and kinds of token that go together.
 _ISSUED = {
     ("password", "session"),
@@ -55,20 +53,11 @@ sign_ins_blocked = Counter(
 def note_request(request: HttpRequest, status: int, seconds: float, done: Statements) -> None:
     """Counts an answered request, with its SQL statements."""
     route = route_of(request)
-    method = request.method if request.method in _METHODS else OTHER
-    _requests_of(route, method, status).observe(seconds)
+    _requests_of(route, method_of(request), status).observe(seconds)
     if done.number:
         waited, number = _statements_of(route)
         waited.inc(done.seconds)
         number.inc(done.number)
-
-
-def route_of(request: HttpRequest) -> str:
-    """The name of the URL pattern; `static` for a static file; `other` without a name, or if no pattern was tried."""
-    match = request.resolver_match
-    if match is not None:
-        return match.view_name if match.url_name else OTHER
-    return "static" if request.path_info.startswith("/static/") else OTHER
 
 
 @cache

@@ -36,7 +36,7 @@ def _listen(folder: Path) -> None:
     from prometheus_client import CollectorRegistry, start_http_server
     from prometheus_client.multiprocess import MultiProcessCollector
 
-    from config.metrics.collectors import Installation, SiteState
+    from config.telemetry.collectors import Installation, SiteState
 
     registry = CollectorRegistry()
     MultiProcessCollector(registry, str(folder))
