@@ -1,6 +1,6 @@
 """What each worker counts. The labels are bounded: names in the code only, never what a client sends.
 
-Each process writes to files of its own, and the exporter adds them up (`config.telemetry.exporter`).
+Each process writes to files of its own, which are added up for a scrape (`config.telemetry.worker_files`).
 """
 
 from __future__ import annotations

@@ -138,6 +138,9 @@ def test_no_counter_goes_back_when_a_reload_replaces_the_workers(served: Server)
     assert asked(port) == before
     ask(url, MANY)
     until(lambda: asked(port) == before + MANY)
+    files = {path.name for path in Path(main.environ()["VAR_DIR"], "metrics", str(port)).iterdir()}
+    running = {f"histogram_{worker.pid}.db" for worker in live.workers_of(main)}
+    assert {name for name in files if name.startswith("histogram")} - running == {"histogram_0.db"}, "one for all ended"
 
 
 def test_a_server_begins_at_0_whatever_a_killed_one_left_and_counts_its_own_only(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import RequestFactory
 
 from assignments.models import WarehouseUserAssignment
@@ -129,3 +130,18 @@ def test_a_server_works_and_ends_without_a_receiver(transactional_db: None, tmp_
 )
 def test_without_opentelemetry_the_header_names_the_trace_if_it_is_well_formed(sent: str, named: str | None) -> None:
     assert request_context.trace_id(RequestFactory().get("/", headers={"traceparent": sent})) == named
+
+
+def test_missing_packages_are_named_before_anything_starts(
+    db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.OTEL_EXPORTER_OTLP_ENDPOINT = "http://127.0.0.1:4318"
+    monkeypatch.setattr("config.management.commands.serve.find_spec", lambda name: None)
+
+    with pytest.raises(CommandError) as refusal:
+        call_command("serve")
+
+    assert str(refusal.value) == (
+        "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed: run "
+        "`.venv/bin/pip install --require-hashes -r requirements-tracing.txt`, or unset it."
+    )

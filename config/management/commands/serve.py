@@ -6,6 +6,7 @@ SIGTERM and Ctrl-C stop it, SIGHUP reloads the code (`config.web.server`).
 from __future__ import annotations
 
 import socket
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -64,6 +65,11 @@ def _refuse_unusable_settings() -> None:
     """Raises CommandError with the faults that the apps' checks find (`users.oauth.client_checks`)."""
     if faults := [str(fault.msg) for fault in checks.run_checks(tags=["settings"])]:
         raise CommandError("\n".join(faults))
+    if settings.OTEL_EXPORTER_OTLP_ENDPOINT and find_spec("opentelemetry") is None:
+        raise CommandError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed: run "
+            "`.venv/bin/pip install --require-hashes -r requirements-tracing.txt`, or unset it."
+        )
 
 
 def _free_address() -> str:
