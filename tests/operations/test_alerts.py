@@ -46,6 +46,90 @@ def test_the_docs_say_of_each_alert_what_to_do() -> None:
     assert [row for row in rows if not (row["Means"] and row["What to do"])] == []
 
 
+# --- When they fire ---------------------------------------------------------------------------------------------
+COUNT, BUCKET = "warehouse_http_request_seconds_count", "warehouse_http_request_seconds_bucket"
+EVENTS = "warehouse_security_events_total"
+#: Series by the minute, in promtool's notation, that make an alert fire after an hour, and others that do not.
+CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "WarehouseServerDown": ({'up{job="warehouse"}': "0x60"}, {'up{job="other"}': "0x60"}),
+    "WarehouseDatabaseDown": ({"warehouse_database_up": "0x60"}, {"warehouse_database_up": "1x58 0 1"}),
+    "WarehouseErrors": (
+        {f'{COUNT}{{route="users-list",status="500"}}': "_x55 1x5"},
+        {f'{COUNT}{{route="users-list",status="500"}}': "1x60", f'{COUNT}{{route="token",status="503"}}': "_x55 1x5"},
+    ),
+    "WarehouseUnavailable": (
+        {f'{COUNT}{{status="503"}}': "0+2x60", f'{COUNT}{{status="200"}}': "0+98x60"},
+        {f'{COUNT}{{status="503"}}': "0+1x60", f'{COUNT}{{status="200"}}': "0+198x60"},
+    ),
+    "WarehouseSlow": (
+        {
+            f'{BUCKET}{{route="token",le="1.0"}}': "0+97x60",
+            f'{BUCKET}{{route="token",le="2.5"}}': "0+100x60",
+            f'{BUCKET}{{route="token",le="+Inf"}}': "0+100x60",
+            f'{COUNT}{{route="token",status="200"}}': "0+100x60",
+        },
+        {
+            f'{BUCKET}{{route="admin:index",le="1.0"}}': "0+97x60",
+            f'{BUCKET}{{route="admin:index",le="+Inf"}}': "0+100x60",
+            f'{COUNT}{{route="admin:index",status="200"}}': "0+100x60",
+        },
+    ),
+    "WarehouseWorkersBusy": (
+        {'warehouse_http_request_seconds_sum{instance="a"}': "0+108x60", 'warehouse_workers{instance="a"}': "2x60"},
+        {'warehouse_http_request_seconds_sum{instance="a"}': "0+60x60", 'warehouse_workers{instance="a"}': "2x60"},
+    ),
+    "WarehouseSignInsFail": (
+        {
+            f'{EVENTS}{{event="failed_login"}}': "0+60x60",
+            f'{EVENTS}{{event="successful_login"}}': "0+50x60",
+            "warehouse_sign_ins_blocked_total": "0x60",
+        },
+        {
+            f'{EVENTS}{{event="failed_login"}}': "0+60x60",
+            f'{EVENTS}{{event="successful_login"}}': "0+600x60",
+            "warehouse_sign_ins_blocked_total": "0x60",
+        },
+    ),
+    "WarehouseTokenReused": (
+        {f'{EVENTS}{{event="refresh_token_reused"}}': "0x55 1x5"},
+        {f'{EVENTS}{{event="refresh_token_reused"}}': "0x10 1x50", f'{EVENTS}{{event="token_revoked"}}': "0+9x60"},
+    ),
+    "WarehouseImportStuck": (
+        {'warehouse_imports{state="checking"}': "0x10 1x20 0x30", 'warehouse_imports{state="applying"}': "0x30 1x30"},
+        {'warehouse_imports{state="checking"}': "1x30 0 1x29", 'warehouse_imports{state="checked"}': "1x60"},
+    ),
+    "WarehouseSigningKeyOld": (
+        {"warehouse_signing_key_age_seconds": f"{401 * 86_400}x60"},
+        {"warehouse_signing_key_age_seconds": f"{399 * 86_400}x60"},
+    ),
+}
+
+
+def test_each_alert_fires_when_it_should_and_is_silent_else(tmp_path: Path) -> None:
+    assert list(CASES) == re.findall(r"- alert: (\w+)", RULES.read_text())
+    tests = [
+        case_of(series, f"{alert}, {'fires' if fires else 'silent'}", [alert] if fires else [])
+        for alert, cases in CASES.items()
+        for fires, series in zip((True, False), cases, strict=True)
+    ]
+    file = tmp_path / "cases.yml"
+    file.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": tests}))
+
+    promtool("test", "rules", file)
+
+
+def case_of(series: dict[str, str], name: str, alerts: list[str]) -> dict[str, Any]:
+    """A test for promtool."""
+    fired = {
+        "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+        "eval_time": "60m",
+        "exp_samples": [{"labels": f'{{alertname="{alert}"}}', "value": 1} for alert in alerts],
+    }
+    inputs = [{"series": one, "values": values} for one, values in series.items()]
+    return {"name": name, "interval": "1m", "input_series": inputs, "promql_expr_test": [fired]}
+
+
+# --- On a real server -------------------------------------------------------------------------------------------
 def use(url: str, pat: User) -> None:
     """A little of everything."""
     with httpx.Client(base_url=url, timeout=MOST_SECONDS) as client:
