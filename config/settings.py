@@ -91,7 +91,7 @@ PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
 STATEMENT_TIMEOUT_SECONDS = env.timeout("STATEMENT_TIMEOUT_SECONDS", default=10)
 LOCK_TIMEOUT_SECONDS = env.timeout("LOCK_TIMEOUT_SECONDS", default=1)
 IDLE_TRANSACTION_TIMEOUT_SECONDS = env.timeout("IDLE_TRANSACTION_TIMEOUT_SECONDS", default=30)
-#: The same for imports and exports; commands of `manage.py` have no limit.
+#: The same for imports, exports and large undos; commands of `manage.py` have no limit.
 JOB_TIMEOUT_SECONDS = env.timeout("JOB_TIMEOUT_SECONDS", default=1_800)
 DATABASES = {"default": env.db_url_config(installation.database_url()) | {"CONN_MAX_AGE": 600}}
 DATABASES["default"]["OPTIONS"] = (installation.LIBPQ_DEFAULTS | DATABASES["default"].get("OPTIONS", {})) | {
