@@ -34,9 +34,10 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 class Environment(environ.Env):
     """Each method raises ImproperlyConfigured for an invalid value."""
 
+    ENVIRON = installation.Variables()
+
     def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
         """Raises ImproperlyConfigured for a value of the wrong type."""
-        installation.value_of(var)
         try:
             return super().get_value(var, *args, **kwargs)
         except ValueError:
@@ -114,8 +115,9 @@ class Environment(environ.Env):
 
     def mail_server(self, var: str, default: str) -> dict[str, Any]:
         """Django's e-mail settings from a URL. Messages do not repeat the URL, which contains a password."""
+        url = self.str(var, default=default)
         try:
-            server = dict(self.email_url(var, default=default))
+            server = dict(self.email_url_config(url))
         except (ImproperlyConfigured, ValueError):  # unknown scheme or invalid port
             server = {}
         if not server or (".smtp." in server["EMAIL_BACKEND"] and not server["EMAIL_HOST"]):

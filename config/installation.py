@@ -8,14 +8,15 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
+
+from config.database import addresses
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -23,18 +24,6 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 ENV_FILE = BASE_DIR / ".env"
 #: Environment variable with the embedded server's URL, set for child processes by the process that started it.
 EMBEDDED_URL = "EMBEDDED_DATABASE_URL"
-
-#: Connection timeout of libpq in seconds, in `pg_dump` and `pg_restore` too.
-os.environ.setdefault("PGCONNECT_TIMEOUT", "5")
-#: libpq gives up a host that does not answer after 15 seconds instead of 15 minutes. `DATABASE_URL` can override these
-#: parameters. They are in seconds, `tcp_user_timeout` in milliseconds.
-LIBPQ_DEFAULTS = {
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 5,
-    "keepalives_count": 2,
-    "tcp_user_timeout": 15_000,
-}
 
 
 def read_env_file(path: Path) -> None:
@@ -54,8 +43,15 @@ def read_env_file(path: Path) -> None:
 
 
 def value_of(name: str) -> str | None:
-    """The environment variable. Raises ImproperlyConfigured for what some files leave in it or around it."""
+    """The environment variable, or the content of the file that the variable with `_FILE` after its name names.
+
+    Raises ImproperlyConfigured for a file that cannot be used, and for what some files leave in a value or around it.
+    """
     value = os.environ.get(name)
+    if path := os.environ.get(f"{name}_FILE"):
+        if value:
+            raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: leave one of them out.")
+        value = _content(f"{name}_FILE", Path(path))
     if value is None:
         return None
     if not value.isprintable():
@@ -68,6 +64,34 @@ def value_of(name: str) -> str | None:
     return value
 
 
+def _content(name: str, path: Path) -> str:
+    """The text of a file without the line end that editors write after it. Messages do not repeat the text."""
+    try:
+        text = path.read_text(encoding="utf-8").removesuffix("\n")
+    except (OSError, UnicodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "it is no text in UTF-8"
+        raise ImproperlyConfigured(f"{name}: {path} cannot be read ({reason}).") from None
+    if not text:
+        raise ImproperlyConfigured(f"{name}: {path} is empty.")
+    return text
+
+
+class Variables(Mapping[str, str]):
+    """The environment variables as `value_of` reads them. What is read from files is not put into the environment,
+    which every program that is started inherits."""
+
+    def __getitem__(self, name: str) -> str:
+        if (value := value_of(name)) is None:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(os.environ)
+
+    def __len__(self) -> int:
+        return len(os.environ)
+
+
 def var_dir() -> Path:
     """The folder for data, generated secrets and collected static files (`VAR_DIR`)."""
     return Path(value_of("VAR_DIR") or BASE_DIR / "var").resolve()
@@ -75,28 +99,22 @@ def var_dir() -> Path:
 
 def is_embedded() -> bool:
     """True without `DATABASE_URL`: database and secrets are under `var_dir()`."""
-    return not os.environ.get("DATABASE_URL")
+    return not value_of("DATABASE_URL")
 
 
 def database_url() -> str:
     """The database's URL for Django's settings. Raises ImproperlyConfigured for an invalid `DATABASE_URL`."""
     if is_embedded():
         return os.environ.get(EMBEDDED_URL) or f"postgres://postgres@/postgres?host={var_dir() / 'postgres'}"
-    given = value_of("DATABASE_URL") or ""
-    if not _is_valid(given):
-        raise ImproperlyConfigured(
-            "DATABASE_URL is not the address of a PostgreSQL database: write it as "
-            "postgres://user:password@host:5432/name, special characters percent-encoded."
-        )
-    return given
+    return optional_database_url("DATABASE_URL") or ""
 
 
-def _is_valid(given: str) -> bool:
-    try:
-        parts = urlsplit(given)
-        return parts.scheme in {"postgres", "postgresql"} and len(parts.path) > 1 and parts.port != 0
-    except ValueError:  # an invalid port, or brackets that do not match
-        return False
+def optional_database_url(name: str) -> str | None:
+    """The URL in this setting, if it is set. Raises ImproperlyConfigured, without repeating it, if it is none."""
+    given = value_of(name)
+    if given and not addresses.is_valid(given):
+        raise ImproperlyConfigured(f"{name} is not the address of a PostgreSQL database: {addresses.HOW_TO_WRITE}")
+    return given or None
 
 
 def required(name: str, embedded_default: Callable[[], str]) -> str:

@@ -6,6 +6,7 @@ from django.conf import global_settings
 from config import installation, openapi_settings
 from config.audit_log import logging_config
 from config.back_office.navigation import UNFOLD as UNFOLD
+from config.database.addresses import connection_settings
 from config.environment import Environment, host_names, origin
 from config.web import csp, paths
 
@@ -47,6 +48,8 @@ LOG_LEVEL = env.log_level("LOG_LEVEL", default="INFO")
 LOGGING = logging_config(LOG_LEVEL)
 #: Retention of security events and ended sessions in days, after which `manage.py purge` deletes them.
 AUDIT_DAYS = env.int("AUDIT_DAYS", default=400)
+#: Retention of the history in days; 0 is for ever (`config.history.retention`).
+HISTORY_DAYS = env.int("HISTORY_DAYS", default=0, minimum=0, maximum=36_500)
 
 # --- Tokens (contract section 4) --------------------------------------------------------------------------------
 #: Seconds for which services may cache the public keys; a new key is published that long before it signs.
@@ -90,18 +93,27 @@ FILE_UPLOAD_HANDLERS = [
 #: Seconds after which `manage.py migrate` stops waiting for locks, and `serve` and `restore` for another process that
 #: prepares the database.
 MIGRATION_WAIT_SECONDS = env.int("MIGRATION_WAIT_SECONDS", default=600)
-#: Server-side prepared statements. Off for a pooler without them (pgbouncer before 1.21 in transaction mode).
-PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
 #: PostgreSQL's timeouts in requests, in seconds (`config.database.timeouts`).
 STATEMENT_TIMEOUT_SECONDS = env.timeout("STATEMENT_TIMEOUT_SECONDS", default=10)
 LOCK_TIMEOUT_SECONDS = env.timeout("LOCK_TIMEOUT_SECONDS", default=1)
 IDLE_TRANSACTION_TIMEOUT_SECONDS = env.timeout("IDLE_TRANSACTION_TIMEOUT_SECONDS", default=30)
-#: The same for imports and exports; commands of `manage.py` have no limit.
+#: The same for imports, exports and large undos; commands of `manage.py` have no limit.
 JOB_TIMEOUT_SECONDS = env.timeout("JOB_TIMEOUT_SECONDS", default=1_800)
-DATABASES = {"default": env.db_url_config(installation.database_url()) | {"CONN_MAX_AGE": 600}}
-DATABASES["default"]["OPTIONS"] = (installation.LIBPQ_DEFAULTS | DATABASES["default"].get("OPTIONS", {})) | {
-    "prepare_threshold": 2 if PREPARED_STATEMENTS else None,
-}
+#: The URL of a pooler in transaction mode, such as pgbouncer, for requests. Jobs and commands connect directly, since
+#: they hold locks of a session.
+POOL_URL = installation.optional_database_url("POOL_URL")
+#: Server-side prepared statements. pgbouncer has them since 1.21, so they are off by default with a pooler.
+PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=not POOL_URL)
+DATABASES = {"default": connection_settings(installation.database_url(), is_prepared=PREPARED_STATEMENTS)}
+#: What `config.wsgi` uses instead (`config.database.timeouts`), or None.
+POOL = connection_settings(POOL_URL, is_prepared=PREPARED_STATEMENTS, is_pooled=True) if POOL_URL else None
+#: A read-only copy of the database, which lists, history, rosters and exports of the Back Office read if it is at most
+#: so many seconds behind (`config.database.replica`).
+REPLICA_URL = installation.optional_database_url("DATABASE_REPLICA_URL")
+REPLICA_MAX_LAG_SECONDS = env.int("REPLICA_MAX_LAG_SECONDS", default=10)
+if REPLICA_URL:
+    DATABASES["replica"] = connection_settings(REPLICA_URL, is_prepared=PREPARED_STATEMENTS)
+    DATABASE_ROUTERS = ["config.database.replica.Router"]
 #: Other methods change no tracked row.
 PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 

@@ -16,11 +16,14 @@ from unfold.sites import UnfoldAdminSite
 from config.back_office.authority import confirmed
 from config.back_office.error_pages import way_back
 from config.back_office.list_return import list_query, preserved_query
+from config.database import replica
 from config.history.pages import history_view
-from config.history.undo_pages import change_set_view, undo_view
+from config.history.undo_pages import change_set_view, undo_job_view, undo_progress_view, undo_view
 from config.web.back_office_sessions import ACCOUNT_ONLY
 
 _HIDDEN_APPS = {"otp_totp", "otp_static"}
+#: Views that show stored data and decide nothing (`config.database.replica`).
+_SHOWN = {"changelist_view", "history_view", "change_set_view", "roster_view", "roster_person_view"}
 
 
 class BackOffice(UnfoldAdminSite):
@@ -56,14 +59,18 @@ class BackOffice(UnfoldAdminSite):
             except DataError as refusal:
                 raise BadRequest("The database cannot read a value.") from refusal
 
-        allowed = super().admin_view(confirmed(refusing), cacheable)
+        is_shown = getattr(view, "func", view).__name__ in _SHOWN
+        shown = replica.shown_from_replica(refusing) if is_shown else refusing
+        allowed = super().admin_view(confirmed(shown), cacheable)
 
         @wraps(allowed)
         def signed_in(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             is_submission = request.method == "POST" and request.path != reverse("admin:logout")
             if is_submission and not self.has_permission(request):
                 return redirect_to_login(way_back(request), reverse("admin:login"))
-            return allowed(request, *args, **kwargs)
+            response = allowed(request, *args, **kwargs)
+            replica.remember_change(request, response)
+            return response
 
         return signed_in
 
@@ -84,6 +91,8 @@ class BackOffice(UnfoldAdminSite):
             path("history/", self._page(history_view), name="history"),
             path("history/change-set/", self._page(change_set_view), name="change_set"),
             path("history/undo/", self._page(undo_view), name="undo"),
+            path("history/undo/<uuid:pk>/", self._page(undo_job_view), name="undo_job"),
+            path("history/undo/<uuid:pk>/progress/", self._page(undo_progress_view), name="undo_progress"),
         ]
 
     def _page(self, view: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,25 +2,38 @@
 
 Requests get short timeouts, so that one slow statement or lock cannot block the others. Background jobs (imports and
 exports) get long ones. Management commands have none, except `migrate`, which retries after two seconds of waiting for
-a lock. The timeouts are connection parameters and cost no statement.
+a lock. The timeouts are connection parameters and cost no statement. A pooler (`POOL_URL`) does not pass them on: it
+sets those of requests itself (`deploy/pgbouncer`), which `manage.py serve` checks.
 """
 
 from __future__ import annotations
 
+from contextlib import closing
+from copy import deepcopy
 from typing import Any
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
+
+#: PostgreSQL's parameter → setting with the limit for requests, in seconds.
+REQUEST_LIMITS = {
+    "statement_timeout": "STATEMENT_TIMEOUT_SECONDS",
+    "lock_timeout": "LOCK_TIMEOUT_SECONDS",
+    "idle_in_transaction_session_timeout": "IDLE_TRANSACTION_TIMEOUT_SECONDS",
+}
+#: Django's settings for a direct connection, in a process whose requests use the pooler.
+_direct: dict[str, Any] = {}
 
 
 def use_request_limits() -> None:
     """For every connection that this process opens from now on. `config.wsgi` calls it."""
-    _set(
-        connections.settings[DEFAULT_DB_ALIAS],
-        statement_timeout=settings.STATEMENT_TIMEOUT_SECONDS,
-        lock_timeout=settings.LOCK_TIMEOUT_SECONDS,
-        idle_in_transaction_session_timeout=settings.IDLE_TRANSACTION_TIMEOUT_SECONDS,
-    )
+    limits = {name: getattr(settings, setting) for name, setting in REQUEST_LIMITS.items()}
+    for alias, database in connections.settings.items():
+        if alias == DEFAULT_DB_ALIAS and settings.POOL:
+            _direct.update(deepcopy(database))
+            database.update(settings.POOL)
+        else:
+            _set(database, **limits)
 
 
 def use_job_limits() -> None:
@@ -29,11 +42,37 @@ def use_job_limits() -> None:
 
 
 def use_limits_of_thread(seconds: int) -> None:
-    """All three for this thread. Call it before the thread uses its connection."""
-    own = connection.copy()
-    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-    _set(own.settings_dict, **dict.fromkeys(names, seconds))
-    connections[DEFAULT_DB_ALIAS] = own
+    """For this thread, which connects directly. Call it before the thread uses its connections."""
+    for alias in connections:
+        own = connections[alias].copy()
+        own.settings_dict |= deepcopy(_direct) if alias == DEFAULT_DB_ALIAS else {}
+        _set(own.settings_dict, **dict.fromkeys(REQUEST_LIMITS, seconds))
+        connections[alias] = own
+
+
+def fault_of_pool() -> str | None:
+    """Why the site cannot work through `POOL_URL`, if that is set and it cannot."""
+    if not settings.POOL:
+        return None
+    pool = connection.copy()
+    pool.settings_dict |= settings.POOL
+    with closing(pool):
+        try:
+            with pool.cursor() as cursor:
+                cursor.execute(
+                    "SELECT name, setting::bigint FROM pg_settings WHERE name = ANY(%s)", [[*REQUEST_LIMITS]]
+                )
+                found = dict(cursor.fetchall())
+        except OperationalError as problem:
+            return f"POOL_URL: the pooler does not answer ({str(problem).strip().splitlines()[0]})."
+    for name, setting in REQUEST_LIMITS.items():
+        expected = getattr(settings, setting) * 1_000
+        if found[name] != expected:
+            return (
+                f"POOL_URL: {name} is {found[name]} ms there, and {setting} says {expected} ms: set both "
+                "alike. A pooler sets it when it connects, as deploy/pgbouncer/pgbouncer.ini does (connect_query)."
+            )
+    return None
 
 
 def use_job_limits_in_transaction() -> None:

@@ -60,13 +60,13 @@ class HistoryAdminMixin:
 
 def history_view(request: HttpRequest, *, site: Any) -> HttpResponse:
     """All changes of the models that the user may view."""
-    if not kinds_for(request):
+    if not kinds_for(request.user):
         raise PermissionDenied
     return _page(request, site, {"title": gettext("History")})
 
 
 def _page(request: HttpRequest, site: Any, context: dict[str, Any], *, about: Model | None = None) -> HttpResponse:
-    kinds = kinds_for(request)
+    kinds = kinds_for(request.user)
     form = HistoryForm(request.GET, kinds=kinds, about=about, viewer=request.user)
     rows: list[changes.RecordedChange] = []
     more = None
@@ -91,9 +91,9 @@ def _same_query(request: HttpRequest, **also: str) -> str:
     return f"?{query.urlencode()}"
 
 
-def kinds_for(request: HttpRequest) -> list[Any]:
-    """The tracked models that the user may view."""
-    return [model for model in changes.tracked_models() if request.user.has_perm(_view_permission(model))]
+def kinds_for(person: Any) -> list[Any]:
+    """The tracked models that the person may view."""
+    return [model for model in changes.tracked_models() if person.has_perm(_view_permission(model))]
 
 
 def _view_permission(model: Any) -> str:

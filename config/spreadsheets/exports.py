@@ -17,6 +17,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from config.database import replica
 from config.spreadsheets import ods_writer
 from config.spreadsheets.cells import writable
 from config.spreadsheets.resources import SheetResource
@@ -42,7 +43,7 @@ def build(resource: SheetResource, rows: Any, name: str, asked_at: datetime, pro
 
     Raises TooManyRowsError, and AuthorityLostError as soon as the resource's person may no longer see the rows.
     """
-    found = resource.exported(rows).order_by("pk").iterator(chunk_size=_BATCH_ROWS)
+    found = replica.exported(resource.exported(rows)).order_by("pk").iterator(chunk_size=_BATCH_ROWS)
     kind = kind_of(name)
     lines = _monitored(resource.lines(found, asked_at), MAX_ROWS[kind], progress)
     table = _safe(resource.exported_headings(), lines)

@@ -1,4 +1,4 @@
-"""Jobs for imports and exports, with their files and results.
+"""Jobs for imports, exports and large undos, with their files and results.
 
 Files, faults and listed rows are deleted after a day (`config.spreadsheets.jobs.queue`). Of an import, the record of
 who imported which file when, with the numbers of rows, is kept as long as the history.
@@ -159,3 +159,35 @@ class Export(Job):
     class Meta(Job.Meta):
         verbose_name = _("export")
         verbose_name_plural = _("exports")
+
+
+class Undo(Job):
+    """The undoing of a change set that is too large for a request (`config.history.undo_job`).
+
+    It is planned first. Undoing plans again, under the locks, and does all that is possible by then.
+    """
+
+    class State(models.TextChoices):
+        PLANNING = "planning"
+        PLANNED = "planned"
+        UNDOING = "undoing"
+        UNDONE = "undone"
+        STOPPED = "stopped"
+
+    FIRST = State.PLANNING
+    RUNNING = (State.PLANNING, State.UNDOING)
+    PURPOSE = "undos"
+    LARGE_FIELDS = ("content", "report")
+
+    #: The change set, as in its address.
+    operation = models.CharField(max_length=100)
+    #: The `pghistory` context of every change.
+    context = models.JSONField(default=dict, db_default={})
+    #: What will be undone, or was: see `config.history.preview.Preview.report`. If it stopped, perhaps `why`.
+    report = models.JSONField(default=dict, db_default={})
+    #: The start of the transaction that did it: `pgh_created_at` of all its events in the history.
+    applied_at = models.DateTimeField(null=True)
+
+    class Meta(Job.Meta):
+        verbose_name = _("undo")
+        verbose_name_plural = _("undos")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import django
 from django.conf import settings
-from django.db import Error, connection
+from django.db import Error, connection, connections
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from config.database import timeouts
@@ -78,7 +78,7 @@ class _Reader(threading.Thread):
         except Error as problem:
             logger.warning("No metrics from the database: %s", problem)
         finally:
-            connection.close()
+            connections.close_all()
 
 
 def _read() -> Iterator[Gauge]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter
 
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest, HttpResponseBase
 
 from config.telemetry import counters
-from config.telemetry.statements import Statements
+from config.telemetry.statements import Statements, each_statement
 
 
 class MetricsMiddleware:
@@ -22,7 +21,7 @@ class MetricsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         statements = Statements()
         started = perf_counter()
-        with connections[DEFAULT_DB_ALIAS].execute_wrapper(statements):
+        with each_statement(statements):
             response = self._get_response(request)
         counters.note_request(request, response.status_code, perf_counter() - started, statements)
         return response

@@ -1,13 +1,17 @@
-"""Counts and times the SQL statements of one request."""
+"""Sees the SQL statements of one request."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from time import perf_counter
 from typing import Any
 
+from django.db import connections
+
 
 class Statements:
-    """A wrapper for `connection.execute_wrapper`: Django calls it for each statement, compiled queries included."""
+    """Counts and times statements."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -20,3 +24,12 @@ class Statements:
         finally:
             self.seconds += perf_counter() - started
             self.number += 1
+
+
+@contextmanager
+def each_statement(wrapper: Any) -> Iterator[None]:
+    """Django calls the wrapper in the place of each statement of this thread, compiled queries included."""
+    with ExitStack() as stack:
+        for alias in connections:
+            stack.enter_context(connections[alias].execute_wrapper(wrapper))
+        yield

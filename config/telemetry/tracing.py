@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest, HttpResponseBase
 from opentelemetry import propagate, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -20,6 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode, format_trace_id
 
 from config.telemetry.routes import method_of, route_of
+from config.telemetry.statements import each_statement
 from config.web import request_context
 
 _tracer = trace.get_tracer(__name__)
@@ -63,7 +63,7 @@ class TracingMiddleware:
     def _answered(self, request: HttpRequest, *, is_traced: bool) -> HttpResponseBase:
         if not is_traced:
             return self._get_response(request)
-        with connections[DEFAULT_DB_ALIAS].execute_wrapper(_trace_statement):
+        with each_statement(_trace_statement):
             return self._get_response(request)
 
 

@@ -12,12 +12,13 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import connections
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class StuckRequests:
     def __init__(self) -> None:
         self._max_seconds = settings.STATEMENT_TIMEOUT_SECONDS * _MAX_STATEMENTS
         self._started_at: float | None = None
-        self._database: Any = None
+        self._databases: Sequence[Any] = ()
 
     def watch(self) -> None:
         """Starts the watching thread, unless `STATEMENT_TIMEOUT_SECONDS` is 0."""
@@ -42,7 +43,7 @@ class StuckRequests:
 
     def begin(self) -> None:
         """Called by the answering thread: database connections belong to threads."""
-        self._database = connections[DEFAULT_DB_ALIAS]
+        self._databases = connections.all()
         self._started_at = time.monotonic()
 
     def end(self) -> None:
@@ -57,10 +58,14 @@ class StuckRequests:
 
     def _cut_off(self, seconds: float) -> None:
         logger.error("A request has taken %.0f seconds: its connection to the database is shut down", seconds)
-        if (own := self._database.connection) is None:  # a connection attempt has its own timeout
-            return
-        with (
-            suppress(OSError, psycopg.Error),  # it was closed concurrently
-            socket.socket(fileno=os.dup(own.fileno())) as connection,
-        ):
-            connection.shutdown(socket.SHUT_RDWR)
+        for database in self._databases:
+            if (own := database.connection) is not None:  # a connection attempt has its own timeout
+                _shut_down(own)
+
+
+def _shut_down(connection: Any) -> None:
+    with (
+        suppress(OSError, psycopg.Error),  # it was closed concurrently
+        socket.socket(fileno=os.dup(connection.fileno())) as its_socket,
+    ):
+        its_socket.shutdown(socket.SHUT_RDWR)

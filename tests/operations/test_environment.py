@@ -253,6 +253,70 @@ def test_an_empty_folder_of_the_installation_is_as_if_not_set(monkeypatch: pytes
     assert installation.var_dir() == settings.BASE_DIR / "var"
 
 
+# --- Secrets in files -----------------------------------------------------------------------------------------------
+@each("name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL", "EMAIL_URL"])
+def test_a_value_may_be_in_a_file_and_is_not_put_into_the_environment(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / name
+    monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(f"{name}_FILE", str(file))
+    for text in ("a=b ü", "a=b ü\n", "a=b ü\r\n"):
+        file.write_bytes(text.encode())
+        assert (installation.value_of(name), Environment().str(name)) == ("a=b ü", "a=b ü")
+    assert name not in os.environ
+    monkeypatch.setenv(name, "")
+    assert installation.value_of(name) == "a=b ü"
+
+
+@each("name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL", "EMAIL_URL"])
+def test_a_file_that_gives_no_value_is_named_and_its_content_is_not_repeated(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / name
+    cases = [
+        (None, "", f"{name}_FILE: {file} cannot be read (No such file or directory)."),
+        (b"", "", f"{name}_FILE: {file} is empty."),
+        (b"\n", "", f"{name}_FILE: {file} is empty."),
+        (b"\xff\xfe", "", f"{name}_FILE: {file} cannot be read (it is no text in UTF-8)."),
+        (b"one\ntwo\n", "", f"{name} {HAS_INVISIBLE}"),
+        (b"'secret'\n", "", f"{name} {IS_QUOTED}"),
+        (b"secret", "secret too", f"{name} and {name}_FILE are both set: leave one of them out."),
+    ]
+    monkeypatch.setenv(f"{name}_FILE", str(file))
+    for content, given, line in cases:
+        monkeypatch.setenv(name, given)
+        if content is not None:
+            file.write_bytes(content)
+        for read in (installation.value_of, Environment().str):
+            with pytest.raises(ImproperlyConfigured) as refused:
+                read(name)
+            assert str(refused.value) == line
+
+
+def test_an_installation_may_have_all_its_secrets_in_files(db: None, tmp_path: Path) -> None:
+    environment = production_environment() | {"EMAIL_URL": "smtp+tls://me:word@mail.example.test:587"}
+    environment["SECRET_KEY_FALLBACKS"] = "former-1,former-2"
+    names = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL", "EMAIL_URL")
+    for name in names:
+        (tmp_path / name).write_text(environment.pop(name) + "\n")
+        environment[f"{name}_FILE"] = str(tmp_path / name)
+    program = (
+        "from config import settings as s; "
+        "print([s.SECRET_KEY, *s.SECRET_KEY_FALLBACKS, s.DATABASES['default']['NAME'], s.EMAIL_HOST_PASSWORD])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True
+    )
+    expected = [settings.SECRET_KEY, "former-1", "former-2", settings.DATABASES["default"]["NAME"], "word"]
+    assert (done.stdout, done.stderr) == (f"{expected}\n", "")
+    (tmp_path / "EMAIL_URL").unlink()
+    command = [sys.executable, "manage.py", "check", "--deploy"]
+    stopped = subprocess.run(command, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True)
+    line = f"EMAIL_URL_FILE: {tmp_path / 'EMAIL_URL'} cannot be read (No such file or directory)."
+    assert (stopped.returncode, stopped.stdout, stopped.stderr) == (1, "", f"{line}\n")
+
+
 # --- The file .env ------------------------------------------------------------------------------------------------
 def test_a_file_beside_manage_py_adds_what_the_environment_does_not_say(db: None, tmp_path: Path) -> None:
     shutil.copy(settings.BASE_DIR / "manage.py", tmp_path)

@@ -145,6 +145,8 @@ def test_a_new_secret_key_opens_what_the_one_before_it_kept(settings: Any) -> No
         "postgres://user:secret@host:port/name",
         "postgres://user:secret[@host/name",
         "postgres://user:secret@host:5432",
+        "postgres://user:secret@host1:5432,host2/name",
+        "postgres://user:secret@host1:5432,host2:port/name",
     ],
 )
 def test_a_database_url_that_is_none_is_refused_and_not_repeated(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,8 +157,17 @@ def test_a_database_url_that_is_none_is_refused_and_not_repeated(url: str, monke
 
     assert str(refusal.value) == (
         "DATABASE_URL is not the address of a PostgreSQL database: write it as "
-        "postgres://user:password@host:5432/name, special characters percent-encoded."
+        "postgres://user:password@host:5432/name, special characters percent-encoded; several servers as "
+        "host1:5432,host2:5432, each with its port or none of them."
     )
+
+
+@pytest.mark.parametrize("hosts", ["one:1,two:2,three:3", "one,two,three", "[::1]:5432", "/name?host=one,two&port=1,2"])
+def test_a_database_url_may_name_several_servers(hosts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"postgres://user:secret@{hosts}{'' if '/' in hosts else '/name'}"
+    monkeypatch.setenv("DATABASE_URL", url)
+
+    assert installation.database_url() == url
 
 
 def test_a_value_of_the_wrong_kind_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,10 @@ def _variables(module: str) -> Iterator[tuple[str, str | None]]:
     for node in ast.walk(ast.parse((ROOT / "config" / f"{module}.py").read_text())):
         if isinstance(node, ast.Call):
             function, arguments = ast.unparse(node.func), node.args
-            if re.fullmatch(r"env\.\w+|(installation\.)?required|value_of|os\.environ\.get|os\.getenv", function):
+            if re.fullmatch(
+                r"env\.\w+|(installation\.)?(required|optional_database_url)|value_of|os\.environ\.get|os\.getenv",
+                function,
+            ):
                 yield from _named(arguments[0], _default(node))
         elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ":
             yield from _named(node.slice, None) if isinstance(node.ctx, ast.Load) else ()

@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
 
 from config import installation
+from config.database import timeouts
 from config.database.preparation import wait_for_preparation_lock
 from config.telemetry import exporter
 from config.web import server, static_files
@@ -45,6 +46,8 @@ class Command(BaseCommand):
         _refuse_unusable_settings()
         address = _free_address()
         _refuse_unreachable_database()
+        if fault := timeouts.fault_of_pool():
+            raise CommandError(fault)
         wait_for_preparation_lock(self.stderr.write)
         call_command("migrate", verbosity=0)
         logins = _demo_logins() if installation.is_embedded() else ""

@@ -5,8 +5,6 @@ The long version, with 32 clients and every fault, is `make endurance PARTS=faul
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +15,11 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS, JSON_API, PASSWORD, Api, error, refusal
-from tests.support.servers.live import live_server, production_environment
+from tests.support.servers.live import live_server, load_demo, production_environment
 from tests.support.servers.postgres import Cluster, cluster
 from tests.support.waiting import MOST_SECONDS, until
 
@@ -97,13 +94,6 @@ class Site:
         return [row["attributes"]["isActive"] for row in self.get().json()["data"]]
 
 
-def demo(postgres: Cluster) -> None:
-    """Accounts and warehouses, as `make run` has them."""
-    command = [sys.executable, "manage.py", "demo", "--force", "-v", "0"]
-    environment = production_environment() | {"DATABASE_URL": postgres.url}
-    subprocess.run(command, cwd=settings.BASE_DIR, env=environment, check=True, stdout=subprocess.DEVNULL)
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with ExitStack() as stack:
@@ -115,7 +105,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "STATEMENT_TIMEOUT_SECONDS": "1",
         }
         url = stack.enter_context(live_server(environment, tmp_path_factory.mktemp("faults") / "log"))
-        demo(postgres)
+        load_demo(postgres.url)
         wire = stack.enter_context(httpx.Client(base_url=url, timeout=MOST_SECONDS))
         form = {"grant_type": "password", "username": "pat.picker@example.test", "password": PASSWORD}
         token = wire.post("/token", data=form).json()["access_token"]

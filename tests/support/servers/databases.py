@@ -21,8 +21,8 @@ from django.test import override_settings
 from psycopg import sql
 
 from config.database import backup
-from config.environment import Environment
-from config.installation import LIBPQ_DEFAULTS, database_url
+from config.database.addresses import connection_settings
+from config.installation import database_url
 from tests import later_release
 from tests.support.servers.live import production_environment
 
@@ -96,8 +96,7 @@ def connected(environment: dict[str, str]) -> Iterator[None]:
     """This process uses the database and the settings of that environment, for the duration of the block."""
     inherited = production_environment()
     own = {name: value for name, value in environment.items() if inherited.get(name) != value}
-    address = Environment().db_url_config(own.pop("DATABASE_URL", inherited["DATABASE_URL"]))
-    address["OPTIONS"] = LIBPQ_DEFAULTS | address.get("OPTIONS", {})
+    address = connection_settings(own.pop("DATABASE_URL", inherited["DATABASE_URL"]), is_prepared=True)
     connection.close()
     with mock.patch.dict(connection.settings_dict, address), override_settings(**_settings(own)):
         try:

@@ -87,6 +87,13 @@ def patient_environment() -> dict[str, str]:
     }
 
 
+def load_demo(url: str) -> None:
+    """Accounts and warehouses in the migrated database of this URL, as `make run` has them."""
+    command = [sys.executable, "manage.py", "demo", "--force", "-v", "0"]
+    environment = production_environment() | {"DATABASE_URL": url}
+    subprocess.run(command, cwd=installation.BASE_DIR, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
 def start(environment: dict[str, str], log: Path, terminal: int | None = None) -> subprocess.Popen[str]:
     """Starts `manage.py serve`, with its log lines in a file and what it tells the operator in `stdout`.
 

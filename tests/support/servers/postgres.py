@@ -35,9 +35,9 @@ _OPTIONS = {
 class Cluster:
     """One server and its data folder."""
 
-    def __init__(self, folder: Path, *, copied_from: Cluster | None = None, **options: str) -> None:
+    def __init__(self, folder: Path, copied_from: Cluster | None, /, **options: str) -> None:
         library, _ = embedded._library()
-        self.port: int = copied_from.port if copied_from else free_port()
+        self.port = int(options.pop("port", free_port()))
         self.data = folder / "data"
         self.data.mkdir(mode=0o700)
         self._log = folder / "log"
@@ -53,6 +53,11 @@ class Cluster:
     def url(self) -> str:
         """As the site connects."""
         return f"postgres://site@127.0.0.1:{self.port}/site"
+
+    @property
+    def superuser_url(self) -> str:
+        """The site's database, as a superuser."""
+        return f"postgres://postgres@127.0.0.1:{self.port}/site"
 
     @contextmanager
     def operator(self) -> Iterator[psycopg.Connection[Any]]:
@@ -135,7 +140,7 @@ def cluster(**options: str) -> Iterator[Cluster]:
     """
     folder = Path(tempfile.mkdtemp(prefix="warehouse-postgres-"))
     try:
-        own = Cluster(folder, copied_from=None, **options)
+        own = Cluster(folder, None, **options)
         own.start()
         try:
             own.prepare()
@@ -149,12 +154,26 @@ def cluster(**options: str) -> Iterator[Cluster]:
 @contextmanager
 def standby(primary: Cluster) -> Iterator[Cluster]:
     """A copy in the place of a primary that is gone: read-only until it is promoted."""
+    with _copy(primary, primary.port) as copy:
+        primary.stop()
+        copy.start()
+        yield copy
+
+
+@contextmanager
+def replica(primary: Cluster) -> Iterator[Cluster]:
+    """A copy beside the primary, which follows it: read-only until it is promoted."""
+    with _copy(primary, free_port()) as copy:
+        copy.start()
+        yield copy
+
+
+@contextmanager
+def _copy(primary: Cluster, port: int) -> Iterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="warehouse-standby-"))
     folder.chmod(0o755)
     try:
-        copy = Cluster(folder, copied_from=primary, fsync="off")
-        primary.stop()
-        copy.start()
+        copy = Cluster(folder, primary, port=str(port), fsync="off")
         try:
             yield copy
         finally:
