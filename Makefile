@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint lock bench bench-scale bench-memory bench-count bench-baseline endurance
+.PHONY: run test lint lock bench bench-scale bench-memory bench-count bench-baseline endurance drill
 
 run: .venv/runtime
 	@$(BIN)/python manage.py serve
@@ -41,6 +41,10 @@ bench-baseline: .venv/benchmarks
 endurance: .venv/development
 	@$(BIN)/python -m tests.endurance $(if $(filter command line,$(origin PARTS)),$(PARTS))
 
+# Breaks an installation of several servers in every way that it should survive. FAULTS="primary nginx" are two of them.
+drill: .venv/development
+	@$(BIN)/python -m tests.drill $(FAULTS)
+
 # Pins every dependency of pyproject.toml, with hashes, for all supported Pythons.
 lock: .venv/development
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -49,6 +53,8 @@ lock: .venv/development
 		--no-header --extra dev pyproject.toml -c requirements.txt -o requirements-dev.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --extra bench pyproject.toml -c requirements-dev.txt -o requirements-bench.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --group drill -c requirements-dev.txt -o requirements-drill.txt
 
 .venv/runtime: requirements.txt
 	@$(PYTHON) bootstrap.py requirements.txt

@@ -43,6 +43,8 @@ LOG_LEVEL = env.log_level("LOG_LEVEL", default="INFO")
 LOGGING = logging_config(LOG_LEVEL)
 #: Retention of security events and ended sessions in days, after which `manage.py purge` deletes them.
 AUDIT_DAYS = env.int("AUDIT_DAYS", default=400)
+#: Retention of the history in days; 0 is for ever (`config.history.retention`).
+HISTORY_DAYS = env.int("HISTORY_DAYS", default=0, minimum=0, maximum=36_500)
 
 # --- Tokens (contract section 4) --------------------------------------------------------------------------------
 #: Seconds for which services may cache the public keys; a new key is published that long before it signs.

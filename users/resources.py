@@ -18,7 +18,7 @@ from import_export.widgets import Widget
 
 from config.back_office.periods import last_day
 from config.database.periods import Period
-from config.spreadsheets.cells import ChoiceWidget, LastDayWidget, YesNoWidget, in_every_language
+from config.spreadsheets.cells import NONE, ChoiceWidget, LastDayWidget, YesNoWidget, in_every_language
 from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
 from config.text import email_key, normal_email, normal_name
@@ -142,6 +142,7 @@ class UserResource(SheetResource):
         pgettext_lazy("column", "employed_until"),
         explanation=gettext_lazy("The last day on which they can sign in: year-month-day, or none. New: none."),
         example="",
+        blank=NONE,
         widget=LastDayWidget(),
     )
     password = Column(

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from django.db.models import F, Max, QuerySet
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from assignments.models import WarehouseUserAssignment
+from assignments.querysets import ENDS_AT, STARTS_AT
+from config.back_office.periods import in_words
+from config.database.periods import Period
 from config.history.names import Names
 from users.models import User
 from warehouses.models import Warehouse
 
 #: Most changes that are listed.
 _MAX_LISTED = 5
+#: An assignment is renewed by a change of the period after it was over.
+_IS_RENEWAL = Q(pgh_label="update", former_ends_at__lte=F("pgh_created_at"), sorted_ends_at__gt=F("pgh_created_at"))
+_HAS_NEW_PERIOD = ~Q(former_starts_at=F("sorted_starts_at"), former_ends_at=F("sorted_ends_at"))
 
 
 class History:
@@ -37,11 +43,14 @@ class History:
         return self._events().aggregate(newest=Max(F("pgh_id") + 0))["newest"] or 0
 
     def changes_since(self, seen: int | None) -> list[str]:
-        """A message for each assignment and deassignment after this event; none if it is unknown."""
+        """A message for each assignment, deassignment and change of a period after this event.
+
+        None if the event is unknown.
+        """
         if seen is None:
             return []
-        later = self._events().filter(pgh_id__gt=seen, pgh_label__in=["insert", "delete"]).order_by("pgh_id")
-        events = list(later.values("pgh_label", "user_id", "warehouse_id", "pgh_context__user")[: _MAX_LISTED + 1])
+        columns = ("pgh_label", "is_renewal", "user_id", "warehouse_id", "starts_at", "ends_at", "pgh_context__user")
+        events = list(self._later_than(seen).values(*columns)[: _MAX_LISTED + 1])
         if not events:
             return []
         users = {event[key] for event in events for key in ("user_id", "pgh_context__user")}
@@ -50,11 +59,36 @@ class History:
         found = [self._message(event, names) for event in events[:_MAX_LISTED]]
         return [*found, _("Meanwhile others changed more; the lists show it.")] if len(events) > _MAX_LISTED else found
 
+    def _later_than(self, seen: int) -> QuerySet[Any]:
+        """With the period before each; None if that is not recorded."""
+        former = (
+            self._events()
+            .filter(pgh_obj=OuterRef("pgh_obj"), pgh_id__lt=OuterRef("pgh_id"))
+            .annotate(bound_1=STARTS_AT, bound_2=ENDS_AT)
+            .order_by("-pgh_id")
+        )
+        return (
+            self._events()
+            .filter(pgh_id__gt=seen)
+            .annotate(
+                sorted_starts_at=STARTS_AT,
+                sorted_ends_at=ENDS_AT,
+                former_starts_at=Subquery(former.values("bound_1")[:1]),
+                former_ends_at=Subquery(former.values("bound_2")[:1]),
+            )
+            .annotate(is_renewal=_IS_RENEWAL)
+            .filter(Q(pgh_label__in=["insert", "delete"]) | _HAS_NEW_PERIOD)
+            .order_by("pgh_id")
+        )
+
     def _message(self, event: dict[str, Any], names: Names) -> str:
         model: Any = Warehouse if self._column == "warehouse_id" else User
         actor = event["pgh_context__user"]
         who = _("someone in the database") if actor is None else names[User, actor]
         words = {"what": names[model, event[self._column]], "who": who}
-        if event["pgh_label"] == "insert":
+        if event["pgh_label"] == "delete":
+            return _("Meanwhile “%(what)s” was also deassigned by %(who)s.") % words
+        if event["pgh_label"] == "insert" or event["is_renewal"]:
             return _("Meanwhile “%(what)s” was also assigned by %(who)s.") % words
-        return _("Meanwhile “%(what)s” was also deassigned by %(who)s.") % words
+        words["period"] = in_words(Period(event["starts_at"], event["ends_at"])) or _("unlimited")
+        return _("Meanwhile the period of “%(what)s” was changed by %(who)s: %(period)s.") % words

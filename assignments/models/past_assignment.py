@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from assignments.models.assignment import WarehouseUserAssignment
 from config.database.periods import database_now, includes
 from config.history.deleted_rows import deleted_rows
+from config.history.retention import kept_since
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -102,8 +103,12 @@ def recall_deleted(rows: Iterable[PastAssignment]) -> None:
 
 
 def history_span() -> tuple[datetime | None, datetime]:
-    """The moment of the first event of all, before which nothing is known (None if there are none), and now."""
+    """The moment before which nothing is known, and now.
+
+    That is the first event of all (None if there are none), or the beginning of what is kept (`HISTORY_DAYS`).
+    """
     first = (
         PastAssignment.objects.order_by("recorded_at", "event").annotate(now=Now()).values_list("recorded_at", "now")
     )
-    return first.first() or (None, database_now())
+    began_at, now = first.first() or (None, database_now())
+    return max(filter(None, (began_at, kept_since())), default=None), now

@@ -12,7 +12,7 @@ from assignments.models import WarehouseUserAssignment
 from assignments.resources.related import RelatedWidget, WarehouseWidget, set_active, warnings_about
 from config.back_office.periods import UNTIL_BEFORE_FROM, first_day, last_day, period_of
 from config.database.periods import Period, database_now
-from config.spreadsheets.cells import DayWidget, YesNoWidget
+from config.spreadsheets.cells import UNLIMITED, DayWidget, YesNoWidget
 from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
 from config.text import email_key, normal_email, normal_name
@@ -68,6 +68,7 @@ class AssignmentResource(SheetResource):
         pgettext_lazy("column", "from"),
         explanation=gettext_lazy("The first day of the assignment: year-month-day. unlimited: since ever."),
         example="2026-11-30",
+        blank=UNLIMITED,
         aliases=("starts_at", "starts_on", "ab", "beginn"),
         widget=DayWidget(),
     )
@@ -76,6 +77,7 @@ class AssignmentResource(SheetResource):
         pgettext_lazy("column", "until"),
         explanation=gettext_lazy("Its last day: year-month-day. unlimited: it does not end."),
         example="2027-01-31",
+        blank=UNLIMITED,
         aliases=("ends_at", "ends_on", "ende"),
         widget=DayWidget(),
     )

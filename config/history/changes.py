@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 
 from config.history.names import Names, for_reader
 from config.history.positions import Operation, Position
+from config.history.retention import kept_since
 from config.history.tracking import DATABASE
 from config.history.tracking import tracked_models as tracked_models
 
@@ -140,8 +141,8 @@ def _about(events: Any, one: Model) -> Q | None:
 
 
 def _when_and_who(query: HistoryQuery) -> Iterator[Q]:
-    if query.since:
-        yield Q(pgh_created_at__gte=query.since)
+    if since := max(filter(None, (query.since, kept_since())), default=None):
+        yield Q(pgh_created_at__gte=since)
     if query.until:
         yield Q(pgh_created_at__lt=query.until)
     if query.operation:

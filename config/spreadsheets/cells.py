@@ -116,13 +116,17 @@ class YesNoWidget(ChoiceWidget):
         )
 
 
+#: Words for no day.
+UNLIMITED, NONE = pgettext_lazy("cell", "unlimited"), pgettext_lazy("cell", "none")
+
+
 class DayWidget(Widget):
     """A day, or one of the words for none: as spreadsheet programs store it, or as Germans write it.
 
     Other ways of writing are refused: in 11/12/2026, the month may be either.
     """
 
-    NO_DAY: tuple[Any, ...] = ("-", "–", pgettext_lazy("cell", "unlimited"))  # noqa: RUF001 (an en dash)
+    NO_DAY: tuple[Any, ...] = ("-", "–", UNLIMITED)  # noqa: RUF001 (an en dash)
     _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT00:00:00", "%d.%m.%Y")
 
     @cached_property
@@ -146,7 +150,7 @@ class DayWidget(Widget):
 class LastDayWidget(DayWidget):
     """The last day of a period that ends at a moment, or "none"."""
 
-    NO_DAY = (*DayWidget.NO_DAY, pgettext_lazy("cell", "none"))
+    NO_DAY = (*DayWidget.NO_DAY, NONE)
 
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> datetime | None:
         day = super().clean(value, row, **kwargs)

@@ -45,6 +45,7 @@ class Column(Field):
         *,
         explanation: Any,
         example: Any = "",
+        blank: Any = "",
         aliases: tuple[str, ...] = (),
         is_required: bool = False,
         is_secret: bool = False,
@@ -58,6 +59,8 @@ class Column(Field):
         self.heading = heading
         self.explanation = explanation
         self.example = example
+        #: What a blank cell means, for reports of changes.
+        self.blank = blank
         #: Further accepted headings.
         self.aliases = aliases
         self.is_required = is_required
@@ -102,6 +105,10 @@ class Column(Field):
 
     def display(self, value: Any) -> str:
         return ("•••" if value else "") if self.is_secret else self.widget.render(value)
+
+    def compared(self, value: Any) -> str:
+        """The same beside another value: a blank one in words."""
+        return self.display(value) or str(self.blank)
 
     def holds(self, instance: Model, text: str) -> bool:
         """True if an export would write this text for the instance's current value."""

@@ -186,8 +186,8 @@ class RowResource(ModelResource):
         return [
             (
                 self._headings[field.column_name],
-                field.display(self._values[field.column_name]) if self._values else "",
-                field.display(field.get_value(instance)),
+                field.compared(self._values[field.column_name]) if self._values else "",
+                (field.compared if self._values else field.display)(field.get_value(instance)),
             )
             for field in self._fields
             if field.column_name in self._changed

@@ -241,24 +241,6 @@ def test_what_was_deleted_since_is_left_out_and_reported(office: Client, url: st
     assert "1 chosen row is not there any more and was left out." in said(answer)
 
 
-def test_two_who_edit_at_once_lose_nothing_and_both_see_a_message(
-    office: Client, make_user: Callable[..., User], url: str, pat: User, north: Warehouse, river: Warehouse
-) -> None:
-    nora = staff(make_user("nora.night@example.test"), "view", "add", "delete")
-    seen = office.get(url).context["seen"]
-    assert nora.get(url).context["seen"] == seen
-
-    nora.post(url, {"assign": ids(river), "seen": seen})
-    answer = office.post(url, {"assign": ids(north), "seen": seen})
-
-    assert warehouses_of(pat) == {"North Dock", "River Annex"}
-    assert said(answer)[1:] == ["Meanwhile “River Annex” was also assigned by nora.night@example.test."]
-    after_hers = events().get(warehouse_id=river.pk).pgh_id
-    told = nora.get(f"{url}changes/", {"seen": after_hers}).json()
-    assert told["changes"] == ["Meanwhile “North Dock” was also assigned by olive.office@example.test."]
-    assert nora.get(f"{url}changes/", {"seen": told["seen"]}).json()["changes"] == []
-
-
 def test_the_reason_given_is_kept_in_the_history(office: Client, url: str, olive: User, north: Warehouse) -> None:
     office.post(url, {"assign": ids(north), "change_reason": "Summer season"})
 

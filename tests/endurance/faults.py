@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
@@ -112,7 +113,7 @@ DRILLS = (
 class Watch(threading.Thread):
     """Looks all the while for a person in two places; while the database is away, for the database."""
 
-    def __init__(self, site: Installation, stop: threading.Event) -> None:
+    def __init__(self, site: Installation[Any], stop: threading.Event) -> None:
         super().__init__(daemon=True)
         self._site, self._stop_asked = site, stop
         self.looks, self.seen = 0, 0
@@ -163,7 +164,7 @@ def drill(fault: Fault, site: Installation, journal: Journal) -> Result:
     outcomes = journal.outcomes[first:]
     assert journal.broken == [], "\n".join(journal.broken)
     _only_what_it_may_cost(fault, outcomes, over)
-    _nothing_is_forgotten(site, journal)
+    nothing_is_forgotten(site, journal)
     return Result(fault, outcomes, ready, _recovered(outcomes, over))
 
 
@@ -190,7 +191,7 @@ def _is_success_after(moment: float, outcome: Outcome) -> bool:
     return outcome.kind == ACKNOWLEDGED and outcome.at - outcome.waited > moment
 
 
-def _nothing_is_forgotten(site: Installation, journal: Journal) -> None:
+def nothing_is_forgotten(site: Installation[Any], journal: Journal) -> None:
     """History, which PostgreSQL writes along with each change, knows every acknowledged one."""
     with site.outside() as connection:
         forgotten = connection.execute(_FORGOTTEN, [list(journal.written)]).fetchall()
@@ -203,11 +204,11 @@ def run() -> None:
     with installation() as site, nginx.temporary_proxy(site.server, replaced=ONE_ADDRESS) as proxy:
         site.load(people=CLIENTS, warehouses=8, assignments=CLIENTS * 4)
         watch = Watch(site, stop)
-        with writing(proxy.url, journal, stop), _running(watch, stop):
+        with writing(proxy.url, journal, stop), running(watch, stop):
             results = [drill(fault, site, journal) for fault in DRILLS]
         assert journal.broken == [], "\n".join(journal.broken)
         assert watch.seen == 0, "somebody stood in two warehouses"
-        _nothing_is_forgotten(site, journal)
+        nothing_is_forgotten(site, journal)
         site.stop()
     _report(results, journal, watch)
 
@@ -224,12 +225,13 @@ def writing(url: str, journal: Journal, stop: threading.Event, clients: int = CL
         writer.get_to_know(warehouses)
     with ExitStack() as stack:
         for writer in writers:
-            stack.enter_context(_running(writer, stop))
+            stack.enter_context(running(writer, stop))
         yield
 
 
 @contextmanager
-def _running(thread: threading.Thread, stop: threading.Event) -> Iterator[None]:
+def running(thread: threading.Thread, stop: threading.Event) -> Iterator[None]:
+    """Until the end of the block."""
     thread.start()
     try:
         yield

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import httpx
 import psutil  # type: ignore[import-untyped]
@@ -28,13 +28,26 @@ NAME = "serve"
 _OURS = ("DATABASE_URL", "EMBEDDED_DATABASE_URL", "VAR_DIR", "HOST", "DEBUG")
 
 
-class Installation:
-    def __init__(self, postgres: Cluster, folder: Path, secret_key: str = "") -> None:
+class Database(Protocol):
+    """What an installation needs to know of its PostgreSQL."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def superuser_url(self) -> str: ...
+
+
+Postgres = TypeVar("Postgres", bound=Database)
+
+
+class Installation(Generic[Postgres]):
+    def __init__(self, postgres: Postgres, folder: Path, secret_key: str = "") -> None:
         self.postgres, self._folder, self._starts = postgres, folder, 0
         port = live.free_port()
         self.url = f"http://127.0.0.1:{port}"
         inherited = {name: value for name, value in os.environ.items() if name not in _OURS}
-        self._environment = inherited | {
+        self.environment = inherited | {
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "DATABASE_URL": postgres.url,
             "SECRET_KEY": secret_key or secrets.token_urlsafe(48),
@@ -53,11 +66,13 @@ class Installation:
         return self.url.removeprefix("http://")
 
     @contextmanager
-    def another_server(self) -> Iterator[Installation]:
+    def another_server(self) -> Iterator[Installation[Postgres]]:
         """A second server on the same database."""
         folder = self._folder / "another"
         folder.mkdir()
-        another = Installation(self.postgres, folder, self._environment["SECRET_KEY"])
+        another = Installation(self.postgres, folder, self.environment["SECRET_KEY"])
+        own = {name: another.environment[name] for name in ("PORT", "VAR_DIR")}
+        another.environment = self.environment | own
         another.start()
         try:
             yield another
@@ -69,12 +84,12 @@ class Installation:
         """Starts the server, and waits until it says that it is ready."""
         self._starts += 1
         log = self._folder / f"serve-{self._starts}.log"
-        self._server = live.start(self._environment, log)
+        self._server = live.start(self.environment, log)
         live.wait_until_ready(self._server, self.url, log)
 
     def kill(self) -> None:
         """The main process and its workers, at once."""
-        _kill([psutil.Process(self._server.pid), *self.workers()])
+        _kill(self.processes())
         self._server.wait(timeout=30)
 
     def kill_a_worker(self) -> None:
@@ -109,6 +124,10 @@ class Installation:
             assert time.monotonic() < deadline, "it never gets ready again"
             time.sleep(0.02)
 
+    def processes(self) -> list[Any]:
+        """The main process and the workers."""
+        return [psutil.Process(self._server.pid), *self.workers()]
+
     def workers(self) -> list[Any]:
         """The processes that listen, but for the main one, which only holds the sockets."""
         return [
@@ -121,13 +140,12 @@ class Installation:
     def load(self, people: int, warehouses: int, assignments: int) -> None:
         sizes = (f"--users={people}", f"--warehouses={warehouses}", f"--assignments={assignments}")
         command = [sys.executable, "manage.py", "demo", "--force", "-v", "0", *sizes]
-        subprocess.run(command, cwd=BASE_DIR, env=self._environment, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, cwd=BASE_DIR, env=self.environment, check=True, stdout=subprocess.DEVNULL)
 
     @contextmanager
     def outside(self) -> Iterator[psycopg.Connection[Any]]:
         """A look at the site's tables that asks nobody's leave, and has a place where nobody else does."""
-        url = f"postgres://postgres@127.0.0.1:{self.postgres.port}/site"
-        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+        with psycopg.connect(self.postgres.superuser_url, autocommit=True, connect_timeout=5) as connection:
             yield connection
 
 
@@ -141,7 +159,7 @@ def _kill(processes: list[Any]) -> None:
 
 
 @contextmanager
-def installation() -> Iterator[Installation]:
+def installation() -> Iterator[Installation[Cluster]]:
     """A running one; whatever happens, no process of it stays behind."""
     with tempfile.TemporaryDirectory(prefix="warehouse-endurance-") as folder, cluster() as postgres:
         made = Installation(postgres, Path(folder))

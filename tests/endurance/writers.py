@@ -17,7 +17,6 @@ import httpx
 from tests.support.api.client import ASSIGNMENTS, JSON_API, PASSWORD, error
 
 ACKNOWLEDGED, REFUSED, LOST = "acknowledged", "refused with 503", "lost"
-#: Longer is a hang.
 PATIENCE_SECONDS = 10
 #: Between two writes of one client.
 _PAUSE_SECONDS = 0.01
@@ -30,6 +29,7 @@ _REFUSALS: tuple[Any, ...] = tuple(
     for refusal in (
         {"errors": [error(503, detail)]},
         {"error": "server_error", "error_description": detail},
+        [{"message": detail, "status": 503, "code": None}],
     )
 )
 
@@ -41,6 +41,7 @@ class Outcome(NamedTuple):
     kind: str
     at: float
     waited: float
+    method: str
 
 
 @dataclass
@@ -68,10 +69,13 @@ class SignedOutError(Exception):
 class Writer(threading.Thread):
     """One client: writes, and looks now and then."""
 
+    #: Seconds. Longer is a hang.
+    patience = PATIENCE_SECONDS
+
     def __init__(self, number: int, url: str, office: dict[str, str], journal: Journal, stop: threading.Event) -> None:
         super().__init__(daemon=True)
         self.number, self.journal, self._stop_asked = number, journal, stop
-        self._wire = httpx.Client(base_url=url, timeout=PATIENCE_SECONDS)
+        self._wire = httpx.Client(base_url=url, timeout=self.patience)
         self._office, self._random, self._sent = office, random.Random(number), 0
         self._lost_refresh = False
 
@@ -202,17 +206,17 @@ class Writer(threading.Thread):
         except httpx.TimeoutException:
             raise AssertionError(f"{method} {path} hangs") from None
         except httpx.TransportError:
-            self._note(LOST, began)
+            self._note(LOST, method, began)
             self._stop_asked.wait(0.2)
             return None
         if answer.status_code == 503:
-            self._note(REFUSED, began)
+            self._note(REFUSED, method, began)
             assert answer.json() in _REFUSALS, answer.text
             self._stop_asked.wait(float(answer.headers["Retry-After"]))
             return None
-        self._note(ACKNOWLEDGED, began)
+        self._note(ACKNOWLEDGED, method, began)
         return answer
 
-    def _note(self, kind: str, began: float) -> None:
+    def _note(self, kind: str, method: str, began: float) -> None:
         now = time.monotonic()
-        self.journal.outcomes.append(Outcome(self.number, kind, now, now - began))
+        self.journal.outcomes.append(Outcome(self.number, kind, now, now - began, method))

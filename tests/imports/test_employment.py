@@ -35,7 +35,7 @@ def set_end(person: User, end: datetime) -> None:
 def test_a_sheet_sets_the_last_day_and_takes_it_away(heading: str, typed: str, admin: Client, pat: User) -> None:
     job = apply(admin, USERS, upload(admin, USERS, sheet(pat, typed, heading)))
     assert job.state == Import.State.APPLIED
-    assert job.report["changed"] == [[2, pat.email, [["employed_until", "", "2999-12-31"]]]]
+    assert job.report["changed"] == [[2, pat.email, [["employed_until", "none", "2999-12-31"]]]]
     assert stored(pat) == END
     assert counts(upload(admin, USERS, sheet(pat, typed, heading))) == (0, 0, 1, 0)
     assert counts(upload(admin, USERS, sheet(pat, "", heading))) == (0, 0, 1, 0)

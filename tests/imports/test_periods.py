@@ -103,7 +103,7 @@ def test_dates_are_changed_and_an_empty_cell_changes_nothing(
     assert counts(job) == (0, 2, 1, 0)
     assert [one[2] for one in job.report["changed"]] == [
         [["until", f"{in_days(6)}", f"{in_days(9)}"]],
-        [["from", f"{in_days(-3)}", ""], ["until", f"{in_days(6)}", ""]],
+        [["from", f"{in_days(-3)}", "unlimited"], ["until", f"{in_days(6)}", "unlimited"]],
     ]
     apply(admin, ASSIGNMENTS, job)
     assert stored() == {
@@ -121,7 +121,7 @@ def test_new_dates_leave_it_as_it_is_whether_somebody_works_there(admin: Client,
     assert Row.objects.get().is_active
     User.objects.filter(pk=pat_north.user_id).update(status=User.Status.ACTIVE)
     job = imported(admin, sheet(f"{PAT},North Dock,,{in_days(2)},"))
-    assert job.report["changed"][0][2] == [["active", "yes", "no"], ["from", "", f"{in_days(2)}"]]
+    assert job.report["changed"][0][2] == [["active", "yes", "no"], ["from", "unlimited", f"{in_days(2)}"]]
     assert not Row.objects.get().is_active
 
 

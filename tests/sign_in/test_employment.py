@@ -8,7 +8,7 @@ from typing import Any
 
 import jwt
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -18,10 +18,21 @@ from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, 
 from tests.support.back_office.staff import LIST, signed_in
 from tests.support.cases import each
 from tests.support.clock import Clock
-from tests.support.oauth.code_flow import BAD_CREDENTIALS, MALFORMED, ask, assert_refused, code_for, redeem, send
+from tests.support.oauth.code_flow import (
+    BAD_CREDENTIALS,
+    MALFORMED,
+    VERIFIER,
+    ask,
+    assert_refused,
+    code_for,
+    redeem,
+    send,
+)
 from tests.support.oauth.held_tokens import INACTIVE, Issued, post
 from tests.support.oauth.refreshing import BAD_REFRESH_TOKEN, refresh
 from tests.support.sign_in.login import LOGIN, NEW_PASSWORD, is_in, link_for, log_in, text
+from tests.support.waiting import until
+from users.bulk_save import save_many
 from users.models import User
 
 DAY, MILLISECOND = timedelta(days=1), timedelta(milliseconds=1)
@@ -87,7 +98,8 @@ def test_a_code_of_before_is_void(app: str, pat: User, clock: Clock) -> None:
     end = leave(pat, clock)
     code = code_for(pat)
     end()
-    assert_refused(redeem(code), MALFORMED)
+    for mistake in ({"code_verifier": f"{VERIFIER}x"}, {}):
+        assert_refused(redeem(code, **mistake), MALFORMED)
 
 
 def test_a_browser_is_out_at_the_next_request(olive: User, clock: Clock) -> None:
@@ -245,3 +257,38 @@ def test_an_end_that_is_moved_before_it_comes_signs_nobody_out(issued: Issued, c
         person.save()
         assert Api(issued.user_token).get(ASSIGNMENTS).status_code == 200
     assert issued.session.end_reason == ""
+
+
+@each("write", [User.save, lambda person: save_many([], [person], {}), lambda person: set_end(person, None)])
+def test_an_end_that_passes_between_the_write_and_the_commit_signs_out(
+    issued: Issued, clock: Clock, write: Callable[[User], Any]
+) -> None:
+    """Between them it was refused: it is not valid again."""
+    office, end = signed_in(issued.pat), leave(issued.pat, clock)
+    person = User.objects.get(pk=issued.pat.pk)
+    person.employed_until = None
+    vars(person).update(group_names=[], new_digest="")
+    write(person)
+    assert Api(issued.user_token).get(ASSIGNMENTS).status_code == 200
+    end()
+    connection.check_constraints()  # as the commit does
+    assert refusal(Api(issued.user_token).get(ASSIGNMENTS)) == [INVALID_TOKEN]
+    assert refresh(issued.refresh_token).json() == BAD_REFRESH_TOKEN
+    assert office.get("/account/").status_code == 302
+    assert issued.session.end_reason == "employed again"
+    assert Api(sign_in(issued.pat.email)["access_token"]).get(ASSIGNMENTS).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_commit_itself_asks_the_clock(make_user: Callable[..., User]) -> None:
+    person = make_user("sea.season@example.test", is_warehouse_user=True)
+    sign_in(person.email)
+    end = database_now() + 500 * MILLISECOND
+    set_end(person, end)
+    person.refresh_from_db()
+    person.employed_until = None
+    with transaction.atomic():
+        person.save()
+        assert person.sessions.get().is_live
+        until(lambda: database_now() > end)
+    assert person.sessions.get().end_reason == "employed again"

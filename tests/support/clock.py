@@ -1,4 +1,4 @@
-"""PostgreSQL's clock, which a test moves: what `now()` and `statement_timestamp()` return on this connection.
+"""PostgreSQL's clock, which a test moves: what `now()` and the like return on this connection.
 
 Functions of the same names in a schema that comes before `pg_catalog` in the search path. They end with the test's
 transaction. The defaults of columns are bound to the real functions.
@@ -27,7 +27,7 @@ class Clock:
         self.move(timedelta())
         with connection.cursor() as cursor:
             cursor.execute("CREATE SCHEMA clock")
-            for name in ("now", "statement_timestamp"):
+            for name in ("now", "statement_timestamp", "clock_timestamp"):
                 cursor.execute(_FUNCTION.format(name=name))
             cursor.execute("SET LOCAL search_path = clock, pg_catalog, public")
 

@@ -89,7 +89,8 @@ class AuthorizationCode(models.Model):
         """Raises CodeReplayedError for a redeemed code, and CodeRefusedError for an invalid one."""
         if self.redeemed_at is not None:
             raise CodeReplayedError
-        if self.expires_at <= timezone.now() or self.proof != self.user.get_session_auth_hash():
+        is_outdated = self.expires_at <= timezone.now() or self.proof != self.user.get_session_auth_hash()
+        if is_outdated or not self.user.is_active:
             raise CodeRefusedError
 
     def end_session(self) -> None:

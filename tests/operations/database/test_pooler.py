@@ -30,8 +30,8 @@ def test_a_day_through_a_pooler_with_one_connection_is_like_any_other(
         "PORT": str(port),
         "WORKERS": "2",
     }
-    with pooler(database_url(), {"default_pool_size = 20": "default_pool_size = 1"}) as url:
-        server = live.start(environment | {"POOL_URL": url}, log)
+    with pooler(database_url(), {"default_pool_size = 20": "default_pool_size = 1"}) as made:
+        server = live.start(environment | {"POOL_URL": made.url}, log)
         day = a_day.Day(f"http://127.0.0.1:{port}", server)
         try:
             live.wait_until_ready(server, day.url, log)
@@ -43,7 +43,7 @@ def test_a_day_through_a_pooler_with_one_connection_is_like_any_other(
 
 
 def test_requests_have_the_limits_that_the_pooler_sets(tmp_path: Path, pat: User) -> None:
-    with pooler(database_url()) as url, psycopg.connect(url) as pooled:
+    with pooler(database_url()) as made, psycopg.connect(made.url) as pooled:
         shown = pooled.execute(
             "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
             " current_setting('idle_in_transaction_session_timeout')"
@@ -53,8 +53,8 @@ def test_requests_have_the_limits_that_the_pooler_sets(tmp_path: Path, pat: User
 
 def test_serve_refuses_a_pooler_without_limits(tmp_path: Path, transactional_db: None) -> None:
     log = tmp_path / "log"
-    with pooler(database_url(), {"SET statement_timeout = 10000; ": ""}) as url:
-        assert _refusal({"POOL_URL": url}, log) == (
+    with pooler(database_url(), {"SET statement_timeout = 10000; ": ""}) as made:
+        assert _refusal({"POOL_URL": made.url}, log) == (
             "CommandError: POOL_URL: statement_timeout is 0 ms there, and STATEMENT_TIMEOUT_SECONDS says 10000 ms: set "
             "both alike. A pooler sets it when it connects, as deploy/pgbouncer/pgbouncer.ini does (connect_query)."
         )

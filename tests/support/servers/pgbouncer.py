@@ -32,24 +32,37 @@ def program() -> str:
     return found
 
 
-@contextmanager
-def pooler(database_url: str, replaced: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
-    """The URL of a pgbouncer in front of this database, once it answers."""
-    with tempfile.TemporaryDirectory(prefix="warehouse-pgbouncer-") as made:
-        folder, port = Path(made), free_port()
-        folder.chmod(0o755)
-        target = conninfo_to_dict(database_url)
+class Pooler:
+    """A running pgbouncer and its `url`."""
+
+    def __init__(self, folder: Path, database_url: str, replaced: Mapping[str, str]) -> None:
+        target, port = conninfo_to_dict(database_url), free_port()
         (folder / "users").write_text(f'"{target["user"]}" ""\n')
-        file = folder / "pgbouncer.ini"
-        file.write_text(_configuration(folder, port, target, replaced))
-        process = subprocess.Popen([program(), "-q", file], user=_user(str(target["host"])), stderr=subprocess.DEVNULL)
-        url = f"postgres://{target['user']}@127.0.0.1:{port}/{target['dbname']}"
+        self._file, self._user = folder / "pgbouncer.ini", _user(str(target["host"]))
+        self._file.write_text(_configuration(folder, port, target, replaced))
+        self.url = f"postgres://{target['user']}@127.0.0.1:{port}/{target['dbname']}"
+        self.start()
+
+    def start(self) -> None:
+        """Until it answers."""
+        self._process = subprocess.Popen([program(), "-q", self._file], user=self._user, stderr=subprocess.DEVNULL)
+        until(lambda: _answers(self.url))
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@contextmanager
+def pooler(database_url: str, replaced: Mapping[str, str] = MappingProxyType({})) -> Iterator[Pooler]:
+    """A pgbouncer in front of this database, once it answers. It asks its clients for no password."""
+    with tempfile.TemporaryDirectory(prefix="warehouse-pgbouncer-") as folder:
+        Path(folder).chmod(0o755)
+        started = Pooler(Path(folder), database_url, replaced)
         try:
-            until(lambda: _answers(url))
-            yield url
+            yield started
         finally:
-            process.kill()
-            process.wait()
+            started.kill()
 
 
 def _user(host: str) -> str | int | None:
@@ -61,9 +74,11 @@ def _user(host: str) -> str | int | None:
 
 def _configuration(folder: Path, port: int, target: Mapping[str, Any], replaced: Mapping[str, str]) -> str:
     text = (BASE_DIR / "deploy" / "pgbouncer" / "pgbouncer.ini").read_text()
-    name, host, its_port = target["dbname"], target["host"], target.get("port", 5432)
+    name = target["dbname"]
+    login = f"user={target['user']} password={target['password']}" if "password" in target else ""
+    address = f"host={target['host']} port={target.get('port', 5432)} {login}"
     changes = {
-        "warehouse = host=127.0.0.1 port=5432 dbname=warehouse": f"{name} = host={host} port={its_port}",
+        "warehouse = host=127.0.0.1 port=5432 dbname=warehouse": f"{name} = {address}",
         "listen_port = 6432": f"listen_port = {port}\nunix_socket_dir =",
         "auth_type = scram-sha-256": "auth_type = trust",
         "/etc/pgbouncer/userlist.txt": f"{folder}/users",

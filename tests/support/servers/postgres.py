@@ -54,6 +54,11 @@ class Cluster:
         """As the site connects."""
         return f"postgres://site@127.0.0.1:{self.port}/site"
 
+    @property
+    def superuser_url(self) -> str:
+        """The site's database, as a superuser."""
+        return f"postgres://postgres@127.0.0.1:{self.port}/site"
+
     @contextmanager
     def operator(self) -> Iterator[psycopg.Connection[Any]]:
         """A connection that may do everything, and finds a place where nobody else does."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from math import inf
 from typing import Any
 
 from hypothesis import strategies as st
 
+from assignments.roster.roster import roster_at
 from tests.support.api.client import ASSIGNMENTS
-from tests.support.state_machine.contract_model import CREATED, Person, Place, Row, SignIn
+from tests.support.state_machine.change_sets import State
+from tests.support.state_machine.parts import CREATED, OPERATION_FORBIDDEN, Person, Place, Row, SignIn
 from tests.support.state_machine.world import ANY, Machine, act, filters, mostly, one_of
 
 _KEYS: dict[str, Callable[[Row], Any] | None] = {
@@ -32,6 +35,7 @@ class Assigning(Machine):
 
     # --- Who works where ------------------------------------------------------------------------------------------
     @act(
+        often=2,
         caller=ANY,
         person=ANY,
         place=ANY,
@@ -76,17 +80,22 @@ class Assigning(Machine):
     @act(often=2, caller=ANY, row=ANY, starts=_HOURS, ends=_HOURS)
     def set_a_period(self, caller: int, row: int, starts: int | None, ends: int | None) -> None:
         sign_in, chosen = self.caller(caller, _is_office), self._row(row)
-        period = self._hour(starts), self._hour(ends)
-        expected = self.model.dates(sign_in, chosen, *period)
+        self.date_row(sign_in, chosen, self._hour(starts), self._hour(ends))
+
+    def date_row(self, sign_in: SignIn, row: Row, *period: int | None) -> None:
+        expected = self.model.dates(sign_in, row, *period)
         moments = [None if hour is None else self.moment(hour) for hour in period]
         body = {"data": {"attributes": dict(zip(("startsAt", "endsAt"), moments, strict=True))}}
-        answer = self.ask("PATCH", f"{ASSIGNMENTS}/{chosen.uuid}", sign_in.access_token, body)
-        self.check_one(expected, answer, self.shown(chosen))
+        answer = self.ask("PATCH", f"{ASSIGNMENTS}/{row.uuid}", sign_in.access_token, body)
+        self.check_one(expected, answer, self.shown(row))
 
     @act(hours=st.integers(1, 2))
     def let_time_pass(self, hours: int) -> None:
+        employed = [person for person in self.model.people if not person.has_left(self.model.now)]
         self.model.passes(hours)
         self.move_clock(hours)
+        if any(person.has_left(self.model.now) for person in employed):
+            self.answers["an employment ends as time passes", 200] += 1
 
     def _hour(self, from_now: int | None) -> int | None:
         return None if from_now is None else self.model.now + from_now
@@ -133,6 +142,24 @@ class Assigning(Machine):
             filters("warehouse-user-assignments", **uuids, isActive=active),
             lambda row: who in (None, row.person) and where in (None, row.place) and active in (None, row.is_active),
         )
+
+    @act(often=2, caller=ANY, hour=ANY, limit=_LIMITS)
+    def list_those_of_the_past(self, caller: int, hour: int, limit: int) -> None:
+        """As they were at the end of an hour that is over; the roster says the same."""
+        if not self.model.past:
+            return
+        sign_in, then = self.caller(caller), hour % len(self.model.past)
+        rows = _rows_of(self.model.past[then], then)
+        query = [*filters("warehouse-user-assignments", asOf=[self.moment(then)]), f"page[limit]={limit}"]
+        if sign_in.is_live and not _is_office(sign_in):
+            path = f"{ASSIGNMENTS}?{query[0]}"
+            self.check(OPERATION_FORBIDDEN, self.ask("GET", path, sign_in.access_token, of=" of the past"))
+        else:
+            self.check_list(sign_in, ASSIGNMENTS, query, self.documents(rows), of=" of the past")
+        found, _more = roster_at(datetime.fromisoformat(self.moment(then)))
+        assert {(str(one.user.uuid), str(one.warehouse.uuid), one.worked is not None) for one in found} == {
+            (row.person.uuid, row.place.uuid, row.is_active) for row in rows if row.is_current(then)
+        }
 
     def _row(self, number: int) -> Row:
         """Mostly one that is there; else one that is gone, or one that never was."""
@@ -186,6 +213,17 @@ def _nobody() -> Person:
 
 def _nowhere() -> Place:
     return Place(str(uuid.uuid4()), "")
+
+
+def _rows_of(state: State, hour: int) -> list[Row]:
+    """The assignments of a state of before, as they were in that hour."""
+    rows = [
+        Row(*key, uuid=uuid, starts=starts, ends=ends, is_active=is_active)
+        for key, (uuid, starts, ends, is_active) in state.rows.items()
+    ]
+    for row in rows:
+        row.is_active &= row.is_current(hour)
+    return rows
 
 
 def _is_office(sign_in: SignIn) -> bool:

@@ -10,104 +10,35 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Status and codes of the errors; no codes where there are none, or where only the status is promised.
-Expected = tuple[int, list[Any]]
-OK: Expected = (200, [])
-CREATED: Expected = (201, [])
-DELETED: Expected = (204, [])
-BAD_CREDENTIALS: Expected = (400, ["invalid_grant"])
-CLOSED: Expected = (429, ["invalid_grant"])
-BAD_REFRESH_TOKEN: Expected = (400, ["invalid_request"])
-BAD_CODE: Expected = (400, ["invalid_request"])
-BAD_VERIFIER: Expected = (400, ["invalid_grant"])
-INVALID_TOKEN: Expected = (401, ["001"])
-FORBIDDEN: Expected = (403, [None])
-STANDS_NOWHERE: Expected = (403, ["5101"])
-OPERATION_FORBIDDEN: Expected = (403, ["5101"])
-NOT_FOUND: Expected = (404, ["5201"])
-NO_SUCH_PERSON, NO_SUCH_PLACE, ALREADY, NOT_CURRENT, NO_PERIOD = "5202", "5203", "5206", "5207", "5208"
-#: So many failures to prove who one is close the account (0.4, "Throttling").
-MOST_FAILURES = 9
-
-
-@dataclass(eq=False)
-class Person:
-    uuid: str
-    email: str
-    is_warehouse_user: bool
-    name: str = ""
-    is_blocked: bool = False
-    failures: int = 0  # to prove who they are
-
-
-@dataclass(eq=False)
-class Place:
-    uuid: str
-    name: str
-    is_active: bool = True
-
-
-@dataclass(eq=False)
-class Row:
-    """An assignment. Each time that it becomes active is another stay (0.4)."""
-
-    person: Person
-    place: Place
-    uuid: str = ""
-    is_active: bool = False
-    stay: int = 0
-    #: The period in hours since the beginning of the example; half-open (0.5).
-    starts: int | None = None
-    ends: int | None = None
-    #: A row whose period ended while it was active is sorted with the active ones, until somebody changes it.
-    is_sorted_as_active: bool = False
-
-    def is_over(self, now: int) -> bool:
-        return self.ends is not None and self.ends <= now
-
-    def is_current(self, now: int) -> bool:
-        return (self.starts is None or self.starts <= now) and not self.is_over(now)
-
-    def set_active(self, is_active: bool) -> None:
-        self.stay += is_active and not self.is_active
-        self.is_active = self.is_sorted_as_active = is_active
-
-
-@dataclass(eq=False, kw_only=True)
-class Rotating:
-    """The row of a chain of refresh tokens."""
-
-    is_live: bool = True
-    refresh_tokens: list[str] = field(default_factory=list)  # the newest last
-    may_retry: bool = False
-
-
-@dataclass(eq=False)
-class SignIn(Rotating):
-    person: Person
-    client_id: str | None = None  # the default client's need not be named
-    access_token: str = ""
-
-
-@dataclass(eq=False)
-class Code:
-    """An authorization code: good once, and only as long as its person is not signed out everywhere."""
-
-    person: Person
-    client_id: str
-    text: str = ""
-    is_void: bool = False
-    made: SignIn | None = None
-
-
-@dataclass(eq=False)
-class Grant(Rotating):
-    """What the warehouse tokens stand for that are had in one stay."""
-
-    sign_in: SignIn
-    row: Row
-    stay: int
-    tokens: list[str] = field(default_factory=list)  # the newest last
+from tests.support.state_machine.change_sets import State, change_set
+from tests.support.state_machine.parts import (
+    ALREADY,
+    BAD_CODE,
+    BAD_CREDENTIALS,
+    BAD_REFRESH_TOKEN,
+    BAD_VERIFIER,
+    CLOSED,
+    CREATED,
+    DELETED,
+    FORBIDDEN,
+    INVALID_TOKEN,
+    MOST_FAILURES,
+    NO_PERIOD,
+    NO_SUCH_PERSON,
+    NO_SUCH_PLACE,
+    NOT_CURRENT,
+    NOT_FOUND,
+    OK,
+    OPERATION_FORBIDDEN,
+    STANDS_NOWHERE,
+    Code,
+    Expected,
+    Grant,
+    Person,
+    Place,
+    Row,
+    SignIn,
+)
 
 
 @dataclass
@@ -120,14 +51,24 @@ class Model:
     codes: list[Code] = field(default_factory=list)
     grants: list[Grant] = field(default_factory=list)
     now: int = 0
+    #: The state before the last change set, and the number of change sets.
+    before: State | None = None
+    change_sets: int = 0
+    #: What there was at the end of each hour that is over, oldest first.
+    past: list[State] = field(default_factory=list)
 
     # --- When (0.5) -----------------------------------------------------------------------------------------------
     def passes(self, hours: int) -> None:
-        """A period that ends takes the place with it."""
-        self.now += hours
-        for row in self.rows:
-            row.is_active &= row.is_current(self.now)
+        """A period that ends takes the place with it, and the end of an employment all sign-ins."""
+        for _hour in range(hours):
+            self.past.append(State.of(self))
+            self.now += 1
+            for row in self.rows:
+                row.is_active &= row.is_current(self.now)
+            for person in self.people:
+                self._end_if_gone(person)
 
+    @change_set
     def dates(self, caller: SignIn, row: Row, starts: int | None, ends: int | None) -> Expected:
         """A change of both bounds, for the Back Office."""
         answer = self._changes(caller, row)
@@ -139,9 +80,22 @@ class Model:
             return 400, [NO_SUCH_PERSON]
         if _is_reversed(starts, ends):
             return 400, [NO_PERIOD]
+        self.redate(row, starts, ends)
+        return OK
+
+    def redate(self, row: Row, starts: int | None, ends: int | None) -> None:
         row.starts, row.ends = starts, ends
         row.set_active(row.is_active and row.is_current(self.now))
-        return OK
+
+    @change_set
+    def employs(self, person: Person, until: int | None) -> None:
+        """Sessions of an employment that has ended do not come back by another end (0.5)."""
+        person.employed_until = until
+        self._end_if_gone(person)
+
+    def _end_if_gone(self, person: Person) -> None:
+        if person.has_left(self.now):
+            self._end(person)
 
     # --- Who sees what (2.4, 2.5) ---------------------------------------------------------------------------------
     def visible(self, caller: SignIn) -> list[Row]:
@@ -194,6 +148,7 @@ class Model:
         return OK if is_seen else missing
 
     # --- Who works where (0.3, 2.6 to 2.8) ------------------------------------------------------------------------
+    @change_set
     def assigns(self, caller: SignIn, person: Person | None, place: Place | None, new: Row) -> Expected:
         """`new` is the row that there is from then on, if all is well; what is over is renewed by it (0.5)."""
         if not caller.is_live:
@@ -212,7 +167,7 @@ class Model:
             return 400, faults
         self._renew(old, new) if old else self.rows.append(new)
         if is_active:
-            self._stand(new)
+            self.stand(new)
         return CREATED
 
     def _faults_of_period(self, new: Row, is_active: bool) -> list[str]:
@@ -231,6 +186,7 @@ class Model:
         is_of_another = caller.client_id is not None and row.person is not caller.person
         return OPERATION_FORBIDDEN if answer == OK and is_of_another else answer
 
+    @change_set
     def switches(self, caller: SignIn, row: Row, *, active: bool) -> Expected:
         answer = self._changes(caller, row)
         if answer != OK:
@@ -240,36 +196,42 @@ class Model:
         if active and not row.is_current(self.now):
             return 400, [NOT_CURRENT]
         if active:
-            self._stand(row)
+            self.stand(row)
         else:
             row.set_active(False)
         return OK
 
+    @change_set
     def deassigns(self, caller: SignIn, row: Row) -> Expected:
         if caller.is_live and caller.person.is_warehouse_user:
             return FORBIDDEN
         answer = self.reads(caller, row)
         if answer != OK:
             return answer
-        self.rows.remove(row)
-        self.gone.append(row)
+        self.remove(row)
         return DELETED
 
-    def sets(self, person: Person, add: list[Place], remove: list[Place]) -> list[Place]:
-        """As the page "Assign warehouses" does: first away, then there. Returns the places that need a new row.
+    def remove(self, row: Row) -> None:
+        self.rows.remove(row)
+        self.gone.append(row)
+
+    @change_set
+    def sets(self, person: Person, add: list[Place], remove: list[Place]) -> list[Row]:
+        """As the page "Assign warehouses" does: first away, then there. Returns the new rows, as yet without uuids.
 
         What is over is renewed without an end.
         """
         for row in [row for row in self.rows if row.person is person and row.place in remove]:
-            self.rows.remove(row)
-            self.gone.append(row)
+            self.remove(row)
         over = [row for row in self.rows if row.person is person and row.place in add and row.is_over(self.now)]
         for row in over:
             self._renew(row, Row(person, row.place))
         assigned = {row.place for row in self.rows if row.person is person}
-        return [place for place in add if place not in assigned]
+        new = [Row(person, place) for place in add if place not in assigned]
+        self.rows += new
+        return new
 
-    def _stand(self, row: Row) -> None:
+    def stand(self, row: Row) -> None:
         """The rule: activating an assignment deactivates the others."""
         for other in self.rows:
             if other.person is row.person and other is not row:
@@ -281,7 +243,7 @@ class Model:
         """At either route: they count together. Attempts while an account is locked do not count."""
         if person.failures >= MOST_FAILURES:
             return CLOSED
-        if person.is_blocked or not knows_password:
+        if person.is_blocked or person.has_left(self.now) or not knows_password:
             person.failures += 1
             return BAD_CREDENTIALS
         return OK
@@ -331,15 +293,21 @@ class Model:
         if sign_in.is_live:
             self._end(sign_in.person) if everywhere else setattr(sign_in, "is_live", False)
 
+    @change_set
     def blocks(self, person: Person, *, blocked: bool) -> None:
         if person.is_blocked is not blocked:
             person.is_blocked = blocked
             self._end(person)
 
+    @change_set
     def flags(self, person: Person, *, is_warehouse_user: bool) -> None:
         if person.is_warehouse_user is not is_warehouse_user:
             person.is_warehouse_user = is_warehouse_user
             self._end(person)
+
+    @change_set
+    def opens(self, place: Place, *, is_active: bool) -> None:
+        place.is_active = is_active
 
     def _end(self, person: Person) -> None:
         for sign_in in self.sign_ins:

@@ -8,19 +8,13 @@ from hypothesis.stateful import invariant
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS
 from tests.support.state_machine.assigning import Assigning
-from tests.support.state_machine.contract_model import CREATED, FORBIDDEN, Grant, Person, Row, SignIn
+from tests.support.state_machine.back_office import BackOffice
+from tests.support.state_machine.parts import CREATED, FORBIDDEN, Grant, Person, SignIn
 from tests.support.state_machine.signing_in import SigningIn
-from tests.support.state_machine.world import ANY, act, mostly, one_of
-from users import account_actions
-from users.models import User
-from users.sign_in.account_recovery import unlock_sign_in
-from warehouses.models import Warehouse
-
-#: Some of the three warehouses.
-_SEVERAL = st.sets(st.integers(0, 2))
+from tests.support.state_machine.world import ANY, act, one_of
 
 
-class World(Assigning, SigningIn):
+class World(Assigning, SigningIn, BackOffice):
     """All are signed in at first, but nobody has a current warehouse yet. Everything else they do by themselves."""
 
     def __init__(self) -> None:
@@ -31,9 +25,10 @@ class World(Assigning, SigningIn):
         for worker, place in (("pat", 0), ("pat", 1), ("sam", 0)):
             who, where = self.called(worker), self.model.places[place]
             self.assign_to(self.model.sign_ins[0], who, where, active=place == 0)
+        self.note_change_sets("assign")
 
     # --- Warehouse tokens -----------------------------------------------------------------------------------------
-    @act(often=4, caller=ANY)
+    @act(often=5, caller=ANY)
     def get_a_warehouse_token(self, caller: int) -> None:
         sign_in = self.caller(caller, self._stands_somewhere)
         expected = self.model.gets_warehouse_token(sign_in)
@@ -85,63 +80,20 @@ class World(Assigning, SigningIn):
             expected = (grant.sign_in.person.uuid, grant.row.uuid, grant.row.place.uuid)
             assert (told["act"], told["assignment"], told["warehouse"]) == expected
 
-    # --- What the Back Office does --------------------------------------------------------------------------------
-    @act(person=ANY, blocked=st.booleans())
-    def block(self, person: int, blocked: bool) -> None:
-        who = one_of(self.model.people, person)
-        self.model.blocks(who, blocked=blocked)
-        self._change(account_actions.DEACTIVATE if blocked else account_actions.ACTIVATE, who)
-
-    @act(person=ANY, is_warehouse_user=st.booleans())
-    def flag(self, person: int, is_warehouse_user: bool) -> None:
-        who = one_of(self.model.people, person)
-        self.model.flags(who, is_warehouse_user=is_warehouse_user)
-        self._change(
-            account_actions.MAKE_WAREHOUSE_USER if is_warehouse_user else account_actions.UNMAKE_WAREHOUSE_USER, who
-        )
-
-    def _change(self, change: account_actions.AccountAction, who: Person) -> None:
-        change.apply([User.objects.get(uuid=who.uuid).pk], self.admin)
-
-    @act(person=ANY)
-    def let_try_again(self, person: int) -> None:
-        """Mostly one who failed."""
-        failed = [one for one in self.model.people if one.failures]
-        who = one_of([*mostly(failed), *self.model.people], person)
-        self.model.may_try_again(who)
-        unlock_sign_in(User.objects.get(uuid=who.uuid))
-
-    @act(often=2, place=ANY)
-    def switch_a_warehouse(self, place: int) -> None:
-        """Off or on again; mostly one of a token that holds, or one that is off."""
-        held = [grant.row.place for grant in self.holding()]
-        off = [where for where in self.model.places if not where.is_active]
-        where = one_of([*mostly(held), *mostly(off), *self.model.places], place)
-        where.is_active = not where.is_active
-        warehouse = Warehouse.objects.get(uuid=where.uuid)
-        warehouse.is_active = where.is_active
-        warehouse.save()
-
-    @act(often=2, person=ANY, add=_SEVERAL, remove=_SEVERAL)
-    def set_warehouses(self, person: int, add: set[int], remove: set[int]) -> None:
-        """Several at once, as the page "Assign warehouses" does; a warehouse may be in both."""
-        workers = [one for one in self.model.people if one.is_warehouse_user]
-        if not workers:
-            return
-        who = one_of(workers, person)
-        new = self.model.sets(who, *([self.model.places[n] for n in those] for those in (add, remove)))
-        user = User.objects.get(uuid=who.uuid)
-        WarehouseUserAssignment.objects.set_warehouses(user, add=self._warehouses(add), remove=self._warehouses(remove))
-        known = [row.uuid for row in self.model.rows]
-        made = WarehouseUserAssignment.objects.filter(user=user).exclude(uuid__in=known).order_by("pk")
-        places = {place.uuid: place for place in new}
-        self.model.rows += [
-            Row(who, places[str(warehouse)], uuid=str(uuid))
-            for uuid, warehouse in made.values_list("uuid", "warehouse__uuid")
-        ]
-
-    def _warehouses(self, those: set[int]) -> list[Warehouse]:
-        return [Warehouse.objects.get(uuid=self.model.places[n].uuid) for n in those]
+    # --- Undo -----------------------------------------------------------------------------------------------------
+    @act(row=ANY, hours=st.integers(0, 1))
+    def end_work_and_undo_that(self, row: int, hours: int) -> None:
+        """Of somebody who works for an hour more: then they work again, unless it has passed."""
+        if working := [one for one in self.model.rows if one.is_active and one.person.is_warehouse_user]:
+            chosen = one_of(working, row)
+            self.date_row(self.watcher, chosen, chosen.starts, self.model.now + 1)
+            self.note_change_sets("set_a_period")
+            self.switch_row(self.watcher, chosen, active=False)
+            self.note_change_sets("switch")
+            if hours:
+                self.let_time_pass(hours)
+            self.undo_the_last_change_set()
+            self.note_change_sets("undo_the_last_change_set")
 
     # --- What must be so after each step --------------------------------------------------------------------------
     @invariant()
@@ -156,6 +108,10 @@ class World(Assigning, SigningIn):
 
 
 _LISTS = (ASSIGNMENTS, "/users", "/warehouses")
+_UNDONE = (
+    *("assign", "switch", "set_a_period", "deassign", "set_warehouses"),
+    *("block", "flag", "end_employment", "switch_a_warehouse", "undo_the_last_change_set"),
+)
 #: What a run must have met, lest API and model agree about nothing.
 MUST_BE_SEEN = {
     *((f"GET {path}", status) for path in _LISTS for status in (200, 401, 403)),
@@ -187,4 +143,12 @@ MUST_BE_SEEN = {
     ("POST /token refresh_token of a warehouse token", 400),
     ("POST /revoke", 200),
     ("POST /introspect", 200),
+    *((f"undo of {act}", 200) for act in _UNDONE),
+}
+#: The same where time is moved.
+MUST_BE_SEEN_IN_TIME = {
+    ("GET /warehouse-user-assignments of the past", 200),
+    ("GET /warehouse-user-assignments of the past", 403),
+    ("an employment ends as time passes", 200),
+    ("undo with something left out", 200),
 }

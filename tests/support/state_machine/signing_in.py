@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.api.client import PASSWORD
 from tests.support.oauth.code_flow import VERIFIER, challenge_of
-from tests.support.state_machine.contract_model import MOST_FAILURES, OK, Code, Grant, Person, SignIn
+from tests.support.state_machine.parts import MOST_FAILURES, OK, Code, Grant, Person, SignIn
 from tests.support.state_machine.world import ANY, CALLBACK, Machine, act, mostly, one_of
 
 _WRONG = "wrong-Horse-7!"
@@ -84,7 +84,7 @@ class SigningIn(Machine):
             _keep(self.model.sign_ins[-1], document)
 
     # --- Going on -------------------------------------------------------------------------------------------------
-    @act(often=2, which=ANY, ages=_AGES)
+    @act(often=3, which=ANY, ages=_AGES)
     def refresh(self, which: int, ages: list[int]) -> None:
         """Mostly who holds a warehouse token, or who came last, signed in or not."""
         holders = self.holders()

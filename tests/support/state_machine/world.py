@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from assignments.models import WarehouseUserAssignment
+from config.history.positions import Operation
 from tests.support.api.client import PASSWORD
-from tests.support.state_machine.contract_model import INVALID_TOKEN, Expected, Grant, Model, Person, Place, SignIn
+from tests.support.state_machine.contract_model import Model
+from tests.support.state_machine.parts import INVALID_TOKEN, Expected, Grant, Person, Place, SignIn
 from users.models import User
 from users.models.client import Client
 from warehouses.models import Warehouse
@@ -70,9 +72,15 @@ class Machine(RuleBasedStateMachine):
     #: How often each operation was answered with which status, over all examples.
     answers: ClassVar[Counter[tuple[str, int]]] = Counter()
     steps: ClassVar[int] = 0
+    #: The last change set in the history, and the name of the act that made it.
+    last: Operation
+    last_act: str
 
     def __init__(self) -> None:
         super().__init__()
+        #: What `note_change_sets` has noted.
+        self.newest: dict[Any, int] = {}
+        self.noted = 0
         self.turns = 0
         self.here = uuid.uuid4().hex[:8]
         self.admin = self._user("admin", is_superuser=True)
@@ -87,6 +95,20 @@ class Machine(RuleBasedStateMachine):
         self.turns += 1
         name, given = one_of(_ACTS, which + self.turns * _STRIDE)
         getattr(self, name)(**data.draw(given, name))
+        self.note_change_sets(name)
+
+    def note_change_sets(self, name: str) -> None:
+        """Notes which change set is the last one, if this act made any: what the model changes is in the history."""
+        is_new = False
+        for model in (User, Warehouse, WarehouseUserAssignment):
+            event = model.pgh_event_model.objects.order_by("-pgh_id").first()  # type: ignore[union-attr]
+            if event and event.pgh_id > self.newest.get(model, 0):
+                self.newest[model], is_new = event.pgh_id, True
+                if event.pgh_context:
+                    self.last = Operation(event.pgh_created_at, event.pgh_context["request_id"])
+                    self.last_act = name
+        assert is_new is (self.model.change_sets > self.noted), name
+        self.noted = self.model.change_sets
 
     def teardown(self) -> None:
         """Nothing of this example is seen by the next."""
@@ -127,6 +149,9 @@ class Machine(RuleBasedStateMachine):
         return [grant.sign_in for grant in self.holding()]
 
     # --- When -----------------------------------------------------------------------------------------------------
+    def let_time_pass(self, hours: int) -> None:
+        raise NotImplementedError
+
     def move_clock(self, hours: int) -> None:
         """Moves the database's clock."""
         raise NotImplementedError
@@ -159,19 +184,19 @@ class Machine(RuleBasedStateMachine):
         document = self.check(expected, answer)
         assert expected[0] >= 400 or document["data"]["attributes"] == shown
 
-    def check_list(self, caller: SignIn, path: str, query: list[str], rows: list[Any]) -> None:
+    def check_list(self, caller: SignIn, path: str, query: list[str], rows: list[Any], of: str = "") -> None:
         """A list has exactly these rows, in this order; each is its id and what is shown of it."""
         if caller.is_live:
-            assert self.pages(caller, path, query) == rows
+            assert self.pages(caller, path, query, of) == rows
         else:
             self.check(INVALID_TOKEN, self.ask("GET", path, caller.access_token))
 
-    def pages(self, caller: SignIn, path: str, query: list[str]) -> list[Any]:
+    def pages(self, caller: SignIn, path: str, query: list[str], of: str = "") -> list[Any]:
         """All rows of a list, along its `next` links."""
         found: list[Any] = []
         page: str | None = f"{path}?{quote('&'.join(query), safe='&=[].,-')}"
         while page:
-            status, document = self.ask("GET", page, caller.access_token)
+            status, document = self.ask("GET", page, caller.access_token, of=of)
             assert status == 200, document
             found += [(row["id"], row["attributes"]) for row in document["data"]]
             following = urlsplit(document["links"].get("next") or "")

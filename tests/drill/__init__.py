@@ -1,0 +1,1 @@
+"""`make drill`: what an installation on several servers survives, shown on one machine with real programs."""
