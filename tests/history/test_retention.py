@@ -71,7 +71,9 @@ def test_the_last_old_entry_of_each_object_stays(
     assert "entries in the history" not in purge()
 
 
-def test_what_a_longer_transaction_deleted_does_not_come_back(settings: Any, pat_north: WarehouseUserAssignment) -> None:
+def test_what_a_longer_transaction_deleted_does_not_come_back(
+    settings: Any, pat_north: WarehouseUserAssignment
+) -> None:
     """Events have the time at which their transaction began: here, a deletion is older than what it deletes."""
     settings.HISTORY_DAYS = 30
     key = pat_north.pk
