@@ -13,7 +13,7 @@ from copy import deepcopy
 from typing import Any
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
 
 #: PostgreSQL's parameter → setting with the limit for requests, in seconds.
 REQUEST_LIMITS = {
@@ -63,7 +63,7 @@ def fault_of_pool() -> str | None:
                     "SELECT name, setting::bigint FROM pg_settings WHERE name = ANY(%s)", [[*REQUEST_LIMITS]]
                 )
                 found = dict(cursor.fetchall())
-        except OperationalError as problem:
+        except Error as problem:
             return f"POOL_URL: the pooler does not answer ({str(problem).strip().splitlines()[0]})."
     for name, setting in REQUEST_LIMITS.items():
         expected = getattr(settings, setting) * 1_000

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from config.back_office.rights import may_see_people
+from config.database import replica
 from config.history import changes
 from config.history.positions import Position
 from config.history.tracking import DATABASE
@@ -51,7 +52,8 @@ class HistoryAdminMixin:
         """All changes of one object and of objects related to it."""
         if not self.has_view_permission(request):  # before the lookup, which discloses existence
             raise PermissionDenied
-        found = self.get_object(request, object_id)
+        with replica.primary():  # it may be new
+            found = self.get_object(request, object_id)
         if found is None:
             return self.missing(request, object_id)
         context = {"title": gettext("History: %(object)s") % {"object": found}, "opts": self.opts, "original": found}

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
-from django.db import OperationalError, connection
+from django.db import Error, connection
 
 from config import installation
 from config.database import timeouts
@@ -137,7 +137,7 @@ def _export_metrics() -> None:
 def _refuse_unreachable_database() -> None:
     try:
         connection.ensure_connection()
-    except OperationalError as problem:
+    except Error as problem:
         raise CommandError(
             f"The database does not answer ({str(problem).strip().splitlines()[0]}): check that PostgreSQL is running "
             "and that DATABASE_URL is right, or unset DATABASE_URL to use the embedded one."
