@@ -16,6 +16,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "Sign in", "description": "*Authorize* does it here: fill in name and password only."},
         {"name": "Assignments", "description": "Who works where. At most one assignment of a person is active."},
         {"name": "Warehouse tokens", "description": "Proof, for other programs, of where a person works now."},
+        {"name": "Decisions", "description": "For gates that have no token: may this person work here now?"},
         {"name": "Users", "description": "People, to find out whom to assign. Read-only."},
         {"name": "Warehouses", "description": "Warehouses, to find out what to assign. Read-only."},
         {"name": "Tokens", "description": "For programs: codes, keys, verifying and withdrawing tokens."},

@@ -25,6 +25,7 @@ from tests.support.api.client import (
     sign_in,
 )
 from tests.support.api.permissions import _CALLERS, cells, undone
+from tests.support.api.questions import question
 from tests.support.oauth.code_flow import PARTNER, basic, login_form
 from tests.support.oauth.introspection import BAD_CLIENT, CHALLENGE
 from users.models import Session, User
@@ -32,6 +33,8 @@ from users.oauth.key_ring import key_ring
 from users.oauth.tokens import AccessToken
 from warehouses.models import Warehouse
 
+#: Routes that take a question as JSON.
+DECISIONS = ("access/v1/evaluation", "access/v1/evaluations")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -85,13 +88,15 @@ def _expired(token: str) -> str:
 
 
 @pytest.fixture
-def forms(app: str, partner: Any, pat: User) -> dict[str, dict[str, Any]]:
+def forms(app: str, partner: Any, pat: User, pat_north: WarehouseUserAssignment) -> dict[str, dict[str, Any]]:
     """Caller → route of OAuth → what it accepts. A confidential client withdraws only what was issued to itself."""
     password = {"grant_type": "password", "username": pat.email, "password": PASSWORD}
 
     def accepted(token: str, **client: str) -> dict[str, Any]:
         wanted = {"token": token}
-        return {"token": password, "authorize": login_form(pat, **client), "revoke": wanted, "introspect": wanted}
+        return {"token": password, "authorize": login_form(pat, **client), "revoke": wanted, "introspect": wanted} | {
+            route: question(pat.uuid, pat_north.warehouse.uuid) for route in DECISIONS
+        }
 
     ours = sign_in(pat.email)["access_token"]
     theirs = sign_in(pat.email, client_id="partner", client_secret=partner.secret)["access_token"]
@@ -118,7 +123,9 @@ def test_everyone_may_do_what_the_table_says_and_no_more(
 
 
 def send_form(api: Api, method: str, route: str, form: dict[str, Any]) -> Any:
-    """The request of one cell of a route of OAuth."""
+    """The request of one cell of a route of OAuth; of a question, which is JSON."""
+    if route in DECISIONS:
+        return api.call(method, f"/{route}", form, content_type="application/json")
     return api.call(method, f"/{route}", urlencode(form).encode(), content_type=FORM)
 
 
@@ -159,6 +166,8 @@ def _check_answer_to_form(answer: Any, status: int, route: str, form: dict[str, 
     """Only the client is at fault. And what is 200 is done: an unknown token is answered so, too."""
     if status in (400, 401):
         assert answer.json() == BAD_CLIENT
+    elif route in DECISIONS and status == 200:
+        assert answer.json() == {"decision": True}
     elif (route, status) == ("introspect", 200):
         assert answer.json()["active"] is True
     elif (route, status) == ("revoke", 200):

@@ -70,6 +70,27 @@ def auditor(make_user: Callable[..., User]) -> Browser:
     return signed_in(member(make_user("aud.auditor@example.test"), "Auditor"))
 
 
+# --- Reasons ----------------------------------------------------------------------------------------------------
+def test_staff_say_that_a_confidential_client_may_read_reasons(
+    as_ada: Browser, auditor: Browser, printer: Client, scanner: Client
+) -> None:
+    """Off at first; in the history; of a public client, which is told nothing, it is not asked."""
+    assert not printer.reads_reasons
+    page = f"{LIST}{printer.pk}/change/"
+    assert "reads_reasons" in as_ada.get(page).context["adminform"].form.fields
+    assert "reads_reasons" not in as_ada.get(f"{LIST}{scanner.pk}/change/").context["adminform"].form.fields
+    as_ada.post(page, {"name": printer.name, "redirect_uris": "", "allowed_origins": "", "reads_reasons": "on"})
+    printer.refresh_from_db()
+    assert printer.reads_reasons
+    assert "May read why somebody may not work" in auditor.get(page).content.decode()
+    assert "May read why somebody may not work" in as_ada.get(f"{LIST}{printer.pk}/history/").content.decode()
+
+
+def test_a_new_client_reads_reasons_if_that_is_ticked(as_ada: Browser) -> None:
+    as_ada.post(ADD, answers(is_confidential="True", reads_reasons="on"))
+    assert Client.objects.get().reads_reasons is True
+
+
 # --- The list ---------------------------------------------------------------------------------------------------
 def test_the_list_says_what_each_client_is(as_ada: Browser, scanner: Client, printer: Client) -> None:
     page = as_ada.get(LIST)

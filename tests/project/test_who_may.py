@@ -150,6 +150,7 @@ def _imported(model: str) -> list[str]:
 DEEDS: dict[str, tuple[int, list[str]]] = {
     "Have a sign-in name proposed for somebody without a mailbox": (SEE, [f"{USER}sign-in-name/"]),
     "See people, and export them": (SEE, [*_read(USER), *_exported(USER), f"{USER}<int:pk>/view/"]),
+    "See why somebody can or cannot sign in or work somewhere": (SEE, [f"{USER}why/"]),
     "Create, edit and delete people; set their passwords and roles": (
         DO, [*_written(USER), f"{USER}{_PK}temporary-password/"]
     ),

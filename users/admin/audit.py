@@ -18,14 +18,25 @@ from unfold.decorators import display
 
 from config.audit_event_titles import TITLES, in_words, title_of
 from config.back_office.model_admin import ReadOnlyMixin, narrowed
+from config.back_office.rights import may_see_people
 from config.identifiers import NIL, parse_uuid
 from users.admin.filters import FirstDayFilter, LastDayFilter
 from users.admin.paging import CappedPaginator, LongListAdmin
+from users.admin.why.page import why_url
 from users.models import User
 from users.models.audit_event import AuditEvent
 from users.querysets import PEOPLE
 from users.sign_in.user_agent import in_plain_words
 
+#: The events by which a person was refused something.
+REFUSALS = {
+    "failed_login",
+    "warehouse_user_failed_login",
+    "temporary_password_not_changed",
+    "temporary_password_expired",
+    "authorization_code_replayed",
+    "refresh_token_reused",
+}
 #: Most people whose events a search finds.
 _MAX_PEOPLE = 20
 
@@ -79,6 +90,11 @@ class AuditEventAdmin(ReadOnlyMixin, LongListAdmin):
         (_("Request"), {"fields": ("path", "request_id")}),
     )
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """A refusal has a link to the page *Why?* of its person, for viewers who may see people."""
+        with_why = {"event_": event_with_why} if may_see_people(request.user) else {}
+        return [with_why.get(name, name) for name in self.list_display]
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:
@@ -120,6 +136,14 @@ class AuditEventAdmin(ReadOnlyMixin, LongListAdmin):
     @display(description=_("Details"))
     def more(self, obj: AuditEvent) -> str:
         return in_words(obj.details)
+
+
+@display(description=_("Event"))
+def event_with_why(event: AuditEvent) -> Any:
+    title, person = title_of(event.tag, event.event), event.username or event.user_uuid
+    if event.tag not in REFUSALS or not person:
+        return title
+    return format_html('{} <a class="person-link" href="{}">{}</a>', title, why_url(person), _("Why?"))
 
 
 # --- Searching --------------------------------------------------------------------------------------------------

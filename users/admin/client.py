@@ -67,11 +67,19 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     # --- The page of one client --------------------------------------------------------------------------------
     def get_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
         if obj is None:
-            return ("client_id", "name", "is_confidential", "redirect_uris", "allowed_origins", "change_reason")
-        times = ("created", "secret_made_at") if obj.is_confidential else ("created",)
+            return (
+                "client_id",
+                "name",
+                "is_confidential",
+                "redirect_uris",
+                "allowed_origins",
+                "reads_reasons",
+                "change_reason",
+            )
+        of_kind = ("reads_reasons", "created", "secret_made_at") if obj.is_confidential else ("created",)
         if not self.has_change_permission(request, obj):
-            return (*_FIXED, "name", "redirect_lines", "origin_lines", *times)
-        return (*_FIXED, "name", "redirect_uris", "allowed_origins", *times, "change_reason", "seen")
+            return (*_FIXED, "name", "redirect_lines", "origin_lines", *of_kind)
+        return (*_FIXED, "name", "redirect_uris", "allowed_origins", *of_kind, "change_reason", "seen")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
         return () if obj is None else (*_FIXED, "redirect_lines", "origin_lines", "created", "secret_made_at")

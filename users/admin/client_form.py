@@ -82,13 +82,17 @@ class ClientForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
 
     class Meta:
         model = Client
-        fields = ("client_id", "name", "redirect_uris", "allowed_origins", "is_confidential")
+        fields = ("client_id", "name", "redirect_uris", "allowed_origins", "is_confidential", "reads_reasons")
         help_texts = {
             "client_id": _(
                 "What the program calls itself when it asks for tokens: letters, digits, dots, hyphens, underscores "
                 "and tildes. This cannot be changed later."
             ),
             "name": _("What staff call it."),
+            "reads_reasons": _(
+                "Only for a program that asks whether somebody may work in a warehouse, and shows its staff why not: "
+                "blocked, employment ended, not assigned and the like. Without this it is told yes or no."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

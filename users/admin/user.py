@@ -30,6 +30,7 @@ from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, RE
 from users.admin.bulk_actions import BulkMixin, actor, sessions_ended
 from users.admin.person import person_url
 from users.admin.temporary_password import TemporaryPasswordPage, temporary_password_url
+from users.admin.why.page import WhyPage
 from users.forms import HireForm, ReasonForm, UserForm
 from users.models import User
 from users.querysets import PEOPLE
@@ -71,7 +72,7 @@ SUBJECTS["person"] = HistorySubject(
 
 @admin.register(User)
 class UserAdmin(
-    TemporaryPasswordPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin
+    TemporaryPasswordPage, WhyPage, SheetAdminMixin, BulkMixin, HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin
 ):
     """The rules are in `users.account_actions` and `users.forms`."""
 
@@ -167,6 +168,7 @@ class UserAdmin(
         protect = self.admin_site.admin_view
         return [
             path("bulk/<str:name>/", protect(self.bulk_view), name="users_user_bulk"),
+            path("why/", protect(self.why_view), name="users_user_why"),
             path("sign-in-name/", protect(self.sign_in_name_view), name="users_user_sign_in_name"),
             path(
                 "<int:pk>/temporary-password/",

@@ -151,6 +151,8 @@ class Client(ClientMixin, SavesChangedColumns):
         blank=True,
     )
     is_confidential = models.BooleanField(_("This client can keep a secret"), default=False, db_default=False)
+    #: Off by default: a reason tells that somebody was blocked, or when their employment ended.
+    reads_reasons = models.BooleanField(_("May read why somebody may not work"), default=False, db_default=False)
     #: SHA-256: the secret has 256 random bits, so a slow hash is not needed.
     secret_digest = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     #: For the history, which does not contain the secret's digest.

@@ -51,6 +51,8 @@ class IntrospectionEndpoint(_AnyHint, Introspection):
     """`POST /introspect`, for confidential clients. Refresh tokens are answered as unknown."""
 
     CLIENT_AUTH_METHODS = CLIENT_METHODS[1:]
+    #: The method that works whatever the body is.
+    IN_HEADER = CLIENT_METHODS[1:2]
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> IssuedToken | None:
         return self.server.find_access_token(token_string)

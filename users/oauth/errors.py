@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 
 import structlog
-from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidGrantError, OAuth2Error, UnsupportedGrantTypeError
+from authlib.oauth2.rfc6749.errors import (
+    InvalidClientError,
+    InvalidGrantError,
+    InvalidRequestError,
+    OAuth2Error,
+    UnsupportedGrantTypeError,
+)
 from django.conf import settings
 
 from config.web.paths import ACCOUNT
@@ -45,6 +51,10 @@ class TemporaryPasswordError(InvalidGrantError):
         super().__init__(f"The temporary password must be changed before the first sign-in. Please do so at {page}.")
 
 
+class UnreadableBodyError(InvalidRequestError):
+    """A body of JSON that is not what the route takes. The description says why, and quotes nothing of it."""
+
+
 class BadClientError(InvalidClientError):
     """The client is unknown, or its secret wrong. With `is_challenged`, 401 and `WWW-Authenticate`.
 
@@ -66,7 +76,7 @@ def message_of(error: OAuth2Error) -> str:
 
 
 #: Errors with a description of this site's.
-_SAYS_WHY = (BlockedError, TemporaryPasswordError)
+_SAYS_WHY = (BlockedError, TemporaryPasswordError, UnreadableBodyError)
 _MESSAGES = {"invalid_request": MALFORMED, "invalid_client": BAD_CLIENT, "invalid_grant": BAD_GRANT}
 
 

@@ -23,11 +23,12 @@ MAX_PARAMETERS = 100
 class Request(OAuth2Request):
     """Authlib's view of a Django request. Raises InvalidRequestError for a body that cannot be read."""
 
-    def __init__(self, request: HttpRequest) -> None:
+    def __init__(self, request: HttpRequest, body: bytes | None = None) -> None:
+        """`body` stands for the request's, if that has no parameters."""
         # Authlib refuses plain http, but TLS is enforced by the setting `HTTPS`.
         super().__init__(request.method or "", "https://localhost" + request.path, headers={})
         self.django = request
-        self.payload = Payload(request.body)
+        self.payload = Payload(request.body if body is None else body)
         self.attempted_client, self.attempted_method = self.payload.client_id, "none"
         if "client_secret" in self.payload.data:
             self.attempted_method = "client_secret_post"

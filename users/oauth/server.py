@@ -54,6 +54,18 @@ class AuthorizationServer(DjangoAuthorizationServer):
         """`POST /revoke` and `POST /introspect`."""
         return self._answered(lambda: self.create_endpoint_response(endpoint.ENDPOINT_NAME, request))
 
+    def client_response(self, request: HttpRequest, answer: Callable[[Client], dict[str, Any]]) -> HttpResponse:
+        """What `answer` returns to a confidential client, which proves itself by HTTP Basic: the body is not a form.
+
+        Refusals are those of `/introspect`; `answer` may raise OAuth2Error.
+        """
+
+        def answered() -> HttpResponse:
+            client = self.authenticate_client(Request(request, body=b""), IntrospectionEndpoint.IN_HEADER, "access")
+            return self.handle_response(HTTPStatus.OK, answer(client), PasswordGrant.TOKEN_RESPONSE_HEADER)
+
+        return self._answered(answered)
+
     def _authorize(self, request: Request) -> HttpResponse:
         if request.payload.client_id is None or not CodeGrant.check_authorization_endpoint(request):
             raise InvalidRequestError  # Authlib's error cannot quote every response type
@@ -156,11 +168,11 @@ def metadata() -> AuthorizationServerMetadata:
     grants = [CodeGrant.GRANT_TYPE, PasswordGrant.GRANT_TYPE, RotatingGrant.GRANT_TYPE]
     return AuthorizationServerMetadata(
         issuer=settings.ISSUER,
-        authorization_endpoint=_address("authorize"),
-        token_endpoint=_address("token"),
-        jwks_uri=_address(".well-known/jwks.json"),
-        revocation_endpoint=_address("revoke"),
-        introspection_endpoint=_address("introspect"),
+        authorization_endpoint=address_of("authorize"),
+        token_endpoint=address_of("token"),
+        jwks_uri=address_of(".well-known/jwks.json"),
+        revocation_endpoint=address_of("revoke"),
+        introspection_endpoint=address_of("introspect"),
         scopes_supported=list(Scope),
         response_types_supported=list(CodeGrant.RESPONSE_TYPES),
         grant_types_supported=grants,
@@ -171,5 +183,6 @@ def metadata() -> AuthorizationServerMetadata:
     )
 
 
-def _address(route: str) -> str:
+def address_of(route: str) -> str:
+    """Where clients reach the route of this name."""
     return settings.ISSUER + reverse(route).rstrip("/")

@@ -43,6 +43,13 @@ def locking_sign_in() -> QuerySet[AccessFailureLog]:
     return locking().exclude(path_info__in=reset_paths())
 
 
+def wrong_passwords(email: str) -> int:
+    """The failed sign-ins that count towards a lockout, from any network or browser. One query."""
+    since = timezone.now() - timedelta(seconds=settings.SIGN_IN_WINDOW_SECONDS)
+    failed = AccessFailureLog.objects.filter(username=key_of(email), attempt_time__gt=since)
+    return failed.exclude(path_info__in=reset_paths()).count()
+
+
 def end_of_lockout(began: datetime) -> datetime:
     return began + timedelta(seconds=settings.SIGN_IN_BLOCK_SECONDS)
 

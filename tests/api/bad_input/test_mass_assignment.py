@@ -14,10 +14,11 @@ from rest_framework_json_api.utils import format_field_name
 from assignments.models import WarehouseUserAssignment
 from tests.conftest import make_client
 from tests.support.api.client import ASSIGNMENTS, PASSWORD, Api, sign_in
+from tests.support.api.questions import JSON, MANY, ONE, gate, question
 from tests.support.back_office.staff import LIST, NEW_PASSWORD, person, signed_in
 from tests.support.fuzzing.mass_assignment import all_fields, fields, rows, written_by
 from tests.support.oauth.code_flow import code_for, login_form, redemption, send
-from tests.support.oauth.held_tokens import service
+from tests.support.oauth.held_tokens import Issued, service
 from users.models import User
 from users.oauth.requests import _snake_case
 from warehouses.models import Warehouse
@@ -158,6 +159,16 @@ def test_refreshing_and_withdrawing_do_that_and_nothing_else(pat: User, sam: Use
 
 def test_asking_about_a_token_changes_nothing(pat: User) -> None:
     check_oauth("/introspect", {"token": sign_in(pat.email)["access_token"], **service("picking")})
+
+
+def test_asking_for_decisions_changes_nothing(issued: Issued) -> None:
+    asked = question(issued.pat.uuid, issued.row.warehouse.uuid)
+
+    def ask(path: str, more: dict[str, Any]) -> Any:
+        return gate(**issued.service).call("POST", path, more | asked, content_type=JSON)
+
+    for path in (ONE, MANY):
+        check(partial(ask, path), 200, set())
 
 
 # --- The Back Office --------------------------------------------------------------------------------------------

@@ -66,11 +66,26 @@ MATRIX = """
     PUT     introspect                              405     405     405     405     405     405     405     405
     PATCH   introspect                              405     405     405     405     405     405     405     405
     DELETE  introspect                              405     405     405     405     405     405     405     405
+    GET     access/v1/evaluation                    405     405     405     405     405     405     405     405
+    POST    access/v1/evaluation                    401     401     401     401     401     401     200     401
+    PUT     access/v1/evaluation                    405     405     405     405     405     405     405     405
+    PATCH   access/v1/evaluation                    405     405     405     405     405     405     405     405
+    DELETE  access/v1/evaluation                    405     405     405     405     405     405     405     405
+    GET     access/v1/evaluations                   405     405     405     405     405     405     405     405
+    POST    access/v1/evaluations                   401     401     401     401     401     401     200     401
+    PUT     access/v1/evaluations                   405     405     405     405     405     405     405     405
+    PATCH   access/v1/evaluations                   405     405     405     405     405     405     405     405
+    DELETE  access/v1/evaluations                   405     405     405     405     405     405     405     405
     GET     .well-known/oauth-authorization-server  200     200     200     200     200     200     200     200
     POST    .well-known/oauth-authorization-server  405     405     405     405     405     405     405     405
     PUT     .well-known/oauth-authorization-server  405     405     405     405     405     405     405     405
     PATCH   .well-known/oauth-authorization-server  405     405     405     405     405     405     405     405
     DELETE  .well-known/oauth-authorization-server  405     405     405     405     405     405     405     405
+    GET     .well-known/authzen-configuration       200     200     200     200     200     200     200     200
+    POST    .well-known/authzen-configuration       405     405     405     405     405     405     405     405
+    PUT     .well-known/authzen-configuration       405     405     405     405     405     405     405     405
+    PATCH   .well-known/authzen-configuration       405     405     405     405     405     405     405     405
+    DELETE  .well-known/authzen-configuration       405     405     405     405     405     405     405     405
     GET     .well-known/jwks.json                   200     200     200     200     200     200     200     200
     POST    .well-known/jwks.json                   405     405     405     405     405     405     405     405
     PUT     .well-known/jwks.json                   405     405     405     405     405     405     405     405

@@ -48,6 +48,7 @@ PAGES: dict[str, Callable[..., str]] = {
     "new user": lambda **_: reverse("admin:users_user_add"),
     "hire": lambda **_: reverse("admin:users_user_add", query={"is_warehouse_user": 1}),
     "person": lambda pat, **_: reverse("admin:users_user_view", args=[pat.pk]),
+    "why": lambda pat, north, **_: reverse("admin:users_user_why", query={"person": pat.pk, "warehouse": north.pk}),
     "user": lambda pat, **_: reverse("admin:users_user_change", args=[pat.pk]),
     "account": lambda **_: reverse("account"),
     "account password": lambda **_: reverse("account_password"),

@@ -71,6 +71,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "users/user/<int:pk>/unlock-sign-in/": (ALL, "AS"),
     "users/user/<int:pk>/reset-two-factor/": (ALL, "A"),
     "users/user/<int:pk>/temporary-password/": ("AS", "AS"),
+    "users/user/why/": ("ASWR", "ASWR"),
     "users/user/sign-in-name/": ("AS", NOBODY),
     "users/user/import/<uuid:pk>/": ("AS", "AS"),
     "users/user/import/<uuid:pk>/again/": (ALL, "AS"),

@@ -25,6 +25,7 @@ from schemathesis.core.transport import Response
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
 
+from assignments.access.evaluation import MISSING
 from assignments.views import BEFORE_THE_HISTORY, IN_THE_FUTURE, NOT_WITH_AS_OF
 from config.api.filters import SORTED_TWICE
 from tests.support.api.client import FORM
@@ -47,6 +48,7 @@ REFUSALS: Mapping[str, Collection[str]] = {
     "authorize": (BAD_CLIENT, BAD_CREDENTIALS),
     "createToken": (BAD_CLIENT, BAD_CREDENTIALS, BAD_REFRESH_TOKEN),
     "revokeToken": (BAD_CLIENT,),
+    "evaluateMany": MISSING,  # of a body without questions, which is one
 }
 
 
@@ -104,6 +106,7 @@ MUST_BE_ANSWERED = """
     operation                                 office  worker  bearer  client  nobody
     GET /.well-known/jwks.json                200     200     200     200     200
     GET /.well-known/oauth-authorization-server 200   200     200     200     200
+    GET /.well-known/authzen-configuration    200     200     200     200     200
     GET /health/live                          200     200     200     200     200
     GET /health/ready                         200     200     200     200     200
     GET /users                                200     200     403     401     401
@@ -117,6 +120,8 @@ MUST_BE_ANSWERED = """
     DELETE /warehouse-user-assignments/{uuid} 204     403     403     401     401
     POST /warehouse-tokens                    403     201     403     401     401
     POST /introspect                          401     401     401     200     401
+    POST /access/v1/evaluation                401     401     401     200     401
+    POST /access/v1/evaluations               401     401     401     200     401
     POST /revoke                              200     200     200     200     200
 """
 #: Of so many answers none is early or late.
@@ -258,6 +263,8 @@ def _configuration(caller: Caller, known: Known, cases: int, seed: int, base_url
         "parameters": {
             "body.data.attributes.userUuid": {"dictionary": "assignable"} | mostly,
             "body.data.attributes.warehouse.uuid": {"dictionary": "warehouses"} | mostly,
+            "body.subject.id": {"dictionary": "people"} | mostly,
+            "body.resource.id": {"dictionary": "warehouses"} | mostly,
             "body.data.attributes.startsAt": {"dictionary": "beginnings"} | mostly,
             "body.data.attributes.endsAt": {"dictionary": "ends"} | mostly,
         },

@@ -41,6 +41,10 @@ NAMES = (
 )
 #: Route → queries without which there is nothing behind it.
 NEEDED: dict[str, tuple[Pairs, ...]] = {
+    "admin/users/user/why/": (
+        [("person", "pat@fuzz.test")],
+        [("person", "pat@fuzz.test"), ("warehouse", "Fuzz Dock")],
+    ),
     "admin/autocomplete/": (
         [("app_label", "users"), ("model_name", "session"), ("field_name", "user"), ("term", "p")],
         [

@@ -316,6 +316,23 @@ class Model:
         for code in self.codes:
             code.is_void |= code.person is person
 
+    # --- Who may work where now -----------------------------------------------------------------------------------
+    def decides(self, person: Person, place: Place) -> str:
+        """The code of the reason, of which there is one only: what a person is comes before where they are."""
+        own = next((row for row in self.rows if row.person is person and row.place is place), None)
+        faults = {
+            "blocked": person.is_blocked,
+            "employment_over": person.has_left(self.now),
+            "not_a_warehouse_user": not person.is_warehouse_user,
+            "warehouse_not_available": not place.is_active,
+            "not_assigned": own is None,
+            "assignment_over": own is not None and own.is_over(self.now),
+            "assignment_not_begun": own is not None and not own.is_current(self.now),
+            "works_here": own is not None and own.is_active,
+            "active_elsewhere": any(row.person is person and row.is_active for row in self.rows),
+        }
+        return next((code for code, holds in faults.items() if holds), "not_active")
+
     # --- Which warehouse tokens hold (0.4) ------------------------------------------------------------------------
     def gets_warehouse_token(self, caller: SignIn) -> Expected:
         if not caller.is_live:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant
 
+from assignments.access.decision import decide_all
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS
 from tests.support.state_machine.assigning import Assigning
@@ -66,6 +69,12 @@ class World(Assigning, SigningIn, BackOffice):
     def the_newest_warehouse_tokens_hold_or_not_as_the_model_says(self) -> None:
         for grant in self.model.grants[-3:]:
             self._check_grant(grant, grant.tokens[-1])
+
+    @invariant()
+    def who_may_work_where_is_decided_as_the_model_says(self) -> None:
+        asked = [(person, place) for person in self.model.people for place in self.model.places]
+        found = decide_all([(UUID(person.uuid), UUID(place.uuid)) for person, place in asked])
+        assert [decision.reason for decision in found] == [self.model.decides(*one) for one in asked]
 
     @act()
     def introspect_all_warehouse_tokens(self) -> None:

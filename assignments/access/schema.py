@@ -1,0 +1,163 @@
+"""The routes of AuthZEN in the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from authlib.oauth2.rfc6749.errors import OAuth2Error
+from django.conf import settings
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+
+from assignments.access.decision import Reason
+from assignments.access.evaluation import MAX_EVALUATIONS, PERSON, SEMANTICS, WAREHOUSE, WORK
+from config.api import errors
+from config.api.openapi import Component, header, members, refusals, request, response
+from users.oauth.errors import BadClientError, BlockedError, UnreadableBodyError
+from users.oauth.server import server
+from users.schema import PAT
+from warehouses.schema import NORTH_DOCK
+
+_JSON = "application/json"
+_TEXT, _OBJECT = {"type": "string"}, {"type": "object"}
+_NO_STORE = header("Cache-Control", 200, "`no-store`: the next moment it may be otherwise.")
+_REQUEST_ID = OpenApiParameter(
+    "X-Request-ID", str, OpenApiParameter.HEADER, description="Any text; the answer has the same header."
+)
+_WHO = (
+    "For confidential clients, which send id and secret by HTTP Basic. From one query, as of the moment of asking: a "
+    "withdrawal that has been answered is known. Who or what is unknown is denied like anything else. A client that "
+    "may read reasons is told why in `context` (`docs/api.md`, Reasons)."
+)
+
+
+def _entity(*required: str, is_complete: bool) -> dict[str, Any]:
+    return members(required if is_complete else [], **dict.fromkeys(required, _TEXT), properties=_OBJECT)
+
+
+def _question(*, is_complete: bool) -> dict[str, Any]:
+    """A question; in a list of them, what is missing may be a default."""
+    return members(
+        ["subject", "action", "resource"] if is_complete else [],
+        subject=_entity("type", "id", is_complete=is_complete),
+        action=_entity("name", is_complete=is_complete),
+        resource=_entity("type", "id", is_complete=is_complete),
+        context=_OBJECT | {"description": "Not needed, and not looked at."},
+    )
+
+
+_DECISION = Component(
+    "Decision",
+    members(
+        ["decision"],
+        decision={"type": "boolean"},
+        context={
+            "description": "Why not, for a client that may read it; or what the question lacks.",
+            **members(
+                [],
+                reason={"type": "string", "enum": [*Reason]},
+                error=members(status={"type": "integer"}, message=_TEXT),
+            ),
+        },
+    ),
+)
+_SUBJECT = {"subject": {"type": PERSON, "id": str(PAT.uuid)}, "action": {"name": WORK}}
+_IN_NORTH_DOCK = {"resource": {"type": WAREHOUSE, "id": str(NORTH_DOCK.uuid)}}
+_ELSEWHERE = {"resource": {"type": WAREHOUSE, "id": "0f0d0a53-1f0c-4c3e-9a53-6d1b1f3c9f4e"}}
+_DENIED = {"decision": False, "context": {"reason": Reason.ACTIVE_ELSEWHERE}}
+
+
+def _refusals(*refused: OAuth2Error) -> dict[int, Any]:
+    answers = [server.handle_error_response(None, error) for error in refused]
+    always = (errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY, errors.CRASHED)
+    return refusals("oauth", *answers, *always)
+
+
+_REFUSALS = (UnreadableBodyError("`subject` is missing."), BadClientError(is_challenged=True), BlockedError(240))
+
+EVALUATION = extend_schema(
+    operation_id="evaluate",
+    tags=["Decisions"],
+    summary="Ask whether a person may work in a warehouse now",
+    description=f"OpenID AuthZEN Authorization API 1.0. {_WHO}",
+    parameters=[_NO_STORE, _REQUEST_ID],
+    request=request(
+        _JSON,
+        Component("EvaluationRequest", _question(is_complete=True)),
+        {"May Pat work in North Dock?": _SUBJECT | _IN_NORTH_DOCK},
+    ),
+    responses={
+        200: response(_DECISION, "The decision.", {"Yes": {"decision": True}, "No, and why": _DENIED}),
+        **_refusals(*_REFUSALS),
+    },
+)
+
+EVALUATIONS = extend_schema(
+    operation_id="evaluateMany",
+    tags=["Decisions"],
+    summary="Ask the same of many",
+    description="What a question lacks is taken from the body's own members, as a whole; a question that lacks "
+    f"something all the same is denied, and the others are answered. Without questions the body is one. {_WHO}",
+    parameters=[_NO_STORE, _REQUEST_ID],
+    request=request(
+        _JSON,
+        Component(
+            "EvaluationsRequest",
+            _question(is_complete=False)
+            | {
+                "properties": _question(is_complete=False)["properties"]
+                | {
+                    "evaluations": {
+                        "type": "array",
+                        "maxItems": MAX_EVALUATIONS,
+                        "items": _question(is_complete=False),
+                    },
+                    "options": members([], evaluations_semantic={"type": "string", "enum": [*SEMANTICS]}),
+                }
+            },
+        ),
+        {"In which of two warehouses?": _SUBJECT | {"evaluations": [_IN_NORTH_DOCK, _ELSEWHERE]}},
+    ),
+    responses={
+        200: response(
+            Component(
+                "Decisions",
+                {
+                    "anyOf": [
+                        members(evaluations={"type": "array", "minItems": 1, "items": _DECISION}),
+                        _DECISION,
+                    ]
+                },
+            ),
+            "The decisions, in the order of the questions; without questions, one.",
+            {"Yes and no": {"evaluations": [{"decision": True}, _DENIED]}},
+        ),
+        **_refusals(*_REFUSALS),
+    },
+)
+
+CONFIGURATION = extend_schema(
+    operation_id="getAccessConfiguration",
+    tags=["Decisions"],
+    summary="Where decisions are asked for",
+    description="What a client library needs to know (AuthZEN Authorization API 1.0, Policy Decision Point Metadata).",
+    parameters=[header("Cache-Control", 200, "How long the answer may be kept.")],
+    responses={
+        200: response(
+            Component(
+                "AccessConfiguration",
+                members(
+                    policy_decision_point=_TEXT, access_evaluation_endpoint=_TEXT, access_evaluations_endpoint=_TEXT
+                ),
+            ),
+            "The metadata.",
+            {
+                "The metadata": {
+                    "policy_decision_point": settings.ISSUER,
+                    "access_evaluation_endpoint": f"{settings.ISSUER}/access/v1/evaluation",
+                    "access_evaluations_endpoint": f"{settings.ISSUER}/access/v1/evaluations",
+                }
+            },
+        ),
+        **refusals("oauth", errors.CRASHED),
+    },
+)
