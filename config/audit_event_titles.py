@@ -39,6 +39,7 @@ TITLES: dict[str, str] = {
     "import_refused": gettext_noop("Import Refused"),
     "rows_exported": gettext_noop("Rows Exported"),
     "export_refused": gettext_noop("Export Refused"),
+    "undo_refused": gettext_noop("Undo Refused"),
     "database_restored": gettext_noop("Database Restored"),
 }
 

@@ -16,12 +16,14 @@ from config.web.paths import redact_reset_link
 
 # --- Processors -------------------------------------------------------------------------------------------------
 def _add_request(logger: Any, method: str, line: dict[str, Any]) -> dict[str, Any]:
-    """Adds id, client address and path of the current request, if there is one. Existing keys are kept."""
+    """Adds id, trace, client address and path of the current request, if there is one. Existing keys are kept."""
     request = request_context.current_request()
     if request is None:
         return line
+    trace = request_context.trace_id(request)
     return {
         "request_id": request_context.request_id(request),
+        **({"trace_id": trace} if trace else {}),
         "address": request_context.client_address(request),
         "path": request_context.loggable_path(request),
     } | line

@@ -29,6 +29,11 @@ PORT = env.int("PORT", default=8000, maximum=65_535)
 HOST = env.name("HOST", default="127.0.0.1")
 #: Server processes; each serves one request at a time.
 WORKERS = env.int("WORKERS", default=2, maximum=1_000)
+#: TCP port and address of the metrics in Prometheus's format; port 0 for none.
+METRICS_PORT = env.int("METRICS_PORT", default=0, minimum=0, maximum=65_535)
+METRICS_HOST = env.name("METRICS_HOST", default="127.0.0.1")
+#: Where OpenTelemetry sends traces; "" for nowhere. It reads further variables, `OTEL_*`, by itself.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.web_address("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
 #: Addresses or networks of proxies that are believed about their clients (comma list).
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
 #: The header in which they name the client: `X-Forwarded-For`, or `Forwarded` (RFC 7239).
@@ -92,7 +97,7 @@ MIGRATION_WAIT_SECONDS = env.int("MIGRATION_WAIT_SECONDS", default=600)
 STATEMENT_TIMEOUT_SECONDS = env.timeout("STATEMENT_TIMEOUT_SECONDS", default=10)
 LOCK_TIMEOUT_SECONDS = env.timeout("LOCK_TIMEOUT_SECONDS", default=1)
 IDLE_TRANSACTION_TIMEOUT_SECONDS = env.timeout("IDLE_TRANSACTION_TIMEOUT_SECONDS", default=30)
-#: The same for imports and exports; commands of `manage.py` have no limit.
+#: The same for imports, exports and large undos; commands of `manage.py` have no limit.
 JOB_TIMEOUT_SECONDS = env.timeout("JOB_TIMEOUT_SECONDS", default=1_800)
 #: The URL of a pooler in transaction mode, such as pgbouncer, for requests. Jobs and commands connect directly, since
 #: they hold locks of a session.
@@ -141,6 +146,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    *(["config.telemetry.middleware.MetricsMiddleware"] if METRICS_PORT else []),
+    *(["config.telemetry.tracing.TracingMiddleware"] if OTEL_EXPORTER_OTLP_ENDPOINT else []),
     "config.web.request_context.RequestContextMiddleware",
     "config.web.middleware.ConnectionMiddleware",
     "config.web.headers.HeadersMiddleware",

@@ -60,7 +60,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     parts["may_view_users"], parts["may_view_sessions"] = may("users.view_user"), may("users.view_session")
     if may("warehouses.view_warehouse") and may("assignments.view_warehouseuserassignment"):
         parts |= _cached("places", _places)
-    if kinds := kinds_for(request):
+    if kinds := kinds_for(request.user):
         parts["latest"], _more = changes.find(
             changes.HistoryQuery(kinds, with_emails=may_see_people(request.user)), LATEST
         )

@@ -18,7 +18,7 @@ from config.back_office.error_pages import way_back
 from config.back_office.list_return import list_query, preserved_query
 from config.database import replica
 from config.history.pages import history_view
-from config.history.undo_pages import change_set_view, undo_view
+from config.history.undo_pages import change_set_view, undo_job_view, undo_progress_view, undo_view
 from config.web.back_office_sessions import ACCOUNT_ONLY
 
 _HIDDEN_APPS = {"otp_totp", "otp_static"}
@@ -91,6 +91,8 @@ class BackOffice(UnfoldAdminSite):
             path("history/", self._page(history_view), name="history"),
             path("history/change-set/", self._page(change_set_view), name="change_set"),
             path("history/undo/", self._page(undo_view), name="undo"),
+            path("history/undo/<uuid:pk>/", self._page(undo_job_view), name="undo_job"),
+            path("history/undo/<uuid:pk>/progress/", self._page(undo_progress_view), name="undo_progress"),
         ]
 
     def _page(self, view: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,26 +10,33 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
-from django.http import HttpRequest, HttpResponseBase
+from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: Alias of the replica's connection.
 REPLICA = "replica"
 #: Cookie of a browser that has sent a change.
 _COOKIE = "reads_primary"
-#: Seconds for which a worker relies on the last check of the replica, and leaves one alone that failed it.
+#: Seconds for which a worker relies on the last check of the replica, and leaves one alone that failed.
 _CHECKED_SECONDS, _REST_SECONDS = 1, 10
+#: The same if it fails again and again: each attempt to connect may take seconds, in which the worker serves nobody.
+_LONGEST_REST_SECONDS = 320
+#: Seconds for which an export waits for the replica.
+_PATIENCE_SECONDS = 3
 #: Models that pages show, besides the events of the history. Others, such as permissions, are read from the primary.
 _SHOWN = {
+    "assignments.pastassignment",
     "assignments.warehouseuserassignment",
     "users.auditevent",
     "users.session",
@@ -61,11 +68,18 @@ class _State:
     """Whether the replica may be read, as this process has seen last."""
 
     def __init__(self) -> None:
-        self.until, self.is_usable = 0.0, False
+        self.until, self.is_usable, self._rest = 0.0, False, _REST_SECONDS
 
-    def set(self, is_usable: bool) -> None:
-        self.is_usable = is_usable
-        self.until = time.monotonic() + (_CHECKED_SECONDS if is_usable else _REST_SECONDS)
+    def answered(self, *, is_near: bool) -> None:
+        self.is_usable, self._rest = is_near, _REST_SECONDS
+        self.until = time.monotonic() + (_CHECKED_SECONDS if is_near else _REST_SECONDS)
+
+    def failed(self) -> int:
+        """For how many seconds it is left alone: twice as long each time in a row."""
+        rest = self._rest
+        self.is_usable, self._rest = False, min(2 * rest, _LONGEST_REST_SECONDS)
+        self.until = time.monotonic() + rest
+        return rest
 
 
 _state = _State()
@@ -77,9 +91,11 @@ def is_usable() -> bool:
         return False
     if time.monotonic() > _state.until:
         try:
-            _state.set(_is_near())
-        except (OperationalError, InterfaceError) as problem:
+            _state.answered(is_near=_is_near())
+        except Error as problem:
             _give_up(problem)
+        if not _state.is_usable:
+            connections[REPLICA].close()  # libpq may find another one, if the URL names several
     return _state.is_usable
 
 
@@ -97,32 +113,58 @@ def _is_near() -> bool:
         return bool(replica.fetchone()[0])
 
 
+def _has_everything() -> bool:
+    """Whether it has what is committed now, after a short wait if need be."""
+    end = time.monotonic() + _PATIENCE_SECONDS
+    with connections[DEFAULT_DB_ALIAS].cursor() as primary, connections[REPLICA].cursor() as replica:
+        primary.execute("SELECT pg_current_wal_lsn()")
+        (position,) = primary.fetchone()
+        while True:
+            replica.execute("SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= %s", [position])
+            if replica.fetchone()[0]:
+                return True
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.1)
+
+
 def _give_up(problem: Exception) -> None:
-    logger.warning("The replica is left alone for %s seconds: %s", _REST_SECONDS, str(problem).strip())
-    _state.set(False)
+    """The first line of an error has no SQL, which contains what was searched for."""
+    reason = str(problem).strip().partition("\n")[0]
+    logger.warning("The replica is left alone for %s seconds: %s", _state.failed(), reason)
     connections[REPLICA].close()
 
 
 @contextmanager
-def _reading() -> Iterator[None]:
-    token = _is_reading.set(True)
+def _reading(is_reading: bool) -> Iterator[None]:
+    token = _is_reading.set(is_reading)
     try:
         yield
     finally:
         _is_reading.reset(token)
 
 
+def primary() -> AbstractContextManager[None]:
+    """Within a view that is shown from the replica: whether something is there is asked of the primary."""
+    return _reading(False)
+
+
 def shown_from_replica(view: Callable[..., Any]) -> Callable[..., Any]:
-    """For a view that changes nothing. It is answered by the primary if the replica fails, or is too far behind."""
+    """For a view that changes nothing. It is answered by the primary if the replica fails, or is too far behind.
+
+    So is what the replica does not find, which may be new, and what it cannot read, since it lacks a migration.
+    """
 
     @wraps(view)
     def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if request.method == "GET" and _COOKIE not in request.COOKIES and is_usable():
             try:
-                with _reading():
+                with _reading(True):
                     response = view(request, *args, **kwargs)
                     return response.render() if isinstance(response, SimpleTemplateResponse) else response
-            except (OperationalError, InterfaceError) as problem:
+            except Http404:
+                pass
+            except Error as problem:
                 _give_up(problem)
         return view(request, *args, **kwargs)
 
@@ -143,6 +185,14 @@ def remember_change(request: HttpRequest, response: HttpResponseBase) -> None:
         )
 
 
-def exported(rows: Any) -> Any:
-    """The same queryset, of the replica if it is usable."""
-    return rows.using(REPLICA) if is_usable() else rows
+def exported(rows: Any, make: Callable[[Any], T]) -> T:
+    """What `make` makes of the queryset, of the replica's rows if it has all that is committed, and does not fail.
+
+    A person thus finds their own changes in it, and a failure of the replica only makes it take longer.
+    """
+    try:
+        if is_usable() and _has_everything():
+            return make(rows.using(REPLICA))
+    except Error as problem:
+        _give_up(problem)
+    return make(rows)

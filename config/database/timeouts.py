@@ -13,7 +13,7 @@ from copy import deepcopy
 from typing import Any
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
 
 #: PostgreSQL's parameter → setting with the limit for requests, in seconds.
 REQUEST_LIMITS = {
@@ -37,11 +37,16 @@ def use_request_limits() -> None:
 
 
 def use_job_limits() -> None:
-    """For this thread. Call it before the thread uses its connection."""
+    """For this thread, which runs jobs."""
+    use_limits_of_thread(settings.JOB_TIMEOUT_SECONDS)
+
+
+def use_limits_of_thread(seconds: int) -> None:
+    """For this thread, which connects directly. Call it before the thread uses its connections."""
     for alias in connections:
         own = connections[alias].copy()
         own.settings_dict |= deepcopy(_direct) if alias == DEFAULT_DB_ALIAS else {}
-        _set(own.settings_dict, **dict.fromkeys(REQUEST_LIMITS, settings.JOB_TIMEOUT_SECONDS))
+        _set(own.settings_dict, **dict.fromkeys(REQUEST_LIMITS, seconds))
         connections[alias] = own
 
 
@@ -58,7 +63,7 @@ def fault_of_pool() -> str | None:
                     "SELECT name, setting::bigint FROM pg_settings WHERE name = ANY(%s)", [[*REQUEST_LIMITS]]
                 )
                 found = dict(cursor.fetchall())
-        except OperationalError as problem:
+        except Error as problem:
             return f"POOL_URL: the pooler does not answer ({str(problem).strip().splitlines()[0]})."
     for name, setting in REQUEST_LIMITS.items():
         expected = getattr(settings, setting) * 1_000

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Subquery
 
 from config.history.positions import Operation
 
@@ -81,20 +81,19 @@ class ChangeSet:
     def note_later(self, changes: dict[Key, NetChange]) -> None:
         """Adds what happened to these objects since. One query."""
         first = min((change.last for change in changes.values()), default=0)
-        for event in self._later().filter(pgh_id__gt=first).values().iterator():
+        # By one index: just after an import PostgreSQL, without statistics, would join the others row by row.
+        same = {f"{self._identity[0]}__pk__any_of": [key[0] for key in changes]}
+        for event in self._events.filter(**same, pgh_id__gt=first).values().iterator():
             change = changes.get(self._key(event))
             if change and event["pgh_id"] > change.last:
                 change.note(event)
 
     def undone(self) -> State | None:
         """The first event of the change set that has undone this one."""
-        marked = Q(pgh_context__undoes=str(self._operation))
-        found: State | None = self._later().filter(marked).values().first()
+        first = self._identity[0]
+        later = self._events.filter(Exists(self._own.filter(**{first: OuterRef(first)})))
+        found: State | None = later.filter(pgh_context__undoes=str(self._operation)).values().first()
         return found
-
-    def _later(self) -> Any:
-        """All events of the same objects, by the indexes of the identifying columns."""
-        return self._events.filter(Exists(self._own.filter(**{name: OuterRef(name) for name in self._identity})))
 
     def _by_id(self, ids: Iterable[int | None]) -> dict[int, State]:
         wanted = [one for one in ids if one is not None]

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from config.back_office.rights import may_see_people
+from config.database import replica
 from config.history import changes
 from config.history.positions import Position
 from config.history.tracking import DATABASE
@@ -51,7 +52,8 @@ class HistoryAdminMixin:
         """All changes of one object and of objects related to it."""
         if not self.has_view_permission(request):  # before the lookup, which discloses existence
             raise PermissionDenied
-        found = self.get_object(request, object_id)
+        with replica.primary():  # it may be new
+            found = self.get_object(request, object_id)
         if found is None:
             return self.missing(request, object_id)
         context = {"title": gettext("History: %(object)s") % {"object": found}, "opts": self.opts, "original": found}
@@ -60,13 +62,13 @@ class HistoryAdminMixin:
 
 def history_view(request: HttpRequest, *, site: Any) -> HttpResponse:
     """All changes of the models that the user may view."""
-    if not kinds_for(request):
+    if not kinds_for(request.user):
         raise PermissionDenied
     return _page(request, site, {"title": gettext("History")})
 
 
 def _page(request: HttpRequest, site: Any, context: dict[str, Any], *, about: Model | None = None) -> HttpResponse:
-    kinds = kinds_for(request)
+    kinds = kinds_for(request.user)
     form = HistoryForm(request.GET, kinds=kinds, about=about, viewer=request.user)
     rows: list[changes.RecordedChange] = []
     more = None
@@ -91,9 +93,9 @@ def _same_query(request: HttpRequest, **also: str) -> str:
     return f"?{query.urlencode()}"
 
 
-def kinds_for(request: HttpRequest) -> list[Any]:
-    """The tracked models that the user may view."""
-    return [model for model in changes.tracked_models() if request.user.has_perm(_view_permission(model))]
+def kinds_for(person: Any) -> list[Any]:
+    """The tracked models that the person may view."""
+    return [model for model in changes.tracked_models() if person.has_perm(_view_permission(model))]
 
 
 def _view_permission(model: Any) -> str:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
 from django.utils import formats, timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from config.back_office.rights import may_see_people
 from config.history.changes import RecordedChange, in_words, recorded_fields
 from config.history.names import Names
-from config.history.positions import Operation
-from config.history.undo import Kind, Obstacle, Step, UndoPlan, not_undone
+from config.history.pages import kinds_for
+from config.history.positions import Operation, Position
+from config.history.undo import Former, Kind, Obstacle, Step, UndoPlan, not_undone, undo
+from config.rule_errors import RuleError
 
 #: Most objects that the page lists of what is put back, and of what is left out; it counts the others.
 MAX_LISTED = 50
@@ -27,29 +33,37 @@ class LeftOutChange(NamedTuple):
 
 
 class Preview:
-    """The undoing of a change set by a person who may see the history of these models (`kinds`)."""
+    """The undoing of a change set by a person, who is told of the models whose history they may see."""
 
     #: Numbers of objects: put back, and wholly or partly left out, also where the person may not see them.
     done = left_out = 0
     first_reason = ""
 
-    def __init__(self, operation: Operation, by: Any, kinds: list[Any], *, with_emails: bool) -> None:
-        self._operation, self._by, self._kinds, self._with_emails = operation, by, kinds, with_emails
+    def __init__(self, operation: Operation, by: Any) -> None:
+        self._operation, self._by = operation, by
+        self._kinds, self._with_emails = kinds_for(by), may_see_people(by)
 
     def read(self) -> None:
         """Plans without a lock and writes nothing."""
-        plan = UndoPlan(self._operation, self._by)
-        self.tell(plan)
-        self.changes = self._in_words([step for step in self._seen if not step.is_refused][:MAX_LISTED])
-        left_out = [step for step in self._seen if step.obstacles][:MAX_LISTED]
-        reasons = self._reasons(left_out)
-        told = self._in_words(left_out)
-        self.listed_left_out = [LeftOutChange(*one) for one in zip(told, reasons, strict=True)]
-        others = not_undone(self._operation)
-        #: Models whose changes are never undone, each with the number of changes.
-        self.others = [(capfirst(one._meta.verbose_name_plural), others[one]) for one in others if one in self._kinds]
+        self._tell(UndoPlan(self._operation, self._by))
+        self.list_first()
 
-    def tell(self, plan: UndoPlan) -> None:
+    def undo(self, reason: str) -> str:
+        """Undoes all that is possible, in one transaction. Returns why nothing was undone, or ""."""
+        try:
+            with transaction.atomic():
+                plan, former = undo(self._operation, self._by, reason)
+                connection.check_constraints()  # raises IntegrityError here, not at the commit
+        except ValidationError as refusal:
+            return _("Nothing was undone. %(why)s") % {"why": " ".join(refusal.messages)}
+        except (RuleError, IntegrityError):
+            return _("Nothing was undone: somebody has changed something at this moment. Please look again.")
+        if former:
+            return already(former, self._by)
+        self._tell(plan)
+        return "" if self.done else _("Nothing of this can be undone. %(why)s") % {"why": self.first_reason}
+
+    def _tell(self, plan: UndoPlan) -> None:
         """Sets the numbers, and the first reason, of this plan."""
         steps = list(plan.all_steps)
         self._seen = [step for step in steps if step.model in self._kinds]
@@ -57,6 +71,24 @@ class Preview:
         self.left_out = sum(bool(step.obstacles) for step in steps)
         refused = [step for step in self._seen if step.obstacles]
         self.first_reason = " ".join(reason for reasons in self._reasons(refused[:1]) for reason in reasons)
+
+    def list_first(self) -> None:
+        """Lists the first objects of the plan."""
+        self.changes = self._in_words([step for step in self._seen if not step.is_refused][:MAX_LISTED])
+        left_out = [step for step in self._seen if step.obstacles][:MAX_LISTED]
+        told = zip(self._in_words(left_out), self._reasons(left_out), strict=True)
+        self.listed_left_out = [LeftOutChange(*one) for one in told]
+        others = not_undone(self._operation)
+        #: Models whose changes are never undone, each with the number of changes.
+        self.others = [(capfirst(one._meta.verbose_name_plural), others[one]) for one in others if one in self._kinds]
+
+    def report(self) -> dict[str, Any]:
+        """All that a page shows, as JSON."""
+        return {
+            **{name: getattr(self, name) for name in ("done", "left_out", "more", "more_left_out", "others")},
+            "changes": [asdict(one) for one in self.changes],
+            "listed_left_out": [{"change": asdict(one.change), "reasons": one.reasons} for one in self.listed_left_out],
+        }
 
     @property
     def more(self) -> int:
@@ -118,6 +150,13 @@ def _event(step: Step) -> dict[str, Any]:
     }
 
 
-def name_of(person: Any, *, with_emails: bool) -> str:
-    """The person with this primary key."""
-    return Names({get_user_model(): {person}}, with_emails=with_emails)[get_user_model(), person]
+def already(former: Former, reader: Any) -> str:
+    """That it was undone before, and by whom."""
+    names = Names({get_user_model(): {former.user}}, with_emails=may_see_people(reader))
+    words = {"who": names[get_user_model(), former.user], "when": when(former.operation)}
+    return _("This was undone by %(who)s, %(when)s.") % words
+
+
+def when(moment: Operation | Position) -> str:
+    """Its date and time."""
+    return str(formats.date_format(timezone.localtime(moment.moment), "SHORT_DATETIME_FORMAT"))

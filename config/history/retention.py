@@ -7,7 +7,8 @@ from typing import Any
 
 import pgtrigger
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.lookups import LessThan
 from django.utils import timezone
 
 #: Events looked at in one transaction.
@@ -28,9 +29,8 @@ def delete_old_events(model: Any) -> int:
     before, events = kept_since(), model.pgh_event_model
     if before is None:
         return 0
-    old = events._base_manager.filter(pgh_created_at__lt=before)
-    later = old.filter(pgh_obj=OuterRef("pgh_obj"), pgh_id__gt=OuterRef("pgh_id")).order_by()
-    superfluous = Q(pgh_label="delete") | Exists(later)
+    every = events._base_manager.all()
+    old, superfluous = every.filter(pgh_created_at__lt=before), _superfluous(every, before)
     total, after = 0, Q()
     with pgtrigger.ignore(f"{events._meta.label}:append_only"):
         while (last := _last_of_batch(old.filter(after))) is not None:
@@ -42,6 +42,18 @@ def delete_old_events(model: Any) -> int:
             beyond = Q(pgh_created_at__gt=moment) | Q(pgh_id__gt=number)
             after = Q(pgh_created_at__gte=moment) & beyond
     return total
+
+
+def _superfluous(events: QuerySet[Any], before: datetime) -> Q:
+    """The condition of an event that says nothing about that moment: the object's next one is old, or it is deleted.
+
+    A transaction that began earlier can delete what another one has made meanwhile, and its event is the older one. It
+    stays until the other one goes: without it, the object would be taken for one that is still there.
+    """
+    same = events.filter(pgh_obj=OuterRef("pgh_obj"))
+    following = same.filter(pgh_id__gt=OuterRef("pgh_id")).order_by("pgh_id").values("pgh_created_at")
+    former = same.filter(pgh_id__lt=OuterRef("pgh_id"), pgh_created_at__gt=OuterRef("pgh_created_at")).order_by()
+    return Q(LessThan(Subquery(following[:1]), before)) | Q(~Exists(former), pgh_label="delete")
 
 
 def _last_of_batch(events: QuerySet[Any]) -> tuple[datetime, int] | None:

@@ -29,7 +29,7 @@ DELETED_SINCE = _("Deleted since.")
 THERE_AGAIN = _("There again since.")
 NOT_RECORDED = _("The history does not go back to the time before.")
 NO_RIGHT = _("You do not have the right to change this back.")
-#: Most events of a change set that is undone, in one request. An import of 20,000 people who work somewhere has 40,000.
+#: Most events of a change set that is undone. An import of 20,000 people who work somewhere has 40,000.
 MAX_EVENTS = 60_000
 #: The first number of the advisory lock of a change set that is being undone.
 _UNDO_LOCK = 4_711_003

@@ -1,45 +1,52 @@
-"""The page of a change set, and the page that shows what undoing it would put back, and does it."""
+"""The page of a change set, and the pages that show what undoing it would put back, and do it: at once, or by a job."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import IntegrityError, connection, transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from config.back_office.rights import may_see_people
 from config.history import changes
 from config.history.pages import PAGE_ROWS, ReasonFormMixin, kinds_for, links_to_others
 from config.history.positions import OPERATION, Operation, Position
-from config.history.preview import Preview, name_of
+from config.history.preview import Preview, already, when
 from config.history.tracking import REASON
-from config.history.undo import MAX_EVENTS, Former, may_undo, number_of_events, undo, undone
-from config.rule_errors import RuleError
+from config.history.undo import MAX_EVENTS, may_undo, number_of_events, undone
+from config.spreadsheets.import_pages import changes_url
+from config.spreadsheets.jobs import queue, worker
+from config.spreadsheets.models import Undo
+from config.spreadsheets.pages import find_job, progress_of, too_many_waiting
 from config.web.request_context import request_id
 
+#: Most events of a change set that is planned and undone in one request. A job does it for more.
+MAX_AT_ONCE = 1_000
 _TOO_LARGE = gettext_lazy("These are too many changes to be undone at once.")
+#: What the button of a job's page says that the page has shown → what comes next.
+_NEXT = {Undo.State.PLANNED: Undo.State.UNDOING, Undo.State.STOPPED: Undo.State.PLANNING}
 
 
 def change_set_view(request: HttpRequest, *, site: Any) -> HttpResponse:
     """What one transaction has changed, who did it, when and why, as far as the viewer may see it."""
-    operation, first, kinds = _find(request)
-    rows, more = changes.find(_query(request, operation, kinds, request.GET.get("after", "")), PAGE_ROWS)
+    operation = _operation(request)
+    first = _first(request, operation)
+    rows, more = changes.find(_query(request, operation, request.GET.get("after", "")), PAGE_ROWS)
     former, undoes = undone(operation), Operation.parse(first.undoes)
     number = number_of_events(operation)
     can_undo = 0 < number <= MAX_EVENTS and may_undo(request.user) and not former
     context = {
-        "title": _("Changes of %(when)s") % {"when": in_words(operation)},
+        "title": _("Changes of %(when)s") % {"when": when(operation)},
         "changes": rows,
         "is_later": "after" in request.GET,
-        "former": former and {"url": former.operation.url, "text": _already(request, former)},
-        "undoes": undoes and {"url": undoes.url, "when": in_words(undoes)},
+        "former": former and {"url": former.operation.url, "text": already(former, request.user)},
+        "undoes": undoes and {"url": undoes.url, "when": when(undoes)},
         "too_large": _TOO_LARGE if number > MAX_EVENTS else "",
         "undo_url": reverse("admin:undo", query={OPERATION: str(operation)}) if can_undo else "",
         **links_to_others(request, more),
@@ -48,45 +55,30 @@ def change_set_view(request: HttpRequest, *, site: Any) -> HttpResponse:
 
 
 def undo_view(request: HttpRequest, *, site: Any) -> HttpResponse:
-    """Shows what would be put back, what is left out and why; POST does it."""
+    """Shows what would be put back, what is left out and why; POST does it. If that is too much for a request, POST
+    begins a job.
+    """
     if not may_undo(request.user):
         raise PermissionDenied
-    operation, first, kinds = _find(request)
-    preview = Preview(operation, request.user, kinds, with_emails=may_see_people(request.user))
+    operation = _operation(request)
+    first, preview, number = _first(request, operation), Preview(operation, request.user), number_of_events(operation)
     if former := undone(operation):
-        return _refuse(request, operation, _already(request, former))
-    if number_of_events(operation) > MAX_EVENTS:
+        return _refuse(request, operation, already(former, request.user))
+    if number > MAX_EVENTS:
         return _refuse(request, operation, _TOO_LARGE)
+    is_large = number > MAX_AT_ONCE
     if request.method == "POST":
-        return _undo(request, operation, preview)
+        return _begin(request, operation) if is_large else _undo(request, operation, preview)
+    if is_large:
+        return _undo_page(request, site, operation, first, number=number, button=_("See what can be undone"))
     preview.read()
-    context = {
-        "title": _("Undo the changes of %(when)s") % {"when": in_words(operation)},
-        "preview": preview,
-        "form": ReasonFormMixin(),
-    }
-    return _page(request, site, "undo", operation, first, context)
+    return _undo_page(request, site, operation, first, preview=preview, button=_("Undo") if preview.done else "")
 
 
 def _undo(request: HttpRequest, operation: Operation, preview: Preview) -> HttpResponse:
-    given = request.POST.get(REASON, "").strip()
-    reason = ": ".join(filter(None, [_("Undo of the changes of %(when)s") % {"when": in_words(operation)}, given]))
-    try:
-        with transaction.atomic():
-            plan, former = undo(operation, request.user, reason[:255])
-            connection.check_constraints()  # raises IntegrityError here, not at the commit
-    except ValidationError as refusal:
-        return _refuse(request, operation, _("Nothing was undone. %(why)s") % {"why": " ".join(refusal.messages)})
-    except (RuleError, IntegrityError):
-        text = _("Nothing was undone: somebody has changed something at this moment. Please look again.")
-        return _refuse(request, operation, text)
-    if former:
-        return _refuse(request, operation, _already(request, former))
-    preview.tell(plan)
-    if not preview.done:
-        return _refuse(request, operation, _("Nothing of this can be undone. %(why)s") % {"why": preview.first_reason})
-    number = ngettext("%(count)d change was undone.", "%(count)d changes were undone.", preview.done)
-    messages.success(request, number % {"count": preview.done})
+    if refusal := preview.undo(_reason(request, operation)):
+        return _refuse(request, operation, refusal)
+    messages.success(request, _done(preview.done))
     if preview.left_out:
         text = ngettext(
             "%(count)d change was left out: %(why)s",
@@ -97,6 +89,16 @@ def _undo(request: HttpRequest, operation: Operation, preview: Preview) -> HttpR
     return HttpResponseRedirect(_own(request).url)
 
 
+def _done(number: int) -> str:
+    return ngettext("%(count)d change was undone.", "%(count)d changes were undone.", number) % {"count": number}
+
+
+def _reason(request: HttpRequest, operation: Operation) -> str:
+    given = request.POST.get(REASON, "").strip()
+    reason = _("Undo of the changes of %(when)s") % {"when": when(operation)}
+    return ": ".join(filter(None, [reason, given]))[:255]
+
+
 def _own(request: HttpRequest) -> Operation:
     """The change set of this request."""
     with connection.cursor() as cursor:
@@ -105,24 +107,97 @@ def _own(request: HttpRequest) -> Operation:
     return Operation(moment, request_id(request))
 
 
-def _find(request: HttpRequest) -> tuple[Operation, changes.RecordedChange, list[Any]]:
-    """The operation that the address names, its newest change, and the models that the viewer may see.
+# --- Jobs ---
+def _begin(request: HttpRequest, operation: Operation) -> HttpResponse:
+    """Goes on to the job that plans the undo; a second click to the same."""
+    queue.delete_old()
+    own: Any = Undo.objects.filter(person=request.user.pk, operation=str(operation))
+    language = get_language() or "en"
+    try:
+        job = own.filter(state__in=Undo.RUNNING).first() or Undo.objects.begin(
+            person=request.user, operation=str(operation), language=language
+        )
+    except queue.TooManyWaitingError:
+        return _refuse(request, operation, too_many_waiting())
+    worker.start()
+    return HttpResponseRedirect(_job_url(job))
 
-    Raises Http404 if there is none that the viewer may see.
-    """
-    kinds = kinds_for(request)
-    if not kinds:
-        raise PermissionDenied
-    operation = Operation.parse(request.GET.get(OPERATION, ""))
-    found, _more = changes.find(_query(request, operation, kinds), 1) if operation else ([], None)
-    if operation is None or not found:
+
+def undo_job_view(request: HttpRequest, pk: Any, *, site: Any) -> HttpResponse:
+    """The progress of a large undo, what would be put back, and then what was. POST does the next step."""
+    job = _job(request, pk)
+    operation = Operation.parse(job.operation)
+    if operation is None:
         raise Http404
-    return operation, found[0], kinds
+    first = _first(request, operation)
+    if request.method == "POST":
+        _go_on(request, job, operation)
+        return HttpResponseRedirect(_job_url(job))
+    told: dict[str, Any] = {"urls": {"progress": reverse("admin:undo_progress", args=[job.pk])}}
+    if job.state == Undo.State.STOPPED:
+        told["button"] = _("Look again")
+    elif job.state == Undo.State.UNDONE:
+        told |= {"done": _done(job.report["done"]), "changes_url": changes_url(job)}
+    elif job.report.get("done"):
+        told["button"] = _("Undo")
+    return _undo_page(request, site, operation, first, job=job, preview=job.report, **told)
 
 
-def _query(request: HttpRequest, operation: Operation, kinds: list[Any], after: str = "") -> changes.HistoryQuery:
-    with_emails = may_see_people(request.user)
+def undo_progress_view(request: HttpRequest, pk: Any, *, site: Any) -> HttpResponseBase:
+    """For the script of the page."""
+    return progress_of(_job(request, pk))
+
+
+def _job(request: HttpRequest, pk: Any) -> Undo:
+    """Raises PermissionDenied, or Http404 for another person's."""
+    if not may_undo(request.user):
+        raise PermissionDenied
+    return find_job(Undo.objects.filter(person=request.user.pk), pk)
+
+
+def _go_on(request: HttpRequest, job: Undo, operation: Operation) -> None:
+    """Nothing if the job is not any more in the state that the page has shown."""
+    seen = request.POST.get("state", "")
+    context = {"user": request.user.pk, "url": request.path, "client": "back-office", "request_id": request_id(request)}
+    context["reason"] = _reason(request, operation)
+    try:
+        if seen in _NEXT and job.restart(seen, to=_NEXT[Undo.State(seen)], context=context, report={}):
+            worker.start()
+    except queue.TooManyWaitingError:
+        messages.error(request, too_many_waiting())
+
+
+def _job_url(job: Undo) -> str:
+    return reverse("admin:undo_job", args=[job.pk])
+
+
+# --- Pages ---
+def _operation(request: HttpRequest) -> Operation:
+    """The one that the address names. Raises Http404, or PermissionDenied for who may see no history."""
+    operation = Operation.parse(request.GET.get(OPERATION, ""))
+    if not kinds_for(request.user):
+        raise PermissionDenied
+    if operation is None:
+        raise Http404
+    return operation
+
+
+def _first(request: HttpRequest, operation: Operation) -> changes.RecordedChange:
+    """Its newest change. Raises Http404 if there is none that the viewer may see."""
+    found, _more = changes.find(_query(request, operation), 1)
+    if not found:
+        raise Http404
+    return found[0]
+
+
+def _query(request: HttpRequest, operation: Operation, after: str = "") -> changes.HistoryQuery:
+    kinds, with_emails = kinds_for(request.user), may_see_people(request.user)
     return changes.HistoryQuery(kinds, operation=operation, after=Position.parse(after), with_emails=with_emails)
+
+
+def _undo_page(request: HttpRequest, site: Any, operation: Operation, first: Any, **context: Any) -> HttpResponse:
+    title = _("Undo the changes of %(when)s") % {"when": when(operation)}
+    return _page(request, site, "undo", operation, first, {"title": title, "form": ReasonFormMixin(), **context})
 
 
 def _page(
@@ -136,13 +211,3 @@ def _page(
 def _refuse(request: HttpRequest, operation: Operation, text: Any) -> HttpResponse:
     messages.error(request, text)
     return HttpResponseRedirect(operation.url)
-
-
-def _already(request: HttpRequest, former: Former) -> str:
-    who = name_of(former.user, with_emails=may_see_people(request.user))
-    return _("This was undone by %(who)s, %(when)s.") % {"who": who, "when": in_words(former.operation)}
-
-
-def in_words(moment: Operation | Position) -> str:
-    """Its date and time."""
-    return str(formats.date_format(timezone.localtime(moment.moment), "SHORT_DATETIME_FORMAT"))

@@ -43,11 +43,14 @@ def build(resource: SheetResource, rows: Any, name: str, asked_at: datetime, pro
 
     Raises TooManyRowsError, and AuthorityLostError as soon as the resource's person may no longer see the rows.
     """
-    found = replica.exported(resource.exported(rows)).order_by("pk").iterator(chunk_size=_BATCH_ROWS)
     kind = kind_of(name)
-    lines = _monitored(resource.lines(found, asked_at), MAX_ROWS[kind], progress)
-    table = _safe(resource.exported_headings(), lines)
-    return _compressed_csv(table) if kind == "csv" else _workbook(kind, table, name, ())
+
+    def made(found: Any) -> bytes:
+        lines = resource.lines(found.iterator(chunk_size=_BATCH_ROWS), asked_at)
+        table = _safe(resource.exported_headings(), _monitored(lines, MAX_ROWS[kind], progress))
+        return _compressed_csv(table) if kind == "csv" else _workbook(kind, table, name, ())
+
+    return replica.exported(resource.exported(rows).order_by("pk"), made)
 
 
 def download(request: HttpRequest, content: bytes, name: str) -> HttpResponse:

@@ -20,7 +20,7 @@ from config.spreadsheets.export_pages import ExportPages
 from config.spreadsheets.exports import FORMATS
 from config.spreadsheets.forms import UploadForm
 from config.spreadsheets.jobs import queue, worker
-from config.spreadsheets.models import Import
+from config.spreadsheets.models import Import, Undo
 from config.spreadsheets.pages import SHEET, progress_of, too_many_waiting
 from config.spreadsheets.reading.headings import normalized_heading
 from config.spreadsheets.resources import SheetResource
@@ -227,6 +227,6 @@ def job_url(job: Import) -> str:
     return _url_of(job.kind, "import", job.pk)
 
 
-def changes_url(job: Import) -> str:
-    """The page of an import's change set; "" if it was not applied."""
+def changes_url(job: Import | Undo) -> str:
+    """The page of the change set of an import or an undo; "" if it was not applied."""
     return Operation(job.applied_at, job.context.get("request_id", "")).url if job.applied_at else ""

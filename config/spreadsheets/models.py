@@ -1,4 +1,4 @@
-"""Jobs for imports and exports, with their files and results.
+"""Jobs for imports, exports and large undos, with their files and results.
 
 Files, faults and listed rows are deleted after a day (`config.spreadsheets.jobs.queue`). Of an import, the record of
 who imported which file when, with the numbers of rows, is kept as long as the history.
@@ -6,7 +6,7 @@ who imported which file when, with the numbers of rows, is kept as long as the h
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from django.db import models
@@ -15,11 +15,18 @@ from django.utils.translation import gettext_lazy as _
 
 from config.spreadsheets.jobs.queue import Job, JobQuerySet
 from config.spreadsheets.reports import Fault
+from config.telemetry.gauges import Gauge
 
 
 class ImportQuerySet(JobQuerySet["Import"]):
     def past_retention(self) -> ImportQuerySet:
         return super().past_retention().filter(is_expired=False)  # type: ignore[return-value]
+
+    def gauges(self) -> Iterator[Gauge]:
+        """For the metrics."""
+        recent = self.filter(is_expired=False).values_list("state").annotate(models.Count("pk")).order_by()
+        counts = dict.fromkeys(Import.State.values, 0) | dict(recent)
+        yield Gauge("warehouse_imports", "Imports of the last day, by state.", counts, "state")
 
     def expire(self) -> None:
         """Deletes files, faults and listed rows. What was not applied by then cannot be applied any more."""
@@ -152,3 +159,35 @@ class Export(Job):
     class Meta(Job.Meta):
         verbose_name = _("export")
         verbose_name_plural = _("exports")
+
+
+class Undo(Job):
+    """The undoing of a change set that is too large for a request (`config.history.undo_job`).
+
+    It is planned first. Undoing plans again, under the locks, and does all that is possible by then.
+    """
+
+    class State(models.TextChoices):
+        PLANNING = "planning"
+        PLANNED = "planned"
+        UNDOING = "undoing"
+        UNDONE = "undone"
+        STOPPED = "stopped"
+
+    FIRST = State.PLANNING
+    RUNNING = (State.PLANNING, State.UNDOING)
+    PURPOSE = "undos"
+    LARGE_FIELDS = ("content", "report")
+
+    #: The change set, as in its address.
+    operation = models.CharField(max_length=100)
+    #: The `pghistory` context of every change.
+    context = models.JSONField(default=dict, db_default={})
+    #: What will be undone, or was: see `config.history.preview.Preview.report`. If it stopped, perhaps `why`.
+    report = models.JSONField(default=dict, db_default={})
+    #: The start of the transaction that did it: `pgh_created_at` of all its events in the history.
+    applied_at = models.DateTimeField(null=True)
+
+    class Meta(Job.Meta):
+        verbose_name = _("undo")
+        verbose_name_plural = _("undos")

@@ -72,12 +72,7 @@ class SheetPages:
         if not allowed:
             raise PermissionDenied
         kinds = [sheet.kind() for sheet in allowed]
-        found = jobs.filter(kind__in=kinds).select_related("person").defer(*jobs.model.LARGE_FIELDS)
-        job: Any = get_object_or_404(found, pk=pk)
-        job.detect_crash()
-        if job.is_waiting:  # the process that was asked to run it may have ended
-            worker.start()
-        return job
+        return find_job(jobs.filter(kind__in=kinds), pk)
 
     def _begin(self, request: Any, model: type[_Job], sheet: type[SheetResource], **fields: Any) -> _Job:
         """A new job of this person. Raises TooManyWaitingError."""
@@ -103,6 +98,15 @@ class SheetPages:
         return TemplateResponse(request, f"admin/spreadsheets/{name}.html", everything)
 
 
+def find_job(jobs: QuerySet[_Job], pk: Any) -> _Job:
+    """One of these jobs, as it is by now. Raises Http404 if it is none of them."""
+    job: Any = get_object_or_404(jobs.select_related("person").defer(*jobs.model.LARGE_FIELDS), pk=pk)
+    job.detect_crash()
+    if job.is_waiting:  # the process that was asked to run it may have ended
+        worker.start()
+    return job
+
+
 def progress_of(job: Job) -> HttpResponseBase:
     """For the script of the page. `ahead` is the number of jobs before this one, or null if it has begun."""
     ahead = job.ahead if job.is_waiting else None
@@ -111,7 +115,8 @@ def progress_of(job: Job) -> HttpResponseBase:
 
 def too_many_waiting() -> str:
     words = _(
-        "%(number)s of your imports and exports are waiting already. Wait until one of them is done, then try again."
+        "%(number)s of your imports, exports and undos are waiting already. "
+        "Wait until one of them is done, then try again."
     )
     return words % {"number": MAX_WAITING}
 

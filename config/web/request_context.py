@@ -1,4 +1,4 @@
-"""Request context: the current request, its id and its client's address, for log lines, audit rows and the history."""
+"""Request context: the request, its id, trace and client's address, for log lines, audit rows and the history."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from config.web.paths import redact_reset_link
 
 #: A client's `X-Request-Id` that is used: short enough for its column, and harmless in every log.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")
+#: The header of W3C Trace Context, section 3.2.2; later versions may append to it.
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>(?!0{32})[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)?")
 _current: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)
 
 
@@ -46,6 +48,19 @@ def request_id(request: HttpRequest) -> str:
         known = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
         request.META["warehouse.request_id"] = known
     return known
+
+
+def trace_id(request: HttpRequest) -> str | None:
+    """The trace that the request is part of: what `set_trace_id` has set, or its `traceparent` header says."""
+    known: str | None = request.META.get("warehouse.trace_id")
+    if known is None and (sent := _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))):
+        return sent["trace"]
+    return known
+
+
+def set_trace_id(request: HttpRequest, trace: str) -> None:
+    """Called when a trace begins or goes on with the request (`config.telemetry.tracing`)."""
+    request.META["warehouse.trace_id"] = trace
 
 
 def client_address(request: HttpRequest) -> str | None:

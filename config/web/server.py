@@ -52,7 +52,7 @@ def serve(address: str, port: int, workers: int) -> None:
         respawn_interval=_LOAD_SECONDS,
         log_level=LogLevels.warning,
     )
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    block_signals()
     signal.signal(_GIVE_UP, _give_up)
     threading.Thread(target=_handle_signals, args=(server,), name="signals", daemon=True).start()
     os.register_at_fork(after_in_child=_handle_sigterm)
@@ -63,6 +63,11 @@ def serve(address: str, port: int, workers: int) -> None:
 
 
 # --- The main process -------------------------------------------------------------------------------------------
+def block_signals() -> None:
+    """For this thread and those that it starts: `serve` handles these signals in a thread of its own."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
 def _handle_signals(server: Any) -> None:
     """Runs in a thread. In granian's signal handler, `Event.set` can deadlock with the `Event.wait` that it interrupts.
 
@@ -106,7 +111,7 @@ def _spawn_workers() -> None:
     """Reloads start new processes: a fork would run the code that the main process has loaded."""
     multiprocessing.set_start_method("spawn", force=True)
     resource_tracker.ensure_running()  # as spawning does, which unblocks signals
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    block_signals()
 
 
 # --- A worker ---------------------------------------------------------------------------------------------------

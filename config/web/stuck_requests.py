@@ -2,7 +2,8 @@
 
 A database whose disk hangs or whose machine is paused keeps its TCP connections open and ignores its own timeouts:
 neither `statement_timeout` nor `tcp_user_timeout` ends the wait. The connection is then shut down from a thread beside
-the request, which fails as if the database had gone (503).
+the request, which fails as if the database had gone (503). That of a replica is shut down earlier: the request then
+reads the primary.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django.db import connections
+from psycopg.pq import TransactionStatus
+
+from config.database.replica import REPLICA
 
 logger = logging.getLogger(__name__)
 
 #: Interval of the checks.
 _INTERVAL_SECONDS = 0.5
-#: Longest request, in statement timeouts.
-_MAX_STATEMENTS = 3
+#: Longest request, in statement timeouts; and after how many it may wait for the replica no longer.
+_MAX_STATEMENTS, _MAX_STATEMENTS_OF_REPLICA = 3, 1
 
 
 class StuckRequests:
@@ -33,6 +37,7 @@ class StuckRequests:
 
     def __init__(self) -> None:
         self._max_seconds = settings.STATEMENT_TIMEOUT_SECONDS * _MAX_STATEMENTS
+        self._max_seconds_of_replica = settings.STATEMENT_TIMEOUT_SECONDS * _MAX_STATEMENTS_OF_REPLICA
         self._started_at: float | None = None
         self._databases: Sequence[Any] = ()
 
@@ -52,15 +57,22 @@ class StuckRequests:
     def _run(self) -> None:
         while True:
             time.sleep(_INTERVAL_SECONDS)
-            started_at = self._started_at
-            if started_at is not None and time.monotonic() - started_at > self._max_seconds:
+            if (started_at := self._started_at) is not None:
                 self._cut_off(time.monotonic() - started_at)
 
     def _cut_off(self, seconds: float) -> None:
-        logger.error("A request has taken %.0f seconds: its connection to the database is shut down", seconds)
         for database in self._databases:
-            if (own := database.connection) is not None:  # a connection attempt has its own timeout
+            own = database.connection  # None during an attempt to connect, which has its own timeout
+            if own is not None and self._waits_too_long(database.alias, own, seconds):
+                told = "A request has taken %.0f seconds: its connection to the database (%s) is shut down"
+                logger.error(told, seconds, database.alias)
                 _shut_down(own)
+
+    def _waits_too_long(self, alias: str, connection: Any, seconds: float) -> bool:
+        if alias != REPLICA:
+            return seconds > self._max_seconds
+        is_waiting = connection.info.transaction_status == TransactionStatus.ACTIVE
+        return is_waiting and seconds > self._max_seconds_of_replica
 
 
 def _shut_down(connection: Any) -> None:

@@ -71,6 +71,24 @@ def test_the_last_old_entry_of_each_object_stays(
     assert "entries in the history" not in purge()
 
 
+def test_what_a_longer_transaction_deleted_does_not_come_back(
+    settings: Any, pat_north: WarehouseUserAssignment
+) -> None:
+    """Events have the time at which their transaction began: here, a deletion is older than what it deletes."""
+    settings.HISTORY_DAYS = 30
+    key = pat_north.pk
+    pat_north.delete()
+    pat_north.pk = key
+    age(pat_north, 29, "insert")
+    age(pat_north, 31, "delete")
+    purge()
+    assert (labels(pat_north), names_at(timezone.now())) == (["insert", "delete"], [])
+    age(pat_north, 2)
+    purge()
+    purge()
+    assert (labels(pat_north), names_at(timezone.now())) == ([], [])
+
+
 def names_at(moment: datetime) -> list[tuple[int, bool]]:
     """Who was assigned, and whether they worked."""
     return [(row.id, row.worked is not None) for row in roster_at(moment)[0]]

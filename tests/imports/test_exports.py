@@ -35,7 +35,9 @@ from users.models.audit_event import AuditEvent
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 TOO_MANY_ROWS = "Excel takes at most 1 rows from here. Choose CSV."
-TOO_MANY_WAITING = "5 of your imports and exports are waiting already. Wait until one of them is done, then try again."
+TOO_MANY_WAITING = (
+    "5 of your imports, exports and undos are waiting already. Wait until one of them is done, then try again."
+)
 STOPPED = "The export has stopped. There is no file."
 
 

@@ -26,7 +26,7 @@ from tests.support.waiting import MOST_SECONDS, until
 from users.models import User
 
 CONTENT = b"email,first_name,last_name\nann.ames@example.test,Ann,Ames"
-TOO_MANY = "5 of your imports and exports are waiting already. Wait until one of them is done, then try again."
+TOO_MANY = "5 of your imports, exports and undos are waiting already. Wait until one of them is done, then try again."
 
 
 @pytest.fixture
@@ -159,13 +159,13 @@ def test_uploads_at_the_same_moment_are_counted_one_after_the_other(olive: User)
     [
         (
             "en_US",
-            "Waiting for other imports and exports. Nothing has begun yet.",
-            "Imports and exports before this one:",
+            "Waiting for other imports, exports and undos. Nothing has begun yet.",
+            "Imports, exports and undos before this one:",
         ),
         (
             "de_DE",
-            "Wartet auf andere Importe und Exporte. Noch hat nichts begonnen.",
-            "Importe und Exporte vor diesem:",
+            "Wartet auf andere Importe, Exporte und Rücknahmen. Noch hat nichts begonnen.",
+            "Importe, Exporte und Rücknahmen davor:",
         ),
     ],
 )

@@ -27,7 +27,7 @@ COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text()
 SYSTEMD = DEPLOY / "systemd"
 #: Variables of other programs, by what they begin with.
-FOREIGN = re.compile(r"POSTGRES_|METRICS_|SITE_HOST$|PATH$|PYTHONDONTWRITEBYTECODE$")
+FOREIGN = re.compile(r"POSTGRES_|SITE_HOST$|PATH$|PYTHONDONTWRITEBYTECODE$")
 IMAGE = re.compile(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
 
 

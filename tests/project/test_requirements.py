@@ -15,7 +15,10 @@ from packaging.utils import canonicalize_name
 
 from tests.support.docs import ROOT, table
 
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt", "requirements-drill.txt")
+FILES = (
+    *("requirements.txt", "requirements-tracing.txt", "requirements-dev.txt", "requirements-bench.txt"),
+    "requirements-drill.txt",
+)
 #: A line of a requirements file, with the lines that continue it: nothing else may stand in one but comments.
 PIN = re.compile(
     r"(?P<requirement>[\w.-]+(\[[\w,.-]+\])?==[\w.+!]+( ; .+?)?)(?P<hashes>( --hash=sha256:[0-9a-f]{64})+)"
@@ -23,10 +26,12 @@ PIN = re.compile(
 CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = CONFIGURATION["project"]
 #: Which packages are asked for, by the file whose pins they get.
+_EXTRAS = PROJECT["optional-dependencies"]
 ASKED = {
     "requirements.txt": PROJECT["dependencies"],
-    "requirements-dev.txt": PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"],
-    "requirements-bench.txt": PROJECT["dependencies"] + PROJECT["optional-dependencies"]["bench"],
+    "requirements-tracing.txt": PROJECT["dependencies"] + _EXTRAS["tracing"],
+    "requirements-dev.txt": PROJECT["dependencies"] + _EXTRAS["tracing"] + _EXTRAS["dev"],
+    "requirements-bench.txt": PROJECT["dependencies"] + _EXTRAS["bench"],
     "requirements-drill.txt": CONFIGURATION["dependency-groups"]["drill"],
 }
 
@@ -91,9 +96,10 @@ def test_everything_asked_for_is_pinned_within_its_range(file: str) -> None:
 
 def test_the_files_agree() -> None:
     """Whoever measures or tests does so with what is in production."""
-    runtime, development, benchmarks, drill = (pins(file) for file in FILES)
+    runtime, tracing, development, benchmarks, drill = (pins(file) for file in FILES)
 
-    assert {name: development.get(name) for name in runtime} == runtime
+    assert {name: tracing.get(name) for name in runtime} == runtime
+    assert {name: development.get(name) for name in tracing} == tracing
     assert {name: benchmarks.get(name) for name in runtime} == runtime
     assert drill["psycopg"] == runtime["psycopg"]
 

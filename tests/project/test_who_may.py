@@ -186,7 +186,9 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
     "Create, edit and delete roles": (DO, _written(ROLE)),
     "See security events": (SEE, _read(EVENT)),
     "See the history of all that one may see": (SEE, ["history/", "history/change-set/"]),
-    "Undo changes, as far as one may make the opposite ones": (DO, ["history/undo/"]),
+    "Undo changes, as far as one may make the opposite ones": (
+        DO, ["history/undo/", "history/undo/<uuid:pk>/", "history/undo/<uuid:pk>/progress/"]
+    ),
     "Change the own password, second factor and language; save searches": (
         DO, ["password_change/", "two-factor/", "language/", "searches/"]
     ),

@@ -74,6 +74,11 @@ WRITTEN: dict[str, tuple[str, ...]] = {
         "INSERT INTO spreadsheets_export (kind, person_id, language, file_name, content, state, query) "
         "SELECT 'users.user', id, 'en', 'people.xlsx', 'x', 'building', '' FROM users_user",
     ),
+    "spreadsheets.undo": (
+        PERSON,
+        "INSERT INTO spreadsheets_undo (kind, person_id, language, file_name, content, state, operation) "
+        "SELECT '', id, 'en', '', '', 'planning', '2026-11-29T10:00:00+00:00~a' FROM users_user",
+    ),
     "spreadsheets.faultpage": (
         PERSON,
         IMPORT,

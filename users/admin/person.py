@@ -54,7 +54,7 @@ class PersonPage(PeopleList):
             parts |= self._work(request, person)
         if may("users.view_session"):
             parts |= self._sessions(request, person)
-        query = changes.HistoryQuery(kinds_for(request), about=[person])
+        query = changes.HistoryQuery(kinds_for(request.user), about=[person])
         parts["latest"], _more = changes.find(query, MAX_CHANGES)
         parts |= {"original": person, "tabs": self.tabs(request, person)}
         return self.render_page(request, "admin/users/user/view.html", person.get_full_name(), **parts)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Keys of a log line that are columns or redundant; the others are the row's details.
 _NOT_DETAILS = {"event", "tag", "level", "logger", "timestamp", "username", "user_uuid", "client_id", "session"}
-_NOT_DETAILS |= {"request_id", "address", "path"}
+_NOT_DETAILS |= {"request_id", "trace_id", "address", "path"}
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):

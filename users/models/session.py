@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -17,6 +18,7 @@ from config.back_office.times import in_words
 from config.database.compiled_queries import Parameter, Select
 from config.history.tracking import tracked
 from config.retention import retention_cutoff
+from config.telemetry.gauges import Gauge
 from users.models.refresh_token import RotatingCredential
 from users.models.signing_key import SigningKey
 from users.models.user import User
@@ -45,6 +47,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """The session of a token with these claims, also if it has ended or its person is not active."""
         named = self.filter(pk=session, client_id=client, user__uuid=person)
         return named.filter(SigningKey.objects.have(kid))
+
+    def gauges(self) -> Iterator[Gauge]:
+        """For the metrics."""
+        yield Gauge("warehouse_sessions_open", "Sessions of apps that are open.", {"": self.live().count()})
 
     def past_retention(self) -> SessionQuerySet:
         """The sessions that `manage.py purge` deletes."""

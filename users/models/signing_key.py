@@ -27,6 +27,7 @@ from jwt.utils import base64url_encode
 from config import encryption
 from config.audit_log import audit
 from config.database.compiled_queries import Parameter
+from config.telemetry.gauges import Gauge
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -49,6 +50,14 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
         So the removal of a key takes effect at the next request, before processes read the keys again.
         """
         return models.Exists(self.filter(kid=kid))
+
+    def gauges(self) -> Iterator[Gauge]:
+        """For the metrics."""
+        now = timezone.now()
+        signs_from = self.filter(signs_from__lte=now).aggregate(newest=models.Max("signs_from"))["newest"]
+        if signs_from is not None:
+            age = (now - signs_from).total_seconds()
+            yield Gauge("warehouse_signing_key_age_seconds", "How long the signing key has signed.", {"": age})
 
     def past_retention(self) -> SigningKeyQuerySet:
         """The keys that `manage.py purge` and the next rotation delete."""

@@ -10,6 +10,7 @@ from authlib.oauth2.rfc7009 import RevocationEndpoint as Revocation
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint as Introspection
 
 from config.audit_log import audit
+from config.telemetry.signals import token_introspected
 from users.models.client import Client
 from users.oauth.grants import CLIENT_METHODS
 from users.oauth.requests import Request
@@ -58,6 +59,11 @@ class IntrospectionEndpoint(_AnyHint, Introspection):
 
     def check_permission(self, token: IssuedToken, client: Client, request: Request) -> bool:
         return True
+
+    def create_introspection_payload(self, token: IssuedToken | None) -> dict[str, Any]:
+        payload: dict[str, Any] = super().create_introspection_payload(token)
+        token_introspected.send(sender=type(self), active=payload["active"])
+        return payload
 
     def introspect_token(self, token: IssuedToken) -> dict[str, Any]:
         return {"active": True} | token.claims()

@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from config.audit_log import audit
+from config.telemetry.signals import token_issued
 from users.models.client import Client
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
 from users.oauth.errors import BadClientError, BlockedError, message_of
@@ -114,7 +115,9 @@ class AuthorizationServer(DjangoAuthorizationServer):
         return next(_found(way(text) for way in ways), None)
 
     def save_token(self, token: dict[str, Any], request: Request) -> None:
-        """Does nothing: the grants have saved their rows."""
+        """Saves nothing: the grants have saved their rows."""
+        kind = token["refresh_token"].partition(".")[0]
+        token_issued.send(sender=type(self), grant=request.payload.grant_type, kind=kind)
 
     def create_oauth2_request(self, request: HttpRequest) -> Request:
         return Request(request)

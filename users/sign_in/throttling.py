@@ -28,6 +28,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from config.audit_log import audit
+from config.telemetry.signals import sign_in_blocked
 from config.web.paths import is_page
 from config.web.request_context import client_address
 from users.models import DeviceFailure
@@ -133,6 +134,7 @@ def log_failure(request: HttpRequest, username: str) -> None:
     """Records a security event; while the account is locked only a log line, so that floods do not fill the table."""
     if is_blocked(request):
         logger.warning("Sign-in Refused While Closed", username=username)
+        sign_in_blocked.send(sender=log_failure)
     else:
         audit.warning("Failed Login", tag="failed_login", username=username)
 

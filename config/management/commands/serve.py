@@ -6,17 +6,19 @@ SIGTERM and Ctrl-C stop it, SIGHUP reloads the code (`config.web.server`).
 from __future__ import annotations
 
 import socket
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
-from django.db import OperationalError, connection
+from django.db import Error, connection
 
 from config import installation
 from config.database import timeouts
 from config.database.preparation import wait_for_preparation_lock
+from config.telemetry import exporter
 from config.web import server, static_files
 
 _BANNER = """
@@ -52,6 +54,8 @@ class Command(BaseCommand):
         static_files.collect()
         connection.close()  # also releases the preparation lock
         with _reserved(address):
+            if settings.METRICS_PORT:
+                _export_metrics()
             self._announce(logins)
             server.serve(address, settings.PORT, settings.WORKERS)
 
@@ -64,6 +68,11 @@ def _refuse_unusable_settings() -> None:
     """Raises CommandError with the faults that the apps' checks find (`users.oauth.client_checks`)."""
     if faults := [str(fault.msg) for fault in checks.run_checks(tags=["settings"])]:
         raise CommandError("\n".join(faults))
+    if settings.OTEL_EXPORTER_OTLP_ENDPOINT and find_spec("opentelemetry") is None:
+        raise CommandError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed: run "
+            "`.venv/bin/pip install --require-hashes -r requirements-tracing.txt`, or unset it."
+        )
 
 
 def _free_address() -> str:
@@ -102,18 +111,33 @@ def _taken(problem: OSError) -> CommandError:
 
 
 def _place() -> str:
-    host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
-    return f"{host}:{settings.PORT}"
+    return _joined(settings.HOST, settings.PORT)
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _other_port() -> int:
     return 8_002 if settings.PORT == 8_001 else 8_001
 
 
+def _export_metrics() -> None:
+    """Raises CommandError if the port cannot be used."""
+    server.block_signals()
+    try:
+        exporter.start()
+    except OSError as problem:
+        place = _joined(settings.METRICS_HOST, settings.METRICS_PORT)
+        raise CommandError(
+            f"Cannot serve metrics on {place} ({problem.strerror}): choose another METRICS_PORT or METRICS_HOST."
+        ) from None
+
+
 def _refuse_unreachable_database() -> None:
     try:
         connection.ensure_connection()
-    except OperationalError as problem:
+    except Error as problem:
         raise CommandError(
             f"The database does not answer ({str(problem).strip().splitlines()[0]}): check that PostgreSQL is running "
             "and that DATABASE_URL is right, or unset DATABASE_URL to use the embedded one."

@@ -1,4 +1,4 @@
-"""A queue of jobs (imports and exports) in the database, which the threads of all server processes work off.
+"""A queue of jobs (imports, exports, large undos) in the database, which threads of all server processes work off.
 
 At most one job of a person runs at a time.
 """
@@ -37,7 +37,7 @@ class TooManyWaitingError(Exception):
 
 class JobQuerySet(models.QuerySet[_Job]):
     def past_retention(self) -> JobQuerySet[_Job]:
-        """Expired by the next request for an import or export page, and by `manage.py purge`."""
+        """Expired by the next request for an import, an export or an undo, and by `manage.py purge`."""
         return self.filter(started_at__lt=timezone.now() - _RETENTION)
 
     def expire(self) -> None:

@@ -1,4 +1,4 @@
-"""Runs jobs in worker threads of the server process: checks and applies imports, and builds exports.
+"""Runs jobs in worker threads of the server process: checks and applies imports, builds exports, undoes change sets.
 
 Each server process runs up to `MAX_RUNNING` jobs. The others wait in the queue (`config.spreadsheets.jobs.queue`).
 
@@ -26,10 +26,11 @@ from django.utils.translation import gettext_lazy
 
 from config.audit_log import audit
 from config.back_office.authority import AuthorityLostError
+from config.history import undo_job
 from config.spreadsheets import exports
 from config.spreadsheets.jobs.queue import Job, take_next
 from config.spreadsheets.jobs.threads import Runner
-from config.spreadsheets.models import Export, Import
+from config.spreadsheets.models import Export, Import, Undo
 from config.spreadsheets.reading import files
 from config.spreadsheets.reading.files import Sheet, SheetRefusedError
 from config.spreadsheets.reports import Report
@@ -78,6 +79,8 @@ def _refuse(job: Job) -> None:
     details = {"user_uuid": str(job.person.uuid), "kind": job.kind}
     if isinstance(job, Export):
         audit.warning("Export Refused", **details)
+    elif isinstance(job, Undo):
+        audit.warning("Undo Refused", user_uuid=details["user_uuid"])
     else:
         audit.warning("Import Refused", **details)
     _stop(job)
@@ -201,6 +204,8 @@ _STEPS: dict[str, Callable[[Any, Any], None]] = {
     Import.State.CHECKING: _check,
     Import.State.APPLYING: _apply,
     Export.State.BUILDING: _build,
+    Undo.State.PLANNING: undo_job.plan,
+    Undo.State.UNDOING: undo_job.undo,
 }
 
 

@@ -17,7 +17,7 @@ from users.models import Session, User
 
 
 @pytest.fixture
-def paths(pat: User, north: Any, pat_north: Any) -> dict[str, str]:
+def paths(olive: User, pat: User, north: Any, pat_north: Any) -> dict[str, str]:
     """Each page with something to act upon: `pat` works in `north`, and has open sessions."""
     pat_north.activate()
     for _ in range(3):

@@ -92,6 +92,7 @@ def test_after_encrypting_anew_the_old_secret_is_not_needed(
         "Exports: 1 encrypted anew.",
         "Imports: 1 encrypted anew.",
         "Signing keys: 1 encrypted anew.",
+        "Undos: 0 encrypted anew.",
     ]
     settings.SECRET_KEY_FALLBACKS = []
     key_ring.read()

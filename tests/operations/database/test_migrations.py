@@ -37,7 +37,7 @@ ON_PURPOSE = {
 
 @pytest.fixture
 def linter(transactional_db: None) -> MigrationLinter:
-    return MigrationLinter(no_cache=True, no_output=True)
+    return MigrationLinter(no_cache=True, no_output=True, analyser_string="postgresql")
 
 
 def ours() -> list[migrations.Migration]:

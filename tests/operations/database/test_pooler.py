@@ -68,6 +68,12 @@ def test_serve_refuses_a_pooler_that_does_not_answer(tmp_path: Path, transaction
     )
 
 
+def test_serve_refuses_an_option_that_libpq_does_not_know(tmp_path: Path, transactional_db: None) -> None:
+    assert _refusal({"POOL_URL": "postgres://a:secret@127.0.0.1:1/x?no_option=1"}, tmp_path / "log") == (
+        'CommandError: POOL_URL: the pooler does not answer (invalid connection option "no_option").'
+    )
+
+
 def _refusal(environment: dict[str, str], log: Path) -> str:
     own = production_environment() | environment | {"PORT": str(live.free_port())}
     with live.start(own, log) as server:

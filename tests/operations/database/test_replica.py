@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,14 @@ class Site:
     def rename_pat(self, name: str) -> None:
         self.sql(f"UPDATE users_user SET last_name = '{name}' WHERE email = '{PAT}'")
 
+    def reads_of_the_replica(self) -> int:
+        """How often it has read the table of users, by PostgreSQL's statistics, which come a little later."""
+        with psycopg.connect(self.copy.url, autocommit=True) as connection:
+            row = connection.execute(
+                "SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'users_user'"
+            ).fetchone()
+            return row[0] if row else 0
+
     def stop_following(self) -> None:
         """The replica has everything up to now, and nothing that comes."""
         ((written,),) = self.sql("SELECT pg_current_wal_lsn()::text")
@@ -90,6 +100,12 @@ def site(log: Path, **environment: str) -> Iterator[Site]:
 
 
 @pytest.fixture
+def following(tmp_path: Path) -> Iterator[Site]:
+    with site(tmp_path / "log") as made:
+        yield made
+
+
+@pytest.fixture
 def far_behind(tmp_path: Path) -> Iterator[Site]:
     """A replica that stopped following, where a day of it is taken for near."""
     with site(tmp_path / "log", REPLICA_MAX_LAG_SECONDS=DAY_OF_SECONDS) as made:
@@ -111,15 +127,41 @@ def test_lists_history_roster_and_exports_show_the_replica(far_behind: Site) -> 
     found = {name: ("Before" in text, "Afterwards" in text) for name, page in shown.items() for text in [page()]}
     old, new = (True, False), (False, True)
     assert found == {"list": old, "history": old, "roster": old, "form": new}
-    assert '"Before"' in exported(browser)
+    assert '"Afterwards"' in exported(browser), "who changes something and exports it misses the change"
+
+
+def test_an_export_reads_a_replica_that_has_everything(following: Site) -> None:
+    browser = following.browser()
+    following.rename_pat("Afterwards")
+    before = following.reads_of_the_replica()
+    assert '"Afterwards"' in exported(browser)
+    until(lambda: following.reads_of_the_replica() > before)
 
 
 def exported(browser: httpx.Client) -> str:
-    browser.get(LIST)
     page = browser.post(f"{LIST}export/?format=csv", data=form(browser))
     file = f"{page.url}file/"
     until(lambda: browser.get(file).status_code == 200)
     return browser.get(file).text
+
+
+def test_what_is_too_new_for_the_replica_is_neither_missing_nor_without_a_name(far_behind: Site) -> None:
+    reader, writer = far_behind.browser(), far_behind.browser()
+    ((north,),) = far_behind.sql("SELECT min(id) FROM warehouses_warehouse")
+    ((pk,),) = far_behind.sql(
+        "INSERT INTO users_user (email, first_name, last_name, is_warehouse_user, password)"
+        " VALUES ('nina.new@example.test', 'Nina', 'Newcomer', true, '!') RETURNING id"
+    )
+    far_behind.sql(f"INSERT INTO assignments_warehouseuserassignment (user_id, warehouse_id) VALUES ({pk}, {north})")
+    assert writer.post(f"{LIST}{pk}/switch/deactivate/", data=form(writer)).status_code == 200
+    page = writer.get(f"{LIST}{pk}/history/").text
+    (change_set,) = {unescape(link) for link in re.findall(r'href="(/admin/history/change-set/[^"]+)"', page)}
+
+    assert "nina.new@example.test" in reader.get(change_set).text
+    assert "nina.new@example.test" in reader.get(f"{LIST}{pk}/history/").text
+    rows = [row.partition("</tr>")[0] for row in reader.get(ROSTER).text.partition("<tbody")[2].split("<tr")[1:]]
+    assert [row for row in rows if "@example.test" not in row] == [], "somebody has no name"
+    assert rows
 
 
 def test_who_is_blocked_is_out_at_the_next_call_however_far_the_replica_is_behind(far_behind: Site) -> None:
@@ -164,3 +206,36 @@ def test_a_replica_that_dies_costs_nobody_a_page(tmp_path: Path) -> None:
         made.rename_pat("Afterwards")
         assert "Afterwards" in browser.get(LIST, params={"q": "pat"}).text
         assert "The replica is left alone for 10 seconds" in log.read_text()
+
+
+def test_a_frozen_replica_costs_nobody_a_page(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with site(log, REPLICA_MAX_LAG_SECONDS=DAY_OF_SECONDS, STATEMENT_TIMEOUT_SECONDS="3") as made:
+        browser = made.browser()
+        assert browser.get(LIST).status_code == 200
+        made.rename_pat("Afterwards")
+        with made.copy.frozen():
+            page = browser.get(LIST, params={"q": "pat"})
+            assert (page.status_code, "Afterwards" in page.text) == (200, True)
+        assert "its connection to the database (replica) is shut down" in log.read_text()
+
+
+def test_what_the_replica_cannot_read_is_read_from_the_primary(tmp_path: Path) -> None:
+    """As when it lacks a migration that the primary has, or its URL names a wrong database."""
+    log = tmp_path / "log"
+    with ExitStack() as stack:
+        primary = stack.enter_context(cluster(fsync="off"))
+        copy = stack.enter_context(replica(primary))
+        url = copy.url.removesuffix("site") + "postgres"
+        own = {"DATABASE_URL": primary.url, "DATABASE_REPLICA_URL": url, "WORKERS": "1"}
+        address = stack.enter_context(live_server(production_environment() | own, log))
+        load_demo(primary.url)
+        made = Site(address, primary, copy, stack.enter_context(ExitStack()))
+        browser = made.browser()
+        assert PAT in exported(browser)
+        assert failures(log) == 1
+        until(lambda: PAT in browser.get(LIST).text and failures(log) == 2)
+
+
+def failures(log: Path) -> int:
+    return log.read_text().count("The replica is left alone for 10 seconds: relation")

@@ -16,6 +16,8 @@ from django.urls import reverse
 from config.history.changes import RecordedChange
 from config.history.positions import OPERATION, Operation
 from config.history.preview import Preview
+from config.spreadsheets.jobs import worker
+from config.spreadsheets.models import Undo
 from users.models import User
 
 HISTORY = "/admin/history/"
@@ -58,6 +60,26 @@ def press_undo(browser: Client, operation: Operation, **form: str) -> Any:
     answer = browser.post(undo_url(operation), form)
     assert answer.status_code == 302
     return answer
+
+
+# --- Large undos ------------------------------------------------------------------------------------------------
+def plan_undo(browser: Client, operation: Operation) -> Undo:
+    """Asks for the list of what can be undone, and lets the job make it, as its thread would."""
+    answer = browser.post(undo_url(operation))
+    assert answer.status_code == 302
+    return run_undo(Undo.objects.get(pk=answer["Location"].split("/")[-2]))
+
+
+def go_on(browser: Client, job: Undo, state: str = "planned", **form: str) -> Any:
+    """Presses the button of the job's page that has shown this state."""
+    return browser.post(reverse("admin:undo_job", args=[job.pk]), {"state": state, **form})
+
+
+def run_undo(job: Undo) -> Undo:
+    job = Undo.objects.select_related("person").get(pk=job.pk)
+    worker.run(job)
+    job.refresh_from_db()
+    return job
 
 
 @contextmanager

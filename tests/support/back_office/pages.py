@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from config.history.positions import Operation
+from config.spreadsheets.models import Undo
 from tests.support.back_office.history import change_set, undo_url
 from users.models import Client, User
 from users.models.audit_event import AuditEvent
@@ -31,6 +32,13 @@ def _some_change_set(pat: User, north: Warehouse) -> Operation:
     with change_set(pat) as operation:
         Warehouse.objects.filter(pk=north.pk).update(note=str(uuid4().int))
     return operation
+
+
+def _stopped_undo(pat: User, north: Warehouse) -> Undo:
+    """One of the Back Office user who looks."""
+    looking = User.objects.filter(is_warehouse_user=False).order_by("is_superuser", "pk").last()
+    operation = _some_change_set(pat, north)
+    return Undo.objects.create(person=looking, operation=str(operation), language="en", state=Undo.State.STOPPED)
 
 
 #: The pages, each found by what a test has at hand: `pat` a warehouse user who works in `north` now.
@@ -81,6 +89,7 @@ PAGES: dict[str, Callable[..., str]] = {
     "history": lambda **_: reverse("admin:history"),
     "change set": lambda pat, north, **_: _some_change_set(pat, north).url,
     "undo": lambda pat, north, **_: undo_url(_some_change_set(pat, north)),
+    "large undo": lambda pat, north, **_: reverse("admin:undo_job", args=[_stopped_undo(pat, north).pk]),
     "roles": lambda **_: reverse("admin:auth_group_changelist"),
     "new role": lambda **_: reverse("admin:auth_group_add"),
     "role": lambda **_: reverse("admin:auth_group_change", args=[Group.objects.get_or_create(name="Auditor")[0].pk]),

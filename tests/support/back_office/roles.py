@@ -26,6 +26,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "history/": ("ASWR", "ASWR"),
     "history/change-set/": ("ASWR", "ASWR"),
     "history/undo/": ("ASW", "ASW"),
+    "history/undo/<uuid:pk>/": ("ASW", "ASW"),
+    "history/undo/<uuid:pk>/progress/": ("ASW", "ASW"),
     "": (ALL, ALL),
     "logout/": (ALL, ALL),
     "password_change/done/": (ALL, ALL),

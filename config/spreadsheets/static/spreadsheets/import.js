@@ -1,4 +1,4 @@
-// Shows the progress of an import or export, and reloads the page when it has begun or ended.
+// Shows the progress of an import, an export or an undo, and reloads the page when it has begun or ended.
 (() => {
   const box = document.querySelector("[data-progress]");
   if (!box) return;
@@ -16,7 +16,7 @@
       bar.max = state.total;
       bar.value = state.done;
     }
-    done.textContent = state.total ? `${state.done} / ${state.total}` : state.done;
+    if (done) done.textContent = state.total ? `${state.done} / ${state.total}` : state.done;
   }
 
   async function poll() {
