@@ -44,10 +44,7 @@ NEEDED: dict[str, tuple[Pairs, ...]] = {
     "admin/users/user/why/": ([("person", "pat@fuzz.test"), ("warehouse", "Fuzz Dock")],),
     "admin/autocomplete/": (
         [("app_label", "users"), ("model_name", "session"), ("field_name", "user"), ("term", "p")],
-        [
-            *(("app_label", "assignments"), ("model_name", "warehouseuserassignment")),
-            *(("field_name", "warehouse"), ("term", "n"), ("page", "1")),
-        ],
+        [*parse_qsl("app_label=assignments&model_name=warehouseuserassignment&field_name=warehouse&term=n&page=1")],
     ),
 }
 #: Lookups that each need a value of their own, and what else a field may be asked.
