@@ -169,7 +169,7 @@ class Why:
 
     def _changes(self, kind: type[Model], *about: Model) -> list[changes.RecordedChange]:
         """The newest changes of this kind, if the viewer may see it."""
-        kinds = [model for model in kinds_for(self.request) if model is kind]
+        kinds = [model for model in kinds_for(self.request.user) if model is kind]
         return changes.find(changes.HistoryQuery(kinds, about=list(about)), MAX_CHANGES)[0]
 
     def _link(self, label: str, right: str, page: str, argument: Any) -> tuple[str, str] | None:
