@@ -59,8 +59,7 @@ def roster_at(
         ids = list(_assigned_at(moment).filter(id__gt=after).values_list("id", flat=True)[: limit + 1])
         rows = _named(_rows(_steps(Q(id__in=ids)), moment))
     else:
-        here = PastAssignment.objects.filter(warehouse=warehouse.pk).order_by().values("id")
-        found = _rows(_steps(Q(id__in=here)), moment, warehouse.pk)
+        found = _rows(_steps_of(PastAssignment.objects.filter(warehouse=warehouse.pk)), moment, warehouse.pk)
         rows = sorted(_named(found), key=_by_name)
         rows = rows[next((n for n, row in enumerate(rows, 1) if row.id == after), 0) :]
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
@@ -112,10 +111,10 @@ def _by_key(model: Any, keys: set[int]) -> dict[int, Any]:
 def stays_of(person: User, since: datetime, until: datetime) -> list[Stay]:
     """Where a person was assigned and worked between `since` and `until`, by time.
 
-    Two queries, and one for warehouses that were deleted for good.
+    Three queries, and one for warehouses that were deleted for good.
     """
     own = PastAssignment.objects.filter(user=person.pk, recorded_at__lt=until)
-    steps = _steps(Q(id__in=own.order_by().values("id")))
+    steps = _steps_of(own)
     places = {step.warehouse_id for one in steps.values() for step in one if step.user_id == person.pk}
     warehouses = _by_key(Warehouse, places)
     stays = [
@@ -127,6 +126,15 @@ def stays_of(person: User, since: datetime, until: datetime) -> list[Stay]:
         if spell.meets(since, until)
     ]
     return sorted(stays, key=lambda stay: (stay.spell.since, stay.warehouse.pk, stay.is_work))
+
+
+def _steps_of(events: Any) -> dict[int, list[PastState]]:
+    """All events of the assignments of these events.
+
+    By two queries: in one, PostgreSQL takes each event for one of another assignment, and may read the whole table.
+    """
+    ids = list(events.order_by().values_list("id", flat=True).distinct())
+    return _steps(Q(id__in=ids)) if ids else {}
 
 
 def _steps(condition: Q) -> dict[int, list[PastState]]:

@@ -169,10 +169,10 @@ def test_pages_of_a_long_roster_keep_the_moment(
 def test_the_number_of_queries_does_not_grow_with_the_rows(
     as_ada: Client, history: Any, north: Warehouse, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """Session and person; the history's span; the warehouse, by three; events, people, warehouses, what has none."""
+    """Session and person; the history's span; warehouse, by three; assignments, events, people, warehouses, gaps."""
     url = {"warehouse": north.pk, "moment": "2026-11-24T12:30"}
     page(as_ada, ROSTER, **url)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         page(as_ada, ROSTER, **url)
 
 
