@@ -18,7 +18,7 @@ SHOWN = 2_000 * MOST_SECONDS
 def test_it_begins_with_signing_in_and_the_assignments(open_page: Callable[..., Page]) -> None:
     page = open_page()
     page.goto("/docs")
-    expected = ["Sign in", "Assignments", "Warehouse tokens", "Users", "Warehouses", "Tokens", "Health"]
+    expected = ["Sign in", "Assignments", "Warehouse tokens", "Decisions", "Users", "Warehouses", "Tokens", "Health"]
     tags = page.locator("h3.opblock-tag")
     expect(tags).to_have_count(len(expected), timeout=SHOWN)
     assert [tag.get_attribute("data-tag") for tag in tags.all()] == expected

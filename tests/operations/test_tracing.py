@@ -34,6 +34,14 @@ class Traced(NamedTuple):
     received: Receiver
     log: Path
 
+    def requests(self, number: int) -> list[Span]:
+        """Those within the client's span `PARENT`, when so many have arrived."""
+        return until(
+            lambda: (
+                found if len(found := [one for one in self.received.spans if one.parent == PARENT]) >= number else []
+            )
+        )
+
     def spans(self, trace: str, number: int) -> list[Span]:
         """Those of a trace, when so many have arrived."""
         return until(
@@ -90,8 +98,8 @@ def test_log_lines_name_the_trace_that_a_client_has_begun_and_spans_name_nobody(
         assert client.post("/token", data=form).status_code == 400
         assert client.get(f"/admin/reset/{pat.pk}/a-secret-token/?q={pat.email}").status_code == 302
 
-    spans = traced.spans(TRACE, 4)
-    requests = [one for one in spans if one.parent == PARENT]
+    requests = traced.requests(2)
+    spans = traced.spans(TRACE, 4)  # those of statements end, and arrive, before those of their requests
     assert {one.name for one in requests} == {"POST token", "GET password_reset_confirm"}
     assert {one.attributes["warehouse.request_id"] for one in requests} == {"picked-7"}
     written = repr(spans)
