@@ -44,9 +44,13 @@ class Pooler:
         self.start()
 
     def start(self) -> None:
-        """Until it answers."""
+        """Until it answers. It is ended if it does not."""
         self._process = subprocess.Popen([program(), "-q", self._file], user=self._user, stderr=subprocess.DEVNULL)
-        until(lambda: _answers(self.url))
+        try:
+            until(lambda: _answers(self.url))
+        except BaseException:
+            self.kill()
+            raise
 
     def kill(self) -> None:
         self._process.kill()
