@@ -47,8 +47,13 @@ _WORKING = ACTIVE & active_account("user__") & models.Q(user__is_warehouse_user=
 
 class AssignmentQueries(models.QuerySet[Any]):
     def visible_to(self, user: User) -> Any:
-        """All rows for a Back Office user, else the user's own. Any other row is answered as a missing one."""
-        return self if user.sees_everyone else self.filter(user=user)
+        """All rows for a Back Office user; for a confined one, those in their warehouses; else the user's own.
+
+        Any other row is answered as a missing one.
+        """
+        if not user.acts_for_others:
+            return self.filter(user=user)
+        return self.filter(warehouse__in=user.managed) if user.is_confined else self
 
     def current(self) -> Any:
         """The rows whose period is now."""

@@ -75,7 +75,7 @@ class AssignmentSerializer(ModelSerializer):
         """Raises ApiError with FORBIDDEN if a warehouse user changes the period."""
         sent = {name: validated_data[name] for name in ("starts_at", "ends_at") if name in validated_data}
         bounds = {name: value for name, value in sent.items() if value != getattr(instance, name)}
-        if bounds and not self.context["view"].caller.sees_everyone:
+        if bounds and not self.context["view"].caller.acts_for_others:
             raise ApiError(errors.FORBIDDEN)
         with transaction.atomic() if bounds else nullcontext():  # each write method has a transaction of its own
             if bounds:

@@ -50,7 +50,7 @@ class AssignmentViewSet(ModelViewSet):
         if self.as_of is not None:
             return PastAssignment.objects.at(self.as_of).with_shown_columns()
         rows = WarehouseUserAssignment.objects.visible_to(self.caller)
-        if not self.caller.sees_everyone and f"{_TYPE}.current" not in self.query.members("filter"):
+        if not self.caller.acts_for_others and f"{_TYPE}.current" not in self.query.members("filter"):
             rows = rows.current()
         return rows.with_shown_columns("created_at", "updated_at").with_sort_values()
 
@@ -63,7 +63,7 @@ class AssignmentViewSet(ModelViewSet):
         text = self.query.members("filter").get(_AS_OF) if self.action == "list" else None
         if text is None:
             return None
-        if not self.caller.sees_everyone:
+        if not self.caller.acts_for_others:
             raise ApiError(errors.FORBIDDEN)
         if self.query.names("sort"):
             raise bad_parameter("sort", NOT_WITH_AS_OF)
@@ -106,7 +106,7 @@ class AssignmentViewSet(ModelViewSet):
 
     def _refuse_acting_for_others(self, user_uuid: Any) -> None:
         """Raises NOT_FOUND for a warehouse user who names another one (contract section 2.6, no. 1)."""
-        if self.caller.sees_everyone or not isinstance(user_uuid, str):
+        if self.caller.acts_for_others or not isinstance(user_uuid, str):
             return
         if user_uuid.lower() != str(self.caller.uuid):
             raise ApiError(errors.NOT_FOUND)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import Permission
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Lower, Now
 
 from config.back_office.periods import end_of_soon
@@ -30,8 +30,42 @@ class UserQuerySet(QuerySet[Any]):
         return self.exclude(status="deleted")
 
     def visible_to(self, user: Any) -> Any:
-        """All listed people if the user may see them; else only the user."""
-        return self.listed() if user.sees_everyone else self.listed().filter(pk=user.pk)
+        """All people for a Back Office user; for a confined one, those of their warehouses; else only the user.
+
+        Of a warehouse are the people with an assignment there, and those who manage it.
+        """
+        if not user.acts_for_others:
+            return self.filter(pk=user.pk)
+        if not user.is_confined:
+            return self
+        people = self.model._default_manager.order_by()
+        theirs = (
+            people.filter(pk=user.pk)
+            .values("pk")
+            .union(
+                people.filter(assignments__warehouse__in=user.managed).values("pk"),
+                people.filter(managed_warehouses__warehouse__in=user.managed).values("pk"),
+            )
+        )
+        return self.filter(pk__in=theirs).annotate(is_visible_to_actor=Value(True))
+
+    def wholly_of(self, user: Any) -> Any:
+        """The people of a confined person's warehouses and of no others.
+
+        Assignments that are over do not count. Back Office users who are not confined are of all warehouses.
+        """
+        in_theirs = Q(there__in=user.managed)
+        is_theirs = Q(is_warehouse_user=True) & self._with("assignments", in_theirs)
+        manages_theirs = Q(is_warehouse_user=False, is_confined=True) & self._with("managed_warehouses", in_theirs)
+        elsewhere = self._with("assignments", ~in_theirs) | self._with("managed_warehouses", ~in_theirs)
+        return self.filter(is_theirs | manages_theirs).exclude(elsewhere)
+
+    def _with(self, rows: str, condition: Q) -> Any:
+        """The condition that a person has such a row that is not over. `there` is its warehouse."""
+        people = self.model._default_manager.order_by()
+        joined = people.alias(there=F(f"{rows}__warehouse"), until=F(f"{rows}__ends_at"))
+        found = joined.filter(not_past("until"), condition, there__isnull=False, pk=OuterRef("pk"))
+        return Q(Exists(found))
 
     def locked(self) -> Any:
         """Locks the rows until the transaction ends. Every change of assignments takes this lock."""
@@ -90,7 +124,15 @@ class UserQuerySet(QuerySet[Any]):
         """The people for whom `User.may_be_changed_by(other)` is true."""
         if other.is_superuser:
             return self
-        return self.filter(is_superuser=False, roles__contained_by=sorted(other.grantable_roles))
+        below = self.filter(is_superuser=False, roles__contained_by=sorted(other.grantable_roles))
+        return below.wholly_of(other) if other.is_confined else below
+
+    def with_changeable_by(self, other: Any) -> Any:
+        """Adds `is_wholly_of_actor` for a confined person, so that `User.may_be_changed_by(other)` needs no query."""
+        if not other.is_confined:
+            return self
+        theirs = self.model._default_manager.wholly_of(other).filter(pk=OuterRef("pk")).order_by()
+        return self.annotate(is_wholly_of_actor=Exists(theirs))
 
     def without_warehouse(self) -> Any:
         """Warehouse users without an assignment, or whose assignments are all over."""
@@ -104,7 +146,8 @@ class UserQuerySet(QuerySet[Any]):
         superusers = self.model._default_manager.filter(is_superuser=True).order_by().values("pk")
         first, *others = (self._with_right(right) for right in ADMINISTRATION)
         with_all = first.intersection(*others)
-        return self.filter(active_account(), pk__in=superusers.union(with_all), is_warehouse_user=False)
+        everywhere = Q(is_warehouse_user=False, is_confined=False)
+        return self.filter(active_account(), everywhere, pk__in=superusers.union(with_all))
 
     def lasting_administrators(self) -> Any:
         """Those administrators whose employment has no end. One must remain, or some day nobody could sign in."""

@@ -29,8 +29,10 @@ UNAVAILABLE = _("“%(name)s” is not available: nobody can work there until it
 
 class WarehouseQuerySet(models.QuerySet["Warehouse"]):
     def visible_to(self, user: Any) -> WarehouseQuerySet:
-        """All for a Back Office user, else the warehouses that are now assigned to the user."""
-        return self if user.sees_everyone else self.filter(current("assignments__"), assignments__user=user)
+        """All for a Back Office user; for a confined one, those they manage; else those now assigned to the user."""
+        if not user.acts_for_others:
+            return self.filter(current("assignments__"), assignments__user=user)
+        return self.filter(pk__in=user.managed) if user.is_confined else self
 
     def by_names(self, names: Iterable[str]) -> WarehouseQuerySet:
         """The warehouses with these names, case-insensitive, by the unique index."""
@@ -84,6 +86,10 @@ class Warehouse(SavesChangedColumns):
 
     def __str__(self) -> str:
         return self.name
+
+    def is_within(self, user: Any, right: str) -> bool:
+        """Whether a confined person manages it (`User.may`)."""
+        return self.pk in user.managed
 
     def working_assignments(self) -> Any:
         """The assignments of the people who work here now."""

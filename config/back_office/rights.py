@@ -26,8 +26,8 @@ def in_words(right: str) -> str:
 
 
 def may_see_people(viewer: Any) -> bool:
-    """Whether the Back Office shows this person the list of people and their e-mail addresses.
+    """Whether the Back Office shows this person the list of people, and their e-mail addresses.
 
     Others see names only, where a person must be named: the e-mail address is what people sign in with.
     """
-    return bool(viewer.has_perm("users.view_user"))
+    return bool(viewer.may_somewhere("users.view_user"))

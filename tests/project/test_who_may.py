@@ -137,8 +137,12 @@ def _exported(model: str) -> list[str]:
     return [f"{model}export/", *(f"{model}export/<uuid:pk>/{step}" for step in ("", "file/", "progress/"))]
 
 
+def _edited(model: str) -> list[str]:
+    return [f"{model}add/", f"{model}{_ROW}change/"]
+
+
 def _written(model: str) -> list[str]:
-    return [f"{model}add/", f"{model}{_ROW}change/", f"{model}{_ROW}delete/"]
+    return [*_edited(model), f"{model}{_ROW}delete/"]
 
 
 def _imported(model: str) -> list[str]:
@@ -151,9 +155,8 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
     "Have a sign-in name proposed for somebody without a mailbox": (SEE, [f"{USER}sign-in-name/"]),
     "See people, and export them": (SEE, [*_read(USER), *_exported(USER), f"{USER}<int:pk>/view/"]),
     "See why somebody can or cannot sign in or work somewhere": (SEE, [f"{USER}why/"]),
-    "Create, edit and delete people; set their passwords and roles": (
-        DO, [*_written(USER), f"{USER}{_PK}temporary-password/"]
-    ),
+    "Create and edit people; set their passwords and roles": (DO, [*_edited(USER), f"{USER}{_PK}temporary-password/"]),
+    "Delete people": (DO, [f"{USER}{_ROW}delete/"]),
     "Block people, sign them out and let them try again, one or many": (
         DO,
         [f"{USER}bulk/<str:name>/", *(f"{USER}{_PK}{act}/" for act in _ACTS)],

@@ -58,7 +58,7 @@ class PeopleList(LongListAdmin):
         return (*columns, self._assigned_column(request), "last_login_", self._menu_column(request))
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        people = super().get_queryset(request)
+        people = super().get_queryset(request).with_changeable_by(request.user)
         name = request.resolver_match.url_name if request.resolver_match else ""
         if name == "autocomplete":
             return people.listed()

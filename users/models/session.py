@@ -68,6 +68,12 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """Ended or expired."""
         return self.filter(models.Q(ended_at__isnull=False) | models.Q(expires_at__lte=timezone.now()))
 
+    def visible_to(self, user: User) -> SessionQuerySet:
+        """All for a Back Office user; for a confined one, those of the people whom they see."""
+        if not user.is_confined:
+            return self
+        return self.filter(user__in=User.objects.visible_to(user).order_by().values("pk"))
+
     def endable_by(self, other: User) -> SessionQuerySet:
         """Sessions of people whom the other may change (`User.may_be_changed_by`)."""
         if other.is_superuser:
@@ -131,6 +137,10 @@ class Session(RotatingCredential):
     def is_live(self) -> bool:
         return self.ended_at is None and super().is_live
 
+    def is_within(self, user: User, right: str) -> bool:
+        """Whether a confined person has a right for this session: the one for its person (`User.may`)."""
+        return self.user.is_within(user, right.replace("_session", "_user"))
+
     def end(self, reason: str) -> None:
         """Ends the session; the reason of the first call is kept."""
         running = Session.objects.filter(pk=self.pk, ended_at=None)
@@ -144,7 +154,7 @@ class Session(RotatingCredential):
 
 
 #: The columns of the person that requests read; the others are deferred.
-_CALLER_COLUMNS = ("uuid", "email", "status", "employed_until", "is_warehouse_user", "language")
+_CALLER_COLUMNS = ("uuid", "email", "status", "employed_until", "is_warehouse_user", "is_confined", "language")
 
 _LIVE_BY_CLAIMS: Select[Session] = Select(
     lambda: Session.objects.of_caller(
