@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from assignments.models import ManagedWarehouse, WarehouseUserAssignment
 from tests.support.back_office.staff import member
@@ -38,11 +39,11 @@ def confined(person: User, role: str, *warehouses: Warehouse) -> User:
 
 def build(make_user: Callable[..., User], role: str = roles.SITE_MANAGER) -> Site:
     own, other = (Warehouse.objects.create(name=name) for name in ("Own Hall", "Other Hall"))
-    people = {
+    people: dict[str, Any] = {
         name: make_user(f"{name}.picker@example.test", is_warehouse_user=True)
         for name in ("here", "both", "elsewhere", "nowhere")
     }
-    rows = {
+    rows: dict[str, Any] = {
         f"{name}_{place}": WarehouseUserAssignment.objects.assign(
             user_uuid=str(people[name].uuid), warehouse_uuid=str(warehouse.uuid), is_active=is_active
         )
