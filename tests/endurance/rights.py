@@ -1,4 +1,6 @@
-"""Does time tell a warehouse user, or a confined site manager, which rows there are? Other people's ids and ids of nothing, in random order.
+"""Does time tell a warehouse user, or a confined site manager, which rows there are?
+
+Ids of rows that are not theirs and ids of nothing, in random order.
 
 Over real HTTP, on one connection, each id asked for once. *Slower* is how often an answer about a foreign row takes
 longer than one about a missing row: 0.5 where time tells nothing, 0 or 1 where it tells everything (Mann and Whitney's
