@@ -129,7 +129,7 @@ def test_a_request_id_that_is_no_text_of_ascii_is_replaced_as_in_the_log(live_ur
     """Over HTTP: by the id of the log line and of the security event."""
     with httpx.Client(base_url=live_url, timeout=MOST_SECONDS) as client:
         for sent in ("Tür-7".encode(), "Tür-7".encode("latin-1"), b"gate-\xff", b"gate-7"):
-            answer = client.post(ONE, json={}, headers={"X-Request-ID": sent}, auth=("picking", "wrong"))
+            answer = client.post(ONE, json={}, headers=[(b"X-Request-ID", sent)], auth=("picking", "wrong"))
             assert (answer.status_code, answer.json()) == (401, BAD_CLIENT)
             event = AuditEvent.objects.latest("id")
             assert (event.tag, event.request_id) == ("client_refused", answer.headers["X-Request-ID"])
