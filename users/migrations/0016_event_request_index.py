@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("users", "0013_reads_reasons")]
+    dependencies = [("users", "0015_site_manager")]
     operations = [
         AddIndexConcurrently(
             "auditevent",
