@@ -38,32 +38,20 @@ class UserQuerySet(QuerySet[Any]):
             return self.filter(pk=user.pk)
         if not user.is_confined:
             return self
-        people = self.model._default_manager.order_by()
-        theirs = (
-            people.filter(pk=user.pk)
-            .values("pk")
-            .union(
-                people.filter(assignments__warehouse__in=user.managed).values("pk"),
-                people.filter(managed_warehouses__warehouse__in=user.managed).values("pk"),
-            )
-        )
-        return self.filter(pk__in=theirs).annotate(is_visible_to_actor=Value(True))
+        tied = self.model._default_manager.order_by().filter(ties__warehouse__in=user.managed, pk=OuterRef("pk"))
+        return self.filter(Exists(tied)).annotate(is_visible_to_actor=Value(True))
 
     def wholly_of(self, user: Any) -> Any:
         """The people of a confined person's warehouses and of no others.
 
         Assignments that are over do not count. Back Office users who are not confined are of all warehouses.
         """
-        in_theirs = Q(there__in=user.managed)
-        is_theirs = Q(is_warehouse_user=True) & self._with("assignments", in_theirs)
-        manages_theirs = Q(is_warehouse_user=False, is_confined=True) & self._with("managed_warehouses", in_theirs)
-        elsewhere = self._with("assignments", ~in_theirs) | self._with("managed_warehouses", ~in_theirs)
-        return self.filter(is_theirs | manages_theirs).exclude(elsewhere)
+        in_theirs, is_confinable = Q(there__in=user.managed), Q(is_warehouse_user=True) | Q(is_confined=True)
+        return self.filter(is_confinable & self._tied(in_theirs)).exclude(self._tied(~in_theirs))
 
-    def _with(self, rows: str, condition: Q) -> Any:
-        """The condition that a person has such a row that is not over. `there` is its warehouse."""
-        people = self.model._default_manager.order_by()
-        joined = people.alias(there=F(f"{rows}__warehouse"), until=F(f"{rows}__ends_at"))
+    def _tied(self, condition: Q) -> Any:
+        """The condition that a person is tied to such a warehouse, `there`, and that this is not over."""
+        joined = self.model._default_manager.order_by().alias(there=F("ties__warehouse"), until=F("ties__ends_at"))
         found = joined.filter(not_past("until"), condition, there__isnull=False, pk=OuterRef("pk"))
         return Q(Exists(found))
 

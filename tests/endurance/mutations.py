@@ -52,7 +52,7 @@ MUTATIONS_TRIED = (
     Mutation("users/models/authority.py", "row is None or now.may(right, row)", "True", _CORE),
     Mutation("users/querysets.py", "if not user.is_confined:\n            return self\n", "return self\n", _CORE),
     Mutation("users/querysets.py", "below.wholly_of(other) if other.is_confined else below", "below", _CORE),
-    Mutation("users/querysets.py", ".exclude(elsewhere)", "", _CORE),
+    Mutation("users/querysets.py", ".exclude(self._tied(~in_theirs))", "", _CORE),
     Mutation("users/querysets.py", 'not_past("until"), condition', "condition", _CORE),
     Mutation("users/querysets.py", "is_warehouse_user=False, is_confined=False)", "is_warehouse_user=False)", _CORE),
     Mutation("users/models/session.py", "if not user.is_confined:", "if True:", _CORE),
