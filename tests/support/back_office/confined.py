@@ -48,7 +48,7 @@ ROWS: dict[str, tuple[str, str]] = {
     "users/session/<uuid:pk>/end/": ("xxxx", "+0-0"),
     "users/session/<path:object_id>/history/": ("+0+0", "+0+0"),
     "users/session/<path:object_id>/delete/": ("!!!!", "!!!!"),
-    "users/session/<path:object_id>/change/": ("+0+0", "!0!0"),
+    "users/session/<path:object_id>/change/": ("+0+0", "!!!!"),
     "users/session/<path:object_id>/": ("0000", "0000"),
     # --- Warehouses ----------------------------------------------------------------------------------------------
     "warehouses/warehouse/<path:object_id>/view/": ("+0", "+0"),
@@ -72,7 +72,7 @@ ROWS: dict[str, tuple[str, str]] = {
     "assignments/warehouseuserassignment/roster/person/": ("+0+0", "+0+0"),
     "assignments/warehouseuserassignment/<path:object_id>/history/": ("+0+0", "+0+0"),
     "assignments/warehouseuserassignment/<path:object_id>/delete/": ("+0+0", "+0+0"),
-    "assignments/warehouseuserassignment/<path:object_id>/change/": ("+0+0", "!0!0"),
+    "assignments/warehouseuserassignment/<path:object_id>/change/": ("+0+0", "!!!!"),
     "assignments/warehouseuserassignment/<path:object_id>/": ("0000", "0000"),
 }
 
@@ -143,14 +143,20 @@ _SENT: dict[str, Any] = {
 
 
 class Answer(NamedTuple):
-    """Without what differs between any two rows that are missing."""
-
+    row: Any
     status: int
-    location: str
-    body: str
-    messages: list[str]
+    #: Address, body and messages, without what is new in every answer.
+    texts: list[str]
     #: Whether a message is a warning or an error.
     is_told: bool
+
+    def with_keys_of(self, row: Any) -> list[str]:
+        """The texts of a missing row, with another's keys."""
+        texts = "\0".join(self.texts)
+        for name in ("pk", "uuid"):
+            if key := str(getattr(self.row, name, "")):
+                texts = texts.replace(key, str(getattr(row, name)))
+        return texts.split("\0")
 
 
 def ask(client: Client, method: str, route: str, row: Any) -> Answer:
@@ -159,9 +165,8 @@ def ask(client: Client, method: str, route: str, row: Any) -> Answer:
     sent = _SENT.get(f"{method} {route}", lambda row: {})(row)
     answer: Any = getattr(client, method)(path, sent)
     is_told = any(message.level >= constants.WARNING for message in get_messages(answer.wsgi_request))
-    texts = (answer.headers.get("Location", ""), answer.content.decode(), *told(answer))
-    location, body, *messages = (_without(text, row) for text in texts)
-    return Answer(answer.status_code, location, body, messages, is_told)
+    texts = [answer.headers.get("Location", ""), answer.content.decode(), *told(answer)]
+    return Answer(row, answer.status_code, [_NEW.sub("", text) for text in texts], is_told)
 
 
 def mark(answer: Answer, missing: Answer, *, is_same: bool) -> str:
@@ -170,13 +175,11 @@ def mark(answer: Answer, missing: Answer, *, is_same: bool) -> str:
         assert is_same
         return NO if answer.status == 403 else NO_METHOD
     assert answer.status in (200, 302, 404), answer
-    if answer == missing:
+    if answer.status == missing.status and answer.texts == missing.with_keys_of(answer.row):
         assert is_same
         return MISSING
     return TOLD if is_same and answer.is_told else YES
 
 
-def _without(text: str, row: Any) -> str:
-    for key in filter(None, (row.pk, getattr(row, "uuid", ""), str(row.pk).replace("-", ""))):
-        text = re.sub(rf"\b{key}\b", "KEY", text)
-    return re.sub(r'(csrfmiddlewaretoken" value=|nonce=|csrfToken": )"[^"]+"', "", text)
+#: What is new in every answer.
+_NEW = re.compile(r'(csrfmiddlewaretoken" value=|nonce=|csrfToken": )"[^"]+"')
