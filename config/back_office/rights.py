@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from django.apps import apps
 from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+
+
+class NoRight(StrEnum):
+    """Why somebody may not do something in the Back Office (`User.why_not`)."""
+
+    #: No role of theirs has the right, or none that counts for the confined.
+    ROLE = "role"
+    #: The person concerned has rights that they lack.
+    RANK = "rank"
+    #: Their rights count only for other warehouses, or what it is about belongs to none.
+    CONFINEMENT = "confinement"
+
 
 #: The labels of Django's four default permissions, in display order.
 _ACTIONS = {"view": _("see"), "add": _("create"), "change": _("change"), "delete": _("delete")}

@@ -144,6 +144,10 @@ class Session(RotatingCredential):
     def is_live(self) -> bool:
         return self.ended_at is None and super().is_live
 
+    def outranks(self, user: User) -> bool:
+        """Whether its person has rights that the other lacks."""
+        return self.user.outranks(user)
+
     def is_within(self, user: User, right: str) -> bool:
         """Whether a confined person has a right for this session: the one for its person (`User.may`)."""
         return self.user.is_within(user, right.replace("_session", "_user"))
