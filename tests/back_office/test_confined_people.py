@@ -12,7 +12,6 @@ from django.test.utils import CaptureQueriesContext
 
 from assignments.models import ManagedWarehouse, WarehouseUserAssignment
 from tests.support.back_office.staff import LIST, NEW_PASSWORD, bulk, change, errors, person, rows, signed_in, told
-from tests.support.cases import each
 from tests.support.confinement import Site, confined
 from users import roles
 from users.models import User
@@ -111,18 +110,16 @@ def test_searches_find_and_suggest_nobody_of_elsewhere(cora: Client, site: Site)
     User.objects.filter(pk=site.elsewhere.pk).update(first_name="Quentin")
     wanted = [site.elsewhere.email, "Quentin", "Quentan", site.elsewhere.pk, site.elsewhere.uuid, site.nowhere.email]
 
-    def check(asked: Any) -> None:
+    for asked in wanted:
         answer = cora.get(LIST, {"q": str(asked), "status": "all"})
-        assert rows(answer) == []
+        assert rows(answer) == [], asked
         assert not answer.context["cl"].is_similar
-
-    each(wanted, check)
     assert rows(cora.get(LIST, {"q": site.both.email})) == [site.both.email]
 
 
 def test_the_autocomplete_has_the_same_people_and_warehouses(cora: Client, site: Site) -> None:
     def found(model: str, field: str, **asked: str) -> set[str]:
-        query = {"app_label": "assignments", "model_name": model, "field_name": field} | asked
+        query: dict[str, str] = {"app_label": "assignments", "model_name": model, "field_name": field} | asked
         return {one["text"] for one in cora.get("/admin/autocomplete/", query).json()["results"]}
 
     row = "warehouseuserassignment"
@@ -253,9 +250,6 @@ def test_a_person_who_also_works_elsewhere_is_not_changed(
 ) -> None:
     page = f"{LIST}{site.both.pk}/"
     with nothing_changes():
-        for act in ("deactivate", "restore"):
-            answer = cora.post(f"{page}switch/{act}/")
-            assert answer.status_code == 302
         assert told(cora.post(f"{page}switch/deactivate/")) == [f"User was not deactivated. {ELSEWHERE}"]
         for act in ("sign-out", "unlock-sign-in", "temporary-password", "change"):
             assert cora.post(f"{page}{act}/", person(site.both)).status_code == 403, act
@@ -282,9 +276,7 @@ def test_ones_own_people_are_changed(cora: Client, staff_manager: Client, site: 
 def test_a_bulk_action_leaves_out_those_of_elsewhere_without_a_word(cora: Client, site: Site) -> None:
     keys = [site.here.pk, site.both.pk, site.elsewhere.pk, site.nowhere.pk]
     answer = cora.post(f"{LIST}bulk/deactivate/", {"people": ",".join(map(str, keys)), "back": ""})
-    assert told(answer) == ["1 user was deactivated. 0 sessions were ended.", f"1 left as is: {ELSEWHERE}"] or (
-        told(answer) == []
-    )
+    assert told(answer) == ["1 user was deactivated.", f"1 left as is: {ELSEWHERE}"]
     found = dict(User.objects.values_list("pk", "status"))
     assert [found[key] for key in keys] == ["blocked", "active", "active", "active"]
 
