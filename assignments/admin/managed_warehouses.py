@@ -118,6 +118,7 @@ MANAGED_WAREHOUSES = AssignPage(
         "chosen": gettext_lazy("Selected warehouses"),
         "unchosen": gettext_lazy("Deselected warehouses"),
         "has_current": False,
+        "is_managing": True,
     },
     right="users.view_user",
     saved=gettext_lazy("Managed warehouses are updated."),

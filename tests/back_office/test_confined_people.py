@@ -131,7 +131,7 @@ def test_the_autocomplete_has_the_same_people_and_warehouses(cora: Client, site:
 
 def test_the_search_of_pages_names_no_rows(cora: Client, site: Site) -> None:
     for asked in (site.other.name, site.elsewhere.email):
-        assert asked not in cora.get("/admin/search/", {"s": asked, "extended": 1}).content.decode()
+        assert asked not in text(cora, "/admin/search/", s=asked, extended=1)
 
 
 # --- The page of a person ---------------------------------------------------------------------------------------

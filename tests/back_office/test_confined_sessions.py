@@ -87,7 +87,7 @@ def test_sessions_of_ones_own_people_are_ended_and_no_others(
 ) -> None:
     sent = {"keys": keys(*sessions.values()), "back": ""}
     assert told(cora.post(f"{LIST}end/", sent)) == ["1 session was ended.", f"1 left as is: {ELSEWHERE}"]
-    assert [one.user for one in Session.objects.live()] == [site.both, site.elsewhere]
+    assert {one.user for one in Session.objects.live()} == {site.both, site.elsewhere}
 
 
 def test_one_session_of_elsewhere_is_as_one_that_is_not_there(

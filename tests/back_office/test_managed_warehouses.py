@@ -93,8 +93,9 @@ def test_the_last_administrator_is_not_confined(make_user: Any, nothing_changes:
     assert change(signed_in(first), second, is_confined="on").status_code == 302
     third = member(make_user("c.three@example.test"), roles.ADMINISTRATOR)
     User.objects.filter(pk=third.pk).update(employed_until=timezone.now() + timedelta(days=9))
+    client = signed_in(third)
     with nothing_changes():
-        refused = errors(change(signed_in(third), first, is_confined="on"))
+        refused = errors(change(client, first, is_confined="on"))
     assert "This is the last active administrator" in refused["__all__"][0]
 
 

@@ -106,6 +106,7 @@ class PersonPage(PeopleList):
             "employment": self.employment(person) if person.employed_until else "",
             "roles": ", ".join(gettext(role) for role in person.roles),
             "list_url": reverse("admin:users_user_changelist") + list_query(request),
+            "may_add": self.has_add_permission(request),
             "may_change": may_change,
             "lockouts": lockouts_of(person) if may_change else [],
             "password_has_expired": person.password_has_expired,
