@@ -41,8 +41,17 @@ def active(path: str = "") -> models.Q:
     return models.Q(**{f"{path}is_active": True}) & current(path)
 
 
+def working(path: str = "") -> models.Q:
+    """The condition that a person may work by an assignment now: an active warehouse user, in an available warehouse.
+
+    `assignments.access.decision` says of a person and a warehouse whether it is so, and why not.
+    """
+    of_both = models.Q(**{f"{path}user__is_warehouse_user": True, f"{path}warehouse__is_active": True})
+    return active(path) & active_account(f"{path}user__") & of_both
+
+
 ACTIVE = active()
-_WORKING = ACTIVE & active_account("user__") & models.Q(user__is_warehouse_user=True, warehouse__is_active=True)
+_WORKING = working()
 
 
 class AssignmentQueries(models.QuerySet[Any]):

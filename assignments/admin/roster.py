@@ -12,20 +12,18 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils.dateparse import parse_datetime
-from django.utils.timezone import get_current_timezone, is_aware, localtime
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import INPUT_CLASSES
 
 from assignments.models.past_assignment import history_span
 from assignments.resources.assignment import AssignmentResource
 from assignments.roster.roster import MAX_ROWS, RosterRow, Stay, roster_at, stays_of, unrecorded
 from assignments.roster.spells import Spell
 from config.audit_log import audit
+from config.back_office.moments import LocalMomentField
 from config.back_office.rights import may_see_people
 from config.back_office.times import in_words
-from config.database.periods import EARLIEST, LATEST
 from config.history.pages import SUBJECTS, SubjectField
 from config.identifiers import parse_key
 from config.spreadsheets import exports
@@ -38,41 +36,6 @@ DEFAULT_SPAN = timedelta(days=7)
 
 
 # --- Forms ------------------------------------------------------------------------------------------------------
-class LocalMomentInput(forms.DateTimeInput):
-    """The browser's control for a local time. A moment with an offset, as in links, is shown as local time."""
-
-    input_type = "datetime-local"
-
-    def __init__(self) -> None:
-        super().__init__({"class": " ".join(INPUT_CLASSES), "step": "1"}, format="%Y-%m-%dT%H:%M:%S")
-
-    def format_value(self, value: Any) -> Any:
-        try:
-            moment = parse_datetime(value) if isinstance(value, str) else value
-            return super().format_value(localtime(moment) if moment and is_aware(moment) else value)
-        except (ValueError, OverflowError):
-            return value
-
-
-class LocalMomentField(forms.Field):
-    """A moment in the time zone of the site, or with its offset. Of an hour that clocks repeat, the first is meant."""
-
-    widget = LocalMomentInput
-
-    def clean(self, value: Any) -> datetime | None:
-        if not value:
-            return None
-        try:
-            moment = parse_datetime(value)
-            if moment is not None and not is_aware(moment):
-                moment = moment.replace(tzinfo=get_current_timezone())
-            if moment is not None and EARLIEST <= moment < LATEST:
-                return moment
-        except (ValueError, OverflowError):
-            pass
-        raise ValidationError(_("Enter a date and a time, such as 2026-12-31 14:00."))
-
-
 class RosterForm(forms.Form):
     moment = LocalMomentField(label=gettext_lazy("Date and time"), required=False)
 

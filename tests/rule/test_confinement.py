@@ -200,6 +200,15 @@ def test_who_lost_a_warehouse_during_a_request_has_written_nothing(mia: User, no
     assert not mia.has_authority()
 
 
+def test_who_lost_a_warehouse_after_choosing_rows_by_it_has_written_nothing(
+    mia: User, north: Warehouse, pat_north: Any
+) -> None:
+    assert WarehouseUserAssignment.objects.visible_to(mia).exists()
+    ManagedWarehouse.objects.set_for(mia, add=[], remove=[north])
+    with pytest.raises(AuthorityLostError):
+        mia.confirm_authority()
+
+
 def test_who_became_confined_during_a_request_has_written_nothing(everywhere: User) -> None:
     assert everywhere.may(CHANGE)
     User.objects.filter(pk=everywhere.pk).update(is_confined=True)

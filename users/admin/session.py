@@ -68,7 +68,7 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
         grant = WarehouseGrant.objects.valid().filter(session=OuterRef("pk")).order_by()
         warehouse = Subquery(grant.values(shown=seen_name("assignment__warehouse", actor(request)))[:1])
         sessions = super().get_queryset(request).annotate(warehouse=warehouse)
-        return sessions.with_endable_by(actor(request))
+        return sessions.with_wholly_of(actor(request))
 
     @display(description=_("Since"), ordering="created_at")
     def since(self, obj: Session) -> str:
@@ -116,7 +116,7 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
         @display(description=_("Actions"))
         def actions_column(obj: Any) -> Any:
             by = actor(request)
-            if not (obj.is_live and (obj.is_endable if by.is_confined else obj.user.may_be_changed_by(by))):
+            if not obj.is_live or obj.user.outranks(by) or (by.is_confined and not obj.is_of_actor):
                 return ""
             return end(obj.pk, str(obj.user))
 

@@ -259,7 +259,7 @@
 
     listRow(row) {
       const line = rowOf(row, this.withAlso);
-      if (this.side === "assigned") line.append(hereCell(row));
+      if (this.find("th.assign-here")) line.append(hereCell(row));
       if (!mayEdit) return line;
       const cell = element("td", "assign-tick");
       if (row.kept) {

@@ -6,6 +6,7 @@ from uuid import uuid4
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
+from config.database.periods import database_now
 from config.history.positions import Operation
 from config.spreadsheets.models import Undo
 from tests.support.back_office.history import change_set, undo_url
@@ -18,6 +19,20 @@ from warehouses.models import Warehouse
 def _some_event(pat: User) -> AuditEvent:
     unlock_sign_in(pat)
     return AuditEvent.objects.latest("id")
+
+
+def _refused(username: str) -> AuditEvent:
+    """An event of a request, which names a person and a client."""
+    return AuditEvent.objects.create(
+        at=database_now(),
+        event="Failed Login",
+        tag="failed_login",
+        level="warning",
+        username=username,
+        client_id=_printer().client_id,
+        request_id="desk-7",
+        path="/token",
+    )
 
 
 def _printer() -> Client:
@@ -49,6 +64,10 @@ PAGES: dict[str, Callable[..., str]] = {
     "hire": lambda **_: reverse("admin:users_user_add", query={"is_warehouse_user": 1}),
     "person": lambda pat, **_: reverse("admin:users_user_view", args=[pat.pk]),
     "why": lambda pat, north, **_: reverse("admin:users_user_why", query={"person": pat.pk, "warehouse": north.pk}),
+    "why a client": lambda **_: reverse("admin:users_user_why", query={"client": _printer().client_id}),
+    "why a request": lambda pat, **_: reverse(
+        "admin:users_user_why", query={"request_id": _refused(pat.email).request_id}
+    ),
     "user": lambda pat, **_: reverse("admin:users_user_change", args=[pat.pk]),
     "account": lambda **_: reverse("account"),
     "account password": lambda **_: reverse("account_password"),
