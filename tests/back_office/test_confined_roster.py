@@ -62,13 +62,13 @@ def test_the_files_have_the_same_rows(site: Site, office: Client) -> None:
         ["here.picker@example.test", "Here Picker", "Own Hall"],
         ["both.picker@example.test", "Both Picker", "Own Hall"],
     ]
-    of_person = lines(office.get(PERSON, {"person": site.both.pk, "format": "csv"}))
+    of_person = lines(office.get(PERSON, {"person": str(site.both.pk), "format": "csv"}))
     assert {row[0] for row in of_person} == {"Own Hall"}
 
 
 @each("text", [lambda one: one.pk, lambda one: one.name, lambda one: one.name[:-1]])
 def test_a_warehouse_of_others_is_not_found(site: Site, office: Client, text: Any) -> None:
-    answer = office.get(ROSTER, {"warehouse": text(site.other)})
+    answer = office.get(ROSTER, {"warehouse": str(text(site.other))})
     assert answer.context["form"].errors == {"warehouse": [f"No warehouse has the name or ID “{text(site.other)}”."]}
     assert_as_missing(lambda one: office.get(ROSTER, {"warehouse": one.uuid}), site.other)
 
@@ -80,7 +80,7 @@ def test_a_warehouse_that_was_deleted_is_not_found_either(site: Site, office: Cl
     row.delete()
     key = gone.pk
     gone.remove()
-    for text in ("Gone Hall", key):
+    for text in ("Gone Hall", str(key)):
         assert "warehouse" in office.get(ROSTER, {"warehouse": text}).context["form"].errors
         assert as_ada.get(ROSTER, {"warehouse": text}).context["form"].errors == {}
 
@@ -120,7 +120,7 @@ def test_of_who_is_not_of_ones_warehouses_any_more_it_tells_the_name_only(
     moment = clock.now
     clock.move(timedelta(hours=1))
     site.here_own.deassign()
-    answer = office.get(ROSTER, {"warehouse": site.own.pk, "moment": moment.isoformat()})
+    answer = office.get(ROSTER, {"warehouse": str(site.own.pk), "moment": moment.isoformat()})
     page = answer.content.decode()
     assert [row.user.get_full_name() for row in answer.context["rows"]] == ["Both Picker", "Here Picker"]
     assert "here.picker@example.test" not in page

@@ -72,7 +72,8 @@ def test_a_job_stops_when_a_warehouse_is_taken_while_it_is_built(
 ) -> None:
     """Between two batches."""
     monkeypatch.setattr("config.spreadsheets.resources.BATCH_ROWS", 1)
-    line, written = SheetResource._line, []
+    line = SheetResource._line
+    written: list[int] = []
 
     def taking(resource: Any, row: Any) -> list[str]:
         if not written:
