@@ -19,6 +19,10 @@ from tests.benchmarks.report import table
 from tests.endurance.report import MUTATIONS, write
 
 _CORE, _API = "tests/rule/test_confinement.py", "tests/api/test_confinement.py"
+_WORK, _HOUSES, _ROSTER, _RACES = (
+    f"tests/back_office/test_confined_{name}.py" for name in ("work", "warehouses", "roster", "races")
+)
+_EXPORTS = "tests/imports/test_confined_exports.py"
 
 
 class Mutation(NamedTuple):
@@ -48,7 +52,7 @@ MUTATIONS_TRIED = (
     Mutation(
         "users/models/authority.py", "if now.is_confined and not (self.is_confined and", "if False and not (", _CORE
     ),
-    Mutation("users/models/authority.py", 'vars(self).get("managed", frozenset()) <= now.managed', "True", _CORE),
+    Mutation("users/models/authority.py", "if lost and now.managed_warehouses.lacks(lost):", "if False:", _CORE),
     Mutation("users/models/authority.py", "row is None or now.may(right, row)", "True", _CORE),
     Mutation("users/querysets.py", "if not user.is_confined:\n            return self\n", "return self\n", _CORE),
     Mutation("users/querysets.py", "below.wholly_of(other) if other.is_confined else below", "below", _CORE),
@@ -87,6 +91,117 @@ MUTATIONS_TRIED = (
     Mutation("assignments/serializers.py", "if self._caller.is_confined and named", "if False and named", _API),
     Mutation("assignments/views.py", "if self.caller.is_confined and self.action", "if False and self.action", _API),
     Mutation("config/api/views.py", "caller.confirm_authority()", "pass", _API),
+    Mutation(
+        "config/back_office/model_admin.py",
+        'return rows.visible_to(request.user) if hasattr(rows, "visible_to") else rows',
+        "return rows",
+        _WORK,
+    ),
+    Mutation("config/back_office/filters.py", "field.queryset.visible_to(request.user)", "field.queryset", _WORK),
+    Mutation("assignments/querysets.py", "User.objects.visible_to(viewer)", "User.objects.all()", _WORK),
+    Mutation("assignments/querysets.py", "Warehouse.objects.visible_to(viewer)", "Warehouse.objects.all()", _WORK),
+    Mutation(
+        "assignments/admin/period_pages.py",
+        "chosen = self.get_queryset(request)",
+        "chosen = WarehouseUserAssignment.objects.all()",
+        _WORK,
+    ),
+    Mutation(
+        "assignments/admin/period_pages.py",
+        "rows = self.get_queryset(request)",
+        "rows = WarehouseUserAssignment.objects.with_state()",
+        _WORK,
+    ),
+    Mutation(
+        "assignments/admin/warehouse_picker.py",
+        "User.objects.listed().visible_to(viewer)",
+        "User.objects.listed()",
+        _WORK,
+    ),
+    Mutation(
+        "assignments/admin/warehouse_picker.py",
+        "Warehouse.objects.visible_to(viewer).filter(uuid",
+        "Warehouse.objects.filter(uuid",
+        _WORK,
+    ),
+    Mutation(
+        "assignments/admin/warehouse_picker.py",
+        "Warehouse.objects.visible_to(self.viewer).filter(~Exists",
+        "Warehouse.objects.filter(~Exists",
+        _WORK,
+    ),
+    Mutation(
+        "assignments/admin/warehouse_picker.py",
+        "own = Warehouse.objects.visible_to(self.viewer)\n        assigned",
+        "own = Warehouse.objects.all()\n        assigned",
+        _WORK,
+    ),
+    Mutation(
+        "assignments/admin/warehouse_picker.py",
+        "own = Warehouse.objects.visible_to(self.viewer)\n        return",
+        "own = Warehouse.objects.all()\n        return",
+        _WORK,
+    ),
+    Mutation("assignments/admin/warehouse_picker.py", "if self.viewer.may(right, one)]", "]", _WORK),
+    Mutation("assignments/admin/warehouse_picker.py", 'if self.viewer.may(_RIGHT.format("change"), row)]', "]", _WORK),
+    Mutation(
+        "assignments/admin/warehouse_picker.py",
+        "User.objects.listed().visible_to(self.viewer)",
+        "User.objects.listed()",
+        _WORK,
+    ),
+    Mutation(
+        "assignments/admin/warehouse_picker.py",
+        "User.objects.locked().visible_to(self.viewer)",
+        "User.objects.locked()",
+        _WORK,
+    ),
+    Mutation(
+        "assignments/admin/warehouse_picker.py", "return not viewer.is_confined or User", "return True or User", _WORK
+    ),
+    Mutation(
+        "assignments/admin/edit_conflicts.py",
+        "events.filter(warehouse__in=self._viewer.managed) if self._viewer.is_confined else events",
+        "events",
+        _WORK,
+    ),
+    Mutation("assignments/admin/edit_conflicts.py", " and not self._viewer.is_confined", "", _WORK),
+    Mutation("assignments/roster/roster.py", "rows if viewer is None else rows.visible_to(viewer)", "rows", _ROSTER),
+    Mutation("assignments/roster/roster.py", "if viewer is None or not viewer.is_confined:", "if True:", _ROSTER),
+    Mutation(
+        "warehouses/admin.py",
+        "houses = Warehouse.objects.visible_to(viewer)",
+        "houses = Warehouse.objects.all()",
+        _ROSTER,
+    ),
+    Mutation("warehouses/admin.py", "events.none() if viewer.is_confined else events", "events", _ROSTER),
+    Mutation("users/admin/user.py", "people = User.objects.visible_to(viewer)", "people = User.objects.all()", _ROSTER),
+    Mutation("warehouses/admin.py", "once_locked=partial(require, request.user)", "", _RACES),
+    Mutation(
+        "warehouses/admin.py", "tells_of_others = not request.user.is_confined", "tells_of_others = True", _HOUSES
+    ),
+    Mutation(
+        "assignments/models/managed_warehouse.py",
+        '.exclude(pk__in=self.current().values("warehouse")).exists()',
+        ".exists()",
+        _RACES,
+    ),
+    Mutation("users/resources.py", "with_current_warehouse(viewer)", "with_current_warehouse()", _EXPORTS),
+    Mutation(
+        "assignments/resources/person.py",
+        "WarehouseUserAssignment.objects.visible_to(viewer)",
+        "WarehouseUserAssignment.objects",
+        _EXPORTS,
+    ),
+    Mutation(
+        "config/spreadsheets/resources.py", "if not self.importer.has_authority(asked_at):", "if False:", _EXPORTS
+    ),
+    Mutation(
+        "config/spreadsheets/export_pages.py",
+        "Export.objects.filter(person=request.user.pk)",
+        "Export.objects.all()",
+        _EXPORTS,
+    ),
 )
 
 

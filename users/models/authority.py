@@ -178,7 +178,8 @@ class Authority(PermissionsMixin):
 
     def _is_still_granted(self, now: Any) -> bool:
         """Whether `may` gives the same answers again. Rows that the request has deleted do not count."""
-        if not vars(self).get("managed", frozenset()) <= now.managed:
+        lost = vars(self).get("managed", frozenset()) - now.managed
+        if lost and now.managed_warehouses.lacks(lost):
             return False
         rows = ((right, model._base_manager.filter(pk=pk).first()) for right, model, pk in self._relied_on)
         return all(row is None or now.may(right, row) for right, row in rows)

@@ -80,6 +80,13 @@ class SessionQuerySet(models.QuerySet["Session"]):
             return self
         return self.filter(user__in=User.objects.changeable_by(other).order_by().values("pk"))
 
+    def with_wholly_of(self, other: User) -> SessionQuerySet:
+        """Adds `is_of_actor` for a confined person: whether its person is wholly theirs, without a query for each."""
+        if not other.is_confined:
+            return self
+        theirs = User.objects.wholly_of(other).filter(pk=models.OuterRef("user")).order_by()
+        return self.annotate(is_of_actor=models.Exists(theirs))
+
     def lock(self) -> None:
         """Locks the rows in the order of their ids until the transaction ends. An UPDATE has no defined order."""
         rows = self.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk", flat=True)

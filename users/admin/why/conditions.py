@@ -51,7 +51,7 @@ class Conditions:
     def link(self, label: str, right: str, page: str, *arguments: Any) -> tuple[str, str] | None:
         """None if the viewer may not do what the page is for."""
         viewer: Any = self.request.user
-        return (label, reverse(page, args=arguments)) if viewer.has_perm(right) else None
+        return (label, reverse(page, args=arguments)) if viewer.may_somewhere(right) else None
 
 
 def are_met(conditions: Sequence[Condition]) -> bool:

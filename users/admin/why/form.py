@@ -88,7 +88,7 @@ class WhyForm(forms.Form):
         warehouse = SubjectField(SUBJECTS["warehouse"], viewer)
         warehouse.label, warehouse.help_text = _("Warehouse"), _("Name or ID; empty for where they work")
         shown: dict[str, forms.Field] = {"person": person}
-        if viewer.has_perms(SEES_WORK):
+        if all(map(viewer.may_somewhere, SEES_WORK)):
             shown["warehouse"] = warehouse
         if viewer.has_perm(SEES_CLIENTS):
             shown |= {"client": SubjectField(_CLIENT, viewer), "redirect_uri": self.fields["redirect_uri"]}

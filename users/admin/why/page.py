@@ -110,7 +110,7 @@ class _Answer:
             "account": account,
             "sign_in": sign_in,
             "may_sign_in": are_met(account + sign_in),
-            "sessions": list(sessions) if viewer.has_perm("users.view_session") else [],
+            "sessions": list(sessions) if viewer.may_somewhere("users.view_session") else [],
             "sees_work": sees_work,
             "warehouse": warehouse,
             "work": list(why.work(decision, warehouse)) if warehouse else [],

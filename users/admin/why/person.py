@@ -38,6 +38,7 @@ class PersonConditions(Conditions):
     def __init__(self, request: HttpRequest, person: User, *, may_change: bool, moment: datetime | None = None) -> None:
         super().__init__(request, moment)
         self.person, self.may_change = person, may_change
+        self.viewer: Any = request.user
         #: The person, or their recorded columns of the moment; None if nothing is known of them from then.
         self.state: Any = person_at(person.pk, moment) if moment else person
         self.of_person = self.changes(User, person)
@@ -49,12 +50,16 @@ class PersonConditions(Conditions):
         return decide(self.person.uuid, warehouse.uuid if warehouse else NIL)
 
     def warehouse(self) -> Warehouse | None:
-        """Where they work, or else where they were assigned last; None if nowhere."""
+        """Where they work, or else where they were assigned last, of what the viewer sees; None if nowhere."""
         if self.moment:
-            return warehouse_of(self.person.pk, self.moment)
-        rows = WarehouseUserAssignment.objects.filter(user=self.person).current_first().select_related("warehouse")
-        row = rows.first()
+            found = warehouse_of(self.person.pk, self.moment)
+            return found if found and self._sees(found) else None
+        rows = WarehouseUserAssignment.objects.visible_to(self.viewer).filter(user=self.person)
+        row = rows.current_first().select_related("warehouse").first()
         return row.warehouse if row else None
+
+    def _sees(self, warehouse: Warehouse) -> bool:
+        return not self.viewer.is_confined or warehouse.pk in self.viewer.managed
 
     # --- The account --------------------------------------------------------------------------------------------
     def account(self, decision: Decision) -> Iterator[Condition]:
@@ -202,14 +207,20 @@ class PersonConditions(Conditions):
     def _active(self, unmet: Sequence[Reason], change: changes.RecordedChange | None) -> Condition:
         is_past = bool(self.moment)
         if Reason.ACTIVE_ELSEWHERE in unmet:
-            now, then = _("They work in another warehouse now: %(warehouse)s."), _("They worked in %(warehouse)s.")
-            text = (then if is_past else now) % {"warehouse": self._elsewhere()}
+            text = self._active_elsewhere()
         elif Reason.NOT_ACTIVE in unmet:
             text = _("They worked nowhere.") if is_past else _("They work nowhere now.")
         else:
             return Condition(True, _("They worked there.") if is_past else _("They work there now."), change)
         mend = self._page(_("Change the current warehouse"), "assignments.change_warehouseuserassignment")
         return self.condition(False, text, change, mend)
+
+    def _active_elsewhere(self) -> str:
+        elsewhere = self._elsewhere()
+        if elsewhere and not self._sees(elsewhere):
+            return _("They worked in another warehouse.") if self.moment else _("They work in another warehouse now.")
+        now, then = _("They work in another warehouse now: %(warehouse)s."), _("They worked in %(warehouse)s.")
+        return (then if self.moment else now) % {"warehouse": elsewhere}
 
     def _elsewhere(self) -> Any:
         if not self.moment:
