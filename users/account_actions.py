@@ -32,12 +32,21 @@ class LeftOut(models.TextChoices):
 
     SELF = "self", _("You cannot do this to yourself. Ask a colleague.")
     ABOVE = "above", _("This user may do more than you. Ask somebody who may do as much.")
+    ELSEWHERE = "elsewhere", _("This user is not only of your warehouses. Ask somebody who may do this everywhere.")
     DELETED = "deleted", _("This user is deleted. Restore them first.")
     DEACTIVATED = "deactivated", _("This user is deactivated. Activate them first.")
     LEFT = "left", _("The employment of this user has ended. Enter a later end first.")
     NOT_DELETED = "not_deleted", _("This user is not deleted.")
     ALREADY = "already", _("Nothing to do: it is so already.")
     NO_WAREHOUSE_USER = "no_warehouse_user", _("Only warehouse users can be assigned to warehouses.")
+
+
+def why_unchangeable(person: User, by: User) -> LeftOut | None:
+    """Why one may not change a person (`User.may_be_changed_by`), or None."""
+    if person.may_be_changed_by(by):
+        return None
+    is_above = person.is_superuser or not by.grantable_roles.issuperset(person.roles)
+    return LeftOut.ABOVE if is_above else LeftOut.ELSEWHERE
 
 
 class LastAdministratorError(ValidationError):
@@ -135,7 +144,7 @@ class AccountAction:
 
     def refusal(self, person: User, by: User) -> LeftOut | None:
         """Why the action does not apply to this person, or None."""
-        return None if person.may_be_changed_by(by) else LeftOut.ABOVE
+        return why_unchangeable(person, by)
 
     def write(self, people: Sequence[User], **given: Any) -> int:
         """Writes, inside the transaction. Returns the number of sessions or assignments it has changed."""

@@ -86,6 +86,11 @@ class ManagedWarehouse(models.Model):
     def __str__(self) -> str:
         return f"{self.user.get_full_name()} → {self.warehouse}"
 
+    @classmethod
+    def history_within(cls, viewer: User) -> models.Q:
+        """The events in the warehouses of a confined person (`config.history.tracking.seen_by`)."""
+        return models.Q(warehouse__in=viewer.managed)
+
     def is_within(self, user: User, right: str) -> bool:
         """Whether a confined person manages the warehouse, too (`User.may`)."""
         return self.warehouse_id in user.managed

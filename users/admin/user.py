@@ -57,7 +57,7 @@ def _people_for_history(text: str, viewer: Any) -> list[User]:
     """By e-mail or id, else as lists search. None for viewers who may not see people: they must not probe accounts."""
     if not may_see_people(viewer):
         return []
-    people = User.objects.all()
+    people = User.objects.visible_to(viewer)
     keys = by_id(people, text) or people.by_email(text).values_list("pk", flat=True)
     return list(people.filter(pk__in=keys or PEOPLE.found_or_similar(people, text, MAX_NAMED + 1)[0]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from django.db.models import Model
@@ -18,7 +19,7 @@ from config.back_office import periods
 from config.back_office.times import in_words
 from config.database.periods import Period, database_now
 from config.history import changes
-from config.history.pages import kinds_for
+from config.history.pages import query_for
 from users.models import Session, User
 from users.sign_in.account_recovery import lockouts_of
 from users.sign_in.lockouts import wrong_passwords
@@ -169,8 +170,8 @@ class Why:
 
     def _changes(self, kind: type[Model], *about: Model) -> list[changes.RecordedChange]:
         """The newest changes of this kind, if the viewer may see it."""
-        kinds = [model for model in kinds_for(self.request.user) if model is kind]
-        return changes.find(changes.HistoryQuery(kinds, about=list(about)), MAX_CHANGES)[0]
+        seen = query_for(self.request.user, about=list(about))
+        return changes.find(replace(seen, kinds={kind: seen.kinds[kind]}), MAX_CHANGES)[0] if kind in seen.kinds else []
 
     def _link(self, label: str, right: str, page: str, argument: Any) -> tuple[str, str] | None:
         """None if the viewer may not do what the page is for."""
