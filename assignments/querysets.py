@@ -111,14 +111,15 @@ class AssignmentQueries(models.QuerySet[Any]):
         rows = self.annotate(is_active_now=models.ExpressionWrapper(ACTIVE, models.BooleanField()))
         return rows.select_related("user", "warehouse").only(*own, *of_user, *of_warehouse)
 
-    def found(self, text: str, *, by_email: bool = True) -> tuple[Any, bool]:
+    def found(self, text: str, viewer: User, *, by_email: bool = True) -> tuple[Any, bool]:
         """The rows with this id, and of the people and warehouses that a search finds; or else of similar names.
 
-        Returns also whether they are only similar. Only the first `_MAX_FOUND` people and warehouses count.
+        Returns also whether they are only similar. Only the first `_MAX_FOUND` people and warehouses count, of those
+        that the viewer may see.
         """
         named = {
-            "user": (PEOPLE if by_email else PEOPLE_BY_NAME, User.objects.all()),
-            "warehouse": (WAREHOUSES, Warehouse.objects.all()),
+            "user": (PEOPLE if by_email else PEOPLE_BY_NAME, User.objects.visible_to(viewer)),
+            "warehouse": (WAREHOUSES, Warehouse.objects.visible_to(viewer)),
         }
         keys = {path: where.found(rows, text, _MAX_FOUND) for path, (where, rows) in named.items()}
         keys["pk"] = by_id(self, text)

@@ -137,7 +137,7 @@ def _check_workplaces(steps: list[Step], plan: UndoPlan) -> None:
 def _works_in(row: WarehouseUserAssignment, by: User, since: Since | None) -> tuple[str, Since | None]:
     """What one may know of the warehouse where a person works, and since when they do."""
     if by.is_confined and row.warehouse_id not in by.managed:
-        return _("They work elsewhere now."), None
+        return _("They work in another warehouse now."), None
     return _("They work in “%(name)s” now.") % {"name": row.warehouse}, since
 
 

@@ -182,6 +182,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
+                "config.back_office.rights.menu_rights",
                 "django.contrib.messages.context_processors.messages",
             ]
         },

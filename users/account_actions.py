@@ -151,9 +151,13 @@ class AccountAction:
         return sign_out([person.pk for person in people], self.end_reason)
 
     def plan(self, pks: Collection[int], by: User, *, lock: bool = False) -> Plan:
-        rows = User.objects.filter(pk__in=pks).order_by("pk")
+        """People whom `by` does not see are left out and not counted, as those who do not exist."""
+        rows = User.objects.filter(pk__in=pks).visible_to(by).order_by("pk")
+        if lock and by.is_confined:  # where the people belong is asked once they cannot be assigned any more
+            list(rows.locked().values_list("pk"))
         plan = Plan()
-        for person in rows.locked() if lock else rows:
+        reached = rows.with_changeable_by(by)
+        for person in reached.locked() if lock else reached:
             reason = self.refusal(person, by)
             if reason is None:
                 plan.people.append(person)
@@ -236,6 +240,7 @@ MAKE_WAREHOUSE_USER = Switch(
     _("Make warehouse user"),
     _("They can be assigned to warehouses and can no longer enter the Back Office. They are signed out everywhere."),
     ngettext_lazy("%(count)d user is a warehouse user now.", "%(count)d users are warehouse users now.", "count"),
+    permission="change_kind",
     takes_rights=True,
     fields={"is_warehouse_user": True},
     end_reason=gettext_noop("made a warehouse user in the Back Office"),
@@ -247,6 +252,7 @@ UNMAKE_WAREHOUSE_USER = Switch(
     ngettext_lazy(
         "%(count)d user is no longer a warehouse user.", "%(count)d users are no longer warehouse users.", "count"
     ),
+    permission="change_kind",
     fields={"is_warehouse_user": False},
     end_reason=gettext_noop("made no longer a warehouse user in the Back Office"),
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from django.contrib.auth.models import Permission
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Lower, Now
 
 from config.back_office.periods import end_of_soon
@@ -16,12 +18,18 @@ from config.text import email_key
 from users.roles import ADMINISTRATION, named
 from users.sign_in.lockouts import locking_sign_in
 
-_ASSIGNED = Count("assignments", filter=not_ended("assignments__"))
-
 
 def active_account(path: str = "") -> Q:
     """The condition for which `User.is_active` is true. `path` is the lookup to the person, such as `user__`."""
     return Q(**{f"{path}status": "active"}) & not_past(f"{path}employed_until")
+
+
+def seen_name(warehouse: str, viewer: Any) -> Any:
+    """The name of the warehouse at this lookup; "" if the viewer is confined and does not manage it."""
+    name = F(f"{warehouse}__name")
+    if viewer is None or not viewer.is_confined:
+        return name
+    return Case(When(**{f"{warehouse}__in": viewer.managed}, then=name), default=Value(""))
 
 
 class UserQuerySet(QuerySet[Any]):
@@ -84,26 +92,34 @@ class UserQuerySet(QuerySet[Any]):
         keys = {email_key(email) for email in emails}
         return self.alias(email_lower=Lower("email")).filter(email_lower__in=keys)
 
-    def with_list_columns(self) -> Any:
+    def with_list_columns(self, viewer: Any) -> Any:
         """Adds `current_warehouse`, `assigned` (the number of assignments that are not over), and `locked_out_at`: when
         sign-in to the account was locked, if it still is for any network or browser.
+
+        For a confined viewer, the number is that in their warehouses, and `elsewhere` the one in others.
         """
         this_person = self.model._default_manager.filter(pk=OuterRef("pk")).order_by()
-        assigned = this_person.values("pk").annotate(number=_ASSIGNED).values("number")
+
+        def assigned(*conditions: Q) -> Subquery:
+            number = Count("assignments", filter=reduce(and_, conditions, not_ended("assignments__")))
+            return Subquery(this_person.values("pk").annotate(number=number).values("number"))
+
+        theirs = Q(assignments__warehouse__in=viewer.managed) if viewer.is_confined else None
+        numbers = {"assigned": assigned(theirs), "elsewhere": assigned(~theirs)} if theirs else {"assigned": assigned()}
         lockouts = locking_sign_in().filter(username=Lower(OuterRef("email"))).order_by("-attempt_time")
         return (
-            self.with_current_warehouse()
+            self.with_current_warehouse(viewer)
             .with_read_at()
-            .annotate(
-                assigned=Subquery(assigned),
-                locked_out_at=Subquery(lockouts.values("attempt_time")[:1]),
-            )
+            .annotate(**numbers, locked_out_at=Subquery(lockouts.values("attempt_time")[:1]))
         )
 
-    def with_current_warehouse(self) -> Any:
-        """Adds `current_warehouse`, the name of the one where they work now."""
+    def with_current_warehouse(self, viewer: Any = None) -> Any:
+        """Adds `current_warehouse`, the name of the one where they work now, as far as the viewer sees it
+        (`seen_name`).
+        """
         this_person = self.model._default_manager.filter(pk=OuterRef("pk")).order_by()
-        return self.annotate(current_warehouse=Subquery(this_person.working().values("assignments__warehouse__name")))
+        name = this_person.working().values(shown=seen_name("assignments__warehouse", viewer))
+        return self.annotate(current_warehouse=Subquery(name))
 
     def working(self, **conditions: Any) -> Any:
         """The people who work in a warehouse now. `conditions` are about the same assignment."""

@@ -183,10 +183,10 @@ class UserResource(SheetResource):
 
     # --- Export ---
     @classmethod
-    def exported(cls, rows: Any) -> Any:
-        """The people to export, with the columns of their rows."""
+    def exported(cls, rows: Any, viewer: Any) -> Any:
+        """The people to export, with the columns of their rows. `current_warehouse` is one that the viewer may see."""
         own = ("email", "first_name", "last_name", "is_warehouse_user", "language", "status", "employed_until")
-        return _with_group_names(rows.listed().with_current_warehouse().only(*own, "created_at", "last_login"))
+        return _with_group_names(rows.listed().with_current_warehouse(viewer).only(*own, "created_at", "last_login"))
 
     # --- Import ---
     def __init__(self, importer: Any = None, **options: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from django.contrib.postgres.functions import RandomUUID
@@ -100,10 +100,11 @@ class Warehouse(SavesChangedColumns):
         """The assignments of the people who work here now."""
         return self.assignments.working().select_related("user")
 
-    def remove(self, *, with_assignments: bool = False) -> int:
+    def remove(self, *, with_assignments: bool = False, once_locked: Callable[[], None] = lambda: None) -> int:
         """Deletes the warehouse, and with `with_assignments` also its assignments. Returns their number.
 
-        Raises ProtectedError if there are assignments otherwise, DoesNotExist if the warehouse was deleted before.
+        `once_locked` is called when nobody can be given or lose its management any more, and may raise. Raises
+        ProtectedError if there are assignments otherwise, DoesNotExist if the warehouse was deleted before.
         """
         with transaction.atomic():
             assignments = self.assignments.all()
@@ -111,6 +112,7 @@ class Warehouse(SavesChangedColumns):
                 people = assignments.select_related("user").select_for_update(no_key=True, of=("user",))
                 list(people.order_by("user_id"))
             Warehouse.objects.select_for_update().get(pk=self.pk)
+            once_locked()
             if not with_assignments and assignments.exists():
                 raise ProtectedError("People are assigned to this warehouse.", set())
             removed, _per_model = assignments.delete()

@@ -23,7 +23,6 @@ from assignments.admin.picker import ASSIGNED, AVAILABLE, Choice, Picker, Picker
 from assignments.admin.warehouse_picker import PeoplePicker, WarehousePicker
 from assignments.forms import SelectionForm
 from config.back_office.list_return import list_query, return_path
-from config.back_office.rights import may_see_people
 from config.identifiers import parse_key
 from config.rule_errors import RuleError
 from warehouses.models import UNAVAILABLE
@@ -114,14 +113,17 @@ class PickerView(View):
     def dispatch(self, request: HttpRequest, *args: Any, uuid: str, **kwargs: Any) -> Any:
         if not self.model_admin.has_view_permission(request):
             raise PermissionDenied
-        picker = self.assign_page.picker.find(uuid, with_emails=may_see_people(request.user))
+        picker = self.assign_page.picker.find(uuid, request.user)
         if picker is None:
-            return self.redirect_to_list()
+            return self.answer_as_missing()
         self.picker = picker
         return super().dispatch(request, *args, uuid=uuid, **kwargs)
 
-    def redirect_to_list(self) -> HttpResponse:
+    def answer_as_missing(self) -> HttpResponse:
         messages.error(self.request, str(self.assign_page.missing))
+        return self.redirect_to_list()
+
+    def redirect_to_list(self) -> HttpResponse:
         return redirect(reverse(self.assign_page.list_url) + list_query(self.request))
 
 
@@ -159,15 +161,11 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
     @cached_property
     def may_edit(self) -> bool:
         """One form assigns and deassigns, so it requires both permissions."""
-        return self._has("add") and self._has("delete")
+        return self.picker.may("add") and self.picker.may("delete")
 
     @cached_property
     def may_switch(self) -> bool:
-        return self._has("change")
-
-    def _has(self, action: str) -> bool:
-        user: Any = self.request.user
-        return bool(user.has_perm(f"assignments.{action}_warehouseuserassignment"))
+        return self.picker.may("change")
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         form = SelectionForm(request.POST)
@@ -181,10 +179,14 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
                 saved = self.picker.save(Choice(**{name: form.cleaned_data[name] for name in names}))
                 connection.check_constraints()  # raises IntegrityError here, not at the commit
         except RuleError as refusal:
-            return self._refuse(NOT_CURRENT) if is_not_current(refusal) else self.redirect_to_list()
+            return self._refuse(NOT_CURRENT) if is_not_current(refusal) else self.answer_as_missing()
         except IntegrityError:
             return self._refuse(_("Something chosen was deleted meanwhile. Nothing was changed; please try again."))
         self._add_messages(saved)
+        if saved.counts.deassigned and not self.picker.is_in_sight():
+            text = _("This person has no assignment in your warehouses any more: from now on you do not see them.")
+            messages.info(self.request, text)
+            return self.redirect_to_list()
         return self._redirect_to_page(SAVED)
 
     def _refuse(self, why: Any) -> HttpResponse:
@@ -222,6 +224,7 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
                 "with_also": "also" in picker.columns,
                 "columns": [(name, title, name in picker.order) for name, title in picker.columns.items()],
                 "current": (current := picker.current()),
+                "elsewhere": picker.elsewhere(),
                 "is_idle": current and not (current.is_active and picker.subject.is_active),
                 "seen": picker.history().newest(),
                 "may_edit": self.may_edit,

@@ -24,6 +24,10 @@ class ManagedWarehouseQuerySet(models.QuerySet[Any]):
         """The rows whose period is now."""
         return self.filter(current())
 
+    def lacks(self, warehouses: Collection[int]) -> bool:
+        """Whether one of these warehouses is not managed now by these rows, and was not deleted."""
+        return Warehouse.objects.filter(pk__in=warehouses).exclude(pk__in=self.current().values("warehouse")).exists()
+
     def set_for(
         self, person: User, *, add: Collection[Warehouse], remove: Collection[Warehouse], period: Period = ALWAYS
     ) -> tuple[int, int]:

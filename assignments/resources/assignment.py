@@ -114,7 +114,7 @@ class AssignmentResource(SheetResource):
 
     # --- Export ---
     @classmethod
-    def exported(cls, rows: Any) -> Any:
+    def exported(cls, rows: Any, viewer: Any) -> Any:
         of_account = ("email", "first_name", "last_name", "status", "employed_until", "is_warehouse_user")
         of_user = (f"user__{name}" for name in of_account)
         fields = (

@@ -64,9 +64,11 @@ class PersonResource(UserResource):
 
     # --- Export ---
     @classmethod
-    def exported(cls, rows: Any) -> Any:
-        assigned = WarehouseUserAssignment.objects.not_ended().filter(user=OuterRef("pk")).order_by("warehouse__name")
-        return super().exported(rows).annotate(warehouse_names=ArraySubquery(assigned.values("warehouse__name")))
+    def exported(cls, rows: Any, viewer: Any) -> Any:
+        seen = WarehouseUserAssignment.objects.visible_to(viewer)
+        assigned = seen.not_ended().filter(user=OuterRef("pk")).order_by("warehouse__name")
+        people = super().exported(rows, viewer)
+        return people.annotate(warehouse_names=ArraySubquery(assigned.values("warehouse__name")))
 
     # --- Import ---
     def __init__(self, importer: Any = None, **options: Any) -> None:

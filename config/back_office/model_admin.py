@@ -117,8 +117,12 @@ class ModelAdmin(admin.ModelAdmin):
 
     # --- Rights -------------------------------------------------------------------------------------------------
     def may(self, request: HttpRequest, action: str, row: Any = None) -> bool:
-        """Whether the user has the permission of an action for the row; without a row, for any."""
+        """Whether the user has the permission of an action for the row; without a row, for any.
+
+        Unfold asks with the key of a row in the URL. The action then looks for the row.
+        """
         user: Any = request.user
+        row = None if isinstance(row, str) else row
         right = f"{self.opts.app_label}.{get_permission_codename(action, self.opts)}"
         return bool(user.may_somewhere(right) if row is None else user.may(right, row))
 

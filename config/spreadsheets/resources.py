@@ -96,8 +96,8 @@ class SheetResource(RowResource):
 
     # --- For subclasses ---
     @classmethod
-    def exported(cls, rows: Any) -> Any:
-        """The queryset of the rows to export, with every column that is needed."""
+    def exported(cls, rows: Any, viewer: Any) -> Any:
+        """The queryset of the rows to export, with every column that is needed, as far as the viewer may see it."""
         raise NotImplementedError
 
     def prefetch(self, rows: list[dict[str, str]]) -> None:

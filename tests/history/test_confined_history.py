@@ -13,8 +13,8 @@ from config.history.positions import Operation, Position
 from tests.support.back_office.history import HISTORY, ask, change_set, tab, undo_url
 from tests.support.back_office.staff import signed_in
 from tests.support.confinement import Site
-from users.models import Session, User
 from users.models import Client as App
+from users.models import Session, User
 from users.models.role import Role
 from warehouses.models import Warehouse
 

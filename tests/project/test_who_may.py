@@ -33,6 +33,8 @@ CALLERS = {
     "Warehouse token": "bearer",
     "Confidential client": "client",
     "Wrong client secret": "wrong",
+    "Confined, own warehouse": "mine",
+    "Confined, elsewhere": "cut",
 }
 #: Those whom the table of endpoints names where not anyone may call.
 NAMED = {"office": "Back Office user", "own": "warehouse user", "client": "confidential client"}
@@ -64,7 +66,9 @@ def _cell(path: str, row: dict[str, int], caller: str) -> str:
         return OPEN
     if caller == "other" and "{uuid}" not in path:
         return NO_ROW
-    shown = {"office": ": all", "own": ": own"} if path in LISTS and row[caller] == 200 else {}
+    if caller == "cut" and path in LISTS and row[caller] == 200:
+        return NO_ROW
+    shown = {"office": ": all", "own": ": own", "mine": ": there"} if path in LISTS and row[caller] == 200 else {}
     return f"{row[caller]}{shown.get(caller, '')}"
 
 

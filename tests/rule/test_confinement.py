@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from assignments.models import ManagedWarehouse, WarehouseUserAssignment
 from config.back_office.authority import AuthorityLostError
+from config.back_office.rights import NoRight
 from config.database.periods import Period
 from config.rule_errors import RuleError
 from tests.support.back_office.staff import member
@@ -103,6 +104,26 @@ def test_a_right_is_asked_with_its_row_or_refused(mia: User, everywhere: User, p
         assert not mia.has_perm(right)
         assert everywhere.may(right)
         assert everywhere.may(right, row)
+
+
+def test_a_refusal_says_why(
+    mia: User, everywhere: User, pat: User, pat_north: Any, river: Warehouse, make_user: Callable[..., User]
+) -> None:
+    boss = again(member(make_user("boss.above@example.test"), roles.ADMINISTRATOR))
+    decided = {
+        (mia, CHANGE, pat): None,
+        (mia, CHANGE, boss): NoRight.RANK,
+        (everywhere, CHANGE, boss): NoRight.RANK,
+        (everywhere, VIEW, boss): None,
+        (mia, VIEW, boss): NoRight.CONFINEMENT,
+        (mia, ASSIGN, river): NoRight.CONFINEMENT,
+        (mia, ASSIGN, None): NoRight.CONFINEMENT,
+        (mia, "warehouses.change_warehouse", river): NoRight.ROLE,
+        (everywhere, "warehouses.change_warehouse", river): NoRight.ROLE,
+    }
+    for (person, right, row), why in decided.items():
+        assert person.why_not(right, row) is why, (person, right, row)
+        assert person.may(right, row) is (why is None), (person, right, row)
 
 
 def test_what_belongs_to_no_warehouse_is_not_for_the_confined(

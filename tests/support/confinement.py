@@ -32,9 +32,13 @@ class Site:
 
 def confined(person: User, role: str, *warehouses: Warehouse) -> User:
     """The person with this role, confined to these warehouses, as the next request reads them."""
+    confined_to(person, *warehouses)
+    return User.objects.get(pk=member(person, role).pk)
+
+
+def confined_to(person: User, *warehouses: Warehouse) -> None:
     User.objects.filter(pk=person.pk).update(is_confined=True)
     ManagedWarehouse.objects.set_for(person, add=warehouses, remove=[])
-    return User.objects.get(pk=member(person, role).pk)
 
 
 def build(make_user: Callable[..., User], role: str = roles.SITE_MANAGER) -> Site:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.utils.functional import cached_property
 
 from config.back_office.authority import AuthorityLostError
+from config.back_office.rights import NoRight
 from config.database import replica
 from config.database.periods import database_now
 from users.locks import NotFreeError, briefly
@@ -40,15 +41,29 @@ class Authority(PermissionsMixin):
     def may(self, right: str, row: Any = None) -> bool:
         """Whether the person has a right, such as `users.change_user`, for a row; without a row, for all rows.
 
-        A confined person never has it for all, so that a check which forgets the row refuses them. Of a row, its
-        `is_within` decides; a model without it belongs to no warehouse.
+        A confined person never has it for all, so that a check which forgets the row refuses them.
         """
-        if not self.is_confined:
-            return super().has_perm(right)
-        if row is None or not (self.may_somewhere(right) and hasattr(row, "is_within") and row.is_within(self, right)):
+        if self.why_not(right, row) is not None:
             return False
-        self._relied_on.add((right, type(row), row.pk))
+        if self.is_confined:
+            self._relied_on.add((right, type(row), row.pk))
         return True
+
+    def why_not(self, right: str, row: Any = None) -> NoRight | None:
+        """Why `may` says no, or None: the decision behind it.
+
+        Rows that nobody beyond their rank changes have `outranks`; rows of a warehouse have `is_within`, which says
+        whether a confined person has the right for them.
+        """
+        if not self.may_somewhere(right):
+            return NoRight.ROLE
+        if row is None:
+            return NoRight.CONFINEMENT if self.is_confined else None
+        if ".view_" not in right and hasattr(row, "outranks") and row.outranks(self):
+            return NoRight.RANK
+        if self.is_confined and not (hasattr(row, "is_within") and row.is_within(self, right)):
+            return NoRight.CONFINEMENT
+        return None
 
     def may_somewhere(self, right: str) -> bool:
         """Whether there can be rows for which the person has a right: for menus, and lists that show only those."""
@@ -93,17 +108,19 @@ class Authority(PermissionsMixin):
         one changes only people who are of their warehouses and of no other. One query for each `other`, none for people
         without roles, and one for a confined `other`, unless the row has `is_wholly_of_actor`.
         """
+        return not self.outranks(other) and (not other.is_confined or self.is_within(other, "users.change_user"))
+
+    def outranks(self, other: Any) -> bool:
+        """Whether this person has rights that the other lacks."""
         if other.is_superuser:
-            return True
-        if self.is_superuser or (self.roles and not other.grantable_roles.issuperset(self.roles)):
             return False
-        return not other.is_confined or self._is_among("is_wholly_of_actor", _people(self).wholly_of, other)
+        return self.is_superuser or bool(self.roles and not other.grantable_roles.issuperset(self.roles))
 
     def is_within(self, user: Any, right: str) -> bool:
-        """Whether a confined person has a right for this person (`may`)."""
+        """Whether a confined person sees this person, or, for any other right, whether they are wholly theirs."""
         if right == "users.view_user":
             return self._is_among("is_visible_to_actor", _people(self).visible_to, user)
-        return self.may_be_changed_by(user)
+        return self._is_among("is_wholly_of_actor", _people(self).wholly_of, user)
 
     def _is_among(self, annotation: str, people: Any, other: Any) -> bool:
         if annotation in vars(self):
@@ -161,7 +178,8 @@ class Authority(PermissionsMixin):
 
     def _is_still_granted(self, now: Any) -> bool:
         """Whether `may` gives the same answers again. Rows that the request has deleted do not count."""
-        if not vars(self).get("managed", frozenset()) <= now.managed:
+        lost = vars(self).get("managed", frozenset()) - now.managed
+        if lost and now.managed_warehouses.lacks(lost):
             return False
         rows = ((right, model._base_manager.filter(pk=pk).first()) for right, model, pk in self._relied_on)
         return all(row is None or now.may(right, row) for right, row in rows)

@@ -80,6 +80,13 @@ class SessionQuerySet(models.QuerySet["Session"]):
             return self
         return self.filter(user__in=User.objects.changeable_by(other).order_by().values("pk"))
 
+    def with_endable_by(self, other: User) -> SessionQuerySet:
+        """Adds `is_endable` for a confined person, so that rows of a list need no query each."""
+        if not other.is_confined:
+            return self
+        theirs = User.objects.changeable_by(other).filter(pk=models.OuterRef("user")).order_by()
+        return self.annotate(is_endable=models.Exists(theirs))
+
     def lock(self) -> None:
         """Locks the rows in the order of their ids until the transaction ends. An UPDATE has no defined order."""
         rows = self.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk", flat=True)
@@ -136,6 +143,10 @@ class Session(RotatingCredential):
     @property
     def is_live(self) -> bool:
         return self.ended_at is None and super().is_live
+
+    def outranks(self, user: User) -> bool:
+        """Whether its person has rights that the other lacks."""
+        return self.user.outranks(user)
 
     def is_within(self, user: User, right: str) -> bool:
         """Whether a confined person has a right for this session: the one for its person (`User.may`)."""

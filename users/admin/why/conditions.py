@@ -157,6 +157,9 @@ class Why:
         if Reason.ACTIVE_ELSEWHERE in unmet:
             other = WarehouseUserAssignment.objects.active_of([self.person]).first()
             text = _("They work in another warehouse now: %(warehouse)s.") % {"warehouse": other and other.warehouse}
+            viewer: Any = self.request.user
+            if viewer.is_confined and other and other.warehouse_id not in viewer.managed:
+                text = _("They work in another warehouse now.")
         elif Reason.NOT_ACTIVE in unmet:
             text = _("They work nowhere now.")
         else:
@@ -178,7 +181,7 @@ class Why:
         viewer: Any = self.request.user
         on_person = right.startswith("users.")
         allowed = self.may_change if on_person else self.person.may_be_assigned or right.startswith("warehouses.")
-        return (label, reverse(page, args=[argument])) if allowed and viewer.has_perm(right) else None
+        return (label, reverse(page, args=[argument])) if allowed and viewer.may_somewhere(right) else None
 
     def _page(self, label: str, right: str = "users.change_user") -> tuple[str, str] | None:
         return self._link(label, right, "admin:users_user_view", self.person.pk)

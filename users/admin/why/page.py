@@ -36,7 +36,7 @@ class WhyForm(forms.Form):
         person = SubjectField(SUBJECTS["person"], viewer)
         person.label, person.required = _("Person"), True
         self.fields = {"person": person}
-        if viewer.has_perms(_SEES_WORK):
+        if all(map(viewer.may_somewhere, _SEES_WORK)):
             warehouse = SubjectField(SUBJECTS["warehouse"], viewer)
             warehouse.label, warehouse.help_text = _("Warehouse"), _("Name or ID; empty for where they work")
             self.fields["warehouse"] = warehouse
@@ -61,7 +61,7 @@ class WhyPage:
 def _told(why: Why, asked: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
     viewer: Any = request.user
     sees_work = "warehouse" in asked
-    warehouse = asked.get("warehouse") or (_current_warehouse(why.person) if sees_work else None)
+    warehouse = asked.get("warehouse") or (_current_warehouse(why.person, viewer) if sees_work else None)
     decision = decide(why.person.uuid, warehouse.uuid if warehouse else NIL)
     account, sign_in = list(why.account(decision)), list(why.sign_in())
     return {
@@ -69,7 +69,7 @@ def _told(why: Why, asked: dict[str, Any], request: HttpRequest) -> dict[str, An
         "account": account,
         "sign_in": sign_in,
         "may_sign_in": _are_met(account + sign_in),
-        "sessions": list(why.sessions()) if viewer.has_perm("users.view_session") else [],
+        "sessions": list(why.sessions()) if viewer.may_somewhere("users.view_session") else [],
         "sees_work": sees_work,
         "warehouse": warehouse,
         "work": list(why.work(decision, warehouse)) if warehouse else [],
@@ -81,7 +81,8 @@ def _are_met(conditions: list[Condition]) -> bool:
     return all(condition.is_met is not False for condition in conditions)
 
 
-def _current_warehouse(person: User) -> Warehouse | None:
-    """Where they work, or else where they were assigned last; None if nowhere."""
-    row = WarehouseUserAssignment.objects.filter(user=person).current_first().select_related("warehouse").first()
+def _current_warehouse(person: User, viewer: User) -> Warehouse | None:
+    """Where they work, or else where they were assigned last, of what the viewer sees; None if nowhere."""
+    seen = WarehouseUserAssignment.objects.visible_to(viewer)
+    row = seen.filter(user=person).current_first().select_related("warehouse").first()
     return row.warehouse if row else None
