@@ -134,7 +134,7 @@ def _check_workplaces(steps: list[Step], plan: UndoPlan) -> None:
             step.leave_out(["is_active"], *_works_in(other, plan.by, since.get(other.pk)))
 
 
-def _works_in(row: WarehouseUserAssignment, by: User, since: Since | None) -> tuple[str, Since | None]:
+def _works_in(row: WarehouseUserAssignment, by: User, since: Since | None) -> tuple[Any, Since | None]:
     """What one may know of the warehouse where a person works, and since when they do."""
     if by.is_confined and row.warehouse_id not in by.managed:
         return _("They work in another warehouse now."), None
