@@ -45,8 +45,7 @@ def why_unchangeable(person: User, by: User) -> LeftOut | None:
     """Why one may not change a person (`User.may_be_changed_by`), or None."""
     if person.may_be_changed_by(by):
         return None
-    is_above = person.is_superuser or not by.grantable_roles.issuperset(person.roles)
-    return LeftOut.ABOVE if is_above else LeftOut.ELSEWHERE
+    return LeftOut.ABOVE if person.outranks(by) else LeftOut.ELSEWHERE
 
 
 class LastAdministratorError(ValidationError):

@@ -31,9 +31,13 @@ from warehouses.models import UNAVAILABLE
 SAVED = "#saved"
 
 
+_SAVED = gettext_lazy("Warehouse user assignments are updated.")
+_DONE = gettext_lazy("%(assigned)s assigned, %(deassigned)s deassigned.")
+
+
 @dataclass(frozen=True)
 class AssignPage:
-    """What differs between the two pages."""
+    """What differs between the pages."""
 
     picker: type[Picker]
     #: Prefix of the URLs, and name of the page's URL.
@@ -44,6 +48,11 @@ class AssignPage:
     missing: Promise
     title: Promise
     texts: dict[str, Any]
+    #: The right to open the page.
+    right: str = "assignments.view_warehouseuserassignment"
+    #: The message after saving, and the numbers in it.
+    saved: Promise = _SAVED
+    done: Promise = _DONE
 
 
 #: Contract section 5.4.
@@ -94,26 +103,31 @@ ASSIGN_PEOPLE = AssignPage(
 def urls(model_admin: Any) -> Iterator[URLPattern]:
     """The page, its rows and its changes, for both pages."""
     for page in (ASSIGN_WAREHOUSES, ASSIGN_PEOPLE):
-        for view, route, name in (
-            (AssignView, "", ""),
-            (RowsView, "rows/", "_rows"),
-            (ChangesView, "changes/", "_changes"),
-        ):
-            view_function: Any = view.as_view(model_admin=model_admin, assign_page=page)
-            yield path(page.route + route, model_admin.admin_site.admin_view(view_function), name=page.name + name)
+        yield from page_urls(page, model_admin)
+
+
+def page_urls(page: AssignPage, model_admin: Any) -> Iterator[URLPattern]:
+    for view, route, name in (
+        (AssignView, "", ""),
+        (RowsView, "rows/", "_rows"),
+        (ChangesView, "changes/", "_changes"),
+    ):
+        view_function: Any = view.as_view(model_admin=model_admin, assign_page=page)
+        yield path(page.route + route, model_admin.admin_site.admin_view(view_function), name=page.name + name)
 
 
 class PickerView(View):
-    """Finds the picker of the URL's user or warehouse. Requires the permission to view assignments."""
+    """Finds the picker of the URL's user or warehouse. Requires the page's right."""
 
     model_admin: Any = None
     assign_page: Any = None
     picker: Picker
 
     def dispatch(self, request: HttpRequest, *args: Any, uuid: str, **kwargs: Any) -> Any:
-        if not self.model_admin.has_view_permission(request):
+        user: Any = request.user
+        if not user.may_somewhere(self.assign_page.right):
             raise PermissionDenied
-        picker = self.assign_page.picker.find(uuid, request.user)
+        picker = self.assign_page.picker.find(uuid, user)
         if picker is None:
             return self.answer_as_missing()
         self.picker = picker
@@ -197,7 +211,7 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
         return HttpResponseRedirect(return_path(self.request) or self.request.get_full_path() + fragment)
 
     def _add_messages(self, saved: Saved) -> None:
-        messages.success(self.request, " ".join([_("Warehouse user assignments are updated."), *_done(saved)]))
+        messages.success(self.request, " ".join([str(self.assign_page.saved), *self._done(saved)]))
         if saved.is_unavailable:
             messages.warning(self.request, UNAVAILABLE % {"name": saved.current})
         if saved.left_out:
@@ -212,6 +226,16 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
             messages.warning(self.request, text)
         for text in saved.conflicts:
             messages.warning(self.request, text)
+
+    def _done(self, saved: Saved) -> Iterator[str]:
+        """What was changed, in sentences."""
+        if any(saved.counts) or not saved.is_switched:
+            numbers = {"assigned": saved.counts.assigned, "deassigned": saved.counts.deassigned}
+            yield str(self.assign_page.done % numbers)
+        if saved.is_switched and saved.current:
+            yield _("The current warehouse is %(name)s now.") % {"name": saved.current}
+        elif saved.is_switched:
+            yield _("There is no current warehouse now.")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         page, picker, query = self.assign_page, self.picker, PickerQuery.parse(self.request.GET)
@@ -248,14 +272,3 @@ def _refusal_of(form: SelectionForm) -> str:
     """The faults of the dates, which people type, or that the selection could not be read."""
     days = [f"{day.label}: {text}" for day in form.days for text in day.errors]
     return " ".join(days) or _("The selection could not be read. Nothing was changed; please select again.")
-
-
-def _done(saved: Saved) -> Iterator[str]:
-    """What was changed, in sentences."""
-    if any(saved.counts) or not saved.is_switched:
-        numbers = {"assigned": saved.counts.assigned, "deassigned": saved.counts.deassigned}
-        yield _("%(assigned)s assigned, %(deassigned)s deassigned.") % numbers
-    if saved.is_switched and saved.current:
-        yield _("The current warehouse is %(name)s now.") % {"name": saved.current}
-    elif saved.is_switched:
-        yield _("There is no current warehouse now.")

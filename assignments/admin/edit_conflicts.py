@@ -29,14 +29,15 @@ class History:
     A confined viewer learns of those in their warehouses, and of people only the names.
     """
 
+    model: Any = WarehouseUserAssignment
+
     def __init__(self, names: Literal["user", "warehouse"], viewer: User, **subject: int) -> None:
         self._column = f"{names}_id"
         self._viewer = viewer
         self._subject = subject
 
     def _events(self) -> QuerySet[Any]:
-        tracked: Any = WarehouseUserAssignment
-        events: QuerySet[Any] = tracked.pgh_event_model.objects.filter(**self._subject)
+        events: QuerySet[Any] = self.model.pgh_event_model.objects.filter(**self._subject)
         return events.filter(warehouse__in=self._viewer.managed) if self._viewer.is_confined else events
 
     def newest(self) -> int:

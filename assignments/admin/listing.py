@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action, display
 
-from assignments.admin import assign_pages
+from assignments.admin import assign_pages, managed_warehouses
 from assignments.admin.period_pages import (
     MAX_CHANGED,
     NO_WAREHOUSE_USER,
@@ -171,7 +171,13 @@ class WarehouseUserAssignmentAdmin(PeriodPages, RosterPages, SheetAdminMixin, Hi
         return found, False
 
     def get_urls(self) -> list[URLPattern]:
-        return [*assign_pages.urls(self), *self.period_urls(), *self.roster_urls(), *super().get_urls()]
+        return [
+            *assign_pages.urls(self),
+            *managed_warehouses.urls(self),
+            *self.period_urls(),
+            *self.roster_urls(),
+            *super().get_urls(),
+        ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Assignments are created on the assign pages."""

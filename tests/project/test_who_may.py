@@ -185,6 +185,10 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
     "Assign and deassign, and set periods": (
         DO, [*(f"{ASSIGNMENT}{page}" for page in (f"{_ROW}delete/", f"{_ROW}set_period/", "set-period/")), *_SIDES]
     ),
+    "See which warehouses a confined person manages": (
+        SEE, [f"{ASSIGNMENT}managed/<str:uuid>/{page}" for page in ("", "rows/", "changes/")]
+    ),
+    "Give confined people warehouses to manage, and take them": (DO, [f"{ASSIGNMENT}managed/<str:uuid>/"]),
     "Import assignments": (DO, _imported(ASSIGNMENT)),
     "See past imports, of what one may import": (SEE, ["spreadsheets/import/"]),
     "See clients": (SEE, _read(CLIENT)),
@@ -201,6 +205,8 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
     ),
 }  # fmt: skip
 YES, NO = "yes", "—"
+#: Somebody with the rights of a site manager, and only for certain warehouses.
+CONFINED = "Confined site manager"
 
 
 def letters_of(words: str) -> str:
@@ -211,7 +217,7 @@ def letters_of(words: str) -> str:
 
 
 def rows_of_the_back_office() -> list[dict[str, str]]:
-    columns = {role: letter for letter, role in role_table.ROLE_OF.items() if role} | {"No role": "N"}
+    columns = {**dict(zip(roles.ROLES, "ASWMR", strict=True)), CONFINED: role_table.CONFINED, "No role": "N"}
     return [
         {"What": words} | {name: YES if letter in letters_of(words) else NO for name, letter in columns.items()}
         for words in DEEDS
@@ -220,7 +226,7 @@ def rows_of_the_back_office() -> list[dict[str, str]]:
 
 def test_the_table_of_the_back_office_says_what_the_matrix_holds() -> None:
     _check(BACK_OFFICE, rows_of_the_back_office())
-    assert list(rows_of_the_back_office()[0]) == ["What", *roles.ROLES, "No role"]
+    assert list(rows_of_the_back_office()[0]) == ["What", *roles.ROLES, CONFINED, "No role"]
 
 
 def test_the_table_of_the_back_office_lists_everything_that_is_not_for_all_or_nobody() -> None:

@@ -48,8 +48,12 @@ def _walk(patterns: list[Any], prefix: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
-def rows(pat: User, north: Warehouse, river: Warehouse, pat_north: WarehouseUserAssignment) -> dict[str, Any]:
+def rows(
+    pat: User, north: Warehouse, river: Warehouse, pat_north: WarehouseUserAssignment, make_user: Callable[..., User]
+) -> dict[str, Any]:
     sign_in(pat.email)
+    manager = make_user("ned.north@example.test")
+    confined_to(manager, north)
     return {
         "users/user": pat,
         "users/session": Session.objects.get(),
@@ -57,6 +61,7 @@ def rows(pat: User, north: Warehouse, river: Warehouse, pat_north: WarehouseUser
         "users/client": make_client(client_id="label-printer", is_confidential=True),
         "warehouses/warehouse": north,
         "elsewhere": river,
+        "manager": manager,
         "assignments/warehouseuserassignment": pat_north,
         "auth/group": Group.objects.get(name=roles.AUDITOR),
     }
@@ -87,6 +92,8 @@ def path_of(route: str, rows: dict[str, Any]) -> str:
         values["uuid"] = rows["users/user"].uuid
     if "warehouseuserassignment/warehouse/" in route:
         values["uuid"] = rows["warehouses/warehouse"].uuid
+    if "warehouseuserassignment/managed/" in route:
+        values["uuid"] = rows["manager"].uuid
     if "<uuid:pk>" in route and model != "users/session":
         values["pk"] = "00000000-0000-4000-8000-000000000000"
     values |= {"name": "deactivate", "uidb64": "x", "token": "x"}

@@ -61,6 +61,7 @@ class KindFilter(OptionsFilter):
     options = {
         "warehouse": (_("Warehouse users"), lambda people: people.filter(is_warehouse_user=True)),
         "office": (_("Back Office users"), lambda people: people.filter(is_warehouse_user=False)),
+        "confined": (_("With rights only in certain warehouses"), lambda people: people.filter(is_confined=True)),
     }
 
 

@@ -123,7 +123,7 @@ class PeopleList(LongListAdmin):
         @display(description=_("Warehouses"))
         def assigned(obj: Any) -> Any:
             if not (obj.is_warehouse_user or obj.assigned):
-                return ""
+                return _now("manages certain ones") if obj.is_confined else ""
             return SafeString(shown.format(obj.assigned, obj.pk) + elsewhere(obj, user))
 
         return assigned

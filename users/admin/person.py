@@ -16,8 +16,10 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from assignments.forms import NO_WAREHOUSE
 from config.back_office.list_return import list_query, preserved_query
+from config.back_office.periods import in_words
 from config.back_office.rights import IN_ANOTHER
 from config.back_office.times import time_tag
+from config.database.periods import Period, not_ended
 from config.history import changes
 from config.history.pages import query_for
 from users.account_actions import DELETE
@@ -42,6 +44,11 @@ def person_url(request: HttpRequest, pk: int) -> str:
     return reverse("admin:users_user_view", args=[pk]) + preserved_query(request)
 
 
+def _manages(person: User) -> bool:
+    """Whether the rights of a Back Office user count only for certain warehouses."""
+    return person.is_confined and not person.is_warehouse_user
+
+
 def managed_url(person: User) -> str:
     """The URL of the page of the warehouses that somebody manages."""
     return reverse("admin:assignments_managed_warehouses", args=[person.uuid])
@@ -56,6 +63,8 @@ class PersonPage(PeopleList):
         person = self.person_or_404(request, pk)
         may = actor(request).may_somewhere
         parts = self._account(request, person) | self._changes_offered(request, person)
+        if _manages(person):
+            parts |= self._managed(request, person)
         if may("assignments.view_warehouseuserassignment"):
             parts |= self._work(request, person)
         if may("users.view_session"):
@@ -76,7 +85,12 @@ class PersonPage(PeopleList):
         query = preserved_query(request)
         back = f"{query}&" if query else "?"
         edit = (_("Edit"), f"{form}{back}{urlencode({'_back': page})}")
-        return [(_("Overview"), page), *([edit] if self.has_change_permission(request, person) else [])]
+        managed = (_("Managed warehouses"), managed_url(person) + query)
+        return [
+            (_("Overview"), page),
+            *([edit] if self.has_change_permission(request, person) else []),
+            *([managed] if _manages(person) else []),
+        ]
 
     def may_sign_out(self: Any, request: HttpRequest, person: User) -> bool:
         """A confined user also answers for it at the commit (`User.may`)."""
@@ -127,6 +141,24 @@ class PersonPage(PeopleList):
             "current_form": form if may_move else None,
             "works_in": IN_ANOTHER if works_elsewhere else person.current_warehouse,
             "elsewhere": elsewhere(person, actor(request)),
+        }
+
+    def _managed(self, request: HttpRequest, person: User) -> dict[str, Any]:
+        """The warehouses that a confined person manages, with the periods; of others a confined viewer learns how many.
+
+        Two queries.
+        """
+        by = actor(request)
+        rows = person.managed_warehouses.filter(not_ended()).select_related("warehouse").order_by("pk")
+        seen = rows.filter(warehouse__in=by.managed) if by.is_confined else rows
+        number, shown = rows.count(), list(seen[:MAX_WAREHOUSES])
+        named = [(one.warehouse, in_words(Period(one.starts_at, one.ends_at))) for one in shown]
+        may_give = person.pk != by.pk and self.has_change_permission(request, person)
+        return {
+            "manages": named,
+            "manages_others": number - len(shown),
+            "manages_nothing": not number,
+            "managed_url": managed_url(person) if may_give else "",
         }
 
     def _sessions(self, request: HttpRequest, person: User) -> dict[str, Any]:

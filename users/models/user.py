@@ -152,6 +152,7 @@ class User(SavesChangedColumns, Password, AbstractBaseUser, Authority):
                 name="user_by_employed_until",
             ),
             models.Index(fields=["id"], condition=models.Q(is_superuser=True), name="user_superusers"),
+            models.Index(fields=["id"], condition=models.Q(is_confined=True), name="user_confined"),
             models.Index(
                 fields=["status", "id"],
                 condition=models.Q(is_warehouse_user=True, has_warehouse=False),

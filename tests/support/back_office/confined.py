@@ -14,11 +14,13 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.support.back_office.staff import told
-from tests.support.confinement import Site
+from tests.support.confinement import Site, confined
 from users.models import Session, User
+from users.roles import SITE_MANAGER
 
 #: The kinds of rows, in the order of the marks. Of people: who works in the own warehouse only, nowhere, in both, in
 #: the other one only. Of assignments: in the own warehouse, in the other one, and the two of the person in both.
+#: Of confined people: who manages the own warehouse, none, both, the other one.
 KINDS = ("own", "other", "both", "elsewhere")
 
 #: Shown or done; refused with 403; no such method.
@@ -60,11 +62,14 @@ ROWS: dict[str, tuple[str, str]] = {
     "warehouses/warehouse/<path:object_id>/": ("00", "00"),
     # --- Assignments ---------------------------------------------------------------------------------------------
     "assignments/warehouseuserassignment/user/<str:uuid>/": ("+0+0", "+0+0"),
-    "assignments/warehouseuserassignment/user/<str:uuid>/rows/": ("+0+0", "xxxx"),
-    "assignments/warehouseuserassignment/user/<str:uuid>/changes/": ("+0+0", "xxxx"),
+    "assignments/warehouseuserassignment/user/<str:uuid>/rows/": ("+0+0", "x0x0"),
+    "assignments/warehouseuserassignment/user/<str:uuid>/changes/": ("+0+0", "x0x0"),
     "assignments/warehouseuserassignment/warehouse/<str:uuid>/": ("+0", "+0"),
-    "assignments/warehouseuserassignment/warehouse/<str:uuid>/rows/": ("+0", "xx"),
-    "assignments/warehouseuserassignment/warehouse/<str:uuid>/changes/": ("+0", "xx"),
+    "assignments/warehouseuserassignment/warehouse/<str:uuid>/rows/": ("+0", "x0"),
+    "assignments/warehouseuserassignment/warehouse/<str:uuid>/changes/": ("+0", "x0"),
+    "assignments/warehouseuserassignment/managed/<str:uuid>/": ("+0+0", "+0!0"),
+    "assignments/warehouseuserassignment/managed/<str:uuid>/rows/": ("+0+0", "x0x0"),
+    "assignments/warehouseuserassignment/managed/<str:uuid>/changes/": ("+0+0", "x0x0"),
     "assignments/warehouseuserassignment/<path:object_id>/assign_warehouses/": ("0000", "0000"),  # a redirect, too
     "assignments/warehouseuserassignment/<path:object_id>/set_period/": ("+0+0", "+0+0"),
     "assignments/warehouseuserassignment/set-period/": ("xxxx", "+0+0"),
@@ -88,10 +93,12 @@ NOT_CONFINED = (
 
 _PEOPLE, _SESSIONS = "users/user/", "users/session/"
 _HOUSES, _ASSIGNMENTS = "warehouses/warehouse/", "assignments/warehouseuserassignment/"
+_MANAGERS = "managers"
 #: Routes with a row of another model than their own.
 _ROW_OF = {
     f"{_ASSIGNMENTS}user/": _PEOPLE,
     f"{_ASSIGNMENTS}warehouse/": _HOUSES,
+    f"{_ASSIGNMENTS}managed/": _MANAGERS,
     f"{_ASSIGNMENTS}roster/person/": _PEOPLE,
     f"{_ASSIGNMENTS}roster/": _HOUSES,
 }
@@ -113,7 +120,12 @@ def rows_of(site: Site) -> dict[str, list[Any]]:
         Session.objects.create(user=one, client_id="app", expires_at=expires, refresh_digest=one.email)
         for one in people
     ]
+    managers = [
+        confined(User.objects.create(email=f"m{n}@example.test"), SITE_MANAGER, *places)
+        for n, places in enumerate([[site.own], [], [site.own, site.other], [site.other]])
+    ]
     return {
+        _MANAGERS: [*managers, User(pk=_NO_KEY, uuid=_NO_UUID)],
         _PEOPLE: [*people, User(pk=_NO_KEY, uuid=_NO_UUID, email="no.body@example.test")],
         _SESSIONS: [*sessions, Session(pk=_NO_UUID)],
         _HOUSES: [site.own, site.other, type(site.own)(pk=_NO_KEY, uuid=_NO_UUID, name="No Hall")],
