@@ -28,7 +28,7 @@ from users.models.password import Password
 from users.querysets import UserQuerySet
 
 #: Message for a confined person, who must not learn whose an e-mail address is.
-EMAIL_REFUSED = _("This e-mail cannot be used.")
+EMAIL_REFUSED = _("This e-mail cannot be used. Ask somebody who may do this everywhere.")
 #: Message for a RowChangedError of the user's own account.
 CHANGED = _("Somebody has changed your account meanwhile, so nothing was saved.")
 
