@@ -224,7 +224,7 @@ class User(SavesChangedColumns, Password, AbstractBaseUser, Authority):
     @classmethod
     def history_within(cls, viewer: User) -> models.Q:
         """The events of the people whom a confined person sees (`config.history.tracking.seen_by`)."""
-        return models.Q(pgh_obj__in=cls.objects.visible_to(viewer).order_by().values("pk"))
+        return cls.objects.all().keys_visible_to(viewer, "pgh_obj")
 
     # --- Passwords and sessions ---------------------------------------------------------------------------------
     def save(self, **options: Any) -> None:
