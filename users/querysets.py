@@ -49,16 +49,14 @@ class UserQuerySet(QuerySet[Any]):
             return self.filter(pk=user.pk)
         if not user.is_confined:
             return self
-        people = self.model._default_manager.order_by()
-        theirs = (
-            people.filter(pk=user.pk)
-            .values("pk")
-            .union(
-                people.filter(assignments__warehouse__in=user.managed).values("pk"),
-                people.filter(managed_warehouses__warehouse__in=user.managed).values("pk"),
-            )
-        )
-        return self.filter(pk__in=theirs).annotate(is_visible_to_actor=Value(True))
+        mine, *theirs = self._of_warehouses(user)
+        return self.filter(pk__in=mine.union(*theirs)).annotate(is_visible_to_actor=Value(True))
+
+    def _of_warehouses(self, user: Any) -> list[Any]:
+        """The keys of a confined person, of people with an assignment in their warehouses, and of who manages these."""
+        people = self.model._default_manager.order_by().values("pk")
+        conditions = ("assignments__warehouse__in", "managed_warehouses__warehouse__in")
+        return [people.filter(pk=user.pk), *(people.filter(**{name: user.managed}) for name in conditions)]
 
     def keys_visible_to(self, user: Any, column: str) -> Q:
         """The condition that a column of a large table has the key of somebody whom a confined person sees.
@@ -66,9 +64,7 @@ class UserQuerySet(QuerySet[Any]):
         Up to `_FEW_WAREHOUSES`, PostgreSQL looks up the rows of each of these people. Of more people it would compare
         each row with all of them, unless the conditions are apart: then it hashes their keys once.
         """
-        there = (self.model._meta.get_field(name).related_model for name in ("assignments", "managed_warehouses"))
-        mine = self.model._default_manager.filter(pk=user.pk).order_by().values("pk")
-        theirs = [rows._default_manager.filter(warehouse__in=user.managed).order_by().values("user") for rows in there]
+        mine, *theirs = self._of_warehouses(user)
         if len(user.managed) <= _FEW_WAREHOUSES:
             return Q(**{f"{column}__in": mine.union(*theirs)})
         return reduce(or_, (Q(**{f"{column}__in": keys}) for keys in theirs), Q(**{column: user.pk}))

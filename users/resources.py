@@ -12,13 +12,12 @@ from django.core.exceptions import ValidationError
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.functional import cached_property
-from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
-from import_export.widgets import Widget
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from config.back_office.periods import last_day
 from config.database.periods import Period
-from config.spreadsheets.cells import NONE, ChoiceWidget, LastDayWidget, YesNoWidget, in_every_language
+from config.spreadsheets.cells import NONE, ChoiceWidget, LastDayWidget, YesNoWidget
 from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
 from config.text import email_key, normal_email, normal_name
@@ -26,41 +25,11 @@ from users.account_actions import LeftOut, require_administrator, why_unchangeab
 from users.bulk_save import save_many, takes_rights
 from users.locks import NotFreeError, briefly
 from users.models import User
+from users.role_names import GroupNames
 
 EXAMPLE = "jo.miller@example.com"
 #: What a confined importer is told of columns that only others change.
 NOT_CONFINED = gettext_lazy("You cannot change this: your rights count in certain warehouses only.")
-
-
-class GroupNames(Widget):
-    """Names of groups, separated by semicolons. The groups are read once, for the first row."""
-
-    @cached_property
-    def names(self) -> list[str]:
-        return list(Group.objects.order_by("name").values_list("name", flat=True))
-
-    @cached_property
-    def shown(self) -> dict[str, str]:
-        """Group → its name in the active language, or the original name if another group has the translated one."""
-        return {name: name if gettext(name) in self.names else gettext(name) for name in self.names}
-
-    @cached_property
-    def known(self) -> dict[str, str]:
-        """Accepted spelling → group."""
-        translated = {text.casefold(): name for name in self.names for text in in_every_language(gettext_lazy(name))}
-        return translated | {name.casefold(): name for name in self.names}
-
-    def clean(self, value: str, row: Any = None, **kwargs: Any) -> tuple[str, ...]:
-        names = {name.strip() for name in value.split(";") if name.strip()}
-        if unknown := sorted(name for name in names if name.casefold() not in self.known):
-            raise ValueError(
-                _("There is no role %(unknown)s. Roles are: %(known)s.")
-                % {"unknown": ", ".join(f"“{name}”" for name in unknown), "known": "; ".join(self.shown.values())}
-            )
-        return tuple(sorted(self.known[name.casefold()] for name in names))
-
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return "; ".join(self.shown[name] for name in value or ())
 
 
 class UserResource(SheetResource):
@@ -169,13 +138,7 @@ class UserResource(SheetResource):
     )
     key = ("email",)
     #: Columns that nobody changes of themselves. The password has its own page.
-    not_for_oneself: ClassVar[tuple[str, ...]] = (
-        "is_warehouse_user",
-        "status",
-        "groups",
-        "employed_until",
-        "password",
-    )
+    not_for_oneself: tuple[str, ...] = ("is_warehouse_user", "status", "groups", "employed_until", "password")
     #: Columns that say nothing of the person, but where they work.
     assigning: ClassVar[frozenset[str]] = frozenset()
 
@@ -197,17 +160,10 @@ class UserResource(SheetResource):
     @classmethod
     def exported(cls, rows: Any, viewer: Any) -> Any:
         """The people to export, with the columns of their rows. `current_warehouse` is one that the viewer may see."""
-        own = (
-            "email",
-            "first_name",
-            "last_name",
-            "is_warehouse_user",
-            "is_confined",
-            "language",
-            "status",
-            "employed_until",
+        own = ("email", "first_name", "last_name", "is_warehouse_user", "language", "status", "employed_until")
+        return _with_group_names(
+            rows.listed().with_current_warehouse(viewer).only(*own, "is_confined", "created_at", "last_login")
         )
-        return _with_group_names(rows.listed().with_current_warehouse(viewer).only(*own, "created_at", "last_login"))
 
     # --- Import ---
     def __init__(self, importer: Any = None, **options: Any) -> None:
