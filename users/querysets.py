@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 from typing import Any
 
 from django.contrib.auth.models import Permission
@@ -17,6 +17,9 @@ from config.database.search import Searched
 from config.text import email_key
 from users.roles import ADMINISTRATION, named
 from users.sign_in.lockouts import locking_sign_in
+
+#: See `UserQuerySet.keys_visible_to`.
+_FEW_WAREHOUSES = 20
 
 
 def active_account(path: str = "") -> Q:
@@ -46,8 +49,12 @@ class UserQuerySet(QuerySet[Any]):
             return self.filter(pk=user.pk)
         if not user.is_confined:
             return self
-        tied = self.model._default_manager.order_by().filter(ties__warehouse__in=user.managed, pk=OuterRef("pk"))
-        return self.filter(Exists(tied)).annotate(is_visible_to_actor=Value(True))
+        return self.filter(self.keys_visible_to(user, "pk")).annotate(is_visible_to_actor=Value(True))
+
+    def keys_visible_to(self, user: Any, column: str) -> Q:
+        """The condition that a column has the key of somebody of a confined person's warehouses."""
+        tied = self.model._default_manager.order_by().filter(ties__warehouse__in=user.managed, pk=OuterRef(column))
+        return Q(Exists(tied))
 
     def wholly_of(self, user: Any) -> Any:
         """The people of a confined person's warehouses and of no others.
@@ -126,10 +133,14 @@ class UserQuerySet(QuerySet[Any]):
 
     def changeable_by(self, other: Any) -> Any:
         """The people for whom `User.may_be_changed_by(other)` is true."""
+        below = self.below(other)
+        return below.wholly_of(other) if other.is_confined else below
+
+    def below(self, other: Any) -> Any:
+        """The people who have no rights that the other lacks."""
         if other.is_superuser:
             return self
-        below = self.filter(is_superuser=False, roles__contained_by=sorted(other.grantable_roles))
-        return below.wholly_of(other) if other.is_confined else below
+        return self.filter(is_superuser=False, roles__contained_by=sorted(other.grantable_roles))
 
     def with_changeable_by(self, other: Any) -> Any:
         """Adds `is_wholly_of_actor` for a confined person, so that `User.may_be_changed_by(other)` needs no query."""
