@@ -138,10 +138,14 @@ class UserQuerySet(QuerySet[Any]):
 
     def changeable_by(self, other: Any) -> Any:
         """The people for whom `User.may_be_changed_by(other)` is true."""
+        below = self.below(other)
+        return below.wholly_of(other) if other.is_confined else below
+
+    def below(self, other: Any) -> Any:
+        """The people who have no rights that the other lacks."""
         if other.is_superuser:
             return self
-        below = self.filter(is_superuser=False, roles__contained_by=sorted(other.grantable_roles))
-        return below.wholly_of(other) if other.is_confined else below
+        return self.filter(is_superuser=False, roles__contained_by=sorted(other.grantable_roles))
 
     def with_changeable_by(self, other: Any) -> Any:
         """Adds `is_wholly_of_actor` for a confined person, so that `User.may_be_changed_by(other)` needs no query."""

@@ -22,12 +22,14 @@ from config.spreadsheets.cells import NONE, ChoiceWidget, LastDayWidget, YesNoWi
 from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
 from config.text import email_key, normal_email, normal_name
-from users.account_actions import LeftOut, require_administrator
+from users.account_actions import LeftOut, require_administrator, why_unchangeable
 from users.bulk_save import save_many, takes_rights
 from users.locks import NotFreeError, briefly
 from users.models import User
 
 EXAMPLE = "jo.miller@example.com"
+#: What a confined importer is told of columns that only others change.
+NOT_CONFINED = gettext_lazy("You cannot change this: your rights count in certain warehouses only.")
 
 
 class GroupNames(Widget):
@@ -166,6 +168,16 @@ class UserResource(SheetResource):
         ),
     )
     key = ("email",)
+    #: Columns that nobody changes of themselves. The password has its own page.
+    not_for_oneself: ClassVar[tuple[str, ...]] = (
+        "is_warehouse_user",
+        "status",
+        "groups",
+        "employed_until",
+        "password",
+    )
+    #: Columns that say nothing of the person, but where they work.
+    assigning: ClassVar[frozenset[str]] = frozenset()
 
     class Meta(SheetResource.Meta):
         model = User
@@ -185,13 +197,24 @@ class UserResource(SheetResource):
     @classmethod
     def exported(cls, rows: Any, viewer: Any) -> Any:
         """The people to export, with the columns of their rows. `current_warehouse` is one that the viewer may see."""
-        own = ("email", "first_name", "last_name", "is_warehouse_user", "language", "status", "employed_until")
+        own = (
+            "email",
+            "first_name",
+            "last_name",
+            "is_warehouse_user",
+            "is_confined",
+            "language",
+            "status",
+            "employed_until",
+        )
         return _with_group_names(rows.listed().with_current_warehouse(viewer).only(*own, "created_at", "last_login"))
 
     # --- Import ---
     def __init__(self, importer: Any = None, **options: Any) -> None:
         super().__init__(importer, **options)
         self._people: dict[str, User] = {}
+        #: The e-mails of people whom the importer must not see.
+        self.hidden: set[str] = set()
         self._takes_rights = False
         #: Changed fields of the importer's own account.
         self._own: dict[str, Any] = {}
@@ -207,9 +230,11 @@ class UserResource(SheetResource):
         instance.new_password = ""  # type: ignore[attr-defined]
 
     def prefetch(self, rows: list[dict[str, str]]) -> None:
-        """One query for any number of rows."""
-        people = User.objects.by_emails(row["email"] for row in rows)
-        self._people = {email_key(person.email): person for person in _with_group_names(people)}
+        """One query for any number of rows, and one for a confined importer."""
+        people = User.objects.by_emails(row["email"] for row in rows).with_changeable_by(self.importer)
+        found = {email_key(person.email): person for person in _with_group_names(people)}
+        self._people = self.seen(found)
+        self.hidden = found.keys() - self._people.keys()
 
     @cached_property
     def _groups(self) -> dict[str, Group]:
@@ -228,13 +253,15 @@ class UserResource(SheetResource):
 
     def changeable(self, people: Any) -> Any:
         """Without people with more rights than the importer, whose rows would otherwise stay locked."""
-        return super().changeable(people).changeable_by(self.importer)
+        return super().changeable(people).below(self.importer)
 
     def rules(self, instance: User, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
         if email_key(row["email"]) == EXAMPLE:
             yield "email", _("This is the example of the template. Write your own people over it.")
         if instance.pk is not None:
             yield from self._rules_of_change(instance, changed)
+        elif self.importer.is_confined:
+            yield from self.rules_of_hiring(instance, row)
         yield from self._rules_of_groups(instance)
         if instance.new_password:  # type: ignore[attr-defined]
             yield from self._rules_of_password(instance)
@@ -242,17 +269,32 @@ class UserResource(SheetResource):
     def _rules_of_change(self, person: User, changed: set[str]) -> Iterator[tuple[str, str]]:
         if self._values["status"] == User.Status.DELETED:
             yield "email", _("The user with this e-mail is deleted. To bring them back, edit their page.")
-        elif not person.may_be_changed_by(self.importer):
-            yield "email", str(LeftOut.ABOVE.label)
+        elif (why := why_unchangeable(person, self.importer)) and not self._only_assigns(why, changed):
+            yield "email", str(why.label)
         elif person.pk == self.importer.pk:
-            own = ("is_warehouse_user", "status", "groups", "employed_until", "password")  # the last has its own page
-            for name in own:
-                if name in changed:
-                    yield name, str(LeftOut.SELF.label)
+            yield from ((name, str(LeftOut.SELF.label)) for name in self.not_for_oneself if name in changed)
+        elif self.importer.is_confined and "is_warehouse_user" in changed:
+            yield "is_warehouse_user", str(NOT_CONFINED)
+
+    def _only_assigns(self, why: LeftOut, changed: set[str]) -> bool:
+        """Whether a person who also works elsewhere is assigned to a warehouse, and nothing else is changed."""
+        return why is LeftOut.ELSEWHERE and changed <= self.assigning
+
+    def rules_of_hiring(self, person: User, row: dict[str, str]) -> Iterator[tuple[str, str]]:
+        """The rules of a person whom a confined importer does not know. This sheet has no warehouses."""
+        yield (
+            "email",
+            _(
+                "There is no user with this e-mail in your warehouses. "
+                "New ones are created by the sheet of users and their warehouses."
+            ),
+        )
 
     def _rules_of_groups(self, person: User) -> Iterator[tuple[str, str]]:
         switched = set(person.group_names) ^ set(self._values.get("groups", ()))  # type: ignore[attr-defined]
-        if beyond := sorted(switched - self.importer.grantable_roles):
+        if switched and self.importer.is_confined:
+            yield "groups", str(NOT_CONFINED)
+        elif beyond := sorted(switched - self.importer.grantable_roles):
             yield (
                 "groups",
                 _("You cannot give or take the role %(names)s: it allows more than you may do yourself.")
@@ -267,13 +309,15 @@ class UserResource(SheetResource):
 
     def save_instance(self, instance: User, is_create: bool, row: Any, **kwargs: Any) -> None:
         instance.new_digest = self._digests.get(self._number, "")  # type: ignore[attr-defined]
+        instance.is_edited = not self._changed <= self.assigning  # type: ignore[attr-defined]
         if instance.pk == self.importer.pk:
             self._own = {name: getattr(instance, name) for name in self._changed}
         super().save_instance(instance, is_create, row, **kwargs)
 
     def write(self) -> None:
         new = [person for person, is_new in self.pending if is_new]
-        known = [person for person, is_new in self.pending if not is_new and person.pk != self.importer.pk]
+        known = [person for person, is_new in self.pending if not is_new and person.is_edited]
+        known = [person for person in known if person.pk != self.importer.pk]
         self._takes_rights |= takes_rights(known, self._groups)
         save_many(new, known, self._groups)
 

@@ -87,6 +87,11 @@ class Warehouse(SavesChangedColumns):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def history_within(cls, viewer: Any) -> models.Q:
+        """The events of the warehouses of a confined person (`config.history.tracking.seen_by`)."""
+        return models.Q(pgh_obj__in=viewer.managed)
+
     def is_within(self, user: Any, right: str) -> bool:
         """Whether a confined person manages it (`User.may`)."""
         return self.pk in user.managed

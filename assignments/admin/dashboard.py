@@ -20,9 +20,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from assignments.models import WarehouseUserAssignment
-from config.back_office.rights import may_see_people
 from config.history import changes
-from config.history.pages import kinds_for
+from config.history.pages import query_for
 from users.models import AuditEvent, Session, User
 from warehouses.models import Warehouse
 
@@ -63,10 +62,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     parts["may_view_users"], parts["may_view_sessions"] = may("users.view_user"), may("users.view_session")
     if may("warehouses.view_warehouse") and may("assignments.view_warehouseuserassignment"):
         parts |= _cached("places", _places, viewer)
-    if kinds := kinds_for(request.user):
-        parts["latest"], _more = changes.find(
-            changes.HistoryQuery(kinds, with_emails=may_see_people(request.user)), LATEST
-        )
+    if (seen := query_for(viewer)).kinds:
+        parts["latest"], _more = changes.find(seen, LATEST)
     return context | parts
 
 

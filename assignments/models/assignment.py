@@ -163,6 +163,11 @@ class WarehouseUserAssignment(AssignmentState, models.Model):
     def __str__(self) -> str:
         return f"{self.user.get_full_name()} → {self.warehouse}"
 
+    @classmethod
+    def history_within(cls, viewer: User) -> models.Q:
+        """The events in the warehouses of a confined person (`config.history.tracking.seen_by`)."""
+        return models.Q(warehouse__in=viewer.managed)
+
     def is_within(self, user: User, right: str) -> bool:
         """Whether a confined person manages its warehouse (`User.may`)."""
         return self.warehouse_id in user.managed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from django.db import models, transaction
@@ -10,11 +10,13 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from assignments import errors
-from config.database.periods import ALWAYS, Period, current
+from config.database.periods import ALWAYS, Period, current, not_ended
 from config.history.tracking import tracked
 from config.rule_errors import RuleError
 from users.models import User
 from warehouses.models import Warehouse
+
+_KEY = ("user_id", "warehouse_id")
 
 
 class ManagedWarehouseQuerySet(models.QuerySet[Any]):
@@ -23,6 +25,10 @@ class ManagedWarehouseQuerySet(models.QuerySet[Any]):
     def current(self) -> Any:
         """The rows whose period is now."""
         return self.filter(current())
+
+    def visible_to(self, user: User) -> Any:
+        """All rows; for a confined person, those of the warehouses that they manage."""
+        return self.filter(warehouse__in=user.managed) if user.is_confined else self
 
     def lacks(self, warehouses: Collection[int]) -> bool:
         """Whether one of these warehouses is not managed now by these rows, and was not deleted."""
@@ -55,6 +61,29 @@ class ManagedWarehouseQuerySet(models.QuerySet[Any]):
                 update_fields=["starts_at", "ends_at"],
             )
         return len(given), taken
+
+    def set_exactly(self, wanted: Mapping[int, Collection[int]]) -> None:
+        """Has people manage these warehouses and no others: keys of people → keys of warehouses.
+
+        Rows that are not over stay as they are, others have no bounds. Warehouses that were deleted are left out. One
+        statement deletes and one inserts, whatever the number of people.
+        """
+        with transaction.atomic():
+            len(User.objects.locked().filter(pk__in=wanted).order_by("pk").only("pk"))
+            named = {pk for pks in wanted.values() for pk in pks}
+            houses = Warehouse.objects.select_for_update(no_key=True).filter(pk__in=named).order_by("pk")
+            there = {*houses.values_list("pk", flat=True)}
+            rows = {(user, house) for user, houses in wanted.items() for house in houses if house in there}
+            stored = {
+                (row.user_id, row.warehouse_id): row.pk for row in self.filter(not_ended(), user__in=wanted).only(*_KEY)
+            }
+            self.filter(pk__in=[pk for key, pk in stored.items() if key not in rows]).delete()
+            self.bulk_create(
+                [self.model(user_id=user, warehouse_id=house) for user, house in sorted(rows - stored.keys())],
+                update_conflicts=True,
+                unique_fields=["user", "warehouse"],
+                update_fields=["starts_at", "ends_at"],
+            )
 
 
 @tracked(exclude=["created_at"])
@@ -89,6 +118,11 @@ class ManagedWarehouse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user.get_full_name()} → {self.warehouse}"
+
+    @classmethod
+    def history_within(cls, viewer: User) -> models.Q:
+        """The events in the warehouses of a confined person (`config.history.tracking.seen_by`)."""
+        return models.Q(warehouse__in=viewer.managed)
 
     def is_within(self, user: User, right: str) -> bool:
         """Whether a confined person manages the warehouse, too (`User.may`)."""

@@ -71,3 +71,11 @@ def may_see_people(viewer: Any) -> bool:
     Others see names only, where a person must be named: the e-mail address is what people sign in with.
     """
     return bool(viewer.may_somewhere("users.view_user"))
+
+
+def shows_emails(viewer: Any) -> bool:
+    """Whether authors of changes are shown to this person by their e-mail addresses.
+
+    A confined person reads names: who changes something in their warehouses may be of others.
+    """
+    return may_see_people(viewer) and not viewer.is_confined

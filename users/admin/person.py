@@ -21,7 +21,7 @@ from config.back_office.rights import IN_ANOTHER
 from config.back_office.times import time_tag
 from config.database.periods import Period, not_ended
 from config.history import changes
-from config.history.pages import kinds_for
+from config.history.pages import query_for
 from users.account_actions import DELETE
 from users.admin.bulk_actions import actor
 from users.admin.listing import SWITCHES, PeopleList, assign_url, elsewhere
@@ -69,8 +69,7 @@ class PersonPage(PeopleList):
             parts |= self._work(request, person)
         if may("users.view_session"):
             parts |= self._sessions(request, person)
-        query = changes.HistoryQuery(kinds_for(request.user), about=[person])
-        parts["latest"], _more = changes.find(query, MAX_CHANGES)
+        parts["latest"], _more = changes.find(query_for(request.user, about=[person]), MAX_CHANGES)
         parts |= {"original": person, "tabs": self.tabs(request, person)}
         return self.render_page(request, "admin/users/user/view.html", person.get_full_name(), **parts)
 

@@ -152,6 +152,11 @@ class Session(RotatingCredential):
         """Whether a confined person has a right for this session: the one for its person (`User.may`)."""
         return self.user.is_within(user, right.replace("_session", "_user"))
 
+    @classmethod
+    def history_within(cls, viewer: User) -> models.Q:
+        """The events of the sessions of people whom a confined person sees (`config.history.tracking.seen_by`)."""
+        return models.Q(user__in=User.objects.visible_to(viewer).order_by().values("pk"))
+
     def end(self, reason: str) -> None:
         """Ends the session; the reason of the first call is kept."""
         running = Session.objects.filter(pk=self.pk, ended_at=None)

@@ -27,6 +27,8 @@ from users.models.authority import Authority
 from users.models.password import Password
 from users.querysets import UserQuerySet
 
+#: Message for a confined person, who must not learn whose an e-mail address is.
+EMAIL_REFUSED = _("This e-mail cannot be used.")
 #: Message for a RowChangedError of the user's own account.
 CHANGED = _("Somebody has changed your account meanwhile, so nothing was saved.")
 
@@ -218,6 +220,11 @@ class User(SavesChangedColumns, Password, AbstractBaseUser, Authority):
     def can_work(self) -> bool:
         """Whether the person can work now, in the warehouse of their active assignment."""
         return self.is_warehouse_user and self.is_active
+
+    @classmethod
+    def history_within(cls, viewer: User) -> models.Q:
+        """The events of the people whom a confined person sees (`config.history.tracking.seen_by`)."""
+        return models.Q(pgh_obj__in=cls.objects.visible_to(viewer).order_by().values("pk"))
 
     # --- Passwords and sessions ---------------------------------------------------------------------------------
     def save(self, **options: Any) -> None:

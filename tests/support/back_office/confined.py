@@ -57,7 +57,7 @@ ROWS: dict[str, tuple[str, str]] = {
     "warehouses/warehouse/<path:object_id>/edit/": ("!!", "!!"),
     "warehouses/warehouse/<path:object_id>/people/": ("+0", "+0"),
     "warehouses/warehouse/<path:object_id>/history/": ("+0", "+0"),
-    "warehouses/warehouse/<path:object_id>/delete/": ("!!", "!!"),
+    "warehouses/warehouse/<path:object_id>/delete/": ("!0", "!0"),
     "warehouses/warehouse/<path:object_id>/change/": ("+0", "!0"),
     "warehouses/warehouse/<path:object_id>/": ("00", "00"),
     # --- Assignments ---------------------------------------------------------------------------------------------
@@ -70,14 +70,14 @@ ROWS: dict[str, tuple[str, str]] = {
     "assignments/warehouseuserassignment/managed/<str:uuid>/": ("+0+0", "+0!0"),
     "assignments/warehouseuserassignment/managed/<str:uuid>/rows/": ("+0+0", "x0x0"),
     "assignments/warehouseuserassignment/managed/<str:uuid>/changes/": ("+0+0", "x0x0"),
-    "assignments/warehouseuserassignment/<path:object_id>/assign_warehouses/": ("0000", "0000"),  # a redirect, too
+    "assignments/warehouseuserassignment/<path:object_id>/assign_warehouses/": ("+0+0", "+0+0"),
     "assignments/warehouseuserassignment/<path:object_id>/set_period/": ("+0+0", "+0+0"),
     "assignments/warehouseuserassignment/set-period/": ("xxxx", "+0+0"),
-    "assignments/warehouseuserassignment/roster/": ("+0", "+0"),
-    "assignments/warehouseuserassignment/roster/person/": ("+0+0", "+0+0"),
+    "assignments/warehouseuserassignment/roster/": ("+0", "00"),  # the query alone chooses
+    "assignments/warehouseuserassignment/roster/person/": ("+0+0", "0000"),
     "assignments/warehouseuserassignment/<path:object_id>/history/": ("+0+0", "+0+0"),
     "assignments/warehouseuserassignment/<path:object_id>/delete/": ("+0+0", "+0+0"),
-    "assignments/warehouseuserassignment/<path:object_id>/change/": ("+0+0", "!!!!"),
+    "assignments/warehouseuserassignment/<path:object_id>/change/": ("+0+0", "!0!0"),
     "assignments/warehouseuserassignment/<path:object_id>/": ("0000", "0000"),
 }
 
@@ -148,7 +148,7 @@ _SENT: dict[str, Any] = {
     "post users/user/bulk/<str:name>/": lambda row: {"people": row.pk},
     "get users/user/why/": lambda row: {"person": row.pk},
     "post users/session/end/": lambda row: {"keys": str(row.pk).replace("-", "")},
-    f"post {_ASSIGNMENTS}set-period/": lambda row: {"rows": row.pk},
+    f"post {_ASSIGNMENTS}set-period/": lambda row: {"rows": row.pk, "from_day": "2026-01-01"},
     f"get {_ASSIGNMENTS}roster/": lambda row: {"warehouse": row.pk},
     f"get {_ASSIGNMENTS}roster/person/": lambda row: {"person": row.pk},
 }

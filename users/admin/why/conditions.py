@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from config.database.periods import database_now
 from config.history import changes
-from config.history.pages import kinds_for
+from config.history.pages import query_for
 
 #: Most changes that are searched for the one that made something so.
 MAX_CHANGES = 100
@@ -44,9 +45,9 @@ class Conditions:
 
     def changes(self, kind: type[Model], *about: Model) -> list[changes.RecordedChange]:
         """The newest changes of this kind up to the moment, if the viewer may see it."""
-        kinds = [model for model in kinds_for(self.request.user) if model is kind]
         until = self.moment and self.moment + timedelta(microseconds=1)
-        return changes.find(changes.HistoryQuery(kinds, about=list(about), until=until), MAX_CHANGES)[0]
+        seen = query_for(self.request.user, about=list(about), until=until)
+        return changes.find(replace(seen, kinds={kind: seen.kinds[kind]}), MAX_CHANGES)[0] if kind in seen.kinds else []
 
     def link(self, label: str, right: str, page: str, *arguments: Any) -> tuple[str, str] | None:
         """None if the viewer may not do what the page is for."""
