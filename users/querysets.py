@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 from typing import Any
 
 from django.contrib.auth.models import Permission
@@ -17,6 +17,9 @@ from config.database.search import Searched
 from config.text import email_key
 from users.roles import ADMINISTRATION, named
 from users.sign_in.lockouts import locking_sign_in
+
+#: See `UserQuerySet.keys_visible_to`.
+_FEW_WAREHOUSES = 20
 
 
 def active_account(path: str = "") -> Q:
@@ -56,6 +59,19 @@ class UserQuerySet(QuerySet[Any]):
             )
         )
         return self.filter(pk__in=theirs).annotate(is_visible_to_actor=Value(True))
+
+    def keys_visible_to(self, user: Any, column: str) -> Q:
+        """The condition that a column of a large table has the key of somebody whom a confined person sees.
+
+        Up to `_FEW_WAREHOUSES`, PostgreSQL looks up the rows of each of these people. Of more people it would compare
+        each row with all of them, unless the conditions are apart: then it hashes their keys once.
+        """
+        there = (self.model._meta.get_field(name).related_model for name in ("assignments", "managed_warehouses"))
+        mine = self.model._default_manager.filter(pk=user.pk).order_by().values("pk")
+        theirs = [rows._default_manager.filter(warehouse__in=user.managed).order_by().values("user") for rows in there]
+        if len(user.managed) <= _FEW_WAREHOUSES:
+            return Q(**{f"{column}__in": mine.union(*theirs)})
+        return reduce(or_, (Q(**{f"{column}__in": keys}) for keys in theirs), Q(**{column: user.pk}))
 
     def wholly_of(self, user: Any) -> Any:
         """The people of a confined person's warehouses and of no others.

@@ -188,7 +188,8 @@ class PersonResource(UserResource):
 
     def write(self) -> None:
         super().write()
-        self._to_manage |= {person.pk: person.to_manage for person, _is_new in self.pending if person.is_managing}
+        confined = (person for person, _is_new in self.pending if person.is_managing and person.is_confined)
+        self._to_manage |= {person.pk: person.to_manage for person in confined}
         self._wanted += [(person.pk, one.pk, active) for person, _is_new in self.pending for one, active in person.rows]
 
     def finish(self) -> None:

@@ -91,7 +91,7 @@ def test_an_email_that_somebody_elsewhere_has_is_told_of_neutrally(
     former = site.here.email
     done = renamed(ada, site.here, email="new.address@example.test")
     make_user(former)
-    assert reasons(as_site, done) == [["This e-mail cannot be used."]]
+    assert reasons(as_site, done) == [["This e-mail cannot be used. Ask somebody who may do this everywhere."]]
     assert reasons(signed_in(ada), done) == [["Another user has this e-mail."]]
 
 

@@ -32,6 +32,7 @@ UNKNOWN = (
     "New ones are created by the sheet of users and their warehouses."
 )
 NO_WAREHOUSE = "There is no warehouse with this name. Check the spelling."
+EMAIL_REFUSED = "This e-mail cannot be used. Ask somebody who may do this everywhere."
 NO_USER = "There is no user with this e-mail. Check the spelling, or import users first."
 
 rows = WarehouseUserAssignment.objects
@@ -155,7 +156,7 @@ def test_an_email_that_somebody_elsewhere_has_is_refused_neutrally(
 ) -> None:
     for one in (site.elsewhere, site.nowhere):
         job = people(as_site, f"{one.email},Else,Picker,yes,Own Hall,")
-        assert (found(job), counts(job)) == ([("email", "This e-mail cannot be used.")], (0, 0, 0, 1))
+        assert (found(job), counts(job)) == ([("email", EMAIL_REFUSED)], (0, 0, 0, 1))
         assert one.get_full_name() not in str(job.report)
 
 

@@ -49,10 +49,7 @@ def managed(person: User) -> list[str] | None:
     """The names of the warehouses; None for rights everywhere."""
     stored = User.objects.get(pk=person.pk)
     names = [*person.managed_warehouses.order_by("warehouse__name").values_list("warehouse__name", flat=True)]
-    if not stored.is_confined:
-        assert not names
-        return None
-    return names
+    return names if stored.is_confined else None
 
 
 def exported(browser: Client) -> list[dict[str, str]]:
@@ -94,6 +91,12 @@ def test_names_or_a_word_say_where_rights_count(
     assert apply(admin, USERS, job).state == Import.State.APPLIED
     assert managed(person) == found
     assert counts(people(admin, line(person, cell))) == (0, 0, 1, 0)
+
+
+def test_rights_everywhere_keep_the_list_for_later(admin: Client, mia: User) -> None:
+    """As the form does."""
+    apply(admin, USERS, people(admin, line(mia, "everywhere")))
+    assert [row.warehouse.name for row in mia.managed_warehouses.all()] == ["North Dock"]
 
 
 def test_an_empty_cell_changes_nothing(admin: Client, mia: User) -> None:

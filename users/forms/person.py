@@ -23,6 +23,7 @@ from config.history.pages import ReasonFormMixin
 from users.account.sign_in_names import propose_sign_in_name
 from users.account_actions import LastAdministratorError, require_other_administrator
 from users.models import User
+from users.models.user import EMAIL_REFUSED
 from users.roles import grantable_by, make_administrators
 
 _OWN = _("You cannot change this for yourself. Ask a colleague.")
@@ -141,7 +142,7 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         email = self.cleaned_data["email"]
         namesakes = User.objects.by_email(email).exclude(pk=self.instance.pk)
         if self.actor.is_confined and namesakes.exists() and not namesakes.visible_to(self.actor).exists():
-            raise ValidationError(_("This e-mail cannot be used. Ask somebody who may do this everywhere."))
+            raise ValidationError(EMAIL_REFUSED)
         if namesake := namesakes.first():
             if namesake.is_deleted:
                 raise ValidationError(_restorable(namesake))

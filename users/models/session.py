@@ -155,7 +155,7 @@ class Session(RotatingCredential):
     @classmethod
     def history_within(cls, viewer: User) -> models.Q:
         """The events of the sessions of people whom a confined person sees (`config.history.tracking.seen_by`)."""
-        return models.Q(user__in=User.objects.visible_to(viewer).order_by().values("pk"))
+        return User.objects.all().keys_visible_to(viewer, "user")
 
     def end(self, reason: str) -> None:
         """Ends the session; the reason of the first call is kept."""

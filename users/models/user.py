@@ -28,7 +28,7 @@ from users.models.password import Password
 from users.querysets import UserQuerySet
 
 #: Message for a confined person, who must not learn whose an e-mail address is.
-EMAIL_REFUSED = _("This e-mail cannot be used.")
+EMAIL_REFUSED = _("This e-mail cannot be used. Ask somebody who may do this everywhere.")
 #: Message for a RowChangedError of the user's own account.
 CHANGED = _("Somebody has changed your account meanwhile, so nothing was saved.")
 
@@ -224,7 +224,7 @@ class User(SavesChangedColumns, Password, AbstractBaseUser, Authority):
     @classmethod
     def history_within(cls, viewer: User) -> models.Q:
         """The events of the people whom a confined person sees (`config.history.tracking.seen_by`)."""
-        return models.Q(pgh_obj__in=cls.objects.visible_to(viewer).order_by().values("pk"))
+        return cls.objects.all().keys_visible_to(viewer, "pgh_obj")
 
     # --- Passwords and sessions ---------------------------------------------------------------------------------
     def save(self, **options: Any) -> None:
