@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from tests.benchmarks.folder import ROOT
 from tests.benchmarks.report import table
+from tests.endurance.mutations_people import PEOPLE_TRIED
 from tests.endurance.report import MUTATIONS, write
 
 _CORE, _API = "tests/rule/test_confinement.py", "tests/api/test_confinement.py"
@@ -87,6 +88,7 @@ MUTATIONS_TRIED = (
     Mutation("assignments/serializers.py", "if self._caller.is_confined and named", "if False and named", _API),
     Mutation("assignments/views.py", "if self.caller.is_confined and self.action", "if False and self.action", _API),
     Mutation("config/api/views.py", "caller.confirm_authority()", "pass", _API),
+    *(Mutation(*one) for one in PEOPLE_TRIED),
 )
 
 
