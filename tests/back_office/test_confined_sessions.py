@@ -123,7 +123,7 @@ def test_why_answers_about_visible_people_and_ones_own_warehouses(cora: Client, 
 
 
 def test_why_names_no_other_warehouse_of_a_past_moment(cora: Client, site: Site) -> None:
-    page: Any = cora.get(WHY, {"person": site.both.pk, "moment": timezone.now().isoformat()})
+    page: Any = cora.get(WHY, {"person": site.both.email, "moment": timezone.now().isoformat()})
     assert len(page.context["states"]) == 2
     assert site.other.name not in page.content.decode()
 
