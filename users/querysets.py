@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
-from operator import and_, or_
+from operator import and_
 from typing import Any
 
 from django.contrib.auth.models import Permission
@@ -17,9 +17,6 @@ from config.database.search import Searched
 from config.text import email_key
 from users.roles import ADMINISTRATION, named
 from users.sign_in.lockouts import locking_sign_in
-
-#: See `UserQuerySet.keys_visible_to`.
-_FEW_WAREHOUSES = 20
 
 
 def active_account(path: str = "") -> Q:

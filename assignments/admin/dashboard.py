@@ -6,7 +6,6 @@ minute: those of all together, those of a confined user for this user and the wa
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from assignments.models import WarehouseUserAssignment
+from config.digests import digest
 from config.history import changes
 from config.history.pages import query_for
 from users.models import AuditEvent, Session, User
@@ -71,8 +71,7 @@ def _cached(name: str, count: Callable[[User], dict[str, Any]], viewer: User) ->
     """The figures, counted at most once a minute by each server process, and the time of the count."""
     key = f"dashboard.{name}"
     if viewer.is_confined:
-        managed = ",".join(map(str, sorted(viewer.managed)))
-        key += f".{viewer.pk}.{hashlib.sha256(managed.encode()).hexdigest()}"
+        key += f".{viewer.pk}.{digest(','.join(map(str, sorted(viewer.managed))))}"
     figures: dict[str, Any] | None = cache.get(key)
     if figures is None:
         figures = count(viewer) | {f"{name}_at": timezone.now()}

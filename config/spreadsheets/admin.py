@@ -46,7 +46,7 @@ def importable(person: Any) -> dict[str, type[SheetResource]]:
 
 
 def may_import(request: HttpRequest) -> bool:
-    return bool(importable(request.user))
+    return request.user.is_authenticated and bool(importable(request.user))
 
 
 class SheetFilter(RadioFilter):

@@ -111,14 +111,21 @@ def test_the_page_that_asks_counts_ones_own_people(cora: Client, sessions: dict[
 # --- Why? -------------------------------------------------------------------------------------------------------
 def test_why_answers_about_visible_people_and_ones_own_warehouses(cora: Client, site: Site) -> None:
     page: Any = cora.get(WHY, {"person": site.both.pk})
-    assert (page.context["person"], page.context["warehouse"]) == (site.both, site.own)
-    texts = [condition.text for condition in page.context["work"]]
+    (state,) = page.context["states"]
+    assert (page.context["person"], state["warehouse"]) == (site.both, site.own)
+    texts = [condition.text for condition in state["work"]]
     assert "They work in another warehouse now." in texts
     assert site.other.name not in page.content.decode()
     for asked in ({"person": site.elsewhere.email}, {"person": site.here.email, "warehouse": site.other.name}):
         page = cora.get(WHY, asked)
         assert page.context["form"].errors, asked
-        assert "work" not in page.context, asked
+        assert "states" not in page.context, asked
+
+
+def test_why_names_no_other_warehouse_of_a_past_moment(cora: Client, site: Site) -> None:
+    page: Any = cora.get(WHY, {"person": site.both.email, "moment": timezone.now().isoformat()})
+    assert len(page.context["states"]) == 2
+    assert site.other.name not in page.content.decode()
 
 
 # --- The dashboard ----------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from tests.benchmarks.folder import ROOT
 from tests.benchmarks.report import table
+from tests.endurance.mutations_people import PEOPLE_TRIED
 from tests.endurance.report import MUTATIONS, write
 
 _CORE, _API = "tests/rule/test_confinement.py", "tests/api/test_confinement.py"
@@ -202,6 +203,7 @@ MUTATIONS_TRIED = (
         "Export.objects.all()",
         _EXPORTS,
     ),
+    *(Mutation(*one) for one in PEOPLE_TRIED),
 )
 
 

@@ -144,7 +144,7 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
     def end_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse:
         """The confirmation page. It carries the primary keys, so that the sessions it has counted are ended."""
         chosen = list(queryset.live().order_by().values_list("pk", flat=True)[: CappedPaginator.MAX_ROWS])
-        live = Session.objects.filter(pk__in=chosen).visible_to(actor(request)).endable_by(actor(request))
+        live = Session.objects.filter(pk__in=chosen).endable_by(actor(request))
         keys = list(live.order_by().values_list("pk", flat=True))
         return self.render_page(
             request,

@@ -193,5 +193,5 @@ def mark(answer: Answer, missing: Answer, *, is_same: bool) -> str:
     return TOLD if is_same and answer.is_told else YES
 
 
-#: What is new in every answer: tokens, and the time with its seconds.
-_NEW = re.compile(r'(csrfmiddlewaretoken" value=|nonce=|csrfToken": )"[^"]+"|\d\d(:|%3A)\d\d(:|%3A)\d\d')
+#: What is new in every answer: tokens, and times of the day.
+_NEW = re.compile(r'(csrfmiddlewaretoken" value=|nonce=|csrfToken": )"[^"]+"|\d\d(:|%3A)\d\d((:|%3A)\d\d)?(\.\d+)?')

@@ -6,6 +6,7 @@ from uuid import uuid4
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
+from assignments.models import ManagedWarehouse
 from config.database.periods import database_now
 from config.history.positions import Operation
 from config.spreadsheets.models import Undo
@@ -41,6 +42,12 @@ def _printer() -> Client:
         client_id="pat-printer",
         defaults={"name": "Pat's printer", "is_confidential": True, "redirect_uris": ["https://print.example.test/cb"]},
     )[0]
+
+
+def _site_manager(north: Warehouse) -> User:
+    person, _is_new = User.objects.get_or_create(email="site.manager@example.test", defaults={"is_confined": True})
+    ManagedWarehouse.objects.set_for(person, add=[north], remove=[])
+    return person
 
 
 def _some_change_set(pat: User, north: Warehouse) -> Operation:
@@ -89,6 +96,9 @@ PAGES: dict[str, Callable[..., str]] = {
     "new secret of a client": lambda **_: reverse("admin:users_client_secret", args=[_printer().pk]),
     "remove client": lambda **_: reverse("admin:users_client_delete", args=[_printer().pk]),
     "history of a client": lambda **_: reverse("admin:users_client_history", args=[_printer().pk]),
+    "managed warehouses": lambda north, **_: reverse(
+        "admin:assignments_managed_warehouses", args=[_site_manager(north).uuid]
+    ),
     "assign warehouses": lambda pat, **_: reverse("admin:assignments_assign_warehouses", args=[pat.uuid]),
     "assign people": lambda north, **_: reverse("admin:assignments_assign_people", args=[north.uuid]),
     "assignments": lambda **_: reverse("admin:assignments_warehouseuserassignment_changelist"),
