@@ -26,12 +26,6 @@ def as_site(site: Site) -> Client:
     return signed_in(site.manager)
 
 
-@pytest.fixture(params=[20, 0], ids=["few warehouses", "many warehouses"])
-def plan(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both queries of the people whom one sees."""
-    monkeypatch.setattr("users.querysets._FEW_WAREHOUSES", request.param)
-
-
 @pytest.fixture
 def sessions(site: Site) -> dict[str, Session]:
     people = {"here": site.here, "both": site.both, "elsewhere": site.elsewhere}
@@ -70,7 +64,7 @@ def seen(site: Site) -> set[tuple[str, str]]:
 
 
 def test_the_history_has_only_what_concerns_ones_warehouses(
-    plan: None, as_site: Client, site: Site, ada: User, sessions: dict[str, Session]
+    as_site: Client, site: Site, ada: User, sessions: dict[str, Session]
 ) -> None:
     everywhere(ada, site)
     changes = ask(as_site)
