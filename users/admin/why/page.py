@@ -15,6 +15,7 @@ from users.admin.why.conditions import are_met
 from users.admin.why.events import FoundEvent, events_of, the_refusal, why_refused
 from users.admin.why.form import SEES_CLIENTS, WhyForm, refuse_unknown
 from users.admin.why.person import PersonConditions
+from users.admin.why.rights import rights_of
 
 
 class WhyPage:
@@ -115,4 +116,5 @@ class _Answer:
             "warehouse": warehouse,
             "work": list(why.work(decision, warehouse)) if warehouse else [],
             "may_work": decision.is_permitted,
+            "rights": list(rights_of(why, self.asked.get("warehouse") or None)) if sees_work else [],
         }
