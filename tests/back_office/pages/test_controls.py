@@ -1,4 +1,4 @@
-"""Every link and button of every page does something, for each role; `tests/browser/test_controls.py` clicks them."""
+"""Every link and button of every page does something, for each role; `tests/browser/test_every_page.py` clicks them."""
 
 from __future__ import annotations
 
