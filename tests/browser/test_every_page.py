@@ -17,7 +17,7 @@ from playwright.sync_api import Dialog, Page
 
 from tests.support.api.client import sign_in
 from tests.support.back_office.accessibility import SCREENS, faults
-from tests.support.back_office.lines import in_pieces, too_wide_for_a_phone
+from tests.support.back_office.lines import LANGUAGES, in_pieces, too_wide_for_a_phone
 from tests.support.back_office.pages import PAGES
 from tests.support.back_office.scripted import without_effect
 from tests.support.back_office.sheets import USERS, upload
@@ -27,8 +27,6 @@ from warehouses.models import Warehouse
 
 MARKUP = "<img src=x onerror=alert(1)>"
 EMAIL = "maximiliana.hohenstein@distribution-centre.example.test"
-#: German words are the longer ones. The long form reads the pages in English, too.
-LANGUAGES = {False: ["de_DE"], True: ["de_DE", "en_US"]}
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from playwright.sync_api import Page
 
 #: In pixels: a laptop, a tablet, a phone.
 WIDTHS = (1440, 820, 390)
+#: German words are the longer ones. The long form of a test (the fixture `whole`) reads the pages in English, too.
+LANGUAGES = {False: ["de_DE"], True: ["de_DE", "en_US"]}
 #: The texts that look like an e-mail and go on in another line after a letter or digit.
 _BROKEN = r"""() => {
     const found = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_ELEMENT);
