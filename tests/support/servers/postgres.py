@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 
 from config.database import embedded
+from tests.support.freezing import family, frozen
 from tests.support.servers.live import free_port, live_server, load_demo, production_environment
 from tests.support.waiting import MOST_SECONDS
 
@@ -116,22 +117,10 @@ class Cluster:
         self._process.wait(timeout=MOST_SECONDS)
         psutil.wait_procs(children, timeout=MOST_SECONDS)  # they hold memory that the next one wants
 
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
+    def frozen(self) -> AbstractContextManager[None]:
         """It takes what is said to it and does nothing, as when its disk hangs or its machine is paused."""
         assert self._process is not None
-        main = psutil.Process(self._process.pid)
-        main.suspend()  # first, so that it starts no others
-        processes = [main, *main.children(recursive=True)]
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                process.suspend()
-        try:
-            yield
-        finally:
-            for process in processes:
-                with suppress(psutil.NoSuchProcess):
-                    process.resume()
+        return frozen(family(self._process.pid))
 
     def _answers(self) -> bool:
         try:
