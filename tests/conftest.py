@@ -85,6 +85,7 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares a server stays in one process, and so does each file whose tests have a server.
 
+    A file that names a group itself (`xdist_group`) shares what is made once for that group.
     The files whose tests have a browser are in two groups: each group starts one, which keeps what it has compiled.
     pytest-xdist begins with the groups of most tests, and with tests that are in none at last.
     """
@@ -94,7 +95,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("live"))
         elif item.path in in_browser:
             item.add_marker(pytest.mark.xdist_group(f"browser {in_browser.index(item.path) % 2}"))
-        elif item.get_closest_marker("live"):
+        elif item.get_closest_marker("live") and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 

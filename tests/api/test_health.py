@@ -22,6 +22,8 @@ from tests.support.waiting import MOST_SECONDS
 from users.models.signing_key import SigningKey
 from users.oauth.key_ring import key_ring
 
+pytestmark = pytest.mark.xdist_group("clusters")
+
 PROBES = ["/health/live", "/health/live/", "/health/ready", "/health/ready/"]
 LIVE, READY = {"status": "live"}, {"status": "ready"}
 NO_DATABASE = "The database does not answer at the moment. Please try again."
@@ -138,7 +140,7 @@ def test_a_read_only_database_is_reported(document: Document) -> None:
 # --- With a database that goes away -------------------------------------------------------------------------------
 @pytest.fixture
 def postgres() -> Iterator[Cluster]:
-    with cluster(fsync="off") as own:
+    with cluster(demo=True, fsync="off") as own:
         yield own
 
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 from django.contrib.auth.models import Group
 from django.urls import reverse
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, refusal, sign_in
-from tests.support.back_office.pages import PAGES
-from users.models import Session, User
+from users.models import User
 from users.roles import ADMINISTRATOR
-from warehouses.models import Warehouse
 
 LAPTOP = {"width": 1440, "height": 900}
 
@@ -86,31 +83,6 @@ def test_a_lost_phone_is_signed_out_at_once(open_page: Callable[..., Page], oliv
     page.get_by_role("button", name="End session").first.click()
     expect(page.get_by_text("1 session was ended.")).to_be_visible()
     assert refusal(phone.get(ASSIGNMENTS)) == [INVALID_TOKEN]
-
-
-def test_a_warehouse_named_like_markup_is_text_on_every_page(
-    open_page: Callable[..., Page], olive: User, pat: User, assign: Callable[..., Any]
-) -> None:
-    as_administrator(olive)
-    trap = Warehouse.objects.create(name="<img src=x onerror=alert(1)>")
-    assign(pat, trap, is_active=True)
-    sign_in(pat.email)
-    page = open_page(olive, viewport=LAPTOP)
-    alarms: list[str] = []
-
-    def note(dialog: Dialog) -> None:
-        alarms.append(dialog.message)
-        dialog.dismiss()
-
-    page.on("dialog", note)
-    shown = 0
-    for path in PAGES.values():
-        page.goto(path(pat=pat, north=trap, session=Session.objects.get()))
-        page.wait_for_load_state("networkidle")
-        assert page.locator("img[onerror]").count() == 0
-        shown += trap.name in page.locator("body").inner_text()
-    assert alarms == []
-    assert shown > 5
 
 
 def test_a_german_works_in_german(open_page: Callable[..., Page], olive: User, pat: User) -> None:

@@ -1,11 +1,12 @@
-"""Every page of the Back Office can be used by everyone: axe finds no serious fault, light or dark, large or small."""
+"""Axe finds no serious fault, light or dark, large or small, where one signs in and where a file is previewed.
+
+`test_every_page.py` looks at the other pages.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from itertools import cycle
-from typing import Any
 
 import pytest
 from django.contrib.auth.tokens import default_token_generator
@@ -14,12 +15,10 @@ from django.utils.http import urlsafe_base64_encode
 from playwright.sync_api import Page, expect
 
 from tests.support.api.client import PASSWORD
-from tests.support.back_office.accessibility import SCREENS, faults
-from tests.support.back_office.pages import PAGES
+from tests.support.back_office.accessibility import faults
 from tests.support.back_office.sheets import USERS, upload
 from tests.support.back_office.staff import signed_in
-from users.models import Session, User
-from users.oauth.sessions import start_session
+from users.models import User
 from users.sign_in import two_factor
 
 
@@ -31,41 +30,6 @@ def test_the_colours_preferred_when_a_page_is_loaded_are_those_that_are_checked(
         page = open_page(user, color_scheme="dark")
         page.goto(path)
         expect(page.locator("html")).to_have_class(re.compile(r"\bdark\b"))
-
-
-@pytest.mark.drill
-def test_no_page_has_a_serious_fault(
-    open_page: Callable[..., Page], olive: User, pat: User, north: Any, pat_north: Any, whole: bool
-) -> None:
-    """Each page on every screen in the long form, and in the short form on one of them, in turns."""
-    User.objects.filter(pk=olive.pk).update(is_superuser=True)
-    pat_north.activate()
-    session = _some_session(pat)
-    page = open_page(olive)
-    found, turns = {}, cycle([[screen] for screen in SCREENS])
-    for name, path in PAGES.items():
-        answer = page.goto(path(pat=pat, north=north, session=session))
-        assert answer is not None
-        assert answer.status == 200, name
-        page.wait_for_load_state("networkidle")
-        if here := [*faults(page, SCREENS if whole else next(turns)), *_too_wide_for_a_phone(page)]:
-            found[name] = here
-    assert found == {}
-
-
-def _too_wide_for_a_phone(page: Page) -> list[str]:
-    """Nothing scrolls sideways (WCAG 1.4.10)."""
-    page.set_viewport_size({"width": 390, "height": 844})
-    wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    return [f"{wider} pixels wider than a phone"] if wider > 0 else []
-
-
-def _some_session(user: User) -> Session:
-    from django.test import RequestFactory
-
-    started = start_session(user, client_id="frontend", requested_scope="", request=RequestFactory().get("/"))
-    assert started is not None
-    return started[0]
 
 
 def test_the_login_page_has_no_serious_fault(open_page: Callable[..., Page], olive: User) -> None:

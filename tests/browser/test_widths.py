@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 from django.urls import reverse
@@ -10,6 +11,7 @@ from playwright.sync_api import Page
 
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import sign_in
+from tests.support.back_office.lines import LANGUAGES
 from users.models import Session, User
 from warehouses.models import Warehouse
 
@@ -44,19 +46,20 @@ def crowd(live_server: object, pat: User) -> None:
     Session.objects.latest("id").end("ended in the Back Office")
 
 
-@pytest.mark.parametrize("language", ["en_US", "de_DE"])
+@pytest.mark.drill
 def test_a_list_shows_its_rows_to_their_end(
-    open_page: Callable[..., Page], olive: User, crowd: None, language: str
+    open_page: Callable[..., Page], olive: User, crowd: None, whole: bool
 ) -> None:
-    User.objects.filter(pk=olive.pk).update(is_superuser=True, language=language)
-    page = open_page(User.objects.get(pk=olive.pk), viewport={"width": WIDTHS[0], "height": 900})
-    hidden: dict[tuple[str, int], list[int]] = {}
-    for name in LISTS:
+    User.objects.filter(pk=olive.pk).update(is_superuser=True)
+    page = open_page(olive, viewport={"width": WIDTHS[0], "height": 900})
+    hidden: dict[tuple[str, str, int], list[int]] = {}
+    for language, name in product(LANGUAGES[whole], LISTS):
+        User.objects.filter(pk=olive.pk).update(language=language)
         page.goto(reverse(f"admin:{name}_changelist"))
         if page.locator("#result_list").count():
-            hidden |= {(name, width): _hidden_at(page, width) for width in WIDTHS}
-    assert {name: pixels for name, pixels in hidden.items() if max(pixels) > 0} == {}
-    assert len(hidden) >= 5 * len(WIDTHS)
+            hidden |= {(language, name, width): _hidden_at(page, width) for width in WIDTHS}
+    assert {place: pixels for place, pixels in hidden.items() if max(pixels) > 0} == {}
+    assert len(hidden) >= 5 * len(WIDTHS) * len(LANGUAGES[whole])
 
 
 def _hidden_at(page: Page, width: int) -> list[int]:

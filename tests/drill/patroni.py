@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import yaml
 
 from config.database import embedded
 from config.installation import BASE_DIR, var_dir
+from tests.support.freezing import frozen
 from tests.support.servers.live import free_port
 from tests.support.waiting import until
 
@@ -98,19 +99,9 @@ class Node:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
 
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
+    def frozen(self) -> AbstractContextManager[None]:
         """Patroni and PostgreSQL take what is said to them and do nothing, as when the machine is paused."""
-        processes = [psutil.Process(self._processes["patroni"].pid), *self._postgres()]
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                process.suspend()
-        try:
-            yield
-        finally:
-            for process in processes:
-                with suppress(psutil.NoSuchProcess):
-                    process.resume()
+        return frozen([psutil.Process(self._processes["patroni"].pid), *self._postgres()])
 
     def stop(self) -> None:
         """However it stands."""

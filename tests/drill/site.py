@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tests.drill.clients import INTROSPECTORS, WRITERS
 from tests.drill.patroni import Servers
 from tests.endurance.faults import ONE_ADDRESS
 from tests.endurance.installation import Installation
+from tests.support.freezing import frozen
 from tests.support.servers import nginx
 
 #: Three of them are less than Patroni's `ttl`: nobody waits for a frozen primary until another one is elected.
@@ -39,17 +40,9 @@ class Site:
             one.environment.update(changed)
             one.start()
 
-    @contextmanager
-    def frozen(self, one: Installation[Any]) -> Iterator[None]:
+    def frozen(self, one: Installation[Any]) -> AbstractContextManager[None]:
         """An application server that takes connections and answers none."""
-        processes = one.processes()
-        for process in processes:
-            process.suspend()
-        try:
-            yield
-        finally:
-            for process in processes:
-                process.resume()
+        return frozen(one.processes())
 
     def reload_nginx(self) -> None:
         self.proxy.process.send_signal(signal.SIGHUP)

@@ -19,9 +19,11 @@ from django.db import connection
 
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS, JSON_API, PASSWORD, Api, error, refusal
-from tests.support.servers.live import live_server, load_demo, production_environment
+from tests.support.servers.live import live_server, production_environment
 from tests.support.servers.postgres import Cluster, cluster
 from tests.support.waiting import MOST_SECONDS, until
+
+pytestmark = pytest.mark.xdist_group("clusters")
 
 DETAIL = "The database does not answer at the moment. Please try again."
 UNAVAILABLE = error(503, DETAIL)
@@ -97,7 +99,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with ExitStack() as stack:
-        postgres = stack.enter_context(cluster(fsync="off"))
+        postgres = stack.enter_context(cluster(demo=True, fsync="off"))
         environment = production_environment() | {
             "DATABASE_URL": f"{postgres.url}?connect_timeout=2",
             "WORKERS": "1",
@@ -105,7 +107,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "STATEMENT_TIMEOUT_SECONDS": "1",
         }
         url = stack.enter_context(live_server(environment, tmp_path_factory.mktemp("faults") / "log"))
-        load_demo(postgres.url)
         wire = stack.enter_context(httpx.Client(base_url=url, timeout=MOST_SECONDS))
         form = {"grant_type": "password", "username": "pat.picker@example.test", "password": PASSWORD}
         token = wire.post("/token", data=form).json()["access_token"]

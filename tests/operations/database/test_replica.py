@@ -14,11 +14,11 @@ import psycopg
 import pytest
 
 from tests.support.api.client import ASSIGNMENTS, PASSWORD
-from tests.support.servers.live import live_server, load_demo, production_environment
+from tests.support.servers.live import live_server, production_environment
 from tests.support.servers.postgres import Cluster, cluster, replica
 from tests.support.waiting import MOST_SECONDS, until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("clusters")]
 
 LIST, HISTORY, ROSTER = "/admin/users/user/", "/admin/history/", "/admin/assignments/warehouseuserassignment/roster/"
 PAT = "pat.picker@example.test"
@@ -91,11 +91,10 @@ def form(browser: httpx.Client, **values: str) -> dict[str, str]:
 @contextmanager
 def site(log: Path, **environment: str) -> Iterator[Site]:
     with ExitStack() as stack:
-        primary = stack.enter_context(cluster(fsync="off"))
+        primary = stack.enter_context(cluster(demo=True, fsync="off"))
         copy = stack.enter_context(replica(primary))
         own = {"DATABASE_URL": primary.url, "DATABASE_REPLICA_URL": copy.url, "WORKERS": "1"} | environment
         url = stack.enter_context(live_server(production_environment() | own, log))
-        load_demo(primary.url)
         yield Site(url, primary, copy, stack.enter_context(ExitStack()))
 
 
@@ -224,12 +223,11 @@ def test_what_the_replica_cannot_read_is_read_from_the_primary(tmp_path: Path) -
     """As when it lacks a migration that the primary has, or its URL names a wrong database."""
     log = tmp_path / "log"
     with ExitStack() as stack:
-        primary = stack.enter_context(cluster(fsync="off"))
+        primary = stack.enter_context(cluster(demo=True, fsync="off"))
         copy = stack.enter_context(replica(primary))
         url = copy.url.removesuffix("site") + "postgres"
         own = {"DATABASE_URL": primary.url, "DATABASE_REPLICA_URL": url, "WORKERS": "1"}
         address = stack.enter_context(live_server(production_environment() | own, log))
-        load_demo(primary.url)
         made = Site(address, primary, copy, stack.enter_context(ExitStack()))
         browser = made.browser()
         assert PAT in exported(browser)

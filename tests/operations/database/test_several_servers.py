@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from tests.support.api.client import ASSIGNMENTS, JSON_API, PASSWORD
-from tests.support.servers.live import live_server, load_demo, production_environment
+from tests.support.servers.live import live_server, production_environment
 from tests.support.servers.postgres import Cluster, cluster, replica
 from tests.support.waiting import MOST_SECONDS, until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("clusters")]
 
 
 class Site:
@@ -40,13 +40,12 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     with ExitStack() as stack:
-        primary = stack.enter_context(cluster(fsync="off"))
+        primary = stack.enter_context(cluster(demo=True, fsync="off"))
         copy = stack.enter_context(replica(primary))
         hosts = f"127.0.0.1:{primary.port},127.0.0.1:{copy.port}"
         url = f"postgres://site@{hosts}/site?target_session_attrs=read-write&connect_timeout=2"
         environment = production_environment() | {"DATABASE_URL": url, "WORKERS": "1"}
         address = stack.enter_context(live_server(environment, tmp_path / "log"))
-        load_demo(url)
         wire = stack.enter_context(httpx.Client(base_url=address, timeout=MOST_SECONDS))
         form = {"grant_type": "password", "username": "pat.picker@example.test", "password": PASSWORD}
         token = wire.post("/token", data=form).json()["access_token"]

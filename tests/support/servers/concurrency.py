@@ -47,7 +47,7 @@ def wait_until_blocked(by: psycopg.Connection[Any] | None, number: int = 1, *tas
             if waiting >= number or (tasks and all(task.done() for task in tasks)):
                 return int(waiting)
             assert time.monotonic() < end, f"{waiting} of {number} wait"
-            look.execute("SELECT pg_sleep(0.005)")
+            look.execute("SELECT pg_sleep(0.02)")  # to look costs PostgreSQL more than most of what is waited for
 
 
 def wait_until_done_or_blocked(*tasks: Future[Any]) -> None:

@@ -5,13 +5,15 @@ It listens on a port of 127.0.0.1, as an installation's does, and the site conne
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 
 from config.database import embedded
-from tests.support.servers.live import free_port
+from tests.support.freezing import family, frozen
+from tests.support.servers.live import free_port, live_server, load_demo, production_environment
 from tests.support.waiting import MOST_SECONDS
 
 #: Few, so that a test can take them all.
@@ -55,6 +58,10 @@ class Cluster:
         return f"postgres://site@127.0.0.1:{self.port}/site"
 
     @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def superuser_url(self) -> str:
         """The site's database, as a superuser."""
         return f"postgres://postgres@127.0.0.1:{self.port}/site"
@@ -78,12 +85,15 @@ class Cluster:
             time.sleep(0.02)
         return time.monotonic()
 
-    def _copy(self, primary: Cluster) -> None:
-        """All that it has, as a standby of it."""
+    def _copy(self, other: Cluster) -> None:
+        """All that it has: of one that runs, as a standby of it."""
         shutil.chown(self.data, self._made.system_user or self.data.owner())  # whom it runs as
-        command = [self._made.bin_path / "pg_basebackup", "-D", self.data, "--write-recovery-conf", "--checkpoint=fast"]
-        address = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
-        subprocess.run([*command, *address], user=self._made.system_user, check=True, capture_output=True)
+        if other.is_running:
+            command = [self._made.bin_path / "pg_basebackup", "-D", self.data, "--write-recovery-conf"]
+            command += ["--checkpoint=fast", "-h", "127.0.0.1", "-p", str(other.port), "-U", "postgres"]
+        else:
+            command = ["cp", "-R", f"{other.data}/.", self.data]
+        subprocess.run(command, user=self._made.system_user, check=True, capture_output=True)
 
     def prepare(self) -> None:
         """Makes the site's role and database."""
@@ -107,22 +117,10 @@ class Cluster:
         self._process.wait(timeout=MOST_SECONDS)
         psutil.wait_procs(children, timeout=MOST_SECONDS)  # they hold memory that the next one wants
 
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
+    def frozen(self) -> AbstractContextManager[None]:
         """It takes what is said to it and does nothing, as when its disk hangs or its machine is paused."""
         assert self._process is not None
-        main = psutil.Process(self._process.pid)
-        main.suspend()  # first, so that it starts no others
-        processes = [main, *main.children(recursive=True)]
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                process.suspend()
-        try:
-            yield
-        finally:
-            for process in processes:
-                with suppress(psutil.NoSuchProcess):
-                    process.resume()
+        return frozen(family(self._process.pid))
 
     def _answers(self) -> bool:
         try:
@@ -133,22 +131,29 @@ class Cluster:
 
 
 @contextmanager
-def cluster(**options: str) -> Iterator[Cluster]:
-    """A running one with an empty database for the site, in a folder that goes when it is over.
+def cluster(*, demo: bool = False, **options: str) -> Iterator[Cluster]:
+    """A running one with a database for the site, in a folder that goes when it is over.
 
+    The database is empty, or that of a site with the accounts and warehouses of `make run`.
     `fsync="off"` is faster, and safe from everything but the end of the machine.
     """
-    folder = Path(tempfile.mkdtemp(prefix="warehouse-postgres-"))
-    try:
-        own = Cluster(folder, None, **options)
-        own.start()
-        try:
-            own.prepare()
-            yield own
-        finally:
-            own.stop()
-    finally:
-        shutil.rmtree(folder)
+    with _folder() as folder, _started(Cluster(folder, _pattern(demo), **options)) as own:
+        yield own
+
+
+@cache
+def _pattern(demo: bool) -> Cluster:
+    """One that was stopped, for others to be copied from: to make one takes ten times as long."""
+    folder = _closed_at_exit.enter_context(_folder())
+    with _started(Cluster(folder, _pattern(False) if demo else None, fsync="off")) as made:
+        if demo:
+            with live_server(
+                production_environment() | {"DATABASE_URL": made.url, "WORKERS": "1"}, folder / "serve.log"
+            ):
+                load_demo(made.url)
+        else:
+            made.prepare()
+    return made
 
 
 @contextmanager
@@ -170,13 +175,31 @@ def replica(primary: Cluster) -> Iterator[Cluster]:
 
 @contextmanager
 def _copy(primary: Cluster, port: int) -> Iterator[Cluster]:
-    folder = Path(tempfile.mkdtemp(prefix="warehouse-standby-"))
-    folder.chmod(0o755)
-    try:
+    with _folder() as folder:
         copy = Cluster(folder, primary, port=str(port), fsync="off")
         try:
             yield copy
         finally:
             copy.stop()
+
+
+@contextmanager
+def _started(one: Cluster) -> Iterator[Cluster]:
+    one.start()
+    try:
+        yield one
     finally:
-        shutil.rmtree(folder)
+        one.stop()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Of its own, where also the user may look as whom PostgreSQL runs."""
+    with tempfile.TemporaryDirectory(prefix="warehouse-postgres-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+#: What is kept for the tests that this process runs later.
+_closed_at_exit = ExitStack()
+atexit.register(_closed_at_exit.close)
