@@ -26,6 +26,7 @@ from config.history.tracking import tracked
 from config.text import EmailField, NameField
 from users.models.audit_event import AuditEvent as AuditEvent
 from users.models.authority import Authority
+from users.models.company_account.password_rule import PasswordRule
 from users.models.password import Password
 from users.querysets import UserQuerySet
 from users.roles import ADMINISTRATION, grantable_by
@@ -58,7 +59,7 @@ _UNTRACKED = ["password", "last_login", "signed_out_at", "has_warehouse", "wareh
 
 
 @tracked(exclude=[*_UNTRACKED, "created_at", "updated_at"])
-class User(Authority, SavesChangedColumns, Password, AbstractBaseUser, PermissionsMixin):
+class User(Authority, SavesChangedColumns, Password, PasswordRule, AbstractBaseUser, PermissionsMixin):
     """A person. A warehouse user works in warehouses and cannot enter the Back Office; others can."""
 
     class Status(models.TextChoices):
