@@ -27,6 +27,7 @@ from config.history.pages import ReasonFormMixin
 from config.identifiers import parse_key
 from users.account.sign_in_names import propose_sign_in_name
 from users.account_actions import LastAdministratorError, LeftOut, require_other_administrator
+from users.admin.company_account import mapped_roles_hint
 from users.models import User
 from users.roles import grantable_by, make_administrators
 from warehouses.models import Warehouse
@@ -128,6 +129,7 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
             self._prepare_passwords()
             groups: Any = self.fields["groups"]
             groups.queryset = grantable_by(self.actor).order_by("name")
+            groups.help_text = mapped_roles_hint(self.instance) or groups.help_text
         self.initial["employed_until"] = last_day(self._employment)
         if self.instance.pk is not None and self.instance.pk == self.actor.pk:
             for name in {"status", "employed_until", "is_warehouse_user"} & set(self.fields):

@@ -9,7 +9,6 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.utils import display_for_label
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -20,6 +19,7 @@ from config.back_office.times import time_tag
 from config.history import changes
 from config.history.pages import kinds_for
 from users.account_actions import DELETE
+from users.admin import company_account
 from users.admin.bulk_actions import actor
 from users.admin.listing import SWITCHES, PeopleList, assign_url
 from users.models import User
@@ -82,7 +82,7 @@ class PersonPage(PeopleList):
             "state": display_for_label(self.status_(person), "", self.status_.label),
             "last_login": time_tag(person.last_login),
             "employment": self.employment(person) if person.employed_until else "",
-            "roles": ", ".join(gettext(role) for role in person.roles),
+            **company_account.facts(person),
             "list_url": reverse("admin:users_user_changelist") + list_query(request),
             "may_change": may_change,
             "lockouts": lockouts_of(person) if may_change else [],

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from users.company_account import pages
+from users.company_account import backchannel, pages, unlinking
 
 urlpatterns = [
+    path("oidc/backchannel-logout", backchannel.logout, name="company_backchannel_logout"),
     path("admin/company-account/<str:name>/", pages.begin, name="company_sign_in"),
     path("admin/company-account/<str:name>/callback/", pages.callback, name="company_sign_in_callback"),
+    path("admin/users/user/<int:pk>/unlink-company-account/", unlinking.unlink_page, name="company_account_unlink"),
 ]
