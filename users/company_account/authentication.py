@@ -88,6 +88,16 @@ def _check_response(request: HttpRequest, provider: Provider, metadata: _Claims,
         raise CompanyAccountError(Failure.DECLINED, DECLINED, error=known_error(error))
 
 
+def sign_out_url(provider: Provider, id_token: str) -> str:
+    """Where the provider's own session ends, and then leads to our login page; "" if the provider has no such page."""
+    client = client_of(provider)
+    if "end_session_endpoint" not in client.load_server_metadata():
+        return ""
+    with answers():
+        made = client.create_logout_url(site_url("admin:login"), id_token, client_id=provider.client_id)
+    return str(made["url"])
+
+
 # --- The ID token (OpenID Connect Core section 3.1.3.7) -----------------------------------------------------------
 def _expected(provider: Provider) -> dict[str, Any]:
     """For Authlib, which also checks signature, nonce, `azp`, `at_hash`, and the times."""

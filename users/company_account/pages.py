@@ -52,6 +52,14 @@ def callback(request: HttpRequest, provider: Provider) -> HttpResponse:
     return sessions.begin(request, provider, account, claims, asked["destination"])
 
 
+@_page
+def sign_out(request: HttpRequest, provider: Provider) -> HttpResponse:
+    """Leads to the provider, which asks whether to end its own session, after the one here has ended."""
+    id_token = sessions.ended_id_token(request, provider)
+    url = authentication.sign_out_url(provider, id_token) if id_token else ""
+    return HttpResponse(status=302, headers={"Location": url or reverse("admin:login")})
+
+
 def _destination(request: HttpRequest) -> str:
     wanted = request.GET.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())

@@ -47,5 +47,26 @@ def is_live(started: Mapping[str, Any]) -> bool:
     return CompanySession.objects.filter(pk=started["session"]).exists()
 
 
+# --- Signing out at the provider too (OpenID Connect RP-Initiated Logout 1.0) ---------------------------------------
+_ENDED = "company_account_ended"
+#: For how long the page after the sign-out offers it, in seconds.
+_OFFERED_SECONDS = 600
+
+
+def remember_provider(request: HttpRequest, started: Mapping[str, Any]) -> None:
+    """After the sign-out here, in a session of nobody."""
+    request.session[_ENDED] = {name: started[name] for name in ("provider", "id_token")}
+    request.session.set_expiry(_OFFERED_SECONDS)
+
+
+def ended_id_token(request: HttpRequest, provider: Provider) -> str:
+    """The ID token of the session that has just ended here, once; else ""."""
+    ended = request.session.get(_ENDED)
+    if not ended or ended["provider"] != provider.name:
+        return ""
+    del request.session[_ENDED]
+    return str(ended["id_token"])
+
+
 def _text(value: Any) -> str:
     return value[:255] if isinstance(value, str) else ""
