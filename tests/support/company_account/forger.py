@@ -1,7 +1,7 @@
 """An identity provider on loopback whose tokens a test may make wrong, which a certified provider does not let happen.
 
-It speaks discovery, keys, token and UserInfo endpoint; what happens in the browser at `/authorize` is played by
-`Walk.answer`.
+It speaks discovery, keys, token and UserInfo endpoint. At `/authorize` it lets everybody in at once; without a browser,
+`Walk.answer` plays that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from django.test import Client
 from joserfc import jwt
@@ -44,6 +44,8 @@ class Forger(ThreadingHTTPServer):
         self.forge: Change = lambda claims: claims
         self.key, self.published = KEY, [KEY]
         self.header: dict[str, Any] = {}
+        #: What differs in the answer that the browser brings back.
+        self.answer: dict[str, str] = {}
         self.token_error: tuple[int, dict[str, Any]] | None = None
         #: Code → what was asked for with it.
         self.codes: dict[str, dict[str, str]] = {}
@@ -84,6 +86,12 @@ class Forger(ThreadingHTTPServer):
         changed = self.forge(claims)
         return self.signed(changed if changed is not None else claims, **self.header)
 
+    def answer_to(self, asked: dict[str, str]) -> str:
+        code = f"code-for-{asked['state']}"
+        self.codes[code] = asked
+        query = {"code": code, "state": asked["state"], "iss": self.issuer} | self.answer
+        return f"{asked['redirect_uri']}?{urlencode(query)}"
+
     def token(self, body: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
         """RFC 6749 section 4.1.3 and RFC 7636 section 4.6."""
         if self.token_error:
@@ -110,6 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, self.server.discovery())
             case "/jwks":
                 self._send(200, {"keys": [key.as_dict(private=False) for key in self.server.published]})
+            case "/authorize":
+                self._send(302, {"location": self.server.answer_to(dict(parse_qsl(urlsplit(self.path).query)))})
             case "/userinfo":
                 self._send(200, {"sub": self.server.claims.get("sub")} | self.server.userinfo)
             case _:
