@@ -27,9 +27,9 @@ from config.history.pages import ReasonFormMixin
 from config.identifiers import parse_key
 from users.account.sign_in_names import propose_sign_in_name
 from users.account_actions import LastAdministratorError, LeftOut, require_other_administrator
-from users.admin.company_account import mapped_roles_hint
 from users.models import User
 from users.roles import grantable_by, make_administrators
+from users.sign_in.company_accounts import mapped_roles_hint
 from warehouses.models import Warehouse
 
 _OWN = _("You cannot change this for yourself. Ask a colleague.")

@@ -19,10 +19,10 @@ from config.back_office.times import time_tag
 from config.history import changes
 from config.history.pages import kinds_for
 from users.account_actions import DELETE
-from users.admin import company_account
 from users.admin.bulk_actions import actor
 from users.admin.listing import SWITCHES, PeopleList, assign_url
 from users.models import User
+from users.sign_in import company_accounts
 from users.sign_in.account_recovery import lockouts_of
 from users.sign_in.user_agent import in_plain_words
 
@@ -82,7 +82,7 @@ class PersonPage(PeopleList):
             "state": display_for_label(self.status_(person), "", self.status_.label),
             "last_login": time_tag(person.last_login),
             "employment": self.employment(person) if person.employed_until else "",
-            **company_account.facts(person),
+            **company_accounts.facts(person),
             "list_url": reverse("admin:users_user_changelist") + list_query(request),
             "may_change": may_change,
             "lockouts": lockouts_of(person) if may_change else [],
