@@ -132,7 +132,7 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
             groups.help_text = mapped_roles_hint(self.instance) or groups.help_text
         self.initial["employed_until"] = last_day(self._employment)
         if self.instance.pk is not None and self.instance.pk == self.actor.pk:
-            for name in {"status", "employed_until", "is_warehouse_user"} & set(self.fields):
+            for name in {"status", "employed_until", "is_warehouse_user", "company_account_only"} & set(self.fields):
                 self.fields[name].disabled = True
                 self.fields[name].help_text = _OWN
 

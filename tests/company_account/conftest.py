@@ -11,7 +11,13 @@ from config.company_account.provider import Provider
 from tests.support.back_office.staff import member
 from tests.support.company_account.forger import Forger, Walk, serving
 from tests.support.company_account.site import with_providers
+from users.company_account import client
 from users.models import User
+
+
+@pytest.fixture(autouse=True)
+def _asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "RETRY_SECONDS", 0)
 
 
 @pytest.fixture

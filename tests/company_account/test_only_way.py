@@ -82,6 +82,19 @@ def test_it_can_be_so_for_one_person(settings: Any, provided: Provide, ada: User
     assert "opens the app, not the Back Office" in page
 
 
+def test_nobody_opens_it_to_their_own_password_again(
+    settings: Any, provided: Provide, ada: User, manager: User, walk: Walk, forger: Forger
+) -> None:
+    settings.BREAK_GLASS_EMAIL = ada.email
+    link(manager, provided(), "mona-1")
+    User.objects.filter(pk=manager.pk).update(company_account_only=True)
+    forger.claims = {"sub": "mona-1"}
+    walk.through()
+    assert change(walk.browser, manager, company_account_only=None).status_code == 302
+    manager.refresh_from_db()
+    assert manager.company_account_only
+
+
 def test_without_the_one_administrator_nobody_can_be_shut_out(provided: Provide, as_ada: Client, olive: User) -> None:
     provided()
     assert "Company account only" not in as_ada.get(f"/admin/users/user/{olive.pk}/change/").content.decode()

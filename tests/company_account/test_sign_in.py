@@ -312,6 +312,19 @@ def test_only_addresses_of_the_provider_are_called(
     forger.calls.clear()
 
 
+def test_after_a_failure_nobody_waits_for_a_while(
+    linked: User, walk: Walk, forger: Forger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "RETRY_SECONDS", 3_600)
+    forger.metadata = {"issuer": "https://evil.example.test"}
+    assert [walk.begin().status_code for _ in range(3)] == [503, 503, 503]
+    assert forger.calls == ["/.well-known/openid-configuration"]
+    assert refusals()[1]["reason"] == "it did not answer a few seconds ago, and is not asked again yet"
+    monkeypatch.setattr(client, "RETRY_SECONDS", 0)
+    forger.metadata = {}
+    assert walk.through().status_code == 302
+
+
 def test_userinfo_of_another_host_is_not_asked(linked: User, walk: Walk, forger: Forger) -> None:
     forger.metadata = {"userinfo_endpoint": ELSEWHERE}
     assert walk.through().status_code == 302

@@ -26,6 +26,8 @@ from users.company_account.failures import CompanyAccountError, Failure
 TIMEOUT = (3, 5)
 #: After so many seconds, metadata and keys are fetched anew: a key that a provider has withdrawn is trusted no longer.
 MAX_AGE_SECONDS = 600
+#: For so many seconds after a failure nobody waits for the provider again.
+RETRY_SECONDS = 5
 #: Least number of seconds between two fetches of the keys because of a token with an unknown one.
 REFETCH_SECONDS = 30
 #: Tolerated difference of clocks in seconds.
@@ -38,6 +40,7 @@ ALGORITHMS = frozenset(
 WRONG_CLAIM = gettext_noop("a claim of its token is wrong or missing")
 WRONG_SIGNATURE = gettext_noop("its token is not signed as it should be")
 REFUSED = gettext_noop("it refused the code or the client")
+FAILED_JUST_NOW = gettext_noop("it did not answer a few seconds ago, and is not asked again yet")
 MALFORMED = gettext_noop("its answer cannot be read")
 FOREIGN = gettext_noop("its metadata names an address of another host")
 REDIRECTS = gettext_noop("it redirects to another address")
@@ -105,16 +108,27 @@ def _checked(provider: Provider, found: dict[str, Any]) -> dict[str, Any]:
 
 
 _clients: dict[Provider, _Client] = {}
+_failed_at: dict[Provider, float] = {}
 
 
 def client_of(provider: Provider) -> _Client:
     """The client with its metadata, made anew after `MAX_AGE_SECONDS`. Raises CompanyAccountError."""
     client = _clients.get(provider)
     if client is None or time.monotonic() - client.made_at > MAX_AGE_SECONDS:
-        client = _made(provider)
+        client = _clients[provider] = _loaded(provider)
+    return client
+
+
+def _loaded(provider: Provider) -> _Client:
+    if time.monotonic() - _failed_at.get(provider, float("-inf")) < RETRY_SECONDS:
+        raise CompanyAccountError(Failure.UNREACHABLE, FAILED_JUST_NOW)
+    client = _made(provider)
+    try:
         with answers():
             client.load_server_metadata()
-        _clients[provider] = client
+    except CompanyAccountError:
+        _failed_at[provider] = time.monotonic()
+        raise
     return client
 
 

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from config.company_account.provider import Provider
+from tests.support.company_account import urls
 from users.models import AuditEvent, CompanyAccount, User
 
 MIDDLEWARE = "users.company_account.middleware.CompanyAccountMiddleware"
@@ -15,7 +16,7 @@ AFTER = "config.web.middleware.OTPMiddleware"
 def with_providers(settings: Any, *providers: Provider) -> None:
     """As `config.settings` does it."""
     settings.OIDC_PROVIDERS = {one.name: one for one in providers}
-    settings.ROOT_URLCONF = "tests.support.company_account.urls"
+    settings.ROOT_URLCONF = urls.__name__
     others = [one for one in settings.MIDDLEWARE if one != MIDDLEWARE]
     at = others.index(AFTER) + 1
     settings.MIDDLEWARE = [*others[:at], MIDDLEWARE, *others[at:]]

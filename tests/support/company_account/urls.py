@@ -1,4 +1,4 @@
-"""The site's URLs as with a provider in the settings."""
+"""The site's URLs as with a provider in the settings. Imported without one, so that `config.urls` has none of them."""
 
 from django.urls import include, path
 
