@@ -80,6 +80,8 @@ def test_it_can_be_so_for_one_person(settings: Any, provided: Provide, ada: User
     assert [is_in(browser), is_in(log_in(olive_there.email).client), is_in(as_ada)] == [False, False, True]
     page = as_ada.get(f"/admin/users/user/{olive_there.pk}/view/").content.decode()
     assert "opens the app, not the Back Office" in page
+    why = as_ada.get(f"/admin/users/user/why/?person={olive_there.pk}").content.decode()
+    assert "The Back Office is open to them by company account only." in why
 
 
 def test_nobody_opens_it_to_their_own_password_again(

@@ -60,12 +60,14 @@ def _account_of(provider: Provider, claims: Mapping[str, Any]) -> CompanyAccount
     if provider.roles:
         lock_administrators()  # before people: `users.locks`
     account = CompanyAccount.objects.filter(issuer=provider.issuer, subject=claims["sub"]).first()
-    if account is None:
-        person = _person_with_email(provider, claims) or _new_person(provider, claims)
-        account = CompanyAccount(issuer=provider.issuer, subject=claims["sub"], user=person)
-        account.save()
-        audit.info("Company Account Linked", username=person.email, user_uuid=str(person.uuid), provider=provider.label)
-    account.user = User.objects.locked().get(pk=account.user_id)
+    if account is not None:
+        account.user = User.objects.locked().get(pk=account.user_id)
+        return account
+    found = _person_with_email(provider, claims) or _new_person(provider, claims)
+    person = User.objects.locked().get(pk=found.pk)
+    account = CompanyAccount(issuer=provider.issuer, subject=claims["sub"], user=person)
+    account.save()
+    audit.info("Company Account Linked", username=person.email, user_uuid=str(person.uuid), provider=provider.label)
     return account
 
 

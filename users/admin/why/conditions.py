@@ -68,6 +68,9 @@ class Why:
     def sign_in(self) -> Iterator[Condition]:
         """What it takes besides the account. Whether a password is right is nobody's to know."""
         yield self._password()
+        if not self.person.password_opens_back_office:
+            change = _set(self.of_person, "company_account_only", User)
+            yield Condition(None, _("The Back Office is open to them by company account only."), change)
         lockouts = lockouts_of(self.person)
         for lockout in lockouts:
             what = {"code": _("The second factor"), "reset": _("Asking for a new password")}.get(lockout.what)
