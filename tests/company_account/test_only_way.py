@@ -15,7 +15,16 @@ from tests.support.back_office.staff import change, member, signed_in, told
 from tests.support.company_account.forger import Forger, Walk
 from tests.support.company_account.site import link
 from tests.support.sign_in.login import is_in, log_in, text
-from users.models import AuditEvent, CompanyAccount, User
+from tests.support.sign_in.two_factor import (
+    NOT_RIGHT,
+    SECOND_STEP,
+    app_of,
+    calm,
+    code_of,
+    enrol,
+    wrong_code_of,
+)
+from users.models import AuditEvent, CompanyAccount, CompanySession, User
 
 Provide = Callable[..., Any]
 
@@ -139,6 +148,30 @@ def test_an_administrator_unlinks_and_that_ends_the_sessions(
     assert (CompanyAccount.objects.count(), is_in(walk.browser)) == (0, False)
     assert told(as_ada.post(path)) == ["There was nothing to unlink."]
     assert AuditEvent.objects.filter(tag="company_account_unlinked").count() == 1
+
+
+def test_who_has_a_second_factor_here_is_asked_for_the_code(
+    provided: Provide, olive_there: User, walk: Walk, forger: Forger
+) -> None:
+    link(olive_there, provided(second_factors=frozenset({"mfa"})), "olive-1")
+    enrol(signed_in(olive_there))
+    calm(olive_there)
+    olive_there.refresh_from_db()
+    assert walk.through(next="/admin/users/user/")["Location"] == SECOND_STEP
+    assert not is_in(walk.browser)
+    refused = walk.browser.post(SECOND_STEP, {"code": wrong_code_of(app_of(olive_there))})
+    assert NOT_RIGHT in refused.content.decode()
+    assert not is_in(walk.browser)
+    calm(olive_there)
+    answer = walk.browser.post(SECOND_STEP, {"code": code_of(app_of(olive_there))})
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/users/user/")
+    assert is_in(walk.browser)
+    CompanySession.objects.all().delete()  # as the provider's logout does
+    assert not is_in(walk.browser)
+    forger.claims["amr"] = ["mfa"]
+    other = Walk(forger)
+    assert other.through(next="/admin/users/user/")["Location"] == "/admin/users/user/"
+    assert is_in(other.browser)
 
 
 def test_two_factor_sign_in_is_asked_for_unless_the_providers_counts(

@@ -76,6 +76,13 @@ def test_what_is_asked_for_has_state_nonce_and_a_challenge(linked: User, walk: W
     }  # fmt: skip
 
 
+def test_what_was_asked_is_kept_for_ten_minutes_and_a_sign_in_for_half_a_day(linked: User, walk: Walk) -> None:
+    walk.begin()
+    assert walk.browser.session.get_expiry_age() == 600
+    walk.answer()
+    assert 43_000 < walk.browser.session.get_expiry_age() <= 43_200
+
+
 def test_the_button_is_on_the_login_page_of_the_back_office_only(provided: Provide, db: None) -> None:
     provided()
     pages = [

@@ -51,6 +51,8 @@ def ask(request: HttpRequest, provider: Provider, destination: str, *, again: bo
         begun = client.create_authorization_url(callback, **anew)
     kept = {"redirect_uri": callback, "destination": destination, "again": again, "begun_at": int(time.time())}
     client.save_authorize_data(request, **kept, **begun)
+    if not request.user.is_authenticated:
+        request.session.set_expiry(MAX_SECONDS)  # a session of nobody, which is kept no longer
     return _redirect(begun["url"])
 
 
