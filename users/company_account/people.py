@@ -65,8 +65,7 @@ def _account_of(provider: Provider, claims: Mapping[str, Any]) -> CompanyAccount
         return account
     found = _person_with_email(provider, claims) or _new_person(provider, claims)
     person = User.objects.locked().get(pk=found.pk)
-    account = CompanyAccount(issuer=provider.issuer, subject=claims["sub"], user=person)
-    account.save()
+    account = CompanyAccount.objects.create(issuer=provider.issuer, subject=claims["sub"], user=person)
     audit.info("Company Account Linked", username=person.email, user_uuid=str(person.uuid), provider=provider.label)
     return account
 
@@ -123,7 +122,7 @@ def _new_person(provider: Provider, claims: Mapping[str, Any]) -> User:
         person.full_clean()
     except ValidationError as problem:  # also if somebody has this e-mail, who is not linked by it
         raise CompanyAccountError(Failure.NOBODY, NO_NAME) from problem
-    person.save()
+    person.save(force_insert=True)
     return person
 
 
