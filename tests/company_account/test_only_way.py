@@ -186,6 +186,12 @@ def test_two_factor_sign_in_is_asked_for_unless_the_providers_counts(
         forger.forge = partial(or_, claims)
         walk.through()
         assert not is_in(walk.browser), claims
+    forger.userinfo = {"amr": ["mfa"], "acr": "mfa"}  # which says nothing of this sign-in
+    forger.forge = lambda usual: usual
+    walk = Walk(forger)
+    walk.through()
+    assert not is_in(walk.browser)
+    forger.userinfo = {}
     enough: list[dict[str, Any]] = [{"amr": ["pwd", "mfa"]}, {"acr": "mfa"}]
     for claims in enough:
         walk = Walk(forger)

@@ -92,6 +92,18 @@ def test_an_unverified_e_mail_takes_nobody_over(
     assert not CompanyAccount.objects.exists()
 
 
+def test_what_userinfo_says_of_another_e_mail_verifies_nothing(
+    provided: Provide, walk: Walk, olive_there: User, forger: Forger, nothing_changes: Callable[[], Any]
+) -> None:
+    provided(links_by_email=True)
+    forger.claims = {"sub": "mallory-1", "email": olive_there.email}
+    forger.userinfo = {"email": "mallory@example.test", "email_verified": True}
+    with nothing_changes():
+        refused(walk.through(), NOT_VERIFIED)
+    forger.claims, forger.userinfo = {"sub": "olive-1"}, {"email": olive_there.email, "email_verified": True}
+    assert Walk(forger).through().status_code == 302
+
+
 def test_no_e_mail_links_unless_the_operator_says_so(
     provided: Provide, walk: Walk, olive_there: User, nothing_changes: Callable[[], Any]
 ) -> None:

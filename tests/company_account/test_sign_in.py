@@ -275,6 +275,12 @@ def test_an_answer_works_once_and_in_the_browser_that_asked(linked: User, walk: 
     assert (again.status_code, page_text(again)) == (400, NOT_COMPLETED)
 
 
+def test_an_answer_that_nobody_asked_for_calls_nobody(linked: User, walk: Walk, forger: Forger) -> None:
+    walk.asked = {"state": "guessed"}
+    refused(walk.answer(), 400, NOT_COMPLETED, {"reason": NOT_ASKED})
+    assert forger.calls == []
+
+
 def test_an_answer_that_comes_too_late_signs_nobody_in(
     linked: User, walk: Walk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,7 +30,6 @@ HARMLESS = {
     ("urllib", "parse"),
     ("socket", "config/web/stuck_requests.py"),
     ("socket", "config/management/commands/serve.py"),
-    ("requests", "RequestException"),
 }
 #: Of Authlib, what calls others; and the one module that has it, which is loaded only with `OIDC_PROVIDERS`.
 CALLING = re.compile(r"\bauthlib\.integrations\.(?!django_oauth2\b)")

@@ -17,6 +17,7 @@ from users.company_account.client import (
     MALFORMED,
     WRONG_CLAIM,
     answers,
+    asked_of,
     client_of,
     known_error,
 )
@@ -31,6 +32,8 @@ MIXED_UP = gettext_noop("the answer names another issuer than the one that was a
 DECLINED = gettext_noop("the provider or the person declined")
 NOT_AGAIN = gettext_noop("the provider did not ask the person to sign in anew")
 
+#: Claims that the ID token alone can make.
+_OF_THE_SIGN_IN = frozenset(("acr", "amr", "auth_time", "azp", "nonce", "sid"))
 _Claims = Mapping[str, Any]
 
 
@@ -65,11 +68,10 @@ def checked_answer(request: HttpRequest, provider: Provider) -> tuple[dict[str, 
 
     Raises CompanyAccountError for each fault. The state works once.
     """
-    client = client_of(provider)
-    state = request.GET.get("state", "")
-    asked = client.framework.get_state_data(request.session, state)
+    asked = asked_of(request.session, provider, request.GET.get("state", ""))
     if not asked:
         raise CompanyAccountError(Failure.ANSWER, NOT_ASKED)
+    client = client_of(provider)
     _check_response(request, provider, client.load_server_metadata(), asked)
     with answers():
         token = client.authorize_access_token(request, claims_options=_expected(provider), leeway=CLOCK_SKEW_SECONDS)
@@ -123,8 +125,14 @@ def _claims_of(client: Any, provider: Provider, token: _Claims) -> dict[str, Any
         more = client.userinfo(token=token)
         if more.get("sub") != claims["sub"]:  # section 5.3.2
             raise CompanyAccountError(Failure.ANSWER, WRONG_CLAIM, claim="sub")
-        claims = dict(more) | claims
+        claims = _added(provider, more, claims) | claims
     return claims | {"id_token": token["id_token"]}
+
+
+def _added(provider: Provider, more: _Claims, claims: _Claims) -> dict[str, Any]:
+    """What UserInfo adds: nothing about how the person signed in, and a verification of the same e-mail only."""
+    of_another = {provider.verified_claim} if claims.get("email", more.get("email")) != more.get("email") else set()
+    return {name: value for name, value in more.items() if name not in _OF_THE_SIGN_IN | of_another}
 
 
 def _is_recent(claims: _Claims, begun_at: int) -> bool:

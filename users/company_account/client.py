@@ -17,7 +17,6 @@ from authlib.integrations.django_client import DjangoIntegration, DjangoOAuth2Ap
 from authlib.integrations.requests_client import OAuth2Session
 from django.utils.translation import gettext_noop
 from joserfc.errors import ClaimError, JoseError
-from requests import RequestException
 
 from config.company_account.provider import Provider
 from users.company_account.failures import CompanyAccountError, Failure
@@ -119,6 +118,12 @@ def client_of(provider: Provider) -> _Client:
     return client
 
 
+def asked_of(session: Any, provider: Provider, state: str) -> dict[str, Any] | None:
+    """What `save_authorize_data` has kept in this session for an answer with this state. Calls nobody."""
+    kept: dict[str, Any] | None = DjangoIntegration(provider.name).get_state_data(session, state)
+    return kept
+
+
 def _loaded(provider: Provider) -> _Client:
     if time.monotonic() - _failed_at.get(provider, float("-inf")) < RETRY_SECONDS:
         raise CompanyAccountError(Failure.UNREACHABLE, FAILED_JUST_NOW)
@@ -150,7 +155,7 @@ def answers() -> Iterator[None]:
     """Raises CompanyAccountError for whatever goes wrong in the block. No text of the other side is in it."""
     try:
         yield
-    except RequestException as problem:
+    except OSError as problem:  # as those of `requests` are
         raise CompanyAccountError(Failure.UNREACHABLE, type(problem).__name__) from problem
     except ClaimError as problem:
         raise CompanyAccountError(Failure.ANSWER, WRONG_CLAIM, claim=str(problem.claim)) from problem
