@@ -103,6 +103,15 @@ def test_passwords_still_open_the_back_office(linked: User) -> None:
     assert is_in(browser)
 
 
+def test_a_german_reads_german(provided: Provide, db: None) -> None:
+    provided()
+    german = Client(headers={"Accept-Language": "de"})
+    assert "Mit Forger anmelden" in german.get("/admin/login/").content.decode()
+    page = german.get("/admin/company-account/forger/callback/").content.decode()
+    assert "Die Anmeldung wurde nicht abgeschlossen" in page
+    assert "Wenn Sie um Hilfe bitten, nennen Sie diesen Code:" in page
+
+
 def test_another_provider_and_another_method_are_not_there(provided: Provide, db: None) -> None:
     provided()
     assert Client().get("/admin/company-account/entra/").status_code == 404
