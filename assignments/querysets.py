@@ -41,14 +41,28 @@ def active(path: str = "") -> models.Q:
     return models.Q(**{f"{path}is_active": True}) & current(path)
 
 
+def working(path: str = "") -> models.Q:
+    """The condition that a person may work by an assignment now: an active warehouse user, in an available warehouse.
+
+    `assignments.access.decision` says of a person and a warehouse whether it is so, and why not.
+    """
+    of_both = models.Q(**{f"{path}user__is_warehouse_user": True, f"{path}warehouse__is_active": True})
+    return active(path) & active_account(f"{path}user__") & of_both
+
+
 ACTIVE = active()
-_WORKING = ACTIVE & active_account("user__") & models.Q(user__is_warehouse_user=True, warehouse__is_active=True)
+_WORKING = working()
 
 
 class AssignmentQueries(models.QuerySet[Any]):
     def visible_to(self, user: User) -> Any:
-        """All rows for a Back Office user, else the user's own. Any other row is answered as a missing one."""
-        return self if user.sees_everyone else self.filter(user=user)
+        """All rows for a Back Office user; for a confined one, those in their warehouses; else the user's own.
+
+        Any other row is answered as a missing one.
+        """
+        if not user.acts_for_others:
+            return self.filter(user=user)
+        return self.filter(warehouse__in=user.managed) if user.is_confined else self
 
     def current(self) -> Any:
         """The rows whose period is now."""
@@ -106,14 +120,15 @@ class AssignmentQueries(models.QuerySet[Any]):
         rows = self.annotate(is_active_now=models.ExpressionWrapper(ACTIVE, models.BooleanField()))
         return rows.select_related("user", "warehouse").only(*own, *of_user, *of_warehouse)
 
-    def found(self, text: str, *, by_email: bool = True) -> tuple[Any, bool]:
+    def found(self, text: str, viewer: User, *, by_email: bool = True) -> tuple[Any, bool]:
         """The rows with this id, and of the people and warehouses that a search finds; or else of similar names.
 
-        Returns also whether they are only similar. Only the first `_MAX_FOUND` people and warehouses count.
+        Returns also whether they are only similar. Only the first `_MAX_FOUND` people and warehouses count, of those
+        that the viewer may see.
         """
         named = {
-            "user": (PEOPLE if by_email else PEOPLE_BY_NAME, User.objects.all()),
-            "warehouse": (WAREHOUSES, Warehouse.objects.all()),
+            "user": (PEOPLE if by_email else PEOPLE_BY_NAME, User.objects.visible_to(viewer)),
+            "warehouse": (WAREHOUSES, Warehouse.objects.visible_to(viewer)),
         }
         keys = {path: where.found(rows, text, _MAX_FOUND) for path, (where, rows) in named.items()}
         keys["pk"] = by_id(self, text)

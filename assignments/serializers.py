@@ -13,6 +13,7 @@ from assignments.models import WarehouseUserAssignment
 from config.api.errors import ApiError, Fault, fault_of, faults_in
 from config.api.serializers import ModelSerializer, Moment, StrictBoolean, UUIDText
 from config.database.periods import Period
+from config.identifiers import parse_uuid
 from users.models import User
 from users.serializers import UserSerializer
 from warehouses.models import Warehouse
@@ -58,16 +59,21 @@ class AssignmentSerializer(ModelSerializer):
         if self.instance is not None:
             faults += _changes_refused(data, self.instance)
         elif faults:
-            faults = _in_order(faults + _missing_rows(data))
+            faults = _in_order(faults + self._missing_rows(data))
         if faults:
             raise ApiError(*faults)
         return values
 
     def create(self, validated_data: dict[str, Any]) -> WarehouseUserAssignment:
+        is_active = validated_data.get("is_active_now", False)
+        named = self._as_seen(
+            user_uuid=validated_data["user"]["uuid"], warehouse_uuid=validated_data["warehouse"]["uuid"]
+        )
+        if self._caller.is_confined and named["warehouse_uuid"]:
+            self._require_rights(named["warehouse_uuid"], ("add", "change") if is_active else ("add",))
         return WarehouseUserAssignment.objects.assign(
-            user_uuid=validated_data["user"]["uuid"],
-            warehouse_uuid=validated_data["warehouse"]["uuid"],
-            is_active=validated_data.get("is_active_now", False),
+            **named,
+            is_active=is_active,
             period=Period(validated_data.get("starts_at"), validated_data.get("ends_at")),
         )
 
@@ -75,7 +81,7 @@ class AssignmentSerializer(ModelSerializer):
         """Raises ApiError with FORBIDDEN if a warehouse user changes the period."""
         sent = {name: validated_data[name] for name in ("starts_at", "ends_at") if name in validated_data}
         bounds = {name: value for name, value in sent.items() if value != getattr(instance, name)}
-        if bounds and not self.context["view"].caller.sees_everyone:
+        if bounds and not self._caller.acts_for_others:
             raise ApiError(errors.FORBIDDEN)
         with transaction.atomic() if bounds else nullcontext():  # each write method has a transaction of its own
             if bounds:
@@ -84,6 +90,36 @@ class AssignmentSerializer(ModelSerializer):
                 instance.activate() if validated_data["is_active_now"] else instance.deactivate()
         return instance
 
+    # --- What the caller sees -----------------------------------------------------------------------------------
+    @property
+    def _caller(self) -> User:
+        caller: User = self.context["view"].caller
+        return caller
+
+    def _missing_rows(self, data: dict[str, Any]) -> list[Fault]:
+        """The faults of user and warehouse, of those that were sent."""
+        named = {"user_uuid": _text(data, "user_uuid"), "warehouse_uuid": _text(data, "warehouse", "uuid")}
+        if not any(named.values()):
+            return []
+        return [*map(fault_of, WarehouseUserAssignment.objects.violations_of(**self._as_seen(**named)))]
+
+    def _as_seen(self, *, user_uuid: str | None, warehouse_uuid: str | None) -> dict[str, Any]:
+        """The uuids. For a confined caller, "" in place of one that they do not see, which is answered as missing."""
+        named = {"user_uuid": (User, user_uuid), "warehouse_uuid": (Warehouse, warehouse_uuid)}
+        return {name: uuid if self._is_seen(model, uuid) else "" for name, (model, uuid) in named.items()}
+
+    def _is_seen(self, model: Any, uuid: str | None) -> bool:
+        if uuid is None or not self._caller.is_confined:
+            return True
+        return bool(model.objects.visible_to(self._caller).filter(uuid=parse_uuid(uuid)).exists())
+
+    def _require_rights(self, warehouse_uuid: str, actions: tuple[str, ...]) -> None:
+        """Raises ApiError with FORBIDDEN if a confined caller lacks a right in the warehouse."""
+        warehouse = Warehouse.objects.filter(uuid=parse_uuid(warehouse_uuid)).first()
+        for action in actions:
+            if not self._caller.may(f"assignments.{action}_warehouseuserassignment", warehouse):
+                raise ApiError(errors.FORBIDDEN)
+
 
 def _text(data: dict[str, Any], *path: str) -> str | None:
     """The text at this path in the attributes as sent, or None."""
@@ -91,14 +127,6 @@ def _text(data: dict[str, Any], *path: str) -> str | None:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, str) else None
-
-
-def _missing_rows(data: dict[str, Any]) -> list[Fault]:
-    """The faults of user and warehouse, of those that were sent."""
-    named = {"user_uuid": _text(data, "user_uuid"), "warehouse_uuid": _text(data, "warehouse", "uuid")}
-    if not any(named.values()):
-        return []
-    return [*map(fault_of, WarehouseUserAssignment.objects.violations_of(**named))]
 
 
 def _changes_refused(data: dict[str, Any], assignment: WarehouseUserAssignment) -> list[Fault]:

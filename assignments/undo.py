@@ -48,9 +48,11 @@ class AssignmentUndoer(Undoer):
         _keep_warehouses(plan)
 
     def _check_rights(self, step: Step, plan: UndoPlan) -> None:
-        if not self.may(plan.by, _ACTIONS[step.kind]):
+        _user_id, warehouse_id = step.change.key
+        warehouse = Warehouse(pk=warehouse_id)  # whose is all that a right depends on
+        if not self.may(plan.by, _ACTIONS[step.kind], warehouse):
             step.refuse(NO_RIGHT)
-        elif step.values.get("is_active") and not self.may(plan.by, "change"):
+        elif step.values.get("is_active") and not self.may(plan.by, "change", warehouse):
             step.leave_out(["is_active"], NO_RIGHT)
 
     # --- Writing ---
@@ -129,8 +131,14 @@ def _check_workplaces(steps: list[Step], plan: UndoPlan) -> None:
         if not _period(step).includes(now):
             step.leave_out(["is_active"], _("The period of the assignment is not now."))
         elif other := others.get(step.change.key[0]):
-            words = _("They work in “%(name)s” now.") % {"name": other.warehouse}
-            step.leave_out(["is_active"], words, since.get(other.pk))
+            step.leave_out(["is_active"], *_works_in(other, plan.by, since.get(other.pk)))
+
+
+def _works_in(row: WarehouseUserAssignment, by: User, since: Since | None) -> tuple[Any, Since | None]:
+    """What one may know of the warehouse where a person works, and since when they do."""
+    if by.is_confined and row.warehouse_id not in by.managed:
+        return _("They work in another warehouse now."), None
+    return _("They work in “%(name)s” now.") % {"name": row.warehouse}, since
 
 
 def _active_since(rows: Iterable[WarehouseUserAssignment]) -> dict[int, Since]:

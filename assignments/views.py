@@ -27,6 +27,11 @@ _AS_OF = f"{_TYPE}.asOf"
 IN_THE_FUTURE = "The moment must not be in the future."
 BEFORE_THE_HISTORY = "The history begins at %s: what was before is not known."
 NOT_WITH_AS_OF = f"`sort` cannot be used with `filter[{_AS_OF}]`: its order is that of assigning."
+#: Action → the right that a confined caller needs for the row. The API asks others for none (contract section 2.5).
+_RIGHTS = {
+    "partial_update": "assignments.change_warehouseuserassignment",
+    "destroy": "assignments.delete_warehouseuserassignment",
+}
 
 
 @schema.ASSIGNMENTS
@@ -48,9 +53,9 @@ class AssignmentViewSet(ModelViewSet):
     def get_queryset(self) -> QuerySet[Any]:
         """A warehouse user's list has only what is current, unless the filter asks for others (contract 0.5)."""
         if self.as_of is not None:
-            return PastAssignment.objects.at(self.as_of).with_shown_columns()
+            return PastAssignment.objects.at(self.as_of).visible_to(self.caller).with_shown_columns()
         rows = WarehouseUserAssignment.objects.visible_to(self.caller)
-        if not self.caller.sees_everyone and f"{_TYPE}.current" not in self.query.members("filter"):
+        if not self.caller.acts_for_others and f"{_TYPE}.current" not in self.query.members("filter"):
             rows = rows.current()
         return rows.with_shown_columns("created_at", "updated_at").with_sort_values()
 
@@ -63,7 +68,7 @@ class AssignmentViewSet(ModelViewSet):
         text = self.query.members("filter").get(_AS_OF) if self.action == "list" else None
         if text is None:
             return None
-        if not self.caller.sees_everyone:
+        if not self.caller.acts_for_others:
             raise ApiError(errors.FORBIDDEN)
         if self.query.names("sort"):
             raise bad_parameter("sort", NOT_WITH_AS_OF)
@@ -73,8 +78,13 @@ class AssignmentViewSet(ModelViewSet):
         return WarehouseUserAssignment.objects.one_visible_to(self.caller, parse_uuid(uuid))
 
     def get_object(self) -> WarehouseUserAssignment:
-        """Raises ApiError with FORBIDDEN for a change of another person's row in an app session (contract 0.5)."""
+        """Raises ApiError with FORBIDDEN for a change of another person's row in an app session (contract 0.5).
+
+        And for a change by a confined caller without the right to it.
+        """
         assignment: WarehouseUserAssignment = super().get_object()
+        if self.caller.is_confined and self.action in _RIGHTS and not self.caller.may(_RIGHTS[self.action], assignment):
+            raise ApiError(errors.FORBIDDEN)
         moves_another = self.action == "partial_update" and assignment.user_id != self.caller.pk
         if moves_another and cast(AccessToken, self.request.auth).session.is_app_session:
             raise ApiError(errors.FORBIDDEN)
@@ -106,7 +116,7 @@ class AssignmentViewSet(ModelViewSet):
 
     def _refuse_acting_for_others(self, user_uuid: Any) -> None:
         """Raises NOT_FOUND for a warehouse user who names another one (contract section 2.6, no. 1)."""
-        if self.caller.sees_everyone or not isinstance(user_uuid, str):
+        if self.caller.acts_for_others or not isinstance(user_uuid, str):
             return
         if user_uuid.lower() != str(self.caller.uuid):
             raise ApiError(errors.NOT_FOUND)

@@ -116,8 +116,7 @@ if REPLICA_URL:
     DATABASE_ROUTERS = ["config.database.replica.Router"]
 #: Identity providers for staff by name, whether passwords open nothing more, and whose password still does.
 OIDC_PROVIDERS, COMPANY_ACCOUNT_ONLY, BREAK_GLASS_EMAIL = company_accounts(env)
-#: Other methods change no tracked row.
-PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
+PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")  # others change no tracked row
 
 INSTALLED_APPS = [
     "config",
@@ -185,6 +184,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
+                "config.back_office.rights.menu_rights",
                 "django.contrib.messages.context_processors.messages",
             ]
         },

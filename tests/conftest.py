@@ -13,10 +13,11 @@ from django.conf import settings
 from django.utils import translation
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from tests.support import hashing, initial_data, middleware_chain, rendered_templates, underway
+from tests.support import confinement, hashing, initial_data, middleware_chain, rendered_templates, underway
 from tests.support.api.client import PASSWORD, Api, sign_in
 from tests.support.back_office.staff import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
 from tests.support.clock import clock  # noqa: F401 (a fixture)
+from tests.support.confinement import Site
 from tests.support.leaks import no_secret_is_written  # noqa: F401 (a fixture)
 from tests.support.oauth.code_flow import app, partner  # noqa: F401 (fixtures)
 from tests.support.oauth.held_tokens import issued  # noqa: F401 (a fixture)
@@ -194,6 +195,12 @@ def pat_river(assign: Callable[..., WarehouseUserAssignment], pat: User, river: 
 @pytest.fixture
 def sam_north(assign: Callable[..., WarehouseUserAssignment], sam: User, north: Warehouse) -> WarehouseUserAssignment:
     return assign(sam, north)
+
+
+@pytest.fixture
+def site(make_user: Callable[..., User]) -> Site:
+    """A site manager who is confined to one warehouse, and what is in it and elsewhere."""
+    return confinement.build(make_user)
 
 
 @pytest.fixture

@@ -32,12 +32,20 @@ class LeftOut(models.TextChoices):
 
     SELF = "self", _("You cannot do this to yourself. Ask a colleague.")
     ABOVE = "above", _("This user may do more than you. Ask somebody who may do as much.")
+    ELSEWHERE = "elsewhere", _("This user is not only of your warehouses. Ask somebody who may do this everywhere.")
     DELETED = "deleted", _("This user is deleted. Restore them first.")
     DEACTIVATED = "deactivated", _("This user is deactivated. Activate them first.")
     LEFT = "left", _("The employment of this user has ended. Enter a later end first.")
     NOT_DELETED = "not_deleted", _("This user is not deleted.")
     ALREADY = "already", _("Nothing to do: it is so already.")
     NO_WAREHOUSE_USER = "no_warehouse_user", _("Only warehouse users can be assigned to warehouses.")
+
+
+def why_unchangeable(person: User, by: User) -> LeftOut | None:
+    """Why one may not change a person (`User.may_be_changed_by`), or None."""
+    if person.may_be_changed_by(by):
+        return None
+    return LeftOut.ABOVE if person.outranks(by) else LeftOut.ELSEWHERE
 
 
 class LastAdministratorError(ValidationError):
@@ -135,16 +143,20 @@ class AccountAction:
 
     def refusal(self, person: User, by: User) -> LeftOut | None:
         """Why the action does not apply to this person, or None."""
-        return None if person.may_be_changed_by(by) else LeftOut.ABOVE
+        return why_unchangeable(person, by)
 
     def write(self, people: Sequence[User], **given: Any) -> int:
         """Writes, inside the transaction. Returns the number of sessions or assignments it has changed."""
         return sign_out([person.pk for person in people], self.end_reason)
 
     def plan(self, pks: Collection[int], by: User, *, lock: bool = False) -> Plan:
-        rows = User.objects.filter(pk__in=pks).order_by("pk")
+        """People whom `by` does not see are left out and not counted, as those who do not exist."""
+        rows = User.objects.filter(pk__in=pks).visible_to(by).order_by("pk")
+        if lock and by.is_confined:  # where the people belong is asked once they cannot be assigned any more
+            list(rows.locked().values_list("pk"))
         plan = Plan()
-        for person in rows.locked() if lock else rows:
+        reached = rows.with_changeable_by(by)
+        for person in reached.locked() if lock else reached:
             reason = self.refusal(person, by)
             if reason is None:
                 plan.people.append(person)
@@ -227,6 +239,7 @@ MAKE_WAREHOUSE_USER = Switch(
     _("Make warehouse user"),
     _("They can be assigned to warehouses and can no longer enter the Back Office. They are signed out everywhere."),
     ngettext_lazy("%(count)d user is a warehouse user now.", "%(count)d users are warehouse users now.", "count"),
+    permission="change_kind",
     takes_rights=True,
     fields={"is_warehouse_user": True},
     end_reason=gettext_noop("made a warehouse user in the Back Office"),
@@ -238,6 +251,7 @@ UNMAKE_WAREHOUSE_USER = Switch(
     ngettext_lazy(
         "%(count)d user is no longer a warehouse user.", "%(count)d users are no longer warehouse users.", "count"
     ),
+    permission="change_kind",
     fields={"is_warehouse_user": False},
     end_reason=gettext_noop("made no longer a warehouse user in the Back Office"),
 )

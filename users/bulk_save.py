@@ -24,6 +24,7 @@ _WRITTEN = (
     "first_name",
     "last_name",
     "is_warehouse_user",
+    "is_confined",
     "language",
     "status",
     "employed_until",
@@ -69,7 +70,8 @@ def takes_rights(known: Collection[Any], groups: Mapping[str, Group]) -> bool:
 
 def _stays_one(person: Any, groups: Mapping[str, Group]) -> bool:
     rights_are_given = make_administrators([groups[name] for name in person.group_names], person)
-    return person.employed_until is None and person.is_staff and (person.is_superuser or rights_are_given)
+    is_everywhere = not person.is_confined and person.is_staff
+    return person.employed_until is None and is_everywhere and (person.is_superuser or rights_are_given)
 
 
 def _why_signed_out(person: Any, before: User) -> str:

@@ -6,7 +6,7 @@
    roles, sessions or second factor change. Editing or deleting a role locks its members.
 3. **Roles**, **clients** and **company accounts**.
 4. **Warehouses** by id.
-5. **Assignments**: the locks of their people make a further order unnecessary.
+5. **Assignments** and **managed warehouses**: the locks of their people make a further order unnecessary.
 6. **Sessions** by id, then the rows that refer to them.
 
 An import takes an advisory lock of its own first (one import at a time), and so does an undo (one of a change set).

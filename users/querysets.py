@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from django.contrib.auth.models import Permission
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Lower, Now
 
 from config.back_office.periods import end_of_soon
@@ -16,12 +18,18 @@ from config.text import email_key
 from users.roles import ADMINISTRATION, named
 from users.sign_in.lockouts import locking_sign_in
 
-_ASSIGNED = Count("assignments", filter=not_ended("assignments__"))
-
 
 def active_account(path: str = "") -> Q:
     """The condition for which `User.is_active` is true. `path` is the lookup to the person, such as `user__`."""
     return Q(**{f"{path}status": "active"}) & not_past(f"{path}employed_until")
+
+
+def seen_name(warehouse: str, viewer: Any) -> Any:
+    """The name of the warehouse at this lookup; "" if the viewer is confined and does not manage it."""
+    name = F(f"{warehouse}__name")
+    if viewer is None or not viewer.is_confined:
+        return name
+    return Case(When(**{f"{warehouse}__in": viewer.managed}, then=name), default=Value(""))
 
 
 class UserQuerySet(QuerySet[Any]):
@@ -30,8 +38,34 @@ class UserQuerySet(QuerySet[Any]):
         return self.exclude(status="deleted")
 
     def visible_to(self, user: Any) -> Any:
-        """All listed people if the user may see them; else only the user."""
-        return self.listed() if user.sees_everyone else self.listed().filter(pk=user.pk)
+        """All people for a Back Office user; for a confined one, those of their warehouses; else only the user.
+
+        Of a warehouse are the people with an assignment there, and those who manage it.
+        """
+        if not user.acts_for_others:
+            return self.filter(pk=user.pk)
+        if not user.is_confined:
+            return self
+        return self.filter(self.keys_visible_to(user, "pk")).annotate(is_visible_to_actor=Value(True))
+
+    def keys_visible_to(self, user: Any, column: str) -> Q:
+        """The condition that a column has the key of somebody of a confined person's warehouses."""
+        tied = self.model._default_manager.order_by().filter(ties__warehouse__in=user.managed, pk=OuterRef(column))
+        return Q(Exists(tied))
+
+    def wholly_of(self, user: Any) -> Any:
+        """The people of a confined person's warehouses and of no others.
+
+        Assignments that are over do not count. Back Office users who are not confined are of all warehouses.
+        """
+        in_theirs, is_confinable = Q(there__in=user.managed), Q(is_warehouse_user=True) | Q(is_confined=True)
+        return self.filter(is_confinable & self._tied(in_theirs)).exclude(self._tied(~in_theirs))
+
+    def _tied(self, condition: Q) -> Any:
+        """The condition that a person is tied to such a warehouse, `there`, and that this is not over."""
+        joined = self.model._default_manager.order_by().alias(there=F("ties__warehouse"), until=F("ties__ends_at"))
+        found = joined.filter(not_past("until"), condition, there__isnull=False, pk=OuterRef("pk"))
+        return Q(Exists(found))
 
     def locked(self) -> Any:
         """Locks the rows until the transaction ends. Every change of assignments takes this lock."""
@@ -50,26 +84,34 @@ class UserQuerySet(QuerySet[Any]):
         keys = {email_key(email) for email in emails}
         return self.alias(email_lower=Lower("email")).filter(email_lower__in=keys)
 
-    def with_list_columns(self) -> Any:
+    def with_list_columns(self, viewer: Any) -> Any:
         """Adds `current_warehouse`, `assigned` (the number of assignments that are not over), and `locked_out_at`: when
         sign-in to the account was locked, if it still is for any network or browser.
+
+        For a confined viewer, the number is that in their warehouses, and `elsewhere` the one in others.
         """
         this_person = self.model._default_manager.filter(pk=OuterRef("pk")).order_by()
-        assigned = this_person.values("pk").annotate(number=_ASSIGNED).values("number")
+
+        def assigned(*conditions: Q) -> Subquery:
+            number = Count("assignments", filter=reduce(and_, conditions, not_ended("assignments__")))
+            return Subquery(this_person.values("pk").annotate(number=number).values("number"))
+
+        theirs = Q(assignments__warehouse__in=viewer.managed) if viewer.is_confined else None
+        numbers = {"assigned": assigned(theirs), "elsewhere": assigned(~theirs)} if theirs else {"assigned": assigned()}
         lockouts = locking_sign_in().filter(username=Lower(OuterRef("email"))).order_by("-attempt_time")
         return (
-            self.with_current_warehouse()
+            self.with_current_warehouse(viewer)
             .with_read_at()
-            .annotate(
-                assigned=Subquery(assigned),
-                locked_out_at=Subquery(lockouts.values("attempt_time")[:1]),
-            )
+            .annotate(**numbers, locked_out_at=Subquery(lockouts.values("attempt_time")[:1]))
         )
 
-    def with_current_warehouse(self) -> Any:
-        """Adds `current_warehouse`, the name of the one where they work now."""
+    def with_current_warehouse(self, viewer: Any = None) -> Any:
+        """Adds `current_warehouse`, the name of the one where they work now, as far as the viewer sees it
+        (`seen_name`).
+        """
         this_person = self.model._default_manager.filter(pk=OuterRef("pk")).order_by()
-        return self.annotate(current_warehouse=Subquery(this_person.working().values("assignments__warehouse__name")))
+        name = this_person.working().values(shown=seen_name("assignments__warehouse", viewer))
+        return self.annotate(current_warehouse=Subquery(name))
 
     def working(self, **conditions: Any) -> Any:
         """The people who work in a warehouse now. `conditions` are about the same assignment."""
@@ -88,9 +130,21 @@ class UserQuerySet(QuerySet[Any]):
 
     def changeable_by(self, other: Any) -> Any:
         """The people for whom `User.may_be_changed_by(other)` is true."""
+        below = self.below(other)
+        return below.wholly_of(other) if other.is_confined else below
+
+    def below(self, other: Any) -> Any:
+        """The people who have no rights that the other lacks."""
         if other.is_superuser:
             return self
         return self.filter(is_superuser=False, roles__contained_by=sorted(other.grantable_roles))
+
+    def with_changeable_by(self, other: Any) -> Any:
+        """Adds `is_wholly_of_actor` for a confined person, so that `User.may_be_changed_by(other)` needs no query."""
+        if not other.is_confined:
+            return self
+        theirs = self.model._default_manager.wholly_of(other).filter(pk=OuterRef("pk")).order_by()
+        return self.annotate(is_wholly_of_actor=Exists(theirs))
 
     def without_warehouse(self) -> Any:
         """Warehouse users without an assignment, or whose assignments are all over."""
@@ -104,7 +158,8 @@ class UserQuerySet(QuerySet[Any]):
         superusers = self.model._default_manager.filter(is_superuser=True).order_by().values("pk")
         first, *others = (self._with_right(right) for right in ADMINISTRATION)
         with_all = first.intersection(*others)
-        return self.filter(active_account(), pk__in=superusers.union(with_all), is_warehouse_user=False)
+        everywhere = Q(is_warehouse_user=False, is_confined=False)
+        return self.filter(active_account(), everywhere, pk__in=superusers.union(with_all))
 
     def lasting_administrators(self) -> Any:
         """Those administrators whose employment has no end. One must remain, or some day nobody could sign in."""

@@ -12,53 +12,24 @@ from django.core.exceptions import ValidationError
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.functional import cached_property
-from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
-from import_export.widgets import Widget
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from config.back_office.periods import last_day
 from config.database.periods import Period
-from config.spreadsheets.cells import NONE, ChoiceWidget, LastDayWidget, YesNoWidget, in_every_language
+from config.spreadsheets.cells import NONE, ChoiceWidget, LastDayWidget, YesNoWidget
 from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
 from config.text import email_key, normal_email, normal_name
-from users.account_actions import LeftOut, require_administrator
+from users.account_actions import LeftOut, require_administrator, why_unchangeable
 from users.bulk_save import save_many, takes_rights
 from users.locks import NotFreeError, briefly
 from users.models import User
+from users.role_names import GroupNames
 
 EXAMPLE = "jo.miller@example.com"
-
-
-class GroupNames(Widget):
-    """Names of groups, separated by semicolons. The groups are read once, for the first row."""
-
-    @cached_property
-    def names(self) -> list[str]:
-        return list(Group.objects.order_by("name").values_list("name", flat=True))
-
-    @cached_property
-    def shown(self) -> dict[str, str]:
-        """Group → its name in the active language, or the original name if another group has the translated one."""
-        return {name: name if gettext(name) in self.names else gettext(name) for name in self.names}
-
-    @cached_property
-    def known(self) -> dict[str, str]:
-        """Accepted spelling → group."""
-        translated = {text.casefold(): name for name in self.names for text in in_every_language(gettext_lazy(name))}
-        return translated | {name.casefold(): name for name in self.names}
-
-    def clean(self, value: str, row: Any = None, **kwargs: Any) -> tuple[str, ...]:
-        names = {name.strip() for name in value.split(";") if name.strip()}
-        if unknown := sorted(name for name in names if name.casefold() not in self.known):
-            raise ValueError(
-                _("There is no role %(unknown)s. Roles are: %(known)s.")
-                % {"unknown": ", ".join(f"“{name}”" for name in unknown), "known": "; ".join(self.shown.values())}
-            )
-        return tuple(sorted(self.known[name.casefold()] for name in names))
-
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return "; ".join(self.shown[name] for name in value or ())
+#: What a confined importer is told of columns that only others change.
+NOT_CONFINED = gettext_lazy("You cannot change this: your rights count in certain warehouses only.")
 
 
 class UserResource(SheetResource):
@@ -166,6 +137,10 @@ class UserResource(SheetResource):
         ),
     )
     key = ("email",)
+    #: Columns that nobody changes of themselves. The password has its own page.
+    not_for_oneself: tuple[str, ...] = ("is_warehouse_user", "status", "groups", "employed_until", "password")
+    #: Columns that say nothing of the person, but where they work.
+    assigning: ClassVar[frozenset[str]] = frozenset()
 
     class Meta(SheetResource.Meta):
         model = User
@@ -183,15 +158,19 @@ class UserResource(SheetResource):
 
     # --- Export ---
     @classmethod
-    def exported(cls, rows: Any) -> Any:
-        """The people to export, with the columns of their rows."""
+    def exported(cls, rows: Any, viewer: Any) -> Any:
+        """The people to export, with the columns of their rows. `current_warehouse` is one that the viewer may see."""
         own = ("email", "first_name", "last_name", "is_warehouse_user", "language", "status", "employed_until")
-        return _with_group_names(rows.listed().with_current_warehouse().only(*own, "created_at", "last_login"))
+        return _with_group_names(
+            rows.listed().with_current_warehouse(viewer).only(*own, "is_confined", "created_at", "last_login")
+        )
 
     # --- Import ---
     def __init__(self, importer: Any = None, **options: Any) -> None:
         super().__init__(importer, **options)
         self._people: dict[str, User] = {}
+        #: The e-mails of people whom the importer must not see.
+        self.hidden: set[str] = set()
         self._takes_rights = False
         #: Changed fields of the importer's own account.
         self._own: dict[str, Any] = {}
@@ -207,9 +186,11 @@ class UserResource(SheetResource):
         instance.new_password = ""  # type: ignore[attr-defined]
 
     def prefetch(self, rows: list[dict[str, str]]) -> None:
-        """One query for any number of rows."""
-        people = User.objects.by_emails(row["email"] for row in rows)
-        self._people = {email_key(person.email): person for person in _with_group_names(people)}
+        """One query for any number of rows, and one for a confined importer."""
+        people = User.objects.by_emails(row["email"] for row in rows).with_changeable_by(self.importer)
+        found = {email_key(person.email): person for person in _with_group_names(people)}
+        self._people = self.seen(found)
+        self.hidden = found.keys() - self._people.keys()
 
     @cached_property
     def _groups(self) -> dict[str, Group]:
@@ -228,13 +209,15 @@ class UserResource(SheetResource):
 
     def changeable(self, people: Any) -> Any:
         """Without people with more rights than the importer, whose rows would otherwise stay locked."""
-        return super().changeable(people).changeable_by(self.importer)
+        return super().changeable(people).below(self.importer)
 
     def rules(self, instance: User, row: dict[str, str], changed: set[str]) -> Iterator[tuple[str, str]]:
         if email_key(row["email"]) == EXAMPLE:
             yield "email", _("This is the example of the template. Write your own people over it.")
         if instance.pk is not None:
             yield from self._rules_of_change(instance, changed)
+        elif self.importer.is_confined:
+            yield from self.rules_of_hiring(instance, row)
         yield from self._rules_of_groups(instance)
         if instance.new_password:  # type: ignore[attr-defined]
             yield from self._rules_of_password(instance)
@@ -242,17 +225,32 @@ class UserResource(SheetResource):
     def _rules_of_change(self, person: User, changed: set[str]) -> Iterator[tuple[str, str]]:
         if self._values["status"] == User.Status.DELETED:
             yield "email", _("The user with this e-mail is deleted. To bring them back, edit their page.")
-        elif not person.may_be_changed_by(self.importer):
-            yield "email", str(LeftOut.ABOVE.label)
+        elif (why := why_unchangeable(person, self.importer)) and not self._only_assigns(why, changed):
+            yield "email", str(why.label)
         elif person.pk == self.importer.pk:
-            own = ("is_warehouse_user", "status", "groups", "employed_until", "password")  # the last has its own page
-            for name in own:
-                if name in changed:
-                    yield name, str(LeftOut.SELF.label)
+            yield from ((name, str(LeftOut.SELF.label)) for name in self.not_for_oneself if name in changed)
+        elif self.importer.is_confined and "is_warehouse_user" in changed:
+            yield "is_warehouse_user", str(NOT_CONFINED)
+
+    def _only_assigns(self, why: LeftOut, changed: set[str]) -> bool:
+        """Whether a person who also works elsewhere is assigned to a warehouse, and nothing else is changed."""
+        return why is LeftOut.ELSEWHERE and changed <= self.assigning
+
+    def rules_of_hiring(self, person: User, row: dict[str, str]) -> Iterator[tuple[str, str]]:
+        """The rules of a person whom a confined importer does not know. This sheet has no warehouses."""
+        yield (
+            "email",
+            _(
+                "There is no user with this e-mail in your warehouses. "
+                "New ones are created by the sheet of users and their warehouses."
+            ),
+        )
 
     def _rules_of_groups(self, person: User) -> Iterator[tuple[str, str]]:
         switched = set(person.group_names) ^ set(self._values.get("groups", ()))  # type: ignore[attr-defined]
-        if beyond := sorted(switched - self.importer.grantable_roles):
+        if switched and self.importer.is_confined:
+            yield "groups", str(NOT_CONFINED)
+        elif beyond := sorted(switched - self.importer.grantable_roles):
             yield (
                 "groups",
                 _("You cannot give or take the role %(names)s: it allows more than you may do yourself.")
@@ -267,13 +265,15 @@ class UserResource(SheetResource):
 
     def save_instance(self, instance: User, is_create: bool, row: Any, **kwargs: Any) -> None:
         instance.new_digest = self._digests.get(self._number, "")  # type: ignore[attr-defined]
+        instance.is_edited = not self._changed <= self.assigning  # type: ignore[attr-defined]
         if instance.pk == self.importer.pk:
             self._own = {name: getattr(instance, name) for name in self._changed}
         super().save_instance(instance, is_create, row, **kwargs)
 
     def write(self) -> None:
         new = [person for person, is_new in self.pending if is_new]
-        known = [person for person, is_new in self.pending if not is_new and person.pk != self.importer.pk]
+        known = [person for person, is_new in self.pending if not is_new and person.is_edited]
+        known = [person for person in known if person.pk != self.importer.pk]
         self._takes_rights |= takes_rights(known, self._groups)
         save_many(new, known, self._groups)
 

@@ -1,4 +1,4 @@
-"""The four initial roles of the Back Office. A migration, which has a copy of them, creates a group for each.
+"""The five initial roles of the Back Office. A migration, which has a copy of them, creates a group for each.
 
 Staff may change the groups and add others: code checks permissions, never the names of roles.
 """
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_noop
 ADMINISTRATOR = gettext_noop("Administrator")
 STAFF_MANAGER = gettext_noop("Staff manager")
 WAREHOUSE_MANAGER = gettext_noop("Warehouse manager")
+SITE_MANAGER = gettext_noop("Site manager")
 AUDITOR = gettext_noop("Auditor")
 
 #: The permissions with which a user can grant any right: an administrator has all of them, by whatever role.
@@ -48,8 +49,22 @@ ROLES: dict[str, dict[str, tuple[str, ...]]] = {
         **dict.fromkeys((_WAREHOUSE, _ASSIGNMENT), _EVERYTHING),
         _USER: _READ,
     },
+    SITE_MANAGER: {
+        _USER: ("view", "add", "change"),
+        _SESSION: _END,
+        _WAREHOUSE: _READ,
+        _ASSIGNMENT: _EVERYTHING,
+    },
     AUDITOR: dict.fromkeys((_USER, _SESSION, _CLIENT, _WAREHOUSE, _ASSIGNMENT, _GROUP, _AUDIT_EVENT), _READ),
 }
+
+#: The permissions that count for a confined person, in their warehouses. A new warehouse would be in none of them, and
+#: clients, roles and security events belong to no warehouse.
+CONFINABLE = frozenset(
+    "{}.{}_{}".format(model.split(".")[0], action, model.split(".")[1])
+    for model in (_USER, _SESSION, _WAREHOUSE, _ASSIGNMENT)
+    for action in _EVERYTHING
+) - {"warehouses.add_warehouse"}
 
 
 def codenames(role: str) -> Iterator[tuple[str, str]]:

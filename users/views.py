@@ -30,7 +30,7 @@ class UserViewSet(ReadOnlyModelViewSet):
     missing = errors.NOT_FOUND
 
     def get_queryset(self) -> QuerySet[User]:
-        return User.objects.visible_to(self.caller)
+        return User.objects.listed().visible_to(self.caller)
 
 
 class OAuthViewSet(ApiViewSet):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -20,6 +21,7 @@ from unfold.decorators import action, display
 from unfold.widgets import INPUT_CLASSES
 
 from assignments.models import WarehouseUserAssignment
+from config.back_office.authority import require
 from config.back_office.list_return import list_query, preserved_query
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
@@ -48,12 +50,13 @@ class AvailabilityFilter(RadioFilter):
 
 def _warehouses_for_history(text: str, viewer: Any) -> list[Warehouse]:
     """By name in upper or lower case or by id, else as lists search; deleted ones if there is no other."""
-    houses = Warehouse.objects.all()
+    houses = Warehouse.objects.visible_to(viewer)
     keys = houses.by_names([text]).values_list("pk", flat=True) or by_id(houses, text)
     if found := keys or WAREHOUSES.found(houses, text, MAX_NAMED + 1):
         return list(houses.filter(pk__in=found))
     tracked: Any = Warehouse
     events = tracked.pgh_event_model.objects.filter(pgh_label="delete")
+    events = events.none() if viewer.is_confined else events  # nobody manages them
     deleted = by_id(events, text, keys=("pgh_obj",)) or WAREHOUSES.found(events, text, MAX_NAMED + 1)
     if deleted:
         return [Warehouse(pk=gone.pgh_obj_id, name=gone.name) for gone in events.filter(pk__in=deleted)]
@@ -149,6 +152,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
             "original": warehouse,
             "people_url": _people_url(request, warehouse),
             "may_change": self.has_change_permission(request, warehouse),
+            "may_see_people": self.has_people_permission(request),
         }
 
     @action(description=_("Edit"), url_path="edit", icon="edit", permissions=["change"])
@@ -163,8 +167,8 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
             return self.missing(request, object_id)
         return HttpResponseRedirect(_people_url(request, warehouse))
 
-    def has_people_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("assignments.view_warehouseuserassignment")
+    def has_people_permission(self, request: Any, obj: Any = None) -> bool:
+        return bool(request.user.may_somewhere("assignments.view_warehouseuserassignment"))
 
     @display(description="UUID")
     def identifier(self, warehouse: Any) -> str:
@@ -183,7 +187,9 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
-        return type(form.__name__, (form,), {"with_emails": may_see_people(request.user)})
+        tells_of_others = not request.user.is_confined  # type: ignore[union-attr]
+        with_emails = tells_of_others and may_see_people(request.user)
+        return type(form.__name__, (form,), {"with_emails": with_emails, "tells_of_others": tells_of_others})
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """`Save` is the only button."""
@@ -234,7 +240,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     def _deleted(self, request: HttpRequest, warehouse: Any, *, with_assignments: bool) -> HttpResponse:
         try:
-            people = warehouse.remove(with_assignments=with_assignments)
+            people = warehouse.remove(with_assignments=with_assignments, once_locked=partial(require, request.user))
         except ProtectedError:
             message = gettext("Meanwhile somebody was assigned to this warehouse. Nothing was deleted.")
             self.message_user(request, message, messages.ERROR)
@@ -271,12 +277,12 @@ def _figure(warehouse: Any, number: int, also: str = "") -> Any:
     return format_html('<a class="text-link" data-figure="{}" href="{}">{}</a>', number, url, number_format(number))
 
 
-def _delete_form(request: HttpRequest, warehouse: Any) -> Any:
+def _delete_form(request: Any, warehouse: Any) -> Any:
     """The confirmation; None if the user may not delete the assignments."""
     answers = request.POST if request.method == "POST" else None
     if not warehouse.assigned:
         return ReasonFormMixin(answers)
-    if not request.user.has_perm("assignments.delete_warehouseuserassignment"):
+    if not request.user.may("assignments.delete_warehouseuserassignment", warehouse):
         return None
     return DeleteForm(answers, warehouse=warehouse)
 

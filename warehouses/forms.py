@@ -32,6 +32,9 @@ class WarehouseForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         label=_("Yes, switch this warehouse off"), required=False, widget=UnfoldBooleanWidget
     )
 
+    #: Whether the reader may know that there is a warehouse which they do not see.
+    tells_of_others = True
+
     class Meta:
         model = Warehouse
         fields = ("name", "is_active", "note")
@@ -39,7 +42,7 @@ class WarehouseForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if Warehouse.objects.by_names([name]).exclude(pk=self.instance.pk).exists():
-            raise forms.ValidationError(NAME_IN_USE)
+            raise forms.ValidationError(NAME_IN_USE if self.tells_of_others else _("This name cannot be used."))
         return name
 
     def clean(self) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from django.contrib.postgres.functions import RandomUUID
@@ -29,8 +29,10 @@ UNAVAILABLE = _("“%(name)s” is not available: nobody can work there until it
 
 class WarehouseQuerySet(models.QuerySet["Warehouse"]):
     def visible_to(self, user: Any) -> WarehouseQuerySet:
-        """All for a Back Office user, else the warehouses that are now assigned to the user."""
-        return self if user.sees_everyone else self.filter(current("assignments__"), assignments__user=user)
+        """All for a Back Office user; for a confined one, those they manage; else those now assigned to the user."""
+        if not user.acts_for_others:
+            return self.filter(current("assignments__"), assignments__user=user)
+        return self.filter(pk__in=user.managed) if user.is_confined else self
 
     def by_names(self, names: Iterable[str]) -> WarehouseQuerySet:
         """The warehouses with these names, case-insensitive, by the unique index."""
@@ -85,14 +87,24 @@ class Warehouse(SavesChangedColumns):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def history_within(cls, viewer: Any) -> models.Q:
+        """The events of the warehouses of a confined person (`config.history.tracking.seen_by`)."""
+        return models.Q(pgh_obj__in=viewer.managed)
+
+    def is_within(self, user: Any, right: str) -> bool:
+        """Whether a confined person manages it (`User.may`)."""
+        return self.pk in user.managed
+
     def working_assignments(self) -> Any:
         """The assignments of the people who work here now."""
         return self.assignments.working().select_related("user")
 
-    def remove(self, *, with_assignments: bool = False) -> int:
+    def remove(self, *, with_assignments: bool = False, once_locked: Callable[[], None] = lambda: None) -> int:
         """Deletes the warehouse, and with `with_assignments` also its assignments. Returns their number.
 
-        Raises ProtectedError if there are assignments otherwise, DoesNotExist if the warehouse was deleted before.
+        `once_locked` is called when nobody can be given or lose its management any more, and may raise. Raises
+        ProtectedError if there are assignments otherwise, DoesNotExist if the warehouse was deleted before.
         """
         with transaction.atomic():
             assignments = self.assignments.all()
@@ -100,6 +112,7 @@ class Warehouse(SavesChangedColumns):
                 people = assignments.select_related("user").select_for_update(no_key=True, of=("user",))
                 list(people.order_by("user_id"))
             Warehouse.objects.select_for_update().get(pk=self.pk)
+            once_locked()
             if not with_assignments and assignments.exists():
                 raise ProtectedError("People are assigned to this warehouse.", set())
             removed, _per_model = assignments.delete()

@@ -27,7 +27,8 @@ class WarehouseUndoer(Undoer):
         taken = {name_key(warehouse.name): warehouse.pk for warehouse in Warehouse.objects.by_names(wanted)}
         for step in steps:
             name = step.values.get("name")
-            if not self.may(plan.by, _ACTIONS[step.kind]):
+            row = None if step.kind is Kind.BRING_BACK else Warehouse(pk=step.now["id"])
+            if not self.may(plan.by, _ACTIONS[step.kind], row):
                 step.refuse(NO_RIGHT)
             elif name and taken.get(name_key(name), step.now["id"]) != step.now["id"]:
                 if step.kind is Kind.PUT_BACK:

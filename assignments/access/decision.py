@@ -1,7 +1,7 @@
 """The decision whether a person may work in a warehouse now, with the reasons why not.
 
-It says what a warehouse token says (`AssignmentQueries.working`, `WarehouseGrantQuerySet.valid`), and to people and
-warehouses of which there is no token.
+It says what a warehouse token says: `assignments.querysets.working` is the same condition in SQL, of which both
+queries of tokens are made (`AssignmentQueries.granting`, `WarehouseGrantQuerySet.valid`). A test compares every state.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from config.database.compiled_queries import execute
 from config.database.periods import LATEST, Period
+from users.sign_in.refusals import account_reasons
 
 
 class Reason(StrEnum):
@@ -101,7 +102,12 @@ def decide_all(asked: Sequence[tuple[UUID, UUID]]) -> list[Decision]:
         return []
     people, warehouses = zip(*asked, strict=True)
     rows = execute(_FACTS, [list(people), list(warehouses)]).fetchall()
-    return [Decision(tuple(_reasons(Facts(*row)))) for row in rows]
+    return [decision_by(Facts(*row)) for row in rows]
+
+
+def decision_by(facts: Facts) -> Decision:
+    """The decision that follows from what was stored at `read_at`, now or in the past."""
+    return Decision(tuple(_reasons(facts)))
 
 
 def _reasons(facts: Facts) -> Iterator[Reason]:
@@ -115,18 +121,9 @@ def _reasons(facts: Facts) -> Iterator[Reason]:
 
 
 def _of_person(facts: Facts) -> Iterator[Reason]:
-    """As `users.querysets.active_account`, and whether it is a warehouse user."""
-    if facts.status != "active":
-        yield _OF_STATUS.get(facts.status, Reason.BLOCKED)
-    if facts.status is None:
-        return
-    if facts.read_at >= (facts.employed_until or LATEST):
-        yield Reason.EMPLOYMENT_OVER
-    if not facts.is_warehouse_user:
+    yield from (Reason(reason) for reason in account_reasons(facts.status, facts.employed_until, facts.read_at))
+    if facts.status is not None and not facts.is_warehouse_user:
         yield Reason.NOT_A_WAREHOUSE_USER
-
-
-_OF_STATUS = {None: Reason.UNKNOWN_PERSON, "deleted": Reason.DELETED}
 
 
 def _of_assignment(facts: Facts) -> Iterator[Reason]:

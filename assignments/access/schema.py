@@ -21,7 +21,10 @@ _JSON = "application/json"
 _TEXT, _OBJECT = {"type": "string"}, {"type": "object"}
 _NO_STORE = header("Cache-Control", 200, "`no-store`: the next moment it may be otherwise.")
 _REQUEST_ID = OpenApiParameter(
-    "X-Request-ID", str, OpenApiParameter.HEADER, description="Any text; the answer has the same header."
+    "X-Request-ID",
+    str,
+    OpenApiParameter.HEADER,
+    description="Any text of ASCII; the answer has the same header, or else the ID that the log has.",
 )
 _WHO = (
     "For confidential clients, which send id and secret by HTTP Basic. From one query, as of the moment of asking: a "

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from assignments.access import schema
 from assignments.access.evaluation import evaluate, evaluate_all
+from config.web.request_context import request_id
 from users.models.client import Client
 from users.oauth.errors import UnreadableBodyError
 from users.oauth.server import address_of, server
@@ -22,11 +23,15 @@ class AccessViewSet(OAuthViewSet):
     """For confidential clients, which prove themselves in the header as at `/introspect`."""
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Sends back the client's `X-Request-ID`, whatever it is (AuthZEN section 10.1.3)."""
+        """Sends back the client's `X-Request-ID` (AuthZEN section 10.1.3), or else the id that the log has.
+
+        Of other octets than ASCII a field may have, RFC 9110 section 5.5 says that they have no meaning, and the server
+        drops such a field before it is seen here.
+        """
         response = super().finalize_response(request, response, *args, **kwargs)
         sent = request.headers.get("X-Request-ID", "")
-        if sent and sent.isprintable():
-            response["X-Request-ID"] = sent
+        is_text = sent and sent.isascii() and sent.isprintable()
+        response["X-Request-ID"] = sent if is_text else request_id(request)
         return response
 
     def answer(self, request: Request, evaluated: Callable[..., dict[str, Any]]) -> HttpResponse:

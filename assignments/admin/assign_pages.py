@@ -23,7 +23,6 @@ from assignments.admin.picker import ASSIGNED, AVAILABLE, Choice, Picker, Picker
 from assignments.admin.warehouse_picker import PeoplePicker, WarehousePicker
 from assignments.forms import SelectionForm
 from config.back_office.list_return import list_query, return_path
-from config.back_office.rights import may_see_people
 from config.identifiers import parse_key
 from config.rule_errors import RuleError
 from warehouses.models import UNAVAILABLE
@@ -32,9 +31,13 @@ from warehouses.models import UNAVAILABLE
 SAVED = "#saved"
 
 
+_SAVED = gettext_lazy("Warehouse user assignments are updated.")
+_DONE = gettext_lazy("%(assigned)s assigned, %(deassigned)s deassigned.")
+
+
 @dataclass(frozen=True)
 class AssignPage:
-    """What differs between the two pages."""
+    """What differs between the pages."""
 
     picker: type[Picker]
     #: Prefix of the URLs, and name of the page's URL.
@@ -45,6 +48,11 @@ class AssignPage:
     missing: Promise
     title: Promise
     texts: dict[str, Any]
+    #: The right to open the page.
+    right: str = "assignments.view_warehouseuserassignment"
+    #: The message after saving, and the numbers in it.
+    saved: Promise = _SAVED
+    done: Promise = _DONE
 
 
 #: Contract section 5.4.
@@ -95,33 +103,41 @@ ASSIGN_PEOPLE = AssignPage(
 def urls(model_admin: Any) -> Iterator[URLPattern]:
     """The page, its rows and its changes, for both pages."""
     for page in (ASSIGN_WAREHOUSES, ASSIGN_PEOPLE):
-        for view, route, name in (
-            (AssignView, "", ""),
-            (RowsView, "rows/", "_rows"),
-            (ChangesView, "changes/", "_changes"),
-        ):
-            view_function: Any = view.as_view(model_admin=model_admin, assign_page=page)
-            yield path(page.route + route, model_admin.admin_site.admin_view(view_function), name=page.name + name)
+        yield from page_urls(page, model_admin)
+
+
+def page_urls(page: AssignPage, model_admin: Any) -> Iterator[URLPattern]:
+    for view, route, name in (
+        (AssignView, "", ""),
+        (RowsView, "rows/", "_rows"),
+        (ChangesView, "changes/", "_changes"),
+    ):
+        view_function: Any = view.as_view(model_admin=model_admin, assign_page=page)
+        yield path(page.route + route, model_admin.admin_site.admin_view(view_function), name=page.name + name)
 
 
 class PickerView(View):
-    """Finds the picker of the URL's user or warehouse. Requires the permission to view assignments."""
+    """Finds the picker of the URL's user or warehouse. Requires the page's right."""
 
     model_admin: Any = None
     assign_page: Any = None
     picker: Picker
 
     def dispatch(self, request: HttpRequest, *args: Any, uuid: str, **kwargs: Any) -> Any:
-        if not self.model_admin.has_view_permission(request):
+        user: Any = request.user
+        if not user.may_somewhere(self.assign_page.right):
             raise PermissionDenied
-        picker = self.assign_page.picker.find(uuid, with_emails=may_see_people(request.user))
+        picker = self.assign_page.picker.find(uuid, user)
         if picker is None:
-            return self.redirect_to_list()
+            return self.answer_as_missing()
         self.picker = picker
         return super().dispatch(request, *args, uuid=uuid, **kwargs)
 
-    def redirect_to_list(self) -> HttpResponse:
+    def answer_as_missing(self) -> HttpResponse:
         messages.error(self.request, str(self.assign_page.missing))
+        return self.redirect_to_list()
+
+    def redirect_to_list(self) -> HttpResponse:
         return redirect(reverse(self.assign_page.list_url) + list_query(self.request))
 
 
@@ -159,15 +175,11 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
     @cached_property
     def may_edit(self) -> bool:
         """One form assigns and deassigns, so it requires both permissions."""
-        return self._has("add") and self._has("delete")
+        return self.picker.may("add") and self.picker.may("delete")
 
     @cached_property
     def may_switch(self) -> bool:
-        return self._has("change")
-
-    def _has(self, action: str) -> bool:
-        user: Any = self.request.user
-        return bool(user.has_perm(f"assignments.{action}_warehouseuserassignment"))
+        return self.picker.may("change")
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         form = SelectionForm(request.POST)
@@ -181,10 +193,14 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
                 saved = self.picker.save(Choice(**{name: form.cleaned_data[name] for name in names}))
                 connection.check_constraints()  # raises IntegrityError here, not at the commit
         except RuleError as refusal:
-            return self._refuse(NOT_CURRENT) if is_not_current(refusal) else self.redirect_to_list()
+            return self._refuse(NOT_CURRENT) if is_not_current(refusal) else self.answer_as_missing()
         except IntegrityError:
             return self._refuse(_("Something chosen was deleted meanwhile. Nothing was changed; please try again."))
         self._add_messages(saved)
+        if saved.counts.deassigned and not self.picker.is_in_sight():
+            text = _("This person has no assignment in your warehouses any more: from now on you do not see them.")
+            messages.info(self.request, text)
+            return self.redirect_to_list()
         return self._redirect_to_page(SAVED)
 
     def _refuse(self, why: Any) -> HttpResponse:
@@ -195,7 +211,7 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
         return HttpResponseRedirect(return_path(self.request) or self.request.get_full_path() + fragment)
 
     def _add_messages(self, saved: Saved) -> None:
-        messages.success(self.request, " ".join([_("Warehouse user assignments are updated."), *_done(saved)]))
+        messages.success(self.request, " ".join([str(self.assign_page.saved), *self._done(saved)]))
         if saved.is_unavailable:
             messages.warning(self.request, UNAVAILABLE % {"name": saved.current})
         if saved.left_out:
@@ -211,6 +227,16 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
         for text in saved.conflicts:
             messages.warning(self.request, text)
 
+    def _done(self, saved: Saved) -> Iterator[str]:
+        """What was changed, in sentences."""
+        if any(saved.counts) or not saved.is_switched:
+            numbers = {"assigned": saved.counts.assigned, "deassigned": saved.counts.deassigned}
+            yield str(self.assign_page.done % numbers)
+        if saved.is_switched and saved.current:
+            yield _("The current warehouse is %(name)s now.") % {"name": saved.current}
+        elif saved.is_switched:
+            yield _("There is no current warehouse now.")
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         page, picker, query = self.assign_page, self.picker, PickerQuery.parse(self.request.GET)
         available = page.texts["available" if self.may_edit else "others"]
@@ -222,6 +248,7 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
                 "with_also": "also" in picker.columns,
                 "columns": [(name, title, name in picker.order) for name, title in picker.columns.items()],
                 "current": (current := picker.current()),
+                "elsewhere": picker.elsewhere(),
                 "is_idle": current and not (current.is_active and picker.subject.is_active),
                 "seen": picker.history().newest(),
                 "may_edit": self.may_edit,
@@ -245,14 +272,3 @@ def _refusal_of(form: SelectionForm) -> str:
     """The faults of the dates, which people type, or that the selection could not be read."""
     days = [f"{day.label}: {text}" for day in form.days for text in day.errors]
     return " ".join(days) or _("The selection could not be read. Nothing was changed; please select again.")
-
-
-def _done(saved: Saved) -> Iterator[str]:
-    """What was changed, in sentences."""
-    if any(saved.counts) or not saved.is_switched:
-        numbers = {"assigned": saved.counts.assigned, "deassigned": saved.counts.deassigned}
-        yield _("%(assigned)s assigned, %(deassigned)s deassigned.") % numbers
-    if saved.is_switched and saved.current:
-        yield _("The current warehouse is %(name)s now.") % {"name": saved.current}
-    elif saved.is_switched:
-        yield _("There is no current warehouse now.")

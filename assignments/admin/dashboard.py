@@ -1,6 +1,7 @@
 """The Back Office's start page: people per warehouse, people without one, sign-ins, the latest changes.
 
-Each part requires the permissions to view its models. Figures of whole tables are cached for a minute.
+Each part requires the permissions to view its models, and counts what the user may see. Figures are cached for a
+minute: those of all together, those of a confined user for this user and the warehouses that they manage.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from assignments.models import WarehouseUserAssignment
-from config.back_office.rights import may_see_people
+from config.digests import digest
 from config.history import changes
-from config.history.pages import kinds_for
+from config.history.pages import query_for
 from users.models import AuditEvent, Session, User
 from warehouses.models import Warehouse
 
@@ -54,40 +55,42 @@ class Day:
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's `DASHBOARD_CALLBACK`. Parts that the user may not see are missing."""
-    may = request.user.has_perm
-    parts: dict[str, Any] = {"kept_seconds": CACHE_SECONDS} | _cached("figures", _figures)
-    parts["may_view_events"] = may("users.view_auditevent")
+    viewer: Any = request.user
+    may = viewer.may_somewhere
+    parts: dict[str, Any] = {"kept_seconds": CACHE_SECONDS} | _cached("figures", _figures, viewer)
+    parts["may_view_events"], parts["counts_failures"] = may("users.view_auditevent"), not viewer.is_confined
     parts["may_view_users"], parts["may_view_sessions"] = may("users.view_user"), may("users.view_session")
     if may("warehouses.view_warehouse") and may("assignments.view_warehouseuserassignment"):
-        parts |= _cached("places", _places)
-    if kinds := kinds_for(request.user):
-        parts["latest"], _more = changes.find(
-            changes.HistoryQuery(kinds, with_emails=may_see_people(request.user)), LATEST
-        )
+        parts |= _cached("places", _places, viewer)
+    if (seen := query_for(viewer)).kinds:
+        parts["latest"], _more = changes.find(seen, LATEST)
     return context | parts
 
 
-def _cached(name: str, count: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _cached(name: str, count: Callable[[User], dict[str, Any]], viewer: User) -> dict[str, Any]:
     """The figures, counted at most once a minute by each server process, and the time of the count."""
-    figures: dict[str, Any] | None = cache.get(f"dashboard.{name}")
+    key = f"dashboard.{name}"
+    if viewer.is_confined:
+        key += f".{viewer.pk}.{digest(','.join(map(str, sorted(viewer.managed))))}"
+    figures: dict[str, Any] | None = cache.get(key)
     if figures is None:
-        figures = count() | {f"{name}_at": timezone.now()}
-        cache.set(f"dashboard.{name}", figures, CACHE_SECONDS)
+        figures = count(viewer) | {f"{name}_at": timezone.now()}
+        cache.set(key, figures, CACHE_SECONDS)
     return figures
 
 
 # --- People per warehouse ----------------------------------------------------------------------------------------
-def _places() -> dict[str, Any]:
+def _places(viewer: User) -> dict[str, Any]:
     """One query: the active assignments of each available warehouse, less those that are over and those of people who
     cannot work now; and, with the key 0, the number of assignments that end soon.
 
     An index alone counts the first, and the others are few.
     """
-    rows = WarehouseUserAssignment.objects
+    rows = WarehouseUserAssignment.objects.visible_to(viewer)
     active = rows.filter(is_active=True).number_in(OuterRef("pk"))
     others = _per_warehouse(rows.active_of_idle_people(), -1), _per_warehouse(rows.active_but_ended(), -1)
     ending = _per_warehouse(rows.ending_soon().annotate(any_warehouse=Value(0, BigIntegerField())), 1, "any_warehouse")
-    counted = Warehouse.objects.filter(is_active=True).order_by().annotate(number=active)
+    counted = Warehouse.objects.visible_to(viewer).filter(is_active=True).order_by().annotate(number=active)
     names: dict[int, str] = {}
     working: Counter[int] = Counter()
     for pk, name, number in counted.values_list("pk", "name", "number").union(*others, ending, all=True):
@@ -115,14 +118,15 @@ def _percent(part: int, whole: int) -> int:
 
 
 # --- Sign-ins ----------------------------------------------------------------------------------------------------
-def _figures() -> dict[str, Any]:
+def _figures(viewer: User) -> dict[str, Any]:
     """One query: a union of rows of what is counted, the day (or NULL) and the number."""
     today = timezone.localdate()
     since = timezone.make_aware(datetime.combine(today - timedelta(days=DAYS - 1), datetime.min.time()))
-    rows = _numbers("idle", User.objects.listed().without_warehouse()).union(
-        _numbers("open", Session.objects.live()),
-        _numbers("sign-in", Session.objects.filter(created_at__gte=since), TruncDate("created_at")),
-        _numbers("failure", AuditEvent.objects.filter(tag=FAILED, at__gte=since), TruncDate("at")),
+    sessions, failed = Session.objects.visible_to(viewer), AuditEvent.objects.filter(tag=FAILED, at__gte=since)
+    rows = _numbers("idle", User.objects.listed().visible_to(viewer).without_warehouse()).union(
+        _numbers("open", sessions.live()),
+        _numbers("sign-in", sessions.filter(created_at__gte=since), TruncDate("created_at")),
+        _numbers("failure", failed.none() if viewer.is_confined else failed, TruncDate("at")),
         all=True,
     )
     numbers: dict[tuple[str, date | None], int] = {(row["what"], row["day"]): row["number"] for row in rows}

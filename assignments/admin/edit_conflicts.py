@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from assignments.models import WarehouseUserAssignment
 from assignments.querysets import ENDS_AT, STARTS_AT
 from config.back_office.periods import in_words
+from config.back_office.rights import may_see_people
 from config.database.periods import Period
 from config.history.names import Names
 from users.models import User
@@ -23,17 +24,21 @@ _HAS_NEW_PERIOD = ~Q(former_starts_at=F("sorted_starts_at"), former_ends_at=F("s
 
 
 class History:
-    """The recorded assignments of one user or warehouse. `names` says which of the two the messages name."""
+    """The recorded assignments of one user or warehouse. `names` says which of the two the messages name.
 
-    def __init__(self, names: Literal["user", "warehouse"], *, with_emails: bool, **subject: int) -> None:
+    A confined viewer learns of those in their warehouses, and of people only the names.
+    """
+
+    model: Any = WarehouseUserAssignment
+
+    def __init__(self, names: Literal["user", "warehouse"], viewer: User, **subject: int) -> None:
         self._column = f"{names}_id"
-        self._with_emails = with_emails
+        self._viewer = viewer
         self._subject = subject
 
     def _events(self) -> QuerySet[Any]:
-        tracked: Any = WarehouseUserAssignment
-        events: QuerySet[Any] = tracked.pgh_event_model.objects.filter(**self._subject)
-        return events
+        events: QuerySet[Any] = self.model.pgh_event_model.objects.filter(**self._subject)
+        return events.filter(warehouse__in=self._viewer.managed) if self._viewer.is_confined else events
 
     def newest(self) -> int:
         """The number of the newest event, or 0.
@@ -55,7 +60,8 @@ class History:
             return []
         users = {event[key] for event in events for key in ("user_id", "pgh_context__user")}
         warehouses = {event["warehouse_id"] for event in events}
-        names = Names({User: users, Warehouse: warehouses}, with_emails=self._with_emails)
+        with_emails = may_see_people(self._viewer) and not self._viewer.is_confined
+        names = Names({User: users, Warehouse: warehouses}, with_emails=with_emails)
         found = [self._message(event, names) for event in events[:_MAX_LISTED]]
         return [*found, _("Meanwhile others changed more; the lists show it.")] if len(events) > _MAX_LISTED else found
 

@@ -15,10 +15,10 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter
+from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action, display
 
-from assignments.admin import assign_pages
+from assignments.admin import assign_pages, managed_warehouses
 from assignments.admin.period_pages import (
     MAX_CHANGED,
     NO_WAREHOUSE_USER,
@@ -30,6 +30,7 @@ from assignments.admin.period_pages import (
 from assignments.admin.roster import RosterPages
 from assignments.models import WarehouseUserAssignment
 from assignments.resources.assignment import AssignmentResource
+from config.back_office.filters import VisibleRowFilter
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.paging import InfinitePaginator
 from config.back_office.periods import MAX_DAYS_TO_END
@@ -88,8 +89,8 @@ class WarehouseUserAssignmentAdmin(PeriodPages, RosterPages, SheetAdminMixin, Hi
     list_filter = (
         WorksHereFilter,
         PeriodFilter,
-        ("warehouse", AutocompleteSelectFilter),
-        ("user", AutocompleteSelectFilter),
+        ("warehouse", VisibleRowFilter),
+        ("user", VisibleRowFilter),
     )
     list_filter_submit = True
     search_fields = ("user__email",)  # shows the search box; `get_search_results` searches
@@ -165,11 +166,18 @@ class WarehouseUserAssignmentAdmin(PeriodPages, RosterPages, SheetAdminMixin, Hi
     def get_search_results(self, request: Any, queryset: Any, search_term: str) -> tuple[Any, bool]:
         if not words_in(search_term):
             return queryset, False
-        found, request.is_similar = queryset.found(search_term, by_email=may_see_people(request.user))
+        by_email = may_see_people(request.user)
+        found, request.is_similar = queryset.found(search_term, request.user, by_email=by_email)
         return found, False
 
     def get_urls(self) -> list[URLPattern]:
-        return [*assign_pages.urls(self), *self.period_urls(), *self.roster_urls(), *super().get_urls()]
+        return [
+            *assign_pages.urls(self),
+            *managed_warehouses.urls(self),
+            *self.period_urls(),
+            *self.roster_urls(),
+            *super().get_urls(),
+        ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Assignments are created on the assign pages."""

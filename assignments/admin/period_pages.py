@@ -79,10 +79,11 @@ class PeriodPages:
             raise PermissionDenied
         keys = map(parse_key, request.POST.get("rows", "").split(",")[:MAX_CHANGED])
         pks = [key for key in keys if key is not None]
-        form = SetPeriodForm(request.POST, stored=_common_period(pks))
+        chosen = self.get_queryset(request).filter(pk__in=pks)
+        form = SetPeriodForm(request.POST, stored=_common_period(chosen))
         if not form.is_valid():
             return self._period_page(request, pks, back=return_path(request), form=form)
-        rows = WarehouseUserAssignment.objects.filter(pk__in=pks).values_list("user_id", "warehouse_id")
+        rows = chosen.values_list("user_id", "warehouse_id")
         try:
             changed = WarehouseUserAssignment.objects.set_periods(dict.fromkeys(rows, form.cleaned_data["period"]))
         except RuleError:
@@ -97,7 +98,7 @@ class PeriodPages:
         return HttpResponseRedirect(return_path(request) or _LIST())
 
     def _period_page(self: Any, request: HttpRequest, pks: list[int], *, back: str, form: Any = None) -> HttpResponse:
-        rows = WarehouseUserAssignment.objects.filter(pk__in=pks).with_state().order_by("pk")
+        rows = self.get_queryset(request).filter(pk__in=pks).order_by("pk")
         number = len(pks)
         title = ngettext("Set period: %(count)d assignment", "Set period: %(count)d assignments", number)
         return self.render_page(
@@ -107,7 +108,7 @@ class PeriodPages:
             shown=rows[:MAX_SHOWN],
             more=max(0, number - MAX_SHOWN),
             with_emails=may_see_people(request.user),
-            form=form or SetPeriodForm(stored=_common_period(pks)),
+            form=form or SetPeriodForm(stored=_common_period(rows)),
             rows=",".join(map(str, pks)),
             back=back,
         )
@@ -118,8 +119,7 @@ def too_many() -> str:
     return text % {"count": MAX_CHANGED}
 
 
-def _common_period(pks: list[int]) -> Period:
+def _common_period(rows: Any) -> Period:
     """The period that all of these assignments have, else one without bounds."""
-    rows = WarehouseUserAssignment.objects.filter(pk__in=pks).order_by()
-    found = rows.values_list("starts_at", "ends_at").distinct()[:2]
+    found = rows.order_by().values_list("starts_at", "ends_at").distinct()[:2]
     return Period(*found[0]) if len(found) == 1 else ALWAYS

@@ -29,6 +29,7 @@ from assignments.admin import edit_conflicts
 from assignments.models.bulk_writes import AssignedCounts
 from assignments.querysets import active
 from config.back_office import periods
+from config.back_office.rights import may_see_people
 from config.database.periods import ALWAYS, Period
 from config.database.search import Searched, words_in
 from config.identifiers import parse_key
@@ -108,12 +109,21 @@ class Saved:
         return self.is_switched and self.current is not None and not self.current.is_active
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """What a confined viewer learns of a person's other warehouses."""
+
+    #: Number of assignments that are not over.
+    assigned: int = 0
+    #: Whether the person works in one of them now.
+    works: bool = False
+
+
 class Picker(ABC):
-    """One user or warehouse, and its two sides."""
+    """One user or warehouse, and its two sides, as far as the viewer may see them."""
 
     subject: User | Warehouse
-    #: Whether users are shown by their e-mails, or by their names only.
-    with_emails: bool
+    viewer: User
     #: Sort name → heading of each column.
     columns: Mapping[str, str | Promise]
     search_label: str | Promise
@@ -128,8 +138,17 @@ class Picker(ABC):
 
     @classmethod
     @abstractmethod
-    def find(cls, uuid: str, *, with_emails: bool) -> Picker | None:
-        """The picker of the user or warehouse with this uuid."""
+    def find(cls, uuid: str, viewer: User) -> Picker | None:
+        """The picker of the user or warehouse with this uuid. None for one that the viewer may not see."""
+
+    @abstractmethod
+    def may(self, action: str) -> bool:
+        """Whether the viewer may do this to assignments here: `add`, `change` or `delete`."""
+
+    @property
+    def with_emails(self) -> bool:
+        """Whether users are shown by their e-mails, or by their names only."""
+        return may_see_people(self.viewer)
 
     @property
     @abstractmethod
@@ -145,8 +164,16 @@ class Picker(ABC):
         """Rows whose assignment is not over. `here` is whether it is active."""
 
     def current(self) -> Warehouse | None:
-        """The current warehouse, if this is the picker of a user."""
+        """The current warehouse, if this is the picker of a user, and the viewer may see it."""
         return None
+
+    def elsewhere(self) -> Elsewhere:
+        """What is not shown of a user."""
+        return Elsewhere()
+
+    def is_in_sight(self) -> bool:
+        """Whether the viewer may still see the user or warehouse, after their own change."""
+        return True
 
     @abstractmethod
     def save(self, choice: Choice) -> Saved:

@@ -12,20 +12,18 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils.dateparse import parse_datetime
-from django.utils.timezone import get_current_timezone, is_aware, localtime
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import INPUT_CLASSES
 
 from assignments.models.past_assignment import history_span
 from assignments.resources.assignment import AssignmentResource
 from assignments.roster.roster import MAX_ROWS, RosterRow, Stay, roster_at, stays_of, unrecorded
 from assignments.roster.spells import Spell
 from config.audit_log import audit
+from config.back_office.moments import LocalMomentField
 from config.back_office.rights import may_see_people
 from config.back_office.times import in_words
-from config.database.periods import EARLIEST, LATEST
 from config.history.pages import SUBJECTS, SubjectField
 from config.identifiers import parse_key
 from config.spreadsheets import exports
@@ -38,41 +36,6 @@ DEFAULT_SPAN = timedelta(days=7)
 
 
 # --- Forms ------------------------------------------------------------------------------------------------------
-class LocalMomentInput(forms.DateTimeInput):
-    """The browser's control for a local time. A moment with an offset, as in links, is shown as local time."""
-
-    input_type = "datetime-local"
-
-    def __init__(self) -> None:
-        super().__init__({"class": " ".join(INPUT_CLASSES), "step": "1"}, format="%Y-%m-%dT%H:%M:%S")
-
-    def format_value(self, value: Any) -> Any:
-        try:
-            moment = parse_datetime(value) if isinstance(value, str) else value
-            return super().format_value(localtime(moment) if moment and is_aware(moment) else value)
-        except (ValueError, OverflowError):
-            return value
-
-
-class LocalMomentField(forms.Field):
-    """A moment in the time zone of the site, or with its offset. Of an hour that clocks repeat, the first is meant."""
-
-    widget = LocalMomentInput
-
-    def clean(self, value: Any) -> datetime | None:
-        if not value:
-            return None
-        try:
-            moment = parse_datetime(value)
-            if moment is not None and not is_aware(moment):
-                moment = moment.replace(tzinfo=get_current_timezone())
-            if moment is not None and EARLIEST <= moment < LATEST:
-                return moment
-        except (ValueError, OverflowError):
-            pass
-        raise ValidationError(_("Enter a date and a time, such as 2026-12-31 14:00."))
-
-
 class RosterForm(forms.Form):
     moment = LocalMomentField(label=gettext_lazy("Date and time"), required=False)
 
@@ -123,7 +86,7 @@ class RosterPages:
         for route, view in {"roster": self.roster_view, "roster_person": self.roster_person_view}.items():
             yield path(route.replace("_", "/") + "/", self.admin_site.admin_view(view), name=f"assignments_{route}")
 
-    def roster_view(self: Any, request: HttpRequest) -> HttpResponse:
+    def roster_view(self: Any, request: Any) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
         began_at, now = _span()
@@ -133,14 +96,14 @@ class RosterPages:
             house, moment = form.cleaned_data["warehouse"] or None, form.cleaned_data["moment"]
             if "format" in request.GET:
                 return _file(request, _headings(request), partial(_roster_lines, request, moment, house))
-            rows, more = roster_at(moment, house, after=parse_key(request.GET.get("after")) or 0)
+            rows, more = roster_at(moment, house, request.user, after=parse_key(request.GET.get("after")) or 0)
             fixed = {"warehouse": house.pk if house else "", "moment": moment.isoformat()}
             context |= _links(request, fixed, more) | {"rows": rows, "moment": moment, "house": house}
             context |= {"working": sum(row.worked is not None for row in rows), "is_later": "after" in request.GET}
             context["unrecorded"] = unrecorded(moment, warehouse=house.pk) if house else 0
         return self._roster_page(request, "admin/assignments/roster.html", _("Roster"), context)
 
-    def roster_person_view(self: Any, request: HttpRequest) -> HttpResponse:
+    def roster_person_view(self: Any, request: Any) -> HttpResponse:
         """Requires also the permission to see people, as finding a person does."""
         if not (self.has_view_permission(request) and may_see_people(request.user)):
             raise PermissionDenied
@@ -149,13 +112,13 @@ class RosterPages:
         context: dict[str, Any] = {"form": form, "began_at": began_at}
         if form.is_valid():
             person, since, until = (form.cleaned_data[name] for name in ("person", "since", "until"))
-            stays = stays_of(person, since, until)
+            stays = stays_of(person, since, until, request.user)
             if "format" in request.GET:
                 return _file(request, _STAY_HEADINGS, lambda: map(_stay_line, stays[:MAX_EXPORTED]))
             fixed = {"person": person.pk, "since": since.isoformat(), "until": until.isoformat()}
             context |= _links(request, fixed, None) | {"person": person, "since": since, "until": until}
             context |= {"stays": stays[-MAX_ROWS:], "left_out": max(0, len(stays) - MAX_ROWS)}
-            context["unrecorded"] = unrecorded(until, user=person.pk)
+            context["unrecorded"] = unrecorded(until, request.user, user=person.pk)
         return self._roster_page(request, "admin/assignments/roster_person.html", _("Where a person was"), context)
 
     def _roster_page(self: Any, request: HttpRequest, template: str, title: str, context: Any) -> HttpResponse:
@@ -194,7 +157,7 @@ def _links(request: HttpRequest, fixed: dict[str, Any], more: int | None) -> dic
 
 # --- Files ------------------------------------------------------------------------------------------------------
 def _may_export(request: Any) -> bool:
-    return bool(request.user.has_perms(AssignmentResource.rights_to_export))
+    return all(map(request.user.may_somewhere, AssignmentResource.rights_to_export))
 
 
 def _file(request: Any, headings: list[Any], lines: Any) -> HttpResponse:
@@ -219,11 +182,12 @@ def _headings(request: HttpRequest) -> list[Any]:
     return [gettext_lazy("E-mail"), gettext_lazy("Name"), gettext_lazy("Warehouse"), *_TIMES]
 
 
-def _roster_lines(request: HttpRequest, moment: datetime, house: Any) -> Iterator[list[str]]:
+def _roster_lines(request: Any, moment: datetime, house: Any) -> Iterator[list[str]]:
     after: int | None = 0
     written = 0
     while after is not None and written < MAX_EXPORTED:
-        rows, after = roster_at(moment, house, after=after, limit=MAX_EXPORTED if house else MAX_ROWS)
+        most = MAX_EXPORTED if house else MAX_ROWS
+        rows, after = roster_at(moment, house, request.user, after=after, limit=most)
         written += len(rows)
         yield from map(_roster_line, rows)
 

@@ -75,11 +75,15 @@ class AssignmentManager(models.Manager.from_queryset(AssignmentQuerySet)):  # ty
 
     def first_visible_to(self, user: User, limit: int) -> list[WarehouseUserAssignment]:
         """`visible_to(user).with_shown_columns()[:limit]`, for a warehouse user only those that are current."""
-        return _first(user.sees_everyone, limit).all(user=user.pk)
+        if user.is_confined:
+            return [*self.visible_to(user).with_shown_columns().order_by("id")[:limit]]
+        return _first(user.acts_for_others, limit).all(user=user.pk)
 
     def one_visible_to(self, user: User, assignment_uuid: UUID) -> WarehouseUserAssignment | None:
         """The row with this uuid of `visible_to(user).with_shown_columns()`."""
-        return _one(user.sees_everyone).first(user=user.pk, uuid=assignment_uuid)
+        if user.is_confined:
+            return self.visible_to(user).with_shown_columns().filter(uuid=assignment_uuid).first()
+        return _one(user.acts_for_others).first(user=user.pk, uuid=assignment_uuid)
 
     def active_for(self, user: User) -> WarehouseUserAssignment | None:
         """The active assignment, if it grants a warehouse token (contract 0.4)."""
@@ -158,6 +162,15 @@ class WarehouseUserAssignment(AssignmentState, models.Model):
 
     def __str__(self) -> str:
         return f"{self.user.get_full_name()} → {self.warehouse}"
+
+    @classmethod
+    def history_within(cls, viewer: User) -> models.Q:
+        """The events in the warehouses of a confined person (`config.history.tracking.seen_by`)."""
+        return models.Q(warehouse__in=viewer.managed)
+
+    def is_within(self, user: User, right: str) -> bool:
+        """Whether a confined person manages its warehouse (`User.may`)."""
+        return self.warehouse_id in user.managed
 
     def activate(self) -> None:
         """Makes this the user's only active assignment.
@@ -241,15 +254,15 @@ _rows = WarehouseUserAssignment.objects
 
 
 @cache
-def _one(sees_everyone: bool) -> Select[WarehouseUserAssignment]:
+def _one(acts_for_others: bool) -> Select[WarehouseUserAssignment]:
     rows = _rows.with_shown_columns().filter(uuid=Parameter("uuid", models.UUIDField()))
-    return Select(lambda: rows if sees_everyone else rows.filter(user_id=_USER))
+    return Select(lambda: rows if acts_for_others else rows.filter(user_id=_USER))
 
 
 @lru_cache(maxsize=100)
-def _first(sees_everyone: bool, limit: int) -> Select[WarehouseUserAssignment]:
+def _first(acts_for_others: bool, limit: int) -> Select[WarehouseUserAssignment]:
     rows = _rows.with_shown_columns().order_by("id")
-    return Select(lambda: (rows if sees_everyone else rows.current().filter(user_id=_USER))[:limit])
+    return Select(lambda: (rows if acts_for_others else rows.current().filter(user_id=_USER))[:limit])
 
 
 _GRANTING: Select[WarehouseUserAssignment] = Select(lambda: _rows.granting(_USER))

@@ -45,6 +45,10 @@ class PastAssignmentQuerySet(models.QuerySet[Any]):
             .annotate(is_current=models.ExpressionWrapper(WAS_CURRENT, models.BooleanField()))
         )
 
+    def visible_to(self, user: User) -> Any:
+        """All for a Back Office user; for a confined one, those in the warehouses that they manage now."""
+        return self.filter(warehouse__in=user.managed) if user.is_confined else self
+
     def current(self) -> Any:
         """Of the rows of `at`, those whose period included the moment."""
         return self.filter(WAS_CURRENT)

@@ -11,12 +11,11 @@ from django.db import models
 from django.utils import timezone
 
 from assignments.models.assignment import WarehouseUserAssignment
+from assignments.querysets import working
 from config.audit_log import audit
 from config.database.compiled_queries import Insert, Parameter, Select
-from config.database.periods import current
 from users.models import Session, SigningKey
 from users.models.refresh_token import RotatingCredential
-from users.querysets import active_account
 
 
 class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
@@ -28,16 +27,12 @@ class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):
         """Grants whose tokens are valid now (contract 0.4, "Ended at once")."""
         now = now or timezone.now()
         return self.filter(
-            current("assignment__"),
-            active_account("session__user__"),
+            working("assignment__"),
             expires_at__gt=now,
             activation=models.F("assignment__activation"),
-            assignment__is_active=True,
-            assignment__warehouse__is_active=True,
             assignment__user=models.F("session__user"),
             session__ended_at=None,
             session__expires_at__gt=now,
-            session__user__is_warehouse_user=True,
         )
 
     def of_sessions(self, sessions: models.QuerySet[Session]) -> WarehouseGrantQuerySet:

@@ -20,6 +20,8 @@ from users.models import User
 from warehouses.models import Warehouse
 
 EXAMPLE = "jo.miller@example.com"
+#: In place of the name of a warehouse that a confined importer does not manage.
+ANOTHER = gettext_lazy("another warehouse")
 _STATUSES = {
     User.Status.ACTIVE: pgettext_lazy("cell", "active"),
     User.Status.BLOCKED: pgettext_lazy("cell", "deactivated"),
@@ -114,7 +116,7 @@ class AssignmentResource(SheetResource):
 
     # --- Export ---
     @classmethod
-    def exported(cls, rows: Any) -> Any:
+    def exported(cls, rows: Any, viewer: Any) -> Any:
         of_account = ("email", "first_name", "last_name", "status", "employed_until", "is_warehouse_user")
         of_user = (f"user__{name}" for name in of_account)
         fields = (
@@ -131,9 +133,10 @@ class AssignmentResource(SheetResource):
     # --- Import ---
     def prefetch(self, rows: list[dict[str, str]]) -> None:
         """Five queries per batch, and some for unknown names of warehouses, of which a file has a maximum."""
-        users = {email_key(user.email): user for user in User.objects.by_emails(row["email"] for row in rows)}
+        people = User.objects.by_emails(row["email"] for row in rows)
+        users = self.seen({email_key(user.email): user for user in people})
         self.fields["email"].widget.found = users
-        self.fields["warehouse"].widget.prefetch(row["warehouse"] for row in rows)
+        self.fields["warehouse"].widget.prefetch((row["warehouse"] for row in rows), self.importer)
         self._now = database_now()
         related = [(user.pk, warehouse.pk) for user, warehouse in map(self._related, rows) if user and warehouse]
         assignments = WarehouseUserAssignment.objects.with_is_current().with_keys(related)
@@ -202,8 +205,12 @@ class AssignmentResource(SheetResource):
             return []
         previous = self._active.get(instance.user_id)
         leaves = previous is not None and previous.warehouse_id != instance.warehouse_id
-        found = [(_("leaves"), "", previous.warehouse.name)] if previous and leaves else []
+        found = [(_("leaves"), "", self._seen_name(previous.warehouse))] if previous and leaves else []
         return found + warnings_about(instance.warehouse)
+
+    def _seen_name(self, warehouse: Warehouse) -> str:
+        is_seen = not self.importer.is_confined or warehouse.pk in self.importer.managed
+        return warehouse.name if is_seen else str(ANOTHER)
 
     def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
         instance.is_switched = is_create or "active" in self._changed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -10,11 +11,14 @@ from django.db.models import OuterRef
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from assignments.models import WarehouseUserAssignment
+from assignments.models import ManagedWarehouse, WarehouseUserAssignment
+from assignments.resources.managed import ManagedWidget, managed_by, shown
 from assignments.resources.related import WarehousesWidget, WarehouseWidget, set_active, warnings_about
+from config.database.periods import not_ended
 from config.spreadsheets.columns import Column, names_in
-from config.text import normal_name
-from users.resources import UserResource
+from config.text import email_key, normal_name
+from users.models.user import EMAIL_REFUSED
+from users.resources import NOT_CONFINED, UserResource
 from warehouses.models import Warehouse
 
 
@@ -45,6 +49,17 @@ class PersonResource(UserResource):
         widget=WarehouseWidget(),
     )
 
+    manages = Column(
+        "manages",
+        pgettext_lazy("column", "manages"),
+        explanation=gettext_lazy(
+            "Of a Back Office user: the names of the warehouses where their rights count, with a semicolon or a line "
+            "break between them, or everywhere, or nowhere. Only who has rights everywhere changes it. New: everywhere."
+        ),
+        has_several_names=True,
+        widget=ManagedWidget(),
+    )
+
     file_name = "people"
     variant = "warehouses"
     informative = tuple(one for one in UserResource.informative if one.name != "works_now_in")
@@ -53,10 +68,12 @@ class PersonResource(UserResource):
         "assignments.add_warehouseuserassignment",
         "assignments.change_warehouseuserassignment",
     )
+    not_for_oneself = (*UserResource.not_for_oneself, "manages")
+    assigning = frozenset({"warehouses", "works_in"})
     rights_to_export = ("assignments.view_warehouseuserassignment",)
 
     class Meta(UserResource.Meta):
-        fields = (*UserResource.Meta.fields, "warehouses", "works_in")
+        fields = (*UserResource.Meta.fields, "warehouses", "works_in", "manages")
 
     @classmethod
     def title(cls) -> Any:
@@ -64,9 +81,15 @@ class PersonResource(UserResource):
 
     # --- Export ---
     @classmethod
-    def exported(cls, rows: Any) -> Any:
-        assigned = WarehouseUserAssignment.objects.not_ended().filter(user=OuterRef("pk")).order_by("warehouse__name")
-        return super().exported(rows).annotate(warehouse_names=ArraySubquery(assigned.values("warehouse__name")))
+    def exported(cls, rows: Any, viewer: Any) -> Any:
+        seen = WarehouseUserAssignment.objects.visible_to(viewer)
+        assigned = seen.not_ended().filter(user=OuterRef("pk")).order_by("warehouse__name")
+        people = super().exported(rows, viewer)
+        managed = ManagedWarehouse.objects.filter(not_ended(), user=OuterRef("pk")).visible_to(viewer)
+        return people.annotate(
+            warehouse_names=ArraySubquery(assigned.values("warehouse__name")),
+            managed_names=ArraySubquery(managed.values("warehouse__name")),
+        )
 
     # --- Import ---
     def __init__(self, importer: Any = None, **options: Any) -> None:
@@ -77,21 +100,27 @@ class PersonResource(UserResource):
         self._not_begun: set[tuple[int, int]] = set()
         self._workplaces: dict[int, Warehouse] = {}
         self._wanted: list[tuple[int, int, bool]] = []
+        #: User id → names, and user id → ids of the warehouses that they are to manage.
+        self._managed: dict[int, tuple[str, ...]] = {}
+        self._to_manage: dict[int, list[int]] = {}
 
     def prefetch(self, rows: list[dict[str, str]]) -> None:
-        """Four queries per batch, and some for unknown names of warehouses."""
+        """Four queries per batch, one if a confined person is in it, and some for unknown names of warehouses."""
         super().prefetch(rows)
         named = [(name, row) for row in rows for name in _names_of(row)]
-        several, one = self.fields["warehouses"].widget, self.fields["works_in"].widget
-        several.prefetch(name for name, _row in named)
-        one.found, one.suggested = several.found, several.suggested
+        several, *others = (self.fields[name].widget for name in ("warehouses", "works_in", "manages"))
+        managed = (name for row in rows for name in others[-1].names(row.get("manages", "")))
+        several.prefetch(chain((name for name, _row in named), managed), self.importer)
+        for one in others:
+            one.found, one.suggested = several.found, several.suggested
         ends = [(self.get_instance(None, row), several.get(name)) for name, row in named]
         keys = [(person.pk, warehouse.pk) for person, warehouse in ends if person and warehouse]
         assigned = WarehouseUserAssignment.objects.not_ended().with_is_current().with_keys(keys)
         found = {row[:2]: row[2] for row in assigned.values_list("user_id", "warehouse_id", "is_current")}
         self._assigned = {*found}
         self._not_begun = {key for key, is_current in found.items() if not is_current}
-        active = WarehouseUserAssignment.objects.active_of(self._people.values())
+        self._managed = managed_by(self._people.values(), self.importer)
+        active = WarehouseUserAssignment.objects.visible_to(self.importer).active_of(self._people.values())
         self._workplaces = {row.user_id: row.warehouse for row in active}
 
     def prepare(self, instance: Any) -> None:
@@ -100,6 +129,8 @@ class PersonResource(UserResource):
         is_exported = hasattr(instance, "warehouse_names")
         instance.assigned = tuple(instance.warehouse_names) if is_exported else ()
         instance.workplace = instance.current_warehouse if is_exported else self._workplaces.get(instance.pk)
+        names = instance.managed_names if is_exported else self._managed.get(instance.pk, ())
+        instance.manages = shown(instance, names, self.importer) if instance.pk else ""
 
     def import_field(self, field: Any, instance: Any, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
         super().import_field(field, instance, row, is_m2m, **kwargs)
@@ -117,6 +148,22 @@ class PersonResource(UserResource):
 
         if instance.workplace and (instance.pk, instance.workplace.pk) in self._not_begun:
             yield "works_in", _("Their assignment to this warehouse has not begun yet.")
+        if "manages" in changed and instance.manages != "":
+            yield from self._rules_of_managing(instance)
+
+    def _rules_of_managing(self, instance: Any) -> Iterator[tuple[str, str]]:
+        if self.importer.is_confined:
+            yield "manages", str(NOT_CONFINED)
+        elif instance.is_warehouse_user:
+            yield "manages", _("Only Back Office users manage warehouses. Leave this empty.")
+        elif instance.is_superuser and instance.manages is not None:
+            yield "manages", _("A superuser has all rights everywhere.")
+
+    def rules_of_hiring(self, person: Any, row: dict[str, str]) -> Iterator[tuple[str, str]]:
+        if email_key(row["email"]) in self.hidden:
+            yield "email", str(EMAIL_REFUSED)
+        if not (row.get("warehouses") or row.get("works_in")):
+            yield "warehouses", _("Write at least one of your warehouses: you create users only there.")
 
     def _rows_of(self, instance: Any) -> list[tuple[Warehouse, bool]]:
         """The assignments to write, each with whether it is the current one."""
@@ -132,13 +179,22 @@ class PersonResource(UserResource):
 
     def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
         instance.rows = self._rows_of(instance)
+        instance.is_managing = "manages" in self._changed and instance.manages != ""
+        if instance.is_managing:
+            instance.is_confined = instance.manages is not None
+            found = self.fields["manages"].widget
+            instance.to_manage = [found.get(name).pk for name in instance.manages or ()]
         super().save_instance(instance, is_create, row, **kwargs)
 
     def write(self) -> None:
         super().write()
+        confined = (person for person, _is_new in self.pending if person.is_managing and person.is_confined)
+        self._to_manage |= {person.pk: person.to_manage for person in confined}
         self._wanted += [(person.pk, one.pk, active) for person, _is_new in self.pending for one, active in person.rows]
 
     def finish(self) -> None:
+        if self._to_manage:
+            ManagedWarehouse.objects.set_exactly(self._to_manage)
         set_active(self._wanted)
         super().finish()
 

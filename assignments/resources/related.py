@@ -58,15 +58,19 @@ class WarehouseWidget(RelatedWidget):
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
         return "" if value is None else str(value)
 
-    def prefetch(self, names: Iterable[str]) -> None:
-        """Reads the warehouses with these names by one query, and similar ones of a limited number of unknown names."""
+    def prefetch(self, names: Iterable[str], importer: Any) -> None:
+        """Reads the warehouses with these names by one query, and similar ones of a limited number of unknown names.
+
+        Only those that the importer may see.
+        """
+        seen = Warehouse.objects.visible_to(importer)
         wanted = [name for name in dict.fromkeys(map(name_key, names)) if name]
-        self.found = {name_key(warehouse.name): warehouse for warehouse in Warehouse.objects.by_names(wanted)}
+        self.found = {name_key(warehouse.name): warehouse for warehouse in seen.by_names(wanted)}
         for name in wanted:
             if len(self.suggested) == _MAX_SUGGESTIONS:
                 break
             if name not in self.found and name not in self.suggested:
-                self.suggested[name] = _most_similar(name)
+                self.suggested[name] = _most_similar(seen, name)
 
 
 class WarehousesWidget(WarehouseWidget):
@@ -106,8 +110,10 @@ def warnings_about(warehouse: Warehouse) -> list[tuple[str, str, str]]:
     return [(_("warning"), "", _("this warehouse is not available: nobody can work there until it is"))]
 
 
-def _most_similar(name: str) -> str:
-    """The name of a warehouse that a search finds, also with one typing error; of several, the most similar."""
-    keys, _is_similar = WAREHOUSES.found_or_similar(Warehouse.objects.all(), name, _MAX_SIMILAR)
-    names = Warehouse.objects.filter(pk__in=keys).order_by("pk").values_list("name", flat=True)
+def _most_similar(seen: Any, name: str) -> str:
+    """The name of one of these warehouses that a search finds, also with one typing error; of several, the most
+    similar.
+    """
+    keys, _is_similar = WAREHOUSES.found_or_similar(seen, name, _MAX_SIMILAR)
+    names = seen.filter(pk__in=keys).order_by("pk").values_list("name", flat=True)
     return max(names, key=lambda found: SequenceMatcher(None, name, found.lower()).ratio(), default="")

@@ -48,25 +48,36 @@ class Stay:
 
 # --- One moment -------------------------------------------------------------------------------------------------
 def roster_at(
-    moment: datetime, warehouse: Warehouse | None = None, *, after: int = 0, limit: int = MAX_ROWS
+    moment: datetime,
+    warehouse: Warehouse | None = None,
+    viewer: User | None = None,
+    *,
+    after: int = 0,
+    limit: int = MAX_ROWS,
 ) -> tuple[list[RosterRow], int | None]:
     """Who was assigned, and the id of the last assignment if there are more: the next `after`.
 
-    In one warehouse by name, else in the order of assigning. It reads all events of the assignments of one warehouse at
-    once: PostgreSQL would look for the last one of each by an index, which takes longer.
+    In one warehouse by name, else in the order of assigning, and of the warehouses that the viewer may see. It reads
+    all events of the assignments of one warehouse at once: PostgreSQL would look for the last one of each by an index,
+    which takes longer.
     """
     if warehouse is None:
-        ids = list(_assigned_at(moment).filter(id__gt=after).values_list("id", flat=True)[: limit + 1])
-        rows = _named(_rows(_steps(Q(id__in=ids)), moment))
+        assigned = _seen(_assigned_at(moment), viewer)
+        ids = list(assigned.filter(id__gt=after).values_list("id", flat=True)[: limit + 1])
+        rows = _named(_rows(_steps(Q(id__in=ids)), moment), viewer)
     else:
         found = _rows(_steps_of(PastAssignment.objects.filter(warehouse=warehouse.pk)), moment, warehouse.pk)
-        rows = sorted(_named(found), key=_by_name)
+        rows = sorted(_named(found, viewer), key=_by_name)
         rows = rows[next((n for n, row in enumerate(rows, 1) if row.id == after), 0) :]
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 
 def _assigned_at(moment: datetime) -> Any:
     return PastAssignment.objects.at(moment).current().order_by("id")
+
+
+def _seen(rows: Any, viewer: User | None) -> Any:
+    return rows if viewer is None else rows.visible_to(viewer)
 
 
 def _by_name(row: RosterRow) -> tuple[str, str, int]:
@@ -90,9 +101,9 @@ def _rows(
             yield state, assigned, worked
 
 
-def _named(found: Iterable[tuple[PastState, Spell, Spell | None]]) -> list[RosterRow]:
+def _named(found: Iterable[tuple[PastState, Spell, Spell | None]], viewer: User | None) -> list[RosterRow]:
     found = list(found)
-    people = _by_key(User, {step.user_id for step, _assigned, _worked in found})
+    people = _people({step.user_id for step, _assigned, _worked in found}, viewer)
     warehouses = _by_key(Warehouse, {step.warehouse_id for step, _assigned, _worked in found})
     return [
         RosterRow(step.id, people[step.user_id], warehouses[step.warehouse_id], assigned, worked)
@@ -100,21 +111,33 @@ def _named(found: Iterable[tuple[PastState, Spell, Spell | None]]) -> list[Roste
     ]
 
 
-def _by_key(model: Any, keys: set[int]) -> dict[int, Any]:
+def _people(keys: set[int], viewer: User | None) -> dict[int, User]:
+    """Of those who were in a confined viewer's warehouses, and are of them no more, only the names."""
+    if viewer is None or not viewer.is_confined:
+        return _by_key(User, keys)
+    visible = User.objects.visible_to(viewer).order_by().values("pk")
+    people = _by_key(User, keys, is_visible=Q(pk__in=visible))
+    for person in people.values():
+        if not getattr(person, "is_visible", False):
+            person.email = ""
+    return people
+
+
+def _by_key(model: Any, keys: set[int], **also: Any) -> dict[int, Any]:
     """Rows by key; deleted ones by their history, and without a name if it does not know them."""
-    rows = model.objects.only(*_SHOWN[model]).in_bulk(keys)
+    rows = model.objects.only(*_SHOWN[model]).annotate(**also).in_bulk(keys)
     gone = keys - rows.keys()
     return {key: model(pk=key) for key in gone} | deleted_rows(model, gone) | rows
 
 
 # --- One person -------------------------------------------------------------------------------------------------
-def stays_of(person: User, since: datetime, until: datetime) -> list[Stay]:
-    """Where a person was assigned and worked between `since` and `until`, by time.
+def stays_of(person: User, since: datetime, until: datetime, viewer: User | None = None) -> list[Stay]:
+    """Where a person was assigned and worked between `since` and `until`, by time, as far as the viewer may see it.
 
     Three queries, and one for warehouses that were deleted for good.
     """
     own = PastAssignment.objects.filter(user=person.pk, recorded_at__lt=until)
-    steps = _steps_of(own)
+    steps = _steps_of(_seen(own, viewer))
     places = {step.warehouse_id for one in steps.values() for step in one if step.user_id == person.pk}
     warehouses = _by_key(Warehouse, places)
     stays = [
@@ -146,11 +169,11 @@ def _steps(condition: Q) -> dict[int, list[PastState]]:
 
 
 # --- What is not known ------------------------------------------------------------------------------------------
-def unrecorded(moment: datetime, **of: Any) -> int:
+def unrecorded(moment: datetime, viewer: User | None = None, **of: Any) -> int:
     """The number of today's assignments, at most `MAX_ROWS`, that are older than `moment`, but not their history.
 
     `of` is a user or a warehouse.
     """
-    rows = WarehouseUserAssignment.objects.filter(created_at__lte=moment, **of).order_by()
+    rows = _seen(WarehouseUserAssignment.objects.filter(created_at__lte=moment, **of), viewer).order_by()
     recorded = PastAssignment.objects.filter(id=OuterRef("pk"), recorded_at__lte=moment)
     return int(rows.filter(~Exists(recorded)).values("pk")[:MAX_ROWS].count())

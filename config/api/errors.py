@@ -33,6 +33,7 @@ from rest_framework.settings import api_settings
 from rest_framework_json_api.utils import format_field_name
 
 from config.back_office import error_pages
+from config.back_office.authority import AuthorityLostError
 from config.rule_errors import RuleError, RuleViolation
 from config.web.paths import is_page
 
@@ -182,7 +183,7 @@ _TRANSLATIONS: list[tuple[tuple[type[Exception], ...], Callable[[Any], Sequence[
     ((RuleError,), lambda exc: [*map(fault_of, exc.violations)]),
     ((drf.NotAuthenticated,), lambda exc: [UNAUTHORIZED]),
     ((drf.AuthenticationFailed,), lambda exc: [INVALID_TOKEN]),
-    ((drf.PermissionDenied, PermissionDenied), lambda exc: [FORBIDDEN]),
+    ((drf.PermissionDenied, PermissionDenied, AuthorityLostError), lambda exc: [FORBIDDEN]),
     ((drf.NotFound, Http404), lambda exc: [NOT_FOUND]),
     ((drf.MethodNotAllowed,), lambda exc: [NO_SUCH_METHOD]),
     ((drf.UnsupportedMediaType,), lambda exc: [UNSUPPORTED_TYPE]),

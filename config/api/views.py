@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.db import transaction
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -117,6 +120,29 @@ class ReadOnlyModelViewSet(ResourceMixin, views.ReadOnlyModelViewSet):
 
 class ModelViewSet(ResourceMixin, views.ModelViewSet):
     """A writable resource. Its serializer calls the model's write methods."""
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with _confirmed(self.caller):
+            return super().create(request, *args, **kwargs)
+
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with _confirmed(self.caller):
+            return super().partial_update(request, *args, **kwargs)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with _confirmed(self.caller):
+            return super().destroy(request, *args, **kwargs)
+
+
+@contextmanager
+def _confirmed(caller: Any) -> Iterator[None]:
+    """For a confined caller, one transaction, which ends with `User.confirm_authority`. Costs others nothing."""
+    if not caller.is_confined:
+        yield
+        return
+    with transaction.atomic():
+        yield
+        caller.confirm_authority()
 
 
 class NotFoundView(APIView):

@@ -19,6 +19,12 @@ class AuthorityLostError(Exception):
     """The author was blocked, deleted or lost permissions during the request: nothing may be committed."""
 
 
+def require(user: Any) -> None:
+    """Raises AuthorityLostError if the user has lost something that their request relies on, as rows are by now."""
+    if not user.has_authority():
+        raise AuthorityLostError
+
+
 def confirmed(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Decorator of a Back Office view: writes are one transaction, which ends with `User.confirm_authority`.
 

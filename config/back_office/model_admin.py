@@ -9,6 +9,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import SEARCH_VAR
+from django.contrib.auth import get_permission_codename
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -97,7 +98,10 @@ def _chosen(spec: Any, changelist: ChangeList) -> str:
 
 
 class ModelAdmin(admin.ModelAdmin):
-    """Unfold's ModelAdmin, robust against invalid input."""
+    """Unfold's ModelAdmin, robust against invalid input, and confined to the rows that the user may see.
+
+    Django asks for a permission without a row for lists, menus and forms of new rows, and with the row for all else.
+    """
 
     #: Unfold's option, which it reads without a default: a template that misses an attribute lists all others (`dir`),
     #: which took a tenth of a page.
@@ -111,6 +115,35 @@ class ModelAdmin(admin.ModelAdmin):
     #: Most rows that "Show all" shows on one page, to be printed.
     list_max_show_all = 1_000
 
+    # --- Rights -------------------------------------------------------------------------------------------------
+    def may(self, request: HttpRequest, action: str, row: Any = None) -> bool:
+        """Whether the user has the permission of an action for the row; without a row, for any.
+
+        Unfold asks with the key of a row in the URL. The action then looks for the row.
+        """
+        user: Any = request.user
+        row = None if isinstance(row, str) else row
+        right = f"{self.opts.app_label}.{get_permission_codename(action, self.opts)}"
+        return bool(user.may_somewhere(right) if row is None else user.may(right, row))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may(request, "view", obj) or self.may(request, "change", obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "add")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may(request, "change", obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may(request, "delete", obj)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Rows with `visible_to` are those that the user may see."""
+        rows = super().get_queryset(request)
+        return rows.visible_to(request.user) if hasattr(rows, "visible_to") else rows
+
+    # --- The list -----------------------------------------------------------------------------------------------
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList
 

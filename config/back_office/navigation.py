@@ -34,7 +34,7 @@ def _entry(title: Any, icon: str, link: str, *permissions: str) -> dict[str, Any
     url = reverse_lazy(link)
     entry = {"title": title, "icon": icon, "link": url, "active": _is_active(url)}
     if permissions:
-        entry["permission"] = lambda request: any(map(request.user.has_perm, permissions))
+        entry["permission"] = lambda request: any(map(request.user.may_somewhere, permissions))
     return entry
 
 

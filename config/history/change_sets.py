@@ -14,6 +14,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Subquery
 
 from config.history.positions import Operation
+from config.history.tracking import seen_events
 
 #: The values of an object by the names of the event's columns.
 State = dict[str, Any]
@@ -59,10 +60,13 @@ class NetChange:
 
 
 class ChangeSet:
-    """The net changes of one model in a change set, by the columns that identify an object."""
+    """The net changes of one model in a change set, by the columns that identify an object, as far as a person may see
+    them.
+    """
 
-    def __init__(self, model: Any, identity: Collection[str], operation: Operation) -> None:
-        self._events = model.pgh_event_model.objects.order_by("pgh_id")
+    def __init__(self, model: Any, identity: Collection[str], operation: Operation, viewer: Any) -> None:
+        self._all = model.pgh_event_model.objects.order_by("pgh_id")
+        self._events = seen_events(model, viewer).order_by("pgh_id")
         self._own = self._events.filter(operation.events)
         self._identity = tuple(identity)
         self._operation = operation
@@ -70,7 +74,7 @@ class ChangeSet:
     def read(self) -> dict[Key, NetChange]:
         """Key → net change. Two queries. What existed neither before nor afterwards is left out."""
         events: dict[Key, list[State]] = {}
-        earlier = self._events.filter(pgh_obj=OuterRef("pgh_obj"), pgh_id__lt=OuterRef("pgh_id")).order_by("-pgh_id")
+        earlier = self._all.filter(pgh_obj=OuterRef("pgh_obj"), pgh_id__lt=OuterRef("pgh_id")).order_by("-pgh_id")
         for event in self._own.annotate(previous=Subquery(earlier.values("pgh_id")[:1])).values().iterator():
             events.setdefault(self._key(event), []).append(event)
         firsts = [rows[0] for rows in events.values()]
@@ -97,7 +101,7 @@ class ChangeSet:
 
     def _by_id(self, ids: Iterable[int | None]) -> dict[int, State]:
         wanted = [one for one in ids if one is not None]
-        return {event["pgh_id"]: event for event in self._events.filter(pgh_id__any_of=wanted).values().iterator()}
+        return {event["pgh_id"]: event for event in self._all.filter(pgh_id__any_of=wanted).values().iterator()}
 
     def _key(self, event: State) -> Key:
         return tuple(event[name] for name in self._identity)

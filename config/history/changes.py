@@ -8,7 +8,7 @@ the name of its page's URL as `back_office_page`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -35,7 +35,8 @@ _HIDDEN = {"id", "uuid", "activation"}
 class HistoryQuery:
     """The filters of the history, joined with AND."""
 
-    kinds: list[type[Model]]
+    #: The models, each with the condition of the events that the viewer may see (`kinds_for`).
+    kinds: Mapping[type[Model], Q]
     about: list[Model] = field(default_factory=list)
     #: Primary key of the author, or `DATABASE`.
     actor: int | str = ""
@@ -114,7 +115,7 @@ def _events(model: Any, query: HistoryQuery) -> QuerySet[Any, dict[str, Any]] | 
     narrowed = [_about(events, one) for one in query.about]
     if None in narrowed:
         return None
-    conditions = [*narrowed, *_when_and_who(query), *_beyond(model, query.after)]
+    conditions = [query.kinds[model], *narrowed, *_when_and_who(query), *_beyond(model, query.after)]
     before = events.objects.filter(pgh_obj=OuterRef("pgh_obj"), pgh_id__lt=OuterRef("pgh_id")).order_by("-pgh_id")
     state = JSONObject(**{one.name: one.attname for one in recorded_fields(events)})
     return (

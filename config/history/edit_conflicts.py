@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.http import HttpRequest
 from django.utils.formats import time_format
 from django.utils.timezone import localtime
@@ -83,7 +83,7 @@ class EditConflictFormMixin(forms.Form):
         self.add_error(None, ValidationError([lead, *(() if seen is None else self._changes_after(seen))]))
 
     def _changes_after(self, seen: int) -> Iterator[str]:
-        kinds = [type(self.instance)]
+        kinds = {type(self.instance): Q()}  # who edits it sees it
         query = changes.HistoryQuery(kinds=kinds, about=[self.instance], with_emails=self.with_emails)
         found, _more = changes.find(query, _MAX_LISTED)
         for change in found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -19,11 +19,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from config.back_office.rights import may_see_people
+from config.back_office.rights import shows_emails
 from config.database import replica
 from config.history import changes
 from config.history.positions import Position
-from config.history.tracking import DATABASE
+from config.history.tracking import DATABASE, NOTHING, seen_by
 
 PAGE_ROWS = 50
 #: The length of the longest e-mail or name.
@@ -93,9 +93,16 @@ def _same_query(request: HttpRequest, **also: str) -> str:
     return f"?{query.urlencode()}"
 
 
-def kinds_for(person: Any) -> list[Any]:
-    """The tracked models that the person may view."""
-    return [model for model in changes.tracked_models() if person.has_perm(_view_permission(model))]
+def kinds_for(person: Any) -> dict[type[Model], Q]:
+    """The tracked models that the person may view, each with the condition of the events that they may see."""
+    models = (model for model in changes.tracked_models() if person.may_somewhere(_view_permission(model)))
+    conditions = ((model, seen_by(model, person)) for model in models)
+    return {model: condition for model, condition in conditions if condition != NOTHING}
+
+
+def query_for(viewer: Any, **filters: Any) -> changes.HistoryQuery:
+    """A query of all that a person may see."""
+    return changes.HistoryQuery(kinds_for(viewer), with_emails=shows_emails(viewer), **filters)
 
 
 def _view_permission(model: Any) -> str:
@@ -174,12 +181,10 @@ class HistoryForm(forms.Form):
     since = forms.DateField(label=_("From"), required=False, widget=_DateInput, validators=_IN_CALENDAR)
     until = forms.DateField(label=_("Up to and including"), required=False, widget=_DateInput, validators=_IN_CALENDAR)
 
-    def __init__(self, data: Any, *, kinds: list[Any], about: Model | None, viewer: Any) -> None:
+    def __init__(self, data: Any, *, kinds: Mapping[type[Model], Q], about: Model | None, viewer: Any) -> None:
         super().__init__(data)
-        self._viewer = viewer
-        self._kinds = {model._meta.label_lower: model for model in kinds}
-        self._about = about
-        names = [(label, capfirst(model._meta.verbose_name_plural)) for label, model in self._kinds.items()]
+        self._viewer, self._kinds, self._about = viewer, kinds, about
+        names = [(model._meta.label_lower, capfirst(model._meta.verbose_name_plural)) for model in kinds]
         self.fields["kind"].choices = [("", _("All")), *names]  # type: ignore[attr-defined]
         if about is None:
             subjects = {name: SubjectField(SUBJECTS[name], viewer) for name in sorted(SUBJECTS)}
@@ -193,15 +198,15 @@ class HistoryForm(forms.Form):
 
     def query(self, after: str) -> changes.HistoryQuery:
         answers = self.cleaned_data
-        kind = self._kinds.get(answers["kind"])
+        asked = answers["kind"]
         return changes.HistoryQuery(
-            kinds=[kind] if kind else list(self._kinds.values()),
+            kinds={kind: seen for kind, seen in self._kinds.items() if asked in ("", kind._meta.label_lower)},
             about=[one for one in (self._about, *(answers.get(name) for name in SUBJECTS)) if one],
             actor=answers["actor"],
             since=_midnight(answers["since"]),
             until=_midnight(answers["until"] and answers["until"] + timedelta(days=1)),
             after=Position.parse(after),
-            with_emails=may_see_people(self._viewer),
+            with_emails=shows_emails(self._viewer),
         )
 
 

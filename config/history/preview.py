@@ -13,7 +13,7 @@ from django.utils import formats, timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from config.back_office.rights import may_see_people
+from config.back_office.rights import shows_emails
 from config.history.changes import RecordedChange, in_words, recorded_fields
 from config.history.names import Names
 from config.history.pages import kinds_for
@@ -41,7 +41,7 @@ class Preview:
 
     def __init__(self, operation: Operation, by: Any) -> None:
         self._operation, self._by = operation, by
-        self._kinds, self._with_emails = kinds_for(by), may_see_people(by)
+        self._kinds, self._with_emails = kinds_for(by), shows_emails(by)
 
     def read(self) -> None:
         """Plans without a lock and writes nothing."""
@@ -78,7 +78,7 @@ class Preview:
         left_out = [step for step in self._seen if step.obstacles][:MAX_LISTED]
         told = zip(self._in_words(left_out), self._reasons(left_out), strict=True)
         self.listed_left_out = [LeftOutChange(*one) for one in told]
-        others = not_undone(self._operation)
+        others = not_undone(self._operation, self._by)
         #: Models whose changes are never undone, each with the number of changes.
         self.others = [(capfirst(one._meta.verbose_name_plural), others[one]) for one in others if one in self._kinds]
 
@@ -152,7 +152,7 @@ def _event(step: Step) -> dict[str, Any]:
 
 def already(former: Former, reader: Any) -> str:
     """That it was undone before, and by whom."""
-    names = Names({get_user_model(): {former.user}}, with_emails=may_see_people(reader))
+    names = Names({get_user_model(): {former.user}}, with_emails=shows_emails(reader))
     words = {"who": names[get_user_model(), former.user], "when": when(former.operation)}
     return _("This was undone by %(who)s, %(when)s.") % words
 

@@ -24,6 +24,9 @@ REASON = "change_reason"
 #: The actor of changes without a request: raw SQL or a management command.
 DATABASE = "database"
 
+#: The condition that no event meets.
+NOTHING = Q(pk__in=())
+
 
 class HistoryMiddleware(PgHistoryMiddleware):
     """The context of a request: user, path, request id, client, and the reason if one was entered.
@@ -43,6 +46,23 @@ class HistoryMiddleware(PgHistoryMiddleware):
 def tracked_models() -> list[type[Any]]:
     """Every model with recorded history."""
     return [model for model in apps.get_models() if hasattr(model, "pgh_event_model")]
+
+
+def seen_by(model: Any, viewer: Any) -> Q:
+    """The condition of the events of a model that a person may see.
+
+    A confined person sees those that concern their warehouses: `history_within` of the model, a class method, has the
+    condition for them. Models without it belong to no warehouse.
+    """
+    if not viewer.is_confined:
+        return Q()
+    within = getattr(model, "history_within", None)
+    return within(viewer) if within else NOTHING
+
+
+def seen_events(model: Any, viewer: Any) -> Any:
+    """The events of a model that a person may see (`seen_by`)."""
+    return model.pgh_event_model.objects.filter(seen_by(model, viewer))
 
 
 def tracked(**options: Any) -> Any:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from config.database.timeouts import use_job_limits_in_transaction
 from config.history.change_sets import ChangeSet, Key, NetChange, Since, State
 from config.history.positions import Operation
-from config.history.tracking import tracked_models
+from config.history.tracking import seen_events, tracked_models
 
 #: Recorded fields that nobody sees.
 _HIDDEN = {"id", "uuid", "activation"}
@@ -120,9 +120,10 @@ class Undoer:
     def write_late(self, steps: list[Step], plan: UndoPlan) -> None:
         """Writes what needs those models as they will be."""
 
-    def may(self, person: Any, action: str) -> bool:
-        """Whether the person has the permission `add`, `change` or `delete`."""
-        return bool(person.has_perm(f"{self.model._meta.app_label}.{action}_{self.model._meta.model_name}"))
+    def may(self, person: Any, action: str, row: Any = None) -> bool:
+        """Whether the person has the permission `add`, `change` or `delete` for a row; without a row, for any."""
+        right = f"{self.model._meta.app_label}.{action}_{self.model._meta.model_name}"
+        return bool(person.may_somewhere(right) if row is None else person.may(right, row))
 
     def step(self, change: NetChange) -> Step:
         """The step that undoes a net change, refused as far as it was changed since."""
@@ -166,12 +167,15 @@ def register(undoer: type[Undoer]) -> type[Undoer]:
 
 
 class UndoPlan:
-    """What undoing a change set puts back, and what it leaves out, as far as `by` may do it."""
+    """What undoing a change set puts back, and what it leaves out, as far as `by` may do it.
+
+    Changes that `by` may not see, since they are confined, are not in it.
+    """
 
     def __init__(self, operation: Operation, by: Any, *, lock: bool = False) -> None:
         self.operation, self.by = operation, by
         self.undoers = sorted(UNDOERS.values(), key=lambda undoer: undoer.order)
-        sets = {undoer: ChangeSet(undoer.model, undoer.identity, operation) for undoer in self.undoers}
+        sets = {undoer: ChangeSet(undoer.model, undoer.identity, operation, by) for undoer in self.undoers}
         changes = {undoer: one.read() for undoer, one in sets.items()}
         if lock:
             self._lock(changes)
@@ -242,25 +246,26 @@ def undo(operation: Operation, by: Any, reason: str) -> tuple[UndoPlan, Former |
     with pghistory.context(reason=reason, undoes=str(operation)), transaction.atomic():
         use_job_limits_in_transaction()
         plan = UndoPlan(operation, by, lock=True)
-        former = undone(operation)
+        former = undone(operation, by)
         if former is None:
             plan.write()
         return plan, former
 
 
-def undone(operation: Operation) -> Former | None:
-    """By what this change set was undone, or None."""
+def undone(operation: Operation, viewer: Any) -> Former | None:
+    """By what this change set was undone, as far as the viewer sees it, or None."""
     for undoer in UNDOERS.values():
-        if event := ChangeSet(undoer.model, undoer.identity, operation).undone():
+        if event := ChangeSet(undoer.model, undoer.identity, operation, viewer).undone():
             context = event["pgh_context"]
             return Former(Operation(event["pgh_created_at"], context.get("request_id", "")), context.get("user"))
     return None
 
 
-def number_of_events(operation: Operation) -> int:
-    """How many of its events can be undone at all. More than `MAX_EVENTS` would take too long."""
-    events = (undoer.model.pgh_event_model.objects for undoer in UNDOERS.values())
-    return sum(rows.filter(operation.events).count() for rows in events)
+def number_of_events(operation: Operation, viewer: Any) -> int:
+    """How many of its events, as the viewer sees them, can be undone at all. More than `MAX_EVENTS` would take too
+    long.
+    """
+    return sum(seen_events(model, viewer).filter(operation.events).count() for model in UNDOERS)
 
 
 def may_undo(person: Any) -> bool:
@@ -269,10 +274,10 @@ def may_undo(person: Any) -> bool:
     return any(undoer.may(person, action) for undoer in UNDOERS.values() for action in actions)
 
 
-def not_undone(operation: Operation) -> Counter[type[Model]]:
-    """The models without an `Undoer`, each with the number of its events in the change set."""
+def not_undone(operation: Operation, viewer: Any) -> Counter[type[Model]]:
+    """The models without an `Undoer`, each with the number of its events in the change set that the viewer sees."""
     others = [model for model in tracked_models() if model not in UNDOERS]
-    numbers = {model: model.pgh_event_model.objects.filter(operation.events).count() for model in others}
+    numbers = {model: seen_events(model, viewer).filter(operation.events).count() for model in others}
     return Counter({model: number for model, number in numbers.items() if number})
 
 

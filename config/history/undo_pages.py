@@ -13,9 +13,8 @@ from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
-from config.back_office.rights import may_see_people
 from config.history import changes
-from config.history.pages import PAGE_ROWS, ReasonFormMixin, kinds_for, links_to_others
+from config.history.pages import PAGE_ROWS, ReasonFormMixin, kinds_for, links_to_others, query_for
 from config.history.positions import OPERATION, Operation, Position
 from config.history.preview import Preview, already, when
 from config.history.tracking import REASON
@@ -38,8 +37,8 @@ def change_set_view(request: HttpRequest, *, site: Any) -> HttpResponse:
     operation = _operation(request)
     first = _first(request, operation)
     rows, more = changes.find(_query(request, operation, request.GET.get("after", "")), PAGE_ROWS)
-    former, undoes = undone(operation), Operation.parse(first.undoes)
-    number = number_of_events(operation)
+    former, undoes = undone(operation, request.user), Operation.parse(first.undoes)
+    number = number_of_events(operation, request.user)
     can_undo = 0 < number <= MAX_EVENTS and may_undo(request.user) and not former
     context = {
         "title": _("Changes of %(when)s") % {"when": when(operation)},
@@ -61,8 +60,9 @@ def undo_view(request: HttpRequest, *, site: Any) -> HttpResponse:
     if not may_undo(request.user):
         raise PermissionDenied
     operation = _operation(request)
-    first, preview, number = _first(request, operation), Preview(operation, request.user), number_of_events(operation)
-    if former := undone(operation):
+    first, preview = _first(request, operation), Preview(operation, request.user)
+    number = number_of_events(operation, request.user)
+    if former := undone(operation, request.user):
         return _refuse(request, operation, already(former, request.user))
     if number > MAX_EVENTS:
         return _refuse(request, operation, _TOO_LARGE)
@@ -191,8 +191,7 @@ def _first(request: HttpRequest, operation: Operation) -> changes.RecordedChange
 
 
 def _query(request: HttpRequest, operation: Operation, after: str = "") -> changes.HistoryQuery:
-    kinds, with_emails = kinds_for(request.user), may_see_people(request.user)
-    return changes.HistoryQuery(kinds, operation=operation, after=Position.parse(after), with_emails=with_emails)
+    return query_for(request.user, operation=operation, after=Position.parse(after))
 
 
 def _undo_page(request: HttpRequest, site: Any, operation: Operation, first: Any, **context: Any) -> HttpResponse:

@@ -46,7 +46,7 @@ def importable(person: Any) -> dict[str, type[SheetResource]]:
 
 
 def may_import(request: HttpRequest) -> bool:
-    return bool(importable(request.user))
+    return request.user.is_authenticated and bool(importable(request.user))
 
 
 class SheetFilter(RadioFilter):
@@ -62,7 +62,10 @@ class SheetFilter(RadioFilter):
 
 @admin.register(Import)
 class ImportAdmin(ReadOnlyMixin, ModelAdmin):
-    """Whoever may import a kind of sheet sees all imports of that kind. Newest first, without a count."""
+    """Whoever may import a kind of sheet sees all imports of that kind, a confined person their own.
+
+    Newest first, without a count.
+    """
 
     list_display_links = None
     list_filter = (SheetFilter,)
@@ -95,7 +98,8 @@ class ImportAdmin(ReadOnlyMixin, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         """Without a condition for people who may import everything: one index has the order of all kinds."""
         kinds = [*importable(request.user)]
-        rows = Import.objects.with_small_report().select_related("person").order_by(*self.ordering)
+        seen = Import.objects.visible_to(request.user)
+        rows = seen.with_small_report().select_related("person").order_by(*self.ordering)
         return rows if len(kinds) == len(all_sheets()) else rows.filter(kind__in=kinds)
 
     # --- Columns -----------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class ExportPages(SheetPages):
         return self._may_export(request, self.sheets[0])
 
     def _may_export(self: Any, request: Any, sheet: type[SheetResource]) -> bool:
-        return self.has_view_permission(request) and request.user.has_perms(sheet.rights_to_export)
+        return self.has_view_permission(request) and all(map(request.user.may_somewhere, sheet.rights_to_export))
 
     def get_urls(self: Any) -> list[Any]:
         views = {"": self.export_page, "progress/": self.export_progress, "file/": self.export_file}
@@ -57,7 +57,7 @@ class ExportPages(SheetPages):
             rows = self.get_changelist_instance(request).get_queryset(request)
         except IncorrectLookupParameters:  # the list shows the message
             return HttpResponseRedirect(f"{self._url('changelist')}?{ERROR_FLAG}=1")
-        found = exports.counted(sheet, rows)
+        found = exports.counted(sheet, rows, request.user)
         if kind in FORMATS and request.method == "POST" and (job := self._begin_export(request, sheet, kind, found)):
             return HttpResponseRedirect(self._url("export", job.pk))
         return self._page(

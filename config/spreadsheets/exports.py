@@ -50,7 +50,7 @@ def build(resource: SheetResource, rows: Any, name: str, asked_at: datetime, pro
         table = _safe(resource.exported_headings(), _monitored(lines, MAX_ROWS[kind], progress))
         return _compressed_csv(table) if kind == "csv" else _workbook(kind, table, name, ())
 
-    return replica.exported(resource.exported(rows).order_by("pk"), made)
+    return replica.exported(resource.exported(rows, resource.importer).order_by("pk"), made)
 
 
 def download(request: HttpRequest, content: bytes, name: str) -> HttpResponse:
@@ -75,9 +75,9 @@ def dated(name: str) -> str:
     return f"{name}-{timezone.localdate():%Y-%m-%d}"
 
 
-def counted(resource: type[SheetResource], rows: Any) -> int:
+def counted(resource: type[SheetResource], rows: Any, viewer: Any) -> int:
     """The number of rows to export. The count stops above the maximum of every format."""
-    return int(resource.exported(rows).order_by().values("pk")[: max(MAX_ROWS.values()) + 1].count())
+    return int(resource.exported(rows, viewer).order_by().values("pk")[: max(MAX_ROWS.values()) + 1].count())
 
 
 def template(resource: type[SheetResource], kind: str) -> HttpResponse:

@@ -188,8 +188,8 @@ class SheetAdminMixin(ExportPages):
         return exports.download(request, job.read(), f"{self.sheet_of(job.kind).file_name}-left-out.csv")
 
     def _job(self: Any, request: HttpRequest, pk: Any) -> Import:
-        """Anybody's: whoever may import may look at what others imported."""
-        job: Import = self._found(request, Import.objects.all(), pk, self._may_import)
+        """Anybody's: whoever may import may look at what others imported, unless they are confined."""
+        job: Import = self._found(request, Import.objects.visible_to(request.user), pk, self._may_import)
         return job
 
     def _own(self: Any, request: HttpRequest, pk: Any) -> Import:

@@ -22,6 +22,10 @@ class ImportQuerySet(JobQuerySet["Import"]):
     def past_retention(self) -> ImportQuerySet:
         return super().past_retention().filter(is_expired=False)  # type: ignore[return-value]
 
+    def visible_to(self, person: Any) -> ImportQuerySet:
+        """A confined person sees only their own: files of others name people and warehouses of anywhere."""
+        return self.filter(person=person) if person.is_confined else self
+
     def gauges(self) -> Iterator[Gauge]:
         """For the metrics."""
         recent = self.filter(is_expired=False).values_list("state").annotate(models.Count("pk")).order_by()

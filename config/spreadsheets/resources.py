@@ -6,7 +6,7 @@ A batch costs a fixed number of queries. When a file is applied, a batch is writ
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain, islice, repeat
 from typing import Any, ClassVar
@@ -92,12 +92,12 @@ class SheetResource(RowResource):
         """An import may add and change rows, even if no page of the Back Office has a form for that."""
         label = cls._meta.model._meta
         own = [f"{label.app_label}.{action}_{label.model_name}" for action in ("add", "change")]
-        return bool(person.has_perms([*own, *cls.rights_to_import]))
+        return all(map(person.may_somewhere, [*own, *cls.rights_to_import]))
 
     # --- For subclasses ---
     @classmethod
-    def exported(cls, rows: Any) -> Any:
-        """The queryset of the rows to export, with every column that is needed."""
+    def exported(cls, rows: Any, viewer: Any) -> Any:
+        """The queryset of the rows to export, with every column that is needed, as far as the viewer may see it."""
         raise NotImplementedError
 
     def prefetch(self, rows: list[dict[str, str]]) -> None:
@@ -116,7 +116,15 @@ class SheetResource(RowResource):
 
         Their own row is not locked, so that a colleague can block them at any time.
         """
-        return people.exclude(pk=self.importer.pk)
+        return people.visible_to(self.importer).exclude(pk=self.importer.pk)
+
+    def seen(self, people: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of these people, by their keys, whom the importer may see. One query for a confined one, else none."""
+        if not self.importer.is_confined:
+            return {**people}
+        found = get_user_model().objects.filter(pk__in=[one.pk for one in people.values()])
+        seen = {*found.visible_to(self.importer).values_list("pk", flat=True)}
+        return {key: one for key, one in people.items() if one.pk in seen}
 
     def write(self) -> None:
         """Writes the `pending` instances of a batch, or keeps them for `finish`."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from django.conf import settings
 from pytest_django import DjangoAssertNumQueries
@@ -19,6 +21,7 @@ from tests.support.api.questions import JSON, MANY, ONE, gate, question, told
 from tests.support.cases import each
 from tests.support.oauth.held_tokens import service
 from tests.support.oauth.introspection import BAD_CLIENT, CHALLENGE
+from tests.support.waiting import MOST_SECONDS
 from users.models import User
 from users.models.audit_event import AuditEvent
 from users.models.client import Client
@@ -116,7 +119,21 @@ def test_the_request_id_comes_back_as_it_was_sent(asker: Api, working: dict[str,
         for api, body in ((asker, working), (asker, {}), (Api(), working)):
             answer = api.call("POST", path, body, content_type=JSON, **{"X-Request-ID": sent})
             assert answer["X-Request-ID"] == sent
-    assert "X-Request-ID" not in asker.call("POST", path, working, content_type=JSON)
+    made = [asker.call("POST", path, working, content_type=JSON)["X-Request-ID"] for _ in range(2)]
+    assert [re.fullmatch("[0-9a-f]{32}", one) is not None for one in made] == [True, True]
+    assert made[0] != made[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_request_id_that_is_no_text_of_ascii_is_replaced_as_in_the_log(live_url: str) -> None:
+    """Over HTTP: by the id of the log line and of the security event."""
+    with httpx.Client(base_url=live_url, timeout=MOST_SECONDS) as client:
+        for sent in ("Tür-7".encode(), "Tür-7".encode("latin-1"), b"gate-\xff", b"gate-7"):
+            answer = client.post(ONE, json={}, headers=[(b"X-Request-ID", sent)], auth=("picking", "wrong"))
+            assert (answer.status_code, answer.json()) == (401, BAD_CLIENT)
+            event = AuditEvent.objects.latest("id")
+            assert (event.tag, event.request_id) == ("client_refused", answer.headers["X-Request-ID"])
+            assert (event.request_id == "gate-7") == (sent == b"gate-7")
 
 
 # --- Many questions ---------------------------------------------------------------------------------------------

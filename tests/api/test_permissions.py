@@ -26,8 +26,10 @@ from tests.support.api.client import (
 )
 from tests.support.api.permissions import _CALLERS, cells, undone
 from tests.support.api.questions import question
+from tests.support.confinement import confined
 from tests.support.oauth.code_flow import PARTNER, basic, login_form
 from tests.support.oauth.introspection import BAD_CLIENT, CHALLENGE
+from users import roles
 from users.models import Session, User
 from users.oauth.key_ring import key_ring
 from users.oauth.tokens import AccessToken
@@ -60,12 +62,14 @@ def test_the_table_names_every_route_and_method() -> None:
 
 @pytest.fixture
 def callers(
-    olive: User, pat: User, make_user: Callable[..., User], pat_north: Any, partner: Any
+    olive: User, pat: User, make_user: Callable[..., User], pat_north: Any, mill: Warehouse, partner: Any
 ) -> dict[str, dict[str, str]]:
     """The headers of each kind of caller."""
     pat_north.activate()
     tokens = {name: sign_in(pat.email)["access_token"] for name in ("broken", "expired", "ended", "own", "other")}
     tokens["office"] = sign_in(olive.email)["access_token"]
+    manager = confined(make_user("mia.manager@example.test"), roles.SITE_MANAGER, pat_north.warehouse, mill)
+    tokens["mine"] = tokens["cut"] = sign_in(manager.email)["access_token"]
     tokens["blocked"] = _blocked(make_user("bo.blocked@example.test", is_warehouse_user=True))
     tokens["broken"] = tokens["broken"][:-4] + "AAAA"
     tokens["expired"] = _expired(tokens["expired"])
@@ -109,12 +113,17 @@ def test_everyone_may_do_what_the_table_says_and_no_more(
     forms: dict[str, dict[str, Any]],
     pat_north: WarehouseUserAssignment,
     sam_north: WarehouseUserAssignment,
+    make_user: Callable[..., User],
+    assign: Callable[..., WarehouseUserAssignment],
+    river: Warehouse,
     mill: Any,
 ) -> None:
+    sid_river = assign(make_user("sid.sorter@example.test", is_warehouse_user=True), river)
+    rows = {"other": sam_north, "cut": sid_river}
     for method, route, caller, status in cells():
         with undone():
             api, form = Api(headers=callers[caller]), forms[caller].get(route)
-            row = sam_north if caller == "other" else pat_north
+            row = rows.get(caller, pat_north)
             answer = send_form(api, method, route, form) if form else call(api, method, route, caller, row, mill)
             assert answer.status_code == status, (method, route, caller, answer.content)
             _check_refusal(answer, status, CHALLENGE if form else "Bearer")
@@ -147,6 +156,7 @@ def _check_refusal(answer: Any, status: int, challenge: str) -> None:
     """A refusal says the documented words, and asks for a proof where one would help (RFC 6750 section 3)."""
     if "vnd.api+json" in answer.get("Content-Type", ""):
         words: dict[int, list[Any]] = {
+            400: [error(400, "User not found.", "5202", pointer="/data/attributes/userUuid")],
             401: [UNAUTHORIZED, INVALID_TOKEN],
             403: [FORBIDDEN],
             404: [

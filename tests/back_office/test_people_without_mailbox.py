@@ -39,18 +39,18 @@ NAME = "juergen.mueller@staff.invalid"
     ],
 )
 def test_a_name_is_proposed_that_every_keyboard_can_type(db: None, first: str, last: str, name: str) -> None:
-    assert propose_sign_in_name(first, last) == f"{name}@staff.invalid"
+    assert propose_sign_in_name(first, last, User()) == f"{name}@staff.invalid"
 
 
 def test_a_name_that_is_taken_is_numbered(make_user: Callable[..., User], settings: Any) -> None:
     settings.SIGN_IN_DOMAIN = "people.example.test"
     make_user("pat.smith@people.example.test", status="deleted")
     make_user("Pat.Smith2@people.example.test")
-    assert propose_sign_in_name("Pat", "Smith") == "pat.smith3@people.example.test"
+    assert propose_sign_in_name("Pat", "Smith", User()) == "pat.smith3@people.example.test"
     make_user("pat.smith3@other.example.test")
     for number in range(3, 60):
         make_user(f"pat.smith{number}@people.example.test")
-    assert propose_sign_in_name("Pat", "Smith") == "pat.smith60@people.example.test"
+    assert propose_sign_in_name("Pat", "Smith", User()) == "pat.smith60@people.example.test"
 
 
 def test_the_form_asks_for_a_name_while_it_is_filled_in(as_manager: Client) -> None:

@@ -16,31 +16,14 @@ from assignments.access.decision import decide
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import PASSWORD
 from tests.support.back_office.staff import LIST, member, signed_in, switch
+from tests.support.back_office.why import PAGE, shown, the_one, unmet
 from tests.support.clock import Clock
 from tests.support.oauth.code_flow import send
 from users.models import User
 from users.models.audit_event import AuditEvent
 from warehouses.models import Warehouse
 
-PAGE = "/admin/users/user/why/"
 DAY = timedelta(days=1)
-
-
-def shown(browser: Browser, **asked: Any) -> dict[str, Any]:
-    """The page about somebody."""
-    answer = browser.get(PAGE, asked)
-    assert answer.status_code == 200
-    found: Any = answer.context_data
-    return found
-
-
-def unmet(page: dict[str, Any], part: str) -> list[str]:
-    return [condition.text for condition in page[part] if condition.is_met is False]
-
-
-def the_one(page: dict[str, Any], part: str) -> Any:
-    (condition,) = [condition for condition in page[part] if condition.is_met is False]
-    return condition
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """How late is a withdrawal noticed? Two servers, one database: one withdraws, the other is asked without a pause.
 
+The other is asked by a token, or without one for the decision (AuthZEN).
+
     .venv/bin/python -m pytest -q -s tests/benchmarks/withdrawal.py
 
-`TRIALS` (environment, default 10,000) withdrawals of four kinds in turn. A *late accept* is a call that was sent after
+`TRIALS` (environment, default 10,000) withdrawals of six kinds in turn. A *late accept* is a call that was sent after
 the withdrawal had been answered, and was accepted all the same. The *delay* is from that answer to the first refusal
 on the other server, which includes the call itself.
 """
@@ -25,6 +27,7 @@ from django.test import RequestFactory
 from assignments import tokens
 from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS, JSON_API
+from tests.support.api.questions import ONE, question
 from tests.support.oauth.held_tokens import service
 from tests.support.servers.live import live_server, production_environment
 from users.models import User
@@ -79,6 +82,14 @@ class Pair:
     def introspects(self, token: str) -> bool:
         return self.asking.post("/introspect", data={"token": token, **self.service}).json()["active"]
 
+    def evaluates(self, token: str) -> bool:
+        """Of the person and the warehouse; the token is not needed."""
+        asked = question(self.row.user.uuid, self.row.warehouse.uuid)
+        credentials = (self.service["client_id"], self.service["client_secret"])
+        answer = self.asking.post(ONE, json=asked, auth=credentials)
+        assert answer.status_code == 200, answer.text
+        return bool(answer.json()["decision"])
+
     # Ways to withdraw
     def revokes(self, token: str) -> None:
         self.withdrawing.post("/revoke", data={"token": token}).raise_for_status()
@@ -97,6 +108,8 @@ KINDS = {
     "session revoked, access token introspected": (Pair.revokes, Pair.introspects, False),
     "assignment left, warehouse token introspected": (Pair.leaves, Pair.introspects, True),
     "user blocked with SQL, access token used": (Pair.blocks, Pair.calls, False),
+    "assignment left, decision asked for": (Pair.leaves, Pair.evaluates, False),
+    "user blocked with SQL, decision asked for": (Pair.blocks, Pair.evaluates, False),
 }
 
 

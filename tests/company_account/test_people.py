@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db.models import Q
 from django.utils import timezone
 
 from config.history.changes import HistoryQuery, find
@@ -54,7 +55,7 @@ def test_a_verified_e_mail_links_the_person_once(
     account = CompanyAccount.objects.get()
     assert (account.user, account.issuer, account.subject) == (olive_there, forger.issuer, "olive-1")
     assert AuditEvent.objects.get(tag="company_account_linked").username == olive_there.email
-    (change, *_), _more = find(HistoryQuery([CompanyAccount]), 10)
+    (change, *_), _more = find(HistoryQuery({CompanyAccount: Q()}), 10)
     assert (change.what, change.who, change.through) == (
         "Company account linked",
         "Forger",
@@ -184,7 +185,7 @@ def test_somebody_unknown_becomes_a_back_office_user_with_mapped_roles(
     nina = User.objects.get(email="nina.new@example.test")
     assert (nina.get_full_name(), nina.roles, nina.is_staff) == ("Nina New", ["Auditor"], True)
     assert not nina.has_usable_password()
-    changes, _more = find(HistoryQuery([User]), 10)
+    changes, _more = find(HistoryQuery({User: Q()}), 10)
     assert [(change.what, change.who) for change in changes] == [("Changed", "Forger"), ("Created", "Forger")]
 
 
@@ -247,7 +248,7 @@ def test_mapped_roles_are_refreshed_and_others_stay(
     walk.through()
     olive_there.refresh_from_db()
     assert sorted(olive_there.roles) == ["Auditor", "Warehouse manager"]
-    (change, *_), _more = find(HistoryQuery([User], about=[olive_there]), 10)
+    (change, *_), _more = find(HistoryQuery({User: Q()}, about=[olive_there]), 10)
     assert (change.who, change.through) == ("Forger", "Sign-in by company account")
     before, after = ({*one.split(", ")} for one in (change.differences[0].before, change.differences[0].after))
     assert before - after == {"Administrator"}

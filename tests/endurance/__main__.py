@@ -15,7 +15,7 @@ import sys
 import django
 
 #: In the order in which they run; all together stay under 30 minutes.
-PARTS = ("faults", "restarts", "failover", "floods", "fuzz", "pages", "rights", "drills")
+PARTS = ("faults", "restarts", "failover", "floods", "fuzz", "pages", "rights", "mutations", "drills")
 
 
 def main() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from tests.benchmarks.report import Report
 
 FAULTS, FLOODS, FUZZ, PAGES = "Faults", "Floods", "Fuzz", "Pages"
-RESTARTS, RIGHTS = "Restarts", "Rights"
+MUTATIONS, RESTARTS, RIGHTS = "Mutations", "Restarts", "Rights"
 
 report = Report(
     Path(__file__).parent / "RESULTS.md",
     "# Endurance\n\nWritten by `make endurance`; each part replaces its own section.",
-    (FAULTS, FLOODS, FUZZ, PAGES, RESTARTS, RIGHTS),
+    (FAULTS, FLOODS, FUZZ, MUTATIONS, PAGES, RESTARTS, RIGHTS),
 )
 write = report.write

@@ -1,4 +1,6 @@
-"""Does time tell a warehouse user which rows there are? Other people's ids and ids of nothing, in random order.
+"""Does time tell a warehouse user, or a confined site manager, which rows there are?
+
+Ids of rows that are not theirs and ids of nothing, in random order.
 
 Over real HTTP, on one connection, each id asked for once. *Slower* is how often an answer about a foreign row takes
 longer than one about a missing row: 0.5 where time tells nothing, 0 or 1 where it tells everything (Mann and Whitney's
@@ -8,6 +10,7 @@ U over the number of pairs); `z` is its distance from 0.5 in standard deviations
 from __future__ import annotations
 
 import gc
+import json
 import os
 import random
 import statistics
@@ -35,7 +38,9 @@ from tests.benchmarks.report import table  # noqa: E402
 from tests.benchmarks.sign_in_times import slower  # noqa: E402
 from tests.endurance.report import RIGHTS, write  # noqa: E402
 from tests.support.api.client import ASSIGNMENTS, JSON_API, sign_in  # noqa: E402
+from tests.support.confinement import confined  # noqa: E402
 from tests.support.servers.live import live_server, production_environment  # noqa: E402
+from users import roles  # noqa: E402
 from users.models import User  # noqa: E402
 from warehouses.models import Warehouse  # noqa: E402
 
@@ -44,51 +49,65 @@ TRIES = 1_000
 PEOPLE, PLACES = 5_000, 1_100
 #: How far *slower* may be from 0.5: five standard deviations of so many tries.
 MOST = 0.065
-ME = "pat.picker@example.test"
+#: Whose row, or whose warehouse, is in the middle of the others'.
+CALLERS = {"warehouse user": "pat.picker@example.test", "site manager": "cora.confined@example.test"}
+ME, MANAGER = CALLERS.values()
 TYPE = "warehouse-user-assignments"
 ACTIVATE = b'{"data":{"attributes":{"isActive":true}}}'
 
 Ask = Callable[[httpx.Client, str], httpx.Response]
-#: Question → how it is asked about an id, of which kind, and the status of its answers.
-QUESTIONS: dict[str, tuple[str, int, Ask]] = {
-    "read an assignment": ("rows", 404, lambda client, one: client.get(f"{ASSIGNMENTS}/{one}")),
+#: Question → the kind of id that it is asked about, the statuses of its answers to each caller, and how it is asked.
+QUESTIONS: dict[str, tuple[str, tuple[int, int], Ask]] = {
+    "read an assignment": ("rows", (404, 404), lambda client, one: client.get(f"{ASSIGNMENTS}/{one}")),
     "switch an assignment": (
-        "rows", 404, lambda client, one: client.patch(f"{ASSIGNMENTS}/{one}", content=ACTIVATE)
+        "rows", (404, 404), lambda client, one: client.patch(f"{ASSIGNMENTS}/{one}", content=ACTIVATE)
     ),
-    "delete an assignment": ("rows", 403, lambda client, one: client.delete(f"{ASSIGNMENTS}/{one}")),
-    "read a person": ("people", 404, lambda client, one: client.get(f"/users/{one}")),
-    "read a warehouse": ("places", 404, lambda client, one: client.get(f"/warehouses/{one}")),
+    "delete an assignment": ("rows", (403, 404), lambda client, one: client.delete(f"{ASSIGNMENTS}/{one}")),
+    "assign a person": ("people", (403, 400), lambda client, one: _assigned(client, userUuid=one)),
+    "assign a warehouse": ("places", (403, 400), lambda client, one: _assigned(client, warehouse={"uuid": one})),
+    "read a person": ("people", (404, 404), lambda client, one: client.get(f"/users/{one}")),
+    "read a warehouse": ("places", (404, 404), lambda client, one: client.get(f"/warehouses/{one}")),
     "filter by assignment": (
-        "rows", 200, lambda client, one: client.get(f"{ASSIGNMENTS}?filter[{TYPE}.uuid]={one}")
+        "rows", (200, 200), lambda client, one: client.get(f"{ASSIGNMENTS}?filter[{TYPE}.uuid]={one}")
     ),
     "filter by person": (
-        "people", 200, lambda client, one: client.get(f"{ASSIGNMENTS}?filter[{TYPE}.userUuid]={one}")
+        "people", (200, 200), lambda client, one: client.get(f"{ASSIGNMENTS}?filter[{TYPE}.userUuid]={one}")
     ),
     "filter by warehouse": (
-        "places", 200, lambda client, one: client.get(f"{ASSIGNMENTS}?filter[{TYPE}.warehouseUuid]={one}")
+        "places", (200, 200), lambda client, one: client.get(f"{ASSIGNMENTS}?filter[{TYPE}.warehouseUuid]={one}")
     ),
 }  # fmt: skip
+
+
+def _assigned(client: httpx.Client, **attributes: Any) -> httpx.Response:
+    sent = {"userUuid": str(uuid4()), "warehouse": {"uuid": str(uuid4())}} | attributes
+    return client.post(ASSIGNMENTS, content=json.dumps({"data": {"type": TYPE, "attributes": sent}}))
 
 
 def run() -> None:
     with _database(), tempfile.TemporaryDirectory() as folder:
         ids = _crowd()
-        token = sign_in(ME)["access_token"]
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": JSON_API}
-        with (
-            live_server(production_environment() | {"WORKERS": "1"}, Path(folder) / "log") as url,
-            httpx.Client(base_url=url, headers=headers, timeout=60) as client,
-        ):
-            rows = [_compared(client, question, ids) for question in QUESTIONS]
+        with live_server(production_environment() | {"WORKERS": "1"}, Path(folder) / "log") as url:
+            rows = [
+                (caller, *_compared(client, question, ids, number))
+                for number, (caller, email) in enumerate(CALLERS.items())
+                for client in [_client(url, email)]
+                for question in QUESTIONS
+            ]
     write(
         RIGHTS,
-        f"{TRIES:,} foreign and {TRIES:,} missing ids for each question of a warehouse user, in random order, among "
-        f"{PEOPLE * 2:,} assignments.",
-        table(("Question", "Foreign ms", "Missing ms", "Slower", "z"), rows),
+        f"{TRIES:,} foreign and {TRIES:,} missing ids for each question of a warehouse user, and of a site manager "
+        f"confined to one of {PLACES:,} warehouses, in random order, among {PEOPLE * 2:,} assignments.",
+        table(("Caller", "Question", "Foreign ms", "Missing ms", "Slower", "z"), rows),
         f"*Slower* must be within {MOST} of 0.5.",
     )
-    for question, _, _, share, _ in rows:
-        assert abs(float(share) - 0.5) < MOST, f"time tells which ids exist: {question}, {share}"
+    for caller, question, _, _, share, _ in rows:
+        assert abs(float(share) - 0.5) < MOST, f"time tells a {caller} which ids exist: {question}, {share}"
+
+
+def _client(url: str, email: str) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {sign_in(email)['access_token']}", "Content-Type": JSON_API}
+    return httpx.Client(base_url=url, headers=headers, timeout=60)
 
 
 @contextmanager
@@ -113,14 +132,21 @@ def _crowd() -> dict[str, list[str]]:
     )
     me = User.objects.create_user(ME, "correct-Horse-7!", first_name="Pat", last_name="Picker", is_warehouse_user=True)
     rows.assign(user_uuid=str(me.uuid), warehouse_uuid=str(places[0].uuid), is_active=True)
+    manager = User.objects.create_user(MANAGER, "correct-Horse-7!", first_name="Cora", last_name="Confined")
+    confined(manager, roles.SITE_MANAGER, places[0])
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    foreign: dict[str, Any] = {"rows": rows.exclude(user=me), "people": people, "places": places[1:]}
+    foreign: dict[str, Any] = {
+        "rows": rows.exclude(warehouse=places[0]),
+        "people": User.objects.filter(is_warehouse_user=True).exclude(assignments__warehouse=places[0]),
+        "places": places[1:],
+    }
     return {kind: random.sample([str(one.uuid) for one in found], TRIES) for kind, found in foreign.items()}
 
 
-def _compared(client: httpx.Client, question: str, ids: dict[str, list[str]]) -> tuple[str, ...]:
-    kind, status, ask = QUESTIONS[question]
+def _compared(client: httpx.Client, question: str, ids: dict[str, list[str]], caller: int) -> tuple[str, ...]:
+    kind, statuses, ask = QUESTIONS[question]
+    status = statuses[caller]
     tries = [(True, one) for one in ids[kind]] + [(False, str(uuid4())) for _ in ids[kind]]
     for _ in range(50):
         _seconds(client, ask, str(uuid4()), status)

@@ -58,7 +58,8 @@ def test_a_preview_shows_every_fault_of_every_row_and_changes_nothing(
         (
             3,
             "roles",
-            "There is no role “Kings”. Roles are: Administrator; Auditor; Staff manager; Warehouse manager.",
+            "There is no role “Kings”. "
+            "Roles are: Administrator; Auditor; Site manager; Staff manager; Warehouse manager.",
         ),
         (3, "password", "This password is too short. It must contain at least 12 characters."),
         (6, "email", "The same as in row 4: keep only one of them."),

@@ -14,7 +14,7 @@ from django.contrib.staticfiles import finders
 from tests.support.sources import APPS, ROOT, module_of, name_of, sources, written
 
 #: Pages show the whole domain: these may import the models of any app.
-PRESENTATION = re.compile(r"\w+/(admin(/.*|\.py)|forms\.py|resources(/.*|\.py)|dashboard\.py)")
+PRESENTATION = re.compile(r"\w+/(admin(/.*|\.py)|forms(/.*|\.py)|resources(/.*|\.py)|dashboard\.py)")
 
 
 def imported_modules(path: Path) -> set[str]:

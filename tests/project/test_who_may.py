@@ -33,6 +33,8 @@ CALLERS = {
     "Warehouse token": "bearer",
     "Confidential client": "client",
     "Wrong client secret": "wrong",
+    "Confined, own warehouse": "mine",
+    "Confined, elsewhere": "cut",
 }
 #: Those whom the table of endpoints names where not anyone may call.
 NAMED = {"office": "Back Office user", "own": "warehouse user", "client": "confidential client"}
@@ -64,7 +66,9 @@ def _cell(path: str, row: dict[str, int], caller: str) -> str:
         return OPEN
     if caller == "other" and "{uuid}" not in path:
         return NO_ROW
-    shown = {"office": ": all", "own": ": own"} if path in LISTS and row[caller] == 200 else {}
+    if caller == "cut" and path in LISTS and row[caller] == 200:
+        return NO_ROW
+    shown = {"office": ": all", "own": ": own", "mine": ": there"} if path in LISTS and row[caller] == 200 else {}
     return f"{row[caller]}{shown.get(caller, '')}"
 
 
@@ -137,8 +141,12 @@ def _exported(model: str) -> list[str]:
     return [f"{model}export/", *(f"{model}export/<uuid:pk>/{step}" for step in ("", "file/", "progress/"))]
 
 
+def _edited(model: str) -> list[str]:
+    return [f"{model}add/", f"{model}{_ROW}change/"]
+
+
 def _written(model: str) -> list[str]:
-    return [f"{model}add/", f"{model}{_ROW}change/", f"{model}{_ROW}delete/"]
+    return [*_edited(model), f"{model}{_ROW}delete/"]
 
 
 def _imported(model: str) -> list[str]:
@@ -151,9 +159,8 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
     "Have a sign-in name proposed for somebody without a mailbox": (SEE, [f"{USER}sign-in-name/"]),
     "See people, and export them": (SEE, [*_read(USER), *_exported(USER), f"{USER}<int:pk>/view/"]),
     "See why somebody can or cannot sign in or work somewhere": (SEE, [f"{USER}why/"]),
-    "Create, edit and delete people; set their passwords and roles": (
-        DO, [*_written(USER), f"{USER}{_PK}temporary-password/"]
-    ),
+    "Create and edit people; set their passwords and roles": (DO, [*_edited(USER), f"{USER}{_PK}temporary-password/"]),
+    "Delete people": (DO, [f"{USER}{_ROW}delete/"]),
     "Block people, sign them out and let them try again, one or many": (
         DO,
         [f"{USER}bulk/<str:name>/", *(f"{USER}{_PK}{act}/" for act in _ACTS)],
@@ -178,6 +185,10 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
     "Assign and deassign, and set periods": (
         DO, [*(f"{ASSIGNMENT}{page}" for page in (f"{_ROW}delete/", f"{_ROW}set_period/", "set-period/")), *_SIDES]
     ),
+    "See which warehouses a confined person manages": (
+        SEE, [f"{ASSIGNMENT}managed/<str:uuid>/{page}" for page in ("", "rows/", "changes/")]
+    ),
+    "Give confined people warehouses to manage, and take them": (DO, [f"{ASSIGNMENT}managed/<str:uuid>/"]),
     "Import assignments": (DO, _imported(ASSIGNMENT)),
     "See past imports, of what one may import": (SEE, ["spreadsheets/import/"]),
     "See clients": (SEE, _read(CLIENT)),
@@ -194,6 +205,8 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
     ),
 }  # fmt: skip
 YES, NO = "yes", "—"
+#: Somebody with the rights of a site manager, and only for certain warehouses.
+CONFINED = "Confined site manager"
 
 
 def letters_of(words: str) -> str:
@@ -204,7 +217,7 @@ def letters_of(words: str) -> str:
 
 
 def rows_of_the_back_office() -> list[dict[str, str]]:
-    columns = {role: letter for letter, role in role_table.ROLE_OF.items() if role} | {"No role": "N"}
+    columns = {**dict(zip(roles.ROLES, "ASWMR", strict=True)), CONFINED: role_table.CONFINED, "No role": "N"}
     return [
         {"What": words} | {name: YES if letter in letters_of(words) else NO for name, letter in columns.items()}
         for words in DEEDS
@@ -213,7 +226,7 @@ def rows_of_the_back_office() -> list[dict[str, str]]:
 
 def test_the_table_of_the_back_office_says_what_the_matrix_holds() -> None:
     _check(BACK_OFFICE, rows_of_the_back_office())
-    assert list(rows_of_the_back_office()[0]) == ["What", *roles.ROLES, "No role"]
+    assert list(rows_of_the_back_office()[0]) == ["What", *roles.ROLES, CONFINED, "No role"]
 
 
 def test_the_table_of_the_back_office_lists_everything_that_is_not_for_all_or_nobody() -> None:

@@ -79,6 +79,12 @@ WRITTEN: dict[str, tuple[str, ...]] = {
         "SELECT users_session.id, assignments_warehouseuserassignment.id, 1, now(), 'a' "
         "FROM users_session, assignments_warehouseuserassignment",
     ),
+    "assignments.managedwarehouse": (
+        PERSON,
+        WAREHOUSE,
+        "INSERT INTO assignments_managedwarehouse (user_id, warehouse_id) "
+        "SELECT users_user.id, warehouses_warehouse.id FROM users_user, warehouses_warehouse",
+    ),
     "spreadsheets.import": (PERSON, IMPORT),
     "spreadsheets.export": (
         PERSON,

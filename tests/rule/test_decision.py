@@ -12,13 +12,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from assignments.access.decision import _FACTS, Decision, Reason, decide, decide_all
-from assignments.models import WarehouseUserAssignment
+from assignments.models import WarehouseGrant, WarehouseUserAssignment
 from config.identifiers import NIL
 from tests.support.api.permissions import undone
 from tests.support.clock import Clock
 from tests.support.docs import table
 from tests.support.oauth.held_tokens import Issued, holds
 from users.models import User
+from users.querysets import active_account
+from users.sign_in.refusals import SignInReason, account_reasons
 from warehouses.models import Warehouse
 
 DAY, MILLISECOND = timedelta(days=1), timedelta(milliseconds=1)
@@ -50,8 +52,23 @@ def test_every_state_is_decided_as_a_warehouse_token_says(issued: Issued, pat_ri
             assert found == Decision(expected(*state)), state
             granting = WarehouseUserAssignment.objects.active_for(issued.pat)
             assert found.is_permitted == holds(issued.warehouse_token) == (granting == issued.row), state
+            assert_told_alike(found, issued)
             permitted += found.is_permitted
     assert permitted == 2
+
+
+def assert_told_alike(decision: Decision, issued: Issued) -> None:
+    """By each other query and property that has a part of the decision."""
+    rows, people = WarehouseUserAssignment.objects.filter(pk=issued.row.pk), User.objects.filter(pk=issued.row.user_id)
+    assert rows.working().exists() == decision.is_permitted
+    assert rows.not_working().exists() == (rows.exists() and not decision.is_permitted)
+    assert people.working(assignments__warehouse=issued.row.warehouse_id).exists() == decision.is_permitted
+    grants = WarehouseGrant.objects.valid().filter(session__user=issued.row.user_id)
+    assert grants.exists() == decision.is_permitted
+    person = people.with_read_at().get()
+    reasons = [*account_reasons(person.status, person.employed_until, person.read_at)]
+    assert (not reasons) == person.is_active == people.filter(active_account()).exists()
+    assert [Reason(reason) for reason in reasons] == [one for one in decision.reasons if one in set(SignInReason)]
 
 
 def store(

@@ -20,7 +20,7 @@ from django.test import Client as Browser
 from django.test import RequestFactory
 from django.utils import timezone
 
-from assignments.models import WarehouseUserAssignment
+from assignments.models import ManagedWarehouse, WarehouseUserAssignment
 from config.database.periods import Period
 from config.history.positions import Operation
 from config.history.undo import undo
@@ -54,6 +54,7 @@ def _world(make_user: Callable[..., User]) -> World:
     for one in (max_, mona):
         member(one, "Crew")
     north, river = (Warehouse.objects.create(name=name) for name in ("North Dock", "River Annex"))
+    ManagedWarehouse.objects.set_for(max_, add=[north], remove=[])
     rows.set_active([(one.pk, place.pk, place == north) for one in (sam, pat) for place in (north, river)])
     scanner = make_client()
     for number, one in enumerate((sam, pat, bob, pat, sam)):
@@ -138,6 +139,9 @@ WRITES: dict[str, Callable[[World], Any]] = {
         "users/session/end/", lambda w: {"keys": ",".join(one.pk.hex for one in Session.objects.order_by("-pk"))}
     ),
     "remove a client": lambda w: Client.objects.get(pk=w.scanner.pk).remove(),
+    "have somebody manage another warehouse": lambda w: ManagedWarehouse.objects.set_for(
+        w.max_, add=[w.river], remove=[w.north]
+    ),
     "activate an assignment": lambda w: rows.get(user=w.pat, warehouse=w.river).activate(),
     "assign people": _post(
         "assignments/warehouseuserassignment/warehouse/{river.uuid}/",

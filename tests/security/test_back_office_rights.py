@@ -16,7 +16,10 @@ from assignments.models import WarehouseUserAssignment
 from tests.conftest import make_client, snapshot
 from tests.support.api.client import sign_in
 from tests.support.api.permissions import undone
-from tests.support.back_office.roles import ALL, ROLE_OF, TABLE
+from tests.support.back_office import confined
+from tests.support.back_office.roles import ALL, CONFINED, ROLE_OF, TABLE
+from tests.support.back_office.staff import signed_in
+from tests.support.confinement import Site, confined_to
 from users import roles
 from users.models import Session, User
 from users.models.audit_event import AuditEvent
@@ -45,8 +48,12 @@ def _walk(patterns: list[Any], prefix: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
-def rows(pat: User, north: Warehouse, river: Warehouse, pat_north: WarehouseUserAssignment) -> dict[str, Any]:
+def rows(
+    pat: User, north: Warehouse, river: Warehouse, pat_north: WarehouseUserAssignment, make_user: Callable[..., User]
+) -> dict[str, Any]:
     sign_in(pat.email)
+    manager = make_user("ned.north@example.test")
+    confined_to(manager, north)
     return {
         "users/user": pat,
         "users/session": Session.objects.get(),
@@ -54,19 +61,22 @@ def rows(pat: User, north: Warehouse, river: Warehouse, pat_north: WarehouseUser
         "users/client": make_client(client_id="label-printer", is_confidential=True),
         "warehouses/warehouse": north,
         "elsewhere": river,
+        "manager": manager,
         "assignments/warehouseuserassignment": pat_north,
         "auth/group": Group.objects.get(name=roles.AUDITOR),
     }
 
 
 @pytest.fixture
-def sign_in_as(make_user: Callable[..., User]) -> Callable[[str], Client]:
-    """A client of somebody with the role of this letter."""
+def sign_in_as(make_user: Callable[..., User], north: Warehouse) -> Callable[[str], Client]:
+    """A client of somebody with the role of this letter; of the confined, one who manages `north`."""
 
     def sign_in_as(letter: str) -> Client:
         person = make_user(f"{letter.lower()}.person@example.test")
         if role := ROLE_OF[letter]:
             person.groups.add(Group.objects.get(name=role))
+        if letter == CONFINED:
+            confined_to(person, north)
         client = Client(raise_request_exception=False)
         client.force_login(person)
         return client
@@ -82,6 +92,8 @@ def path_of(route: str, rows: dict[str, Any]) -> str:
         values["uuid"] = rows["users/user"].uuid
     if "warehouseuserassignment/warehouse/" in route:
         values["uuid"] = rows["warehouses/warehouse"].uuid
+    if "warehouseuserassignment/managed/" in route:
+        values["uuid"] = rows["manager"].uuid
     if "<uuid:pk>" in route and model != "users/session":
         values["pk"] = "00000000-0000-4000-8000-000000000000"
     values |= {"name": "deactivate", "uidb64": "x", "token": "x"}
@@ -137,6 +149,27 @@ def requests() -> Iterator[tuple[str, str, str]]:
         yield "post", route, post
 
 
+# --- The confined -----------------------------------------------------------------------------------------------
+def test_every_route_with_a_row_has_cells_for_the_confined() -> None:
+    assert {route for route in routes() if confined.needs_cells(route)} - confined.ROWS.keys() == set()
+    assert confined.ROWS.keys() - routes().keys() == set()
+
+
+@pytest.mark.parametrize("route", confined.ROWS)
+def test_a_confined_site_manager_gets_at_each_row_what_the_table_says(route: str, site: Site) -> None:
+    client, rows, found = signed_in(site.manager), confined.rows_of(site)[confined.model_of(route)], []
+    before = snapshot()
+    for method in ("get", "post"):
+        with undone():
+            missing = confined.ask(client, method, route, rows[-1])
+        marks = ""
+        for row in rows[:-1]:
+            with undone():
+                marks += confined.mark(confined.ask(client, method, route, row), missing, is_same=snapshot() == before)
+        found.append(marks)
+    assert tuple(found) == confined.ROWS[route]
+
+
 def test_nobody_gets_anywhere_without_signing_in(rows: dict[str, Any]) -> None:
     before = snapshot()
     for route in TABLE.keys() - OPEN:
@@ -162,7 +195,7 @@ def test_nobody_puts_others_into_a_group_that_may_do_more_than_they(make_user: C
         return set(roles.grantable_by(person).values_list("name", flat=True))
 
     assert grantable(roles.ADMINISTRATOR) == set(roles.ROLES)
-    assert grantable(roles.STAFF_MANAGER) == {roles.STAFF_MANAGER}
+    assert grantable(roles.STAFF_MANAGER) == {roles.STAFF_MANAGER, roles.SITE_MANAGER}
     assert grantable(roles.AUDITOR) == {roles.AUDITOR}
     superuser = make_user("sue.super@example.test", is_superuser=True)
-    assert roles.grantable_by(superuser).count() == 4
+    assert roles.grantable_by(superuser).count() == len(roles.ROLES)

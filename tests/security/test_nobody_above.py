@@ -21,7 +21,8 @@ WHY = "This user may do more than you. Ask somebody who may do as much."
 #: Role → the roles of those whom it may change, besides people without any.
 BELOW = {
     roles.ADMINISTRATOR: set(roles.ROLES),
-    roles.STAFF_MANAGER: {roles.STAFF_MANAGER},
+    roles.STAFF_MANAGER: {roles.STAFF_MANAGER, roles.SITE_MANAGER},
+    roles.SITE_MANAGER: {roles.SITE_MANAGER},
     roles.WAREHOUSE_MANAGER: {roles.WAREHOUSE_MANAGER},
     roles.AUDITOR: {roles.AUDITOR},
 }

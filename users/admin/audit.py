@@ -22,21 +22,13 @@ from config.back_office.rights import may_see_people
 from config.identifiers import NIL, parse_uuid
 from users.admin.filters import FirstDayFilter, LastDayFilter
 from users.admin.paging import CappedPaginator, LongListAdmin
-from users.admin.why.page import why_url
+from users.admin.why.events import REFUSALS
+from users.admin.why.form import why_url
 from users.models import User
 from users.models.audit_event import AuditEvent
 from users.querysets import PEOPLE
 from users.sign_in.user_agent import in_plain_words
 
-#: The events by which a person was refused something.
-REFUSALS = {
-    "failed_login",
-    "warehouse_user_failed_login",
-    "temporary_password_not_changed",
-    "temporary_password_expired",
-    "authorization_code_replayed",
-    "refresh_token_reused",
-}
 #: Most people whose events a search finds.
 _MAX_PEOPLE = 20
 
@@ -98,6 +90,16 @@ class AuditEventAdmin(ReadOnlyMixin, LongListAdmin):
         with_why = {"event_": event_with_why} if may_see_people(request.user) else {}
         return [with_why.get(name, name) for name in self.list_display]
 
+    def get_fieldsets(self, request: HttpRequest, obj: AuditEvent | None = None) -> Any:
+        """A refusal has a link to the page *Why?*, and a request to that of all its events."""
+        if not may_see_people(request.user):
+            return self.fieldsets
+        linked = {"more": ("more", "why") if obj and why_of(obj) else ("more",), "request_id": ("request_",)}
+        return [
+            (title, {"fields": tuple(chain.from_iterable(linked.get(name, (name,)) for name in options["fields"]))})
+            for title, options in self.fieldsets
+        ]
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:
@@ -136,6 +138,18 @@ class AuditEventAdmin(ReadOnlyMixin, LongListAdmin):
     def browser(self, obj: AuditEvent) -> str:
         return in_plain_words(obj.user_agent)
 
+    @display(description=_("Why?"))
+    def why(self, obj: AuditEvent) -> Any:
+        return format_html('<a class="person-link" href="{}">{}</a>', why_of(obj), _("What stood in the way"))
+
+    @display(description=_("Request"))
+    def request_(self, obj: AuditEvent) -> Any:
+        if not obj.request_id:
+            return ""
+        return format_html(
+            '<a class="person-link" href="{}">{}</a>', why_url(request_id=obj.request_id), obj.request_id
+        )
+
     @display(description=_("Details"))
     def more(self, obj: AuditEvent) -> str:
         return in_words(obj.details)
@@ -143,10 +157,16 @@ class AuditEventAdmin(ReadOnlyMixin, LongListAdmin):
 
 @display(description=_("Event"))
 def event_with_why(event: AuditEvent) -> Any:
-    title, person = title_of(event.tag, event.event), event.username or event.user_uuid
-    if event.tag not in REFUSALS or not person:
-        return title
-    return format_html('{} <a class="person-link" href="{}">{}</a>', title, why_url(person), _("Why?"))
+    title, why = title_of(event.tag, event.event), why_of(event)
+    return format_html('{} <a class="person-link" href="{}">{}</a>', title, why, _("Why?")) if why else title
+
+
+def why_of(event: AuditEvent) -> str:
+    """The address of the page about person, client and moment of a refusal; "" for any other event."""
+    person = event.username or event.user_uuid
+    if event.tag not in REFUSALS or not (person or event.client_id):
+        return ""
+    return why_url(person=person, client=event.client_id, moment=event.at)
 
 
 # --- Searching --------------------------------------------------------------------------------------------------

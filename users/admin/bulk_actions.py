@@ -82,10 +82,14 @@ class BulkMixin:
     actions = tuple(action_for(change) for change in BULK)
 
     def has_assign_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("assignments.add_warehouseuserassignment")
+        return actor(request).may_somewhere("assignments.add_warehouseuserassignment")
 
     def has_end_sessions_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("users.change_session")
+        return actor(request).may_somewhere("users.change_session")
+
+    def has_change_kind_permission(self, request: HttpRequest) -> bool:
+        """To make people warehouse users or no longer. Not for the confined."""
+        return actor(request).may("users.change_user")
 
     def confirm(self: Any, request: HttpRequest, change: AccountAction, queryset: Any) -> HttpResponse | None:
         """The confirmation page. It carries the primary keys, so that the change is for the people it has listed."""
@@ -95,7 +99,7 @@ class BulkMixin:
             text = _("Choose at most %(most)s users: search or filter first.") % {"most": most}
             self.message_user(request, text, messages.ERROR)
             return None
-        return self._confirmation_page(request, change, pks, _form_of(change)(), back=request.GET.urlencode())
+        return self._confirmation_page(request, change, pks, _form_of(change, request), back=request.GET.urlencode())
 
     @method_decorator(require_POST)
     def bulk_view(self: Any, request: HttpRequest, name: str) -> HttpResponse:
@@ -104,7 +108,7 @@ class BulkMixin:
         if not getattr(self, f"has_{change.permission}_permission")(request):
             raise PermissionDenied
         pks, back = _primary_keys(request.POST.get("people", "")), request.POST.get("back", "")
-        form = _form_of(change)(request.POST)
+        form = _form_of(change, request, request.POST)
         if not form.is_valid():
             return self._confirmation_page(request, change, pks, form, back)
         self._apply(request, change, pks, form.cleaned_data)
@@ -161,8 +165,8 @@ def actor(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-def _form_of(change: AccountAction) -> Any:
-    return WarehousesForm if change is ASSIGN_WAREHOUSES else ReasonForm
+def _form_of(change: AccountAction, request: HttpRequest, data: Any = None) -> Any:
+    return WarehousesForm(data, actor=actor(request)) if change is ASSIGN_WAREHOUSES else ReasonForm(data)
 
 
 def _primary_keys(text: str) -> list[int]:

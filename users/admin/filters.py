@@ -61,6 +61,7 @@ class KindFilter(OptionsFilter):
     options = {
         "warehouse": (_("Warehouse users"), lambda people: people.filter(is_warehouse_user=True)),
         "office": (_("Back Office users"), lambda people: people.filter(is_warehouse_user=False)),
+        "confined": (_("With rights only in certain warehouses"), lambda people: people.filter(is_confined=True)),
     }
 
 
@@ -156,24 +157,32 @@ class RelatedFilter(TextFilter):
         self.request, self.model_admin = request, model_admin
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        yield {
-            "form": self.form_class(
-                request=self.request,
-                name=str(self.parameter_name),
-                label=capfirst(self.title),
-                choices=(),
-                field=self.field,
-                model_admin=self.model_admin,
-                data={self.parameter_name: self.value()},
-            )
-        }
+        """The field names the chosen row if the user may see it."""
+        name = str(self.parameter_name)
+        form: Any = self.form_class(
+            request=self.request,
+            name=name,
+            label=capfirst(self.title),
+            choices=(),
+            field=self.field,
+            model_admin=self.model_admin,
+            data={self.parameter_name: self.value()},
+        )
+        form.fields[name].queryset = self._offered()
+        yield {"form": form}
+
+    def _offered(self) -> Any:
+        return self.field.remote_field.model.objects.visible_to(self.request.user)
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
-        """Raises IncorrectLookupParameters if the value is not a primary key."""
+        """Raises IncorrectLookupParameters if the value is not a primary key. A row that is not seen has no others."""
         if not (value := self.value()):
             return queryset
         if (key := parse_key(value)) is None:
             raise IncorrectLookupParameters
+        user: Any = request.user
+        if user.is_confined and not self._offered().filter(pk=key).exists():
+            return queryset.none()
         return self.filtered(queryset, key)
 
     def filtered(self, queryset: Any, key: int) -> QuerySet[Any]:

@@ -15,10 +15,12 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.decorators import display
 
 from config.back_office import periods
 from config.back_office.list_return import preserved_query
+from config.back_office.rights import IN_ANOTHER
 from config.back_office.times import time_tag
 from config.database.periods import Period
 from users.account_actions import ACTIVATE, DEACTIVATE, RESTORE
@@ -58,11 +60,11 @@ class PeopleList(LongListAdmin):
         return (*columns, self._assigned_column(request), "last_login_", self._menu_column(request))
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        people = super().get_queryset(request)
+        people = super().get_queryset(request).with_changeable_by(request.user)
         name = request.resolver_match.url_name if request.resolver_match else ""
         if name == "autocomplete":
             return people.listed()
-        return people.with_list_columns() if name in _WITH_LIST_COLUMNS else people
+        return people.with_list_columns(request.user) if name in _WITH_LIST_COLUMNS else people
 
     @display(description=_("E-mail"), ordering=Lower("email"))
     def email_(self, obj: User) -> str:
@@ -102,11 +104,15 @@ class PeopleList(LongListAdmin):
 
     @display(description=_("Works in"))
     def current_warehouse(self, obj: Any) -> Any:
-        return obj.current_warehouse
+        return IN_ANOTHER if obj.current_warehouse == "" else obj.current_warehouse
 
     def _assigned_column(self, request: HttpRequest) -> Any:
-        """The number of warehouses, with a link to the assignments for those who may view them."""
-        may_see = cast(Any, request.user).has_perm(_SEES_ASSIGNMENTS)
+        """The number of warehouses, with a link to the assignments for those who may view them.
+
+        The confined see how many others there are.
+        """
+        user = cast(Any, request.user)
+        may_see = user.may_somewhere(_SEES_ASSIGNMENTS)
         url = f"{reverse('admin:assignments_warehouseuserassignment_changelist')}?user__id__exact="
         shown = (
             f'<a class="text-link" data-figure="{{0}}" href="{url}{{1}}&amp;period=not-over">{{0}}</a>'
@@ -117,8 +123,8 @@ class PeopleList(LongListAdmin):
         @display(description=_("Warehouses"))
         def assigned(obj: Any) -> Any:
             if not (obj.is_warehouse_user or obj.assigned):
-                return ""
-            return SafeString(shown.format(obj.assigned, obj.pk))
+                return _now("manages certain ones") if obj.is_confined else ""
+            return SafeString(shown.format(obj.assigned, obj.pk) + elsewhere(obj, user))
 
         return assigned
 
@@ -130,6 +136,14 @@ class PeopleList(LongListAdmin):
             return menu(obj)
 
         return actions_column
+
+
+def elsewhere(person: Any, viewer: User) -> str:
+    """Such as " + 2 elsewhere": the assignments of a person in warehouses that a confined viewer does not see."""
+    if not (viewer.is_confined and person.elsewhere):
+        return ""
+    number = person.elsewhere
+    return " " + ngettext("+ %(count)d elsewhere", "+ %(count)d elsewhere", number) % {"count": number}
 
 
 def employment_hint(person: User) -> str:
@@ -149,9 +163,9 @@ class _PersonMenu:
     """The actions of each row in the order of contract 5.1, with an additional one for lockouts."""
 
     def __init__(self, people: PeopleList, request: HttpRequest) -> None:
-        self.user: Any = request.user
+        self.user = cast(Any, request.user)
         self.menu = RowMenu()
-        self.may_assign = self.user.has_perm(_SEES_ASSIGNMENTS)
+        self.may_assign = self.user.may_somewhere(_SEES_ASSIGNMENTS)
         self.may_change, self.may_delete = people.has_change_permission(request), people.has_delete_permission(request)
         query = request.GET.urlencode()
         kept = preserved_query(request).removeprefix("?")
@@ -184,6 +198,7 @@ class _PersonMenu:
 
 def assign_url(request: HttpRequest, person: User) -> str:
     """The URL of the page that assigns warehouses, or "" without permission, or if none can be assigned."""
-    if not (person.may_be_assigned and request.user.has_perm(_SEES_ASSIGNMENTS)):
+    user: Any = request.user
+    if not (person.may_be_assigned and user.may_somewhere(_SEES_ASSIGNMENTS)):
         return ""
     return reverse(_ASSIGN_PAGE, args=[person.uuid]) + preserved_query(request)

@@ -15,12 +15,15 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from assignments.forms import NO_WAREHOUSE
 from config.back_office.list_return import list_query, preserved_query
+from config.back_office.periods import in_words
+from config.back_office.rights import IN_ANOTHER
 from config.back_office.times import time_tag
+from config.database.periods import Period, not_ended
 from config.history import changes
-from config.history.pages import kinds_for
+from config.history.pages import query_for
 from users.account_actions import DELETE
 from users.admin.bulk_actions import actor
-from users.admin.listing import SWITCHES, PeopleList, assign_url
+from users.admin.listing import SWITCHES, PeopleList, assign_url, elsewhere
 from users.models import User
 from users.sign_in import company_accounts
 from users.sign_in.account_recovery import lockouts_of
@@ -41,6 +44,16 @@ def person_url(request: HttpRequest, pk: int) -> str:
     return reverse("admin:users_user_view", args=[pk]) + preserved_query(request)
 
 
+def _manages(person: User) -> bool:
+    """Whether the rights of a Back Office user count only for certain warehouses."""
+    return person.is_confined and not person.is_warehouse_user
+
+
+def managed_url(person: User) -> str:
+    """The URL of the page of the warehouses that somebody manages."""
+    return reverse("admin:assignments_managed_warehouses", args=[person.uuid])
+
+
 class PersonPage(PeopleList):
     """Each part requires the permission to view its model. The forms of the page return to it."""
 
@@ -48,14 +61,15 @@ class PersonPage(PeopleList):
         if not self.has_view_permission(request):
             raise PermissionDenied
         person = self.person_or_404(request, pk)
-        may = actor(request).has_perm
+        may = actor(request).may_somewhere
         parts = self._account(request, person) | self._changes_offered(request, person)
+        if _manages(person):
+            parts |= self._managed(request, person)
         if may("assignments.view_warehouseuserassignment"):
             parts |= self._work(request, person)
         if may("users.view_session"):
             parts |= self._sessions(request, person)
-        query = changes.HistoryQuery(kinds_for(request.user), about=[person])
-        parts["latest"], _more = changes.find(query, MAX_CHANGES)
+        parts["latest"], _more = changes.find(query_for(request.user, about=[person]), MAX_CHANGES)
         parts |= {"original": person, "tabs": self.tabs(request, person)}
         return self.render_page(request, "admin/users/user/view.html", person.get_full_name(), **parts)
 
@@ -71,10 +85,17 @@ class PersonPage(PeopleList):
         query = preserved_query(request)
         back = f"{query}&" if query else "?"
         edit = (_("Edit"), f"{form}{back}{urlencode({'_back': page})}")
-        return [(_("Overview"), page), *([edit] if self.has_change_permission(request, person) else [])]
+        managed = (_("Managed warehouses"), managed_url(person) + query)
+        return [
+            (_("Overview"), page),
+            *([edit] if self.has_change_permission(request, person) else []),
+            *([managed] if _manages(person) else []),
+        ]
 
     def may_sign_out(self: Any, request: HttpRequest, person: User) -> bool:
-        return self.has_end_sessions_permission(request) and person.may_be_changed_by(actor(request))
+        """A confined user also answers for it at the commit (`User.may`)."""
+        by = actor(request)
+        return by.may("users.change_session", person) and person.may_be_changed_by(by)
 
     def _account(self, request: HttpRequest, person: User) -> dict[str, Any]:
         may_change = self.has_change_permission(request, person)
@@ -84,6 +105,7 @@ class PersonPage(PeopleList):
             "employment": self.employment(person) if person.employed_until else "",
             **company_accounts.facts(person),
             "list_url": reverse("admin:users_user_changelist") + list_query(request),
+            "may_add": self.has_add_permission(request),
             "may_change": may_change,
             "lockouts": lockouts_of(person) if may_change else [],
             "password_has_expired": person.password_has_expired,
@@ -100,16 +122,45 @@ class PersonPage(PeopleList):
             "may_set_password": may_set_password,
         }
 
-    def _work(self, request: HttpRequest, person: User) -> dict[str, Any]:
+    def _work(self, request: HttpRequest, person: Any) -> dict[str, Any]:
         """Their warehouses, the current one first. `assigned` counts those that are not over (`with_list_columns`)."""
-        rows = list(person.assignments.with_state().current_first()[:MAX_WAREHOUSES])
-        current = next((str(row.warehouse_id) for row in rows if row.is_active_now), NO_WAREHOUSE)
+        seen = person.assignments.visible_to(actor(request))
+        rows = list(seen.with_state().current_first()[:MAX_WAREHOUSES])
+        works_elsewhere = person.current_warehouse == ""  # in one that the user does not see
+        at = next((str(row.warehouse_id) for row in rows if row.is_active_now), NO_WAREHOUSE)
+        current = "" if works_elsewhere else at
         form = CurrentWarehouseForm(initial={"current": current})
         names = [(str(row.warehouse_id), row.warehouse.name) for row in rows if row.is_current]
-        form.fields["current"].choices = [*names, (NO_WAREHOUSE, _("Nowhere now"))]  # type: ignore[attr-defined]
+        nowhere = ("", IN_ANOTHER) if works_elsewhere else (NO_WAREHOUSE, _("Nowhere now"))
+        form.fields["current"].choices = [*names, nowhere]  # type: ignore[attr-defined]
         url = assign_url(request, person)
-        may_move = url and names and actor(request).has_perm("assignments.change_warehouseuserassignment")
-        return {"assign_url": url, "rows": rows, "current": current, "current_form": form if may_move else None}
+        may_move = url and names and actor(request).may_somewhere("assignments.change_warehouseuserassignment")
+        return {
+            "assign_url": url,
+            "rows": rows,
+            "current": current,
+            "current_form": form if may_move else None,
+            "works_in": IN_ANOTHER if works_elsewhere else person.current_warehouse,
+            "elsewhere": elsewhere(person, actor(request)),
+        }
+
+    def _managed(self, request: HttpRequest, person: User) -> dict[str, Any]:
+        """The warehouses that a confined person manages, with the periods; of others a confined viewer learns how many.
+
+        Two queries.
+        """
+        by = actor(request)
+        rows = person.managed_warehouses.filter(not_ended()).select_related("warehouse").order_by("pk")
+        seen = rows.filter(warehouse__in=by.managed) if by.is_confined else rows
+        number, shown = rows.count(), list(seen[:MAX_WAREHOUSES])
+        named = [(one.warehouse, in_words(Period(one.starts_at, one.ends_at))) for one in shown]
+        may_give = person.pk != by.pk and self.has_change_permission(request, person)
+        return {
+            "manages": named,
+            "manages_others": number - len(shown),
+            "manages_nothing": not number,
+            "managed_url": managed_url(person) if may_give else "",
+        }
 
     def _sessions(self, request: HttpRequest, person: User) -> dict[str, Any]:
         live = person.sessions.live()

@@ -23,6 +23,7 @@ from unfold.utils import display_for_label
 from assignments.models import WarehouseGrant
 from config.back_office.list_return import return_path
 from config.back_office.model_admin import ReadOnlyMixin
+from config.back_office.rights import IN_ANOTHER
 from config.back_office.times import time_tag
 from config.history.pages import HistoryAdminMixin
 from users.account_actions import ENDED_BY_STAFF, LeftOut
@@ -31,8 +32,8 @@ from users.admin.buttons import RowURL, button
 from users.admin.filters import LiveFilter, PersonFilter, SignedInFrom, SignedInUntil
 from users.admin.paging import CappedPaginator, LongListAdmin
 from users.forms import ReasonForm
-from users.models import Session
-from users.querysets import searched_by_person
+from users.models import Session, User
+from users.querysets import searched_by_person, seen_name
 from users.sign_in.user_agent import in_plain_words
 
 
@@ -63,10 +64,11 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
         return (*columns, *([self._end_column(request)] if self.has_end_permission(request) else []))
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """Adds `warehouse`, the name of the warehouse of a valid warehouse token, or None."""
+        """Adds `warehouse`: the name of the warehouse of a valid warehouse token, or None, or "" (`seen_name`)."""
         grant = WarehouseGrant.objects.valid().filter(session=OuterRef("pk")).order_by()
-        warehouse = Subquery(grant.values("assignment__warehouse__name")[:1])
-        return super().get_queryset(request).annotate(warehouse=warehouse)
+        warehouse = Subquery(grant.values(shown=seen_name("assignment__warehouse", actor(request)))[:1])
+        sessions = super().get_queryset(request).annotate(warehouse=warehouse)
+        return sessions.with_wholly_of(actor(request))
 
     @display(description=_("Since"), ordering="created_at")
     def since(self, obj: Session) -> str:
@@ -91,7 +93,7 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
 
     @display(description=_("Warehouse token"))
     def warehouse_token(self, obj: Any) -> Any:
-        return obj.warehouse
+        return obj.warehouse if obj.warehouse != "" else IN_ANOTHER
 
     @display(description=_("State"))
     def state(self, obj: Session) -> Any:
@@ -112,8 +114,9 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
         end = button(_("End session"), url, danger=True)
 
         @display(description=_("Actions"))
-        def actions_column(obj: Session) -> Any:
-            if not (obj.is_live and obj.user.may_be_changed_by(actor(request))):
+        def actions_column(obj: Any) -> Any:
+            by = actor(request)
+            if not obj.is_live or obj.user.outranks(by) or (by.is_confined and not obj.is_of_actor):
                 return ""
             return end(obj.pk, str(obj.user))
 
@@ -122,7 +125,7 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
     # --- Ending ------------------------------------------------------------------------------------------------
     def has_end_permission(self, request: HttpRequest) -> bool:
         """The permission to change sessions: ending is the only change there is."""
-        return request.user.has_perm("users.change_session")
+        return actor(request).may_somewhere("users.change_session")
 
     def get_urls(self) -> list[URLPattern]:
         protect = self.admin_site.admin_view
@@ -148,7 +151,7 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
             "admin/users/end_sessions.html",
             ngettext("End %(count)d session", "End %(count)d sessions", len(keys)) % {"count": len(keys)},
             number=len(keys),
-            left_out=_left_out(len(chosen) - len(keys)),
+            left_out=_left_out(len(chosen) - len(keys), actor(request)),
             people=live.order_by().values("user").distinct().count(),
             tokens=WarehouseGrant.objects.of_sessions(live).count(),
             keys=",".join(key.hex for key in keys),
@@ -164,10 +167,10 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
     def _end(self, request: HttpRequest, keys: list[Any], query: QueryDict) -> HttpResponse:
         if not self.has_end_permission(request):
             raise PermissionDenied
-        chosen = Session.objects.filter(pk__in=keys)
+        chosen = Session.objects.filter(pk__in=keys).visible_to(actor(request))
         ended = chosen.endable_by(actor(request)).end_all(ENDED_BY_STAFF)
         self.message_user(request, sessions_ended(ended), messages.SUCCESS if ended else messages.WARNING)
-        if left_out := _left_out(chosen.live().count()):
+        if left_out := _left_out(chosen.live().count(), actor(request)):
             self.message_user(request, left_out, messages.WARNING)
         back = return_path(request) or reverse("admin:users_session_changelist", query=query)
         return HttpResponseRedirect(back)
@@ -179,7 +182,8 @@ def _label(text: str, kind: str = "") -> Any:
     return display_for_label((text, text), "", {text: kind}) if kind else display_for_label(text, "", True)
 
 
-def _left_out(number: int) -> str:
+def _left_out(number: int, by: User) -> str:
     """How many sessions are not ended, and why; "" if none."""
     left = ngettext("%(count)d left as is: %(why)s", "%(count)d left as they are: %(why)s", number)
-    return left % {"count": number, "why": LeftOut.ABOVE.label} if number else ""
+    why = LeftOut.ELSEWHERE if by.is_confined else LeftOut.ABOVE
+    return left % {"count": number, "why": why.label} if number else ""

@@ -103,8 +103,8 @@ class TemporaryPasswordPage(PersonPage):
         """A free sign-in name, for the form of a person without a mailbox."""
         if not (self.has_add_permission(request) or self.has_change_permission(request)):
             raise PermissionDenied
-        names = (request.GET.get(name, "") for name in ("first_name", "last_name"))
-        return JsonResponse({"name": propose_sign_in_name(*names)})
+        first_name, last_name = (request.GET.get(name, "") for name in ("first_name", "last_name"))
+        return JsonResponse({"name": propose_sign_in_name(first_name, last_name, actor(request))})
 
 
 def _seen(person: User) -> str:

@@ -29,7 +29,7 @@ from config.history.pages import MAX_NAMED, SUBJECTS, HistoryAdminMixin, History
 from config.spreadsheets.import_pages import SheetAdminMixin
 from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, RESTORE, Switch, why_signed_out
 from users.admin.bulk_actions import BulkMixin, actor, sessions_ended
-from users.admin.person import person_url
+from users.admin.person import managed_url, person_url
 from users.admin.temporary_password import TemporaryPasswordPage, temporary_password_url
 from users.admin.why.page import WhyPage
 from users.forms import HireForm, ReasonForm, UserForm
@@ -58,7 +58,7 @@ def _people_for_history(text: str, viewer: Any) -> list[User]:
     """By e-mail or id, else as lists search. None for viewers who may not see people: they must not probe accounts."""
     if not may_see_people(viewer):
         return []
-    people = User.objects.all()
+    people = User.objects.visible_to(viewer)
     keys = by_id(people, text) or people.by_email(text).values_list("pk", flat=True)
     return list(people.filter(pk__in=keys or PEOPLE.found_or_similar(people, text, MAX_NAMED + 1)[0]))
 
@@ -102,14 +102,12 @@ class UserAdmin(
             if obj is None and self.has_hire_permission(request)
             else ()
         )
-        rights = ("groups", "is_superuser") if actor(request).is_superuser else ("groups",)
-        fieldsets = [
+        fieldsets: list[Any] = [
             (
                 _("General Information"),
                 {"fields": ("email", "has_mailbox", "first_name", "last_name", "language", until, *edited)},
             ),
-            (_("Warehouse user"), {"fields": ("is_warehouse_user", *hired)}),
-            (_("Rights in the Back Office"), {"fields": rights}),
+            *self._rights(request, hired),
         ]
         if may_edit:
             only = ("company_account_only",) if settings.OIDC_PROVIDERS and settings.BREAK_GLASS_EMAIL else ()
@@ -117,11 +115,22 @@ class UserAdmin(
             fieldsets.append((_("History"), {"fields": ("change_reason", *seen)}))
         return fieldsets
 
+    def _rights(self, request: HttpRequest, hired: tuple[str, ...]) -> list[Any]:
+        """The confined hire for their warehouses, and give nobody rights."""
+        if actor(request).is_confined:
+            return [(_("Warehouses"), {"fields": hired})] if hired else []
+        rights = ("groups", "is_superuser") if actor(request).is_superuser else ("groups",)
+        return [
+            (_("Warehouse user"), {"fields": ("is_warehouse_user", *hired)}),
+            (_("Rights in the Back Office"), {"fields": (*rights, "is_confined")}),
+        ]
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"language": actor(request).language, **super().get_changeform_initial_data(request)}
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
-        title = _("Hire a warehouse user") if "is_warehouse_user" in request.GET else _("Create new User")
+        hires = "is_warehouse_user" in request.GET or actor(request).is_confined
+        title = _("Hire a warehouse user") if hires else _("Create new User")
         return super().add_view(request, form_url, {"title": title, **(extra_context or {})})
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
@@ -153,6 +162,8 @@ class UserAdmin(
 
     def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
         self.message_user(request, _("User was created successfully."), messages.SUCCESS)
+        if obj.is_confined:
+            return HttpResponseRedirect(managed_url(obj))
         if not obj.has_usable_password() and self.may_set_password(request, obj):
             return HttpResponseRedirect(temporary_password_url(request, obj.pk))
         if self.has_view_permission(request, obj):
@@ -210,7 +221,7 @@ class UserAdmin(
             refusal=DELETE.refusal(person, actor(request)),
             sessions=live.count(),
             tokens=WarehouseGrant.objects.of_sessions(live).count(),
-            assignments=person.assignments.count(),
+            assignments=person.assignments.visible_to(actor(request)).count(),
             form=ReasonForm(),
         )
 
@@ -240,6 +251,12 @@ class UserAdmin(
         return HttpResponseRedirect(back)
 
     # --- Permissions -------------------------------------------------------------------------------------------
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Of the confined, only who assigns the new person to one of their warehouses."""
+        return super().has_add_permission(request) and (
+            not actor(request).is_confined or self.has_hire_permission(request)
+        )
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Not for people with more rights than the user."""
         allowed = super().has_change_permission(request, obj)
@@ -252,7 +269,7 @@ class UserAdmin(
 
     def has_hire_permission(self, request: HttpRequest) -> bool:
         """Whether the form that creates a person also assigns warehouses."""
-        return actor(request).has_perms(_HIRE)
+        return all(map(actor(request).may_somewhere, _HIRE))
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Without bulk deletion: the page of a deletion counts what it ends."""

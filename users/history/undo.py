@@ -11,7 +11,6 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from config.history.undo import NO_RIGHT, Step, Undoer, UndoPlan, register
@@ -26,10 +25,12 @@ from users.account_actions import (
     LeftOut,
     Switch,
     administrator_required,
+    why_unchangeable,
 )
 from users.bulk_save import save_many
 from users.locks import lock_administrators
 from users.models import User
+from users.models.user import EMAIL_REFUSED
 
 #: What account actions write.
 _SWITCHED = ("status", "is_warehouse_user")
@@ -50,13 +51,16 @@ BEYOND = _("You cannot give or take the role %(names)s: it allows more than you 
 
 @register
 class UserUndoer(Undoer):
-    """Who was created is deleted, which keeps their row for the history."""
+    """Who was created is deleted, which keeps their row for the history.
+
+    All rights are checked under the locks before anything is written: where people are assigned changes meanwhile.
+    """
 
     model = User
     order = 1
     identity: ClassVar[dict[str, Any]] = {"pgh_obj_id": User}
     columns = (*_EDITED, "employed_until", "is_superuser", "roles", *_SWITCHED)
-    never = _("Passwords and second factors are never put back.")
+    never = _("Passwords, second factors and confinement to warehouses are never put back.")
     removal: ClassVar[dict[str, Any]] = {"status": User.Status.DELETED.value}
 
     def lock(self, pks: Collection[int]) -> None:
@@ -64,7 +68,7 @@ class UserUndoer(Undoer):
         list(User.objects.locked().filter(pk__any_of=pks).order_by("pk").values_list("pk"))
 
     def check(self, steps: list[Step], plan: UndoPlan) -> None:
-        people = User.objects.in_bulk([pk for step in steps for pk in step.change.key])
+        people = User.objects.with_changeable_by(plan.by).in_bulk([pk for step in steps for pk in step.change.key])
         wanted = [step.values["email"] for step in steps if "email" in step.values]
         taken = {email_key(one.email): one.pk for one in User.objects.by_emails(wanted)}
         for step in steps:
@@ -75,7 +79,8 @@ class UserUndoer(Undoer):
             for column, why in (*self._without_right(step, person, plan), *_refusals(step, person, plan.by)):
                 step.leave_out([column], why)
             if taken.get(email_key(step.values.get("email", "")), person.pk) != person.pk:
-                step.leave_out(["email"], _("Another user has this e-mail."))
+                words = EMAIL_REFUSED if plan.by.is_confined else _("Another user has this e-mail.")
+                step.leave_out(["email"], words)
 
     def _without_right(self, step: Step, person: User, plan: UndoPlan) -> Iterator[tuple[str, Any]]:
         """The columns that the person who undoes has no permission to write."""
@@ -85,6 +90,8 @@ class UserUndoer(Undoer):
                 yield column, NO_RIGHT
         if not plan.by.is_superuser:
             yield "is_superuser", NO_RIGHT
+        if plan.by.is_confined:
+            yield from (("roles", NO_RIGHT), ("is_warehouse_user", NO_RIGHT))
 
     def write_late(self, steps: list[Step], plan: UndoPlan) -> None:
         if not steps:
@@ -102,8 +109,7 @@ class UserUndoer(Undoer):
                 pks[switch].append(step.change.key[0])
         # Who is restored or deleted is changed while they are not deleted.
         for switch in (RESTORE, MAKE_WAREHOUSE_USER, UNMAKE_WAREHOUSE_USER, ACTIVATE, DEACTIVATE, DELETE):
-            for _number, why in switch.apply(pks[switch], plan.by).reasons:
-                raise ValidationError(why)
+            switch.write(list(User.objects.filter(pk__any_of=pks[switch])))
 
     def _save(self, values: dict[int, dict[str, Any]]) -> None:
         groups = {group.name: group for group in Group.objects.all()}
@@ -118,8 +124,8 @@ class UserUndoer(Undoer):
 
 def _refusals(step: Step, person: User, by: User) -> Iterator[tuple[str, Any]]:
     """The columns that the rules forbid to change, each with the reason."""
-    if not person.may_be_changed_by(by):
-        yield from ((column, LeftOut.ABOVE.label) for column in step.values)
+    if why := why_unchangeable(person, by):
+        yield from ((column, why.label) for column in step.values)
     if beyond := sorted(({*step.values.get("roles", person.roles)} ^ {*person.roles}) - by.grantable_roles):
         yield "roles", BEYOND % {"names": ", ".join(beyond)}
     if person.pk == by.pk:

@@ -48,6 +48,10 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
             return self.filter(user_uuid=user_uuid)
         return self.filter(account=email.lower())
 
+    def of_request(self, request_id: str) -> AuditEventQuerySet:
+        """The events of the requests with this id, newest first, by an index. None for ""."""
+        return self.filter(request_id=request_id).exclude(request_id="").order_by("-at", "-id")
+
     def beginning(self, text: str) -> AuditEventQuerySet:
         """The events whose e-mail address begins with this text, case-insensitive."""
         return self.filter(account__startswith=text.lower())
@@ -94,6 +98,11 @@ class AuditEvent(models.Model):
                 fields=["user_uuid", "at", "id"],
                 condition=models.Q(user_uuid__isnull=False),
                 name="auditevent_by_user_uuid",
+            ),
+            models.Index(
+                fields=["request_id", "at", "id"],
+                condition=~models.Q(request_id=""),
+                name="auditevent_by_request",
             ),
         ]
 

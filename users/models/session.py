@@ -68,11 +68,24 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """Ended or expired."""
         return self.filter(models.Q(ended_at__isnull=False) | models.Q(expires_at__lte=timezone.now()))
 
+    def visible_to(self, user: User) -> SessionQuerySet:
+        """All for a Back Office user; for a confined one, those of the people whom they see."""
+        if not user.is_confined:
+            return self
+        return self.filter(user__in=User.objects.visible_to(user).order_by().values("pk"))
+
     def endable_by(self, other: User) -> SessionQuerySet:
         """Sessions of people whom the other may change (`User.may_be_changed_by`)."""
         if other.is_superuser:
             return self
         return self.filter(user__in=User.objects.changeable_by(other).order_by().values("pk"))
+
+    def with_wholly_of(self, other: User) -> SessionQuerySet:
+        """Adds `is_of_actor` for a confined person: whether its person is wholly theirs, without a query for each."""
+        if not other.is_confined:
+            return self
+        theirs = User.objects.wholly_of(other).filter(pk=models.OuterRef("user")).order_by()
+        return self.annotate(is_of_actor=models.Exists(theirs))
 
     def lock(self) -> None:
         """Locks the rows in the order of their ids until the transaction ends. An UPDATE has no defined order."""
@@ -131,6 +144,19 @@ class Session(RotatingCredential):
     def is_live(self) -> bool:
         return self.ended_at is None and super().is_live
 
+    def outranks(self, user: User) -> bool:
+        """Whether its person has rights that the other lacks."""
+        return self.user.outranks(user)
+
+    def is_within(self, user: User, right: str) -> bool:
+        """Whether a confined person has a right for this session: the one for its person (`User.may`)."""
+        return self.user.is_within(user, right.replace("_session", "_user"))
+
+    @classmethod
+    def history_within(cls, viewer: User) -> models.Q:
+        """The events of the sessions of people whom a confined person sees (`config.history.tracking.seen_by`)."""
+        return User.objects.all().keys_visible_to(viewer, "user")
+
     def end(self, reason: str) -> None:
         """Ends the session; the reason of the first call is kept."""
         running = Session.objects.filter(pk=self.pk, ended_at=None)
@@ -144,7 +170,7 @@ class Session(RotatingCredential):
 
 
 #: The columns of the person that requests read; the others are deferred.
-_CALLER_COLUMNS = ("uuid", "email", "status", "employed_until", "is_warehouse_user", "language")
+_CALLER_COLUMNS = ("uuid", "email", "status", "employed_until", "is_warehouse_user", "is_confined", "language")
 
 _LIVE_BY_CLAIMS: Select[Session] = Select(
     lambda: Session.objects.of_caller(

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.core.validators import RegexValidator
@@ -16,7 +15,6 @@ from django.db import models, transaction
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
@@ -29,8 +27,9 @@ from users.models.authority import Authority
 from users.models.company_account.password_rule import PasswordRule
 from users.models.password import Password
 from users.querysets import UserQuerySet
-from users.roles import ADMINISTRATION, grantable_by
 
+#: Message for a confined person, who must not learn whose an e-mail address is.
+EMAIL_REFUSED = _("This e-mail cannot be used. Ask somebody who may do this everywhere.")
 #: Message for a RowChangedError of the user's own account.
 CHANGED = _("Somebody has changed your account meanwhile, so nothing was saved.")
 
@@ -59,7 +58,7 @@ _UNTRACKED = ["password", "last_login", "signed_out_at", "has_warehouse", "wareh
 
 
 @tracked(exclude=[*_UNTRACKED, "created_at", "updated_at"])
-class User(Authority, SavesChangedColumns, Password, PasswordRule, AbstractBaseUser, PermissionsMixin):
+class User(SavesChangedColumns, Password, PasswordRule, AbstractBaseUser, Authority):
     """A person. A warehouse user works in warehouses and cannot enter the Back Office; others can."""
 
     class Status(models.TextChoices):
@@ -90,6 +89,8 @@ class User(Authority, SavesChangedColumns, Password, PasswordRule, AbstractBaseU
     #: Excluded: from then on the account is not active, by PostgreSQL's clock at every reading. None: no end is known.
     employed_until = models.DateTimeField(_("Employed until"), null=True, blank=True)
     is_warehouse_user = models.BooleanField(_("This user is a warehouse user"), default=False, db_default=False)
+    #: Whether the rights count only for the warehouses that the person manages (`ManagedWarehouse`).
+    is_confined = models.BooleanField(_("Rights only in certain warehouses"), default=False, db_default=False)
     language = models.CharField(
         _("Interface language"),
         max_length=5,
@@ -126,6 +127,7 @@ class User(Authority, SavesChangedColumns, Password, PasswordRule, AbstractBaseU
         "employed_until",
         "is_warehouse_user",
         "is_superuser",
+        "is_confined",
         "roles",
         "signed_out_at",
     )
@@ -151,6 +153,7 @@ class User(Authority, SavesChangedColumns, Password, PasswordRule, AbstractBaseU
                 name="user_by_employed_until",
             ),
             models.Index(fields=["id"], condition=models.Q(is_superuser=True), name="user_superusers"),
+            models.Index(fields=["id"], condition=models.Q(is_confined=True), name="user_confined"),
             models.Index(
                 fields=["status", "id"],
                 condition=models.Q(is_warehouse_user=True, has_warehouse=False),
@@ -166,6 +169,11 @@ class User(Authority, SavesChangedColumns, Password, PasswordRule, AbstractBaseU
             models.UniqueConstraint(fields=["uuid"], name="user_uuid_unique"),
             models.UniqueConstraint(
                 Lower("email"), name="user_email_unique", violation_error_message="This e-mail is already in use."
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(is_superuser=True, is_confined=True),
+                name="user_superuser_not_confined",
+                violation_error_message=_("A superuser has all rights everywhere."),
             ),
             models.CheckConstraint(
                 condition=models.Q(status__in=["active", "blocked", "deleted"]), name="user_status_known"
@@ -200,8 +208,8 @@ class User(Authority, SavesChangedColumns, Password, PasswordRule, AbstractBaseU
         return self.language[:2]
 
     @property
-    def sees_everyone(self) -> bool:
-        """Whether other people's rows are visible, by the account's current flag and the token."""
+    def acts_for_others(self) -> bool:
+        """Whether the caller acts as a Back Office user, by the account's current flag and the token."""
         return not (self.is_warehouse_user or self.own_rows_only)
 
     @property
@@ -214,25 +222,10 @@ class User(Authority, SavesChangedColumns, Password, PasswordRule, AbstractBaseU
         """Whether the person can work now, in the warehouse of their active assignment."""
         return self.is_warehouse_user and self.is_active
 
-    @property
-    def is_administrator(self) -> bool:
-        """Whether this person can grant any right: by permissions, not by the names of roles."""
-        return self.is_staff and self.has_perms(ADMINISTRATION)
-
-    @cached_property
-    def grantable_roles(self) -> frozenset[str]:
-        """The names of the roles that this person may grant and revoke."""
-        return frozenset(grantable_by(self).values_list("name", flat=True))
-
-    def may_be_changed_by(self, other: User) -> bool:
-        """Whether the other may edit, block or delete this person, set their password or end their sessions.
-
-        Only if this person has no rights that the other lacks: whoever sets a password can sign in with it. One query
-        for each `other`, none for people without roles.
-        """
-        if other.is_superuser:
-            return True
-        return not self.is_superuser and (not self.roles or other.grantable_roles.issuperset(self.roles))
+    @classmethod
+    def history_within(cls, viewer: User) -> models.Q:
+        """The events of the people whom a confined person sees (`config.history.tracking.seen_by`)."""
+        return cls.objects.all().keys_visible_to(viewer, "pgh_obj")
 
     # --- Passwords and sessions ---------------------------------------------------------------------------------
     def save(self, **options: Any) -> None:

@@ -54,9 +54,10 @@ def person_button(
     @transaction.atomic
     def view(request: HttpRequest, pk: int) -> HttpResponse:
         actor: Any = request.user
-        if not actor.has_perm("users.change_user") or (by_administrators and not actor.is_administrator):
+        if not actor.may_somewhere("users.change_user") or (by_administrators and not actor.is_administrator):
             raise PermissionDenied  # before the lookup, which would tell whether the person exists
-        person = get_object_or_404(User.objects.locked(), pk=pk)  # their roles cannot change until the transaction ends
+        # Their roles and warehouses cannot change until the transaction ends.
+        person = get_object_or_404(User.objects.visible_to(actor).locked(), pk=pk)
         if not person.may_be_changed_by(actor):
             raise PermissionDenied
         if act(person):

@@ -12,6 +12,8 @@
   const maySwitch = Boolean(form.dataset.maySwitch);
   /* Whether the person cannot work in the current warehouse now. */
   const isIdle = Boolean(form.dataset.isIdle);
+  /* Whether the person works in a warehouse now that is not shown. */
+  const worksElsewhere = Boolean(form.dataset.worksElsewhere);
 
   const element = (tag, className, text) => {
     const made = document.createElement(tag);
@@ -57,7 +59,8 @@
       if (!now) return;
       const next = this.effective();
       const changes = (next ? next.id : null) !== (this.now ? this.now.id : null);
-      now.textContent = this.now && !isIdle ? this.now.title : say("Nowhere");
+      const without = worksElsewhere ? "Elsewhere" : "Nowhere";
+      now.textContent = this.now && !isIdle ? this.now.title : say(without);
       const warns = next && !next.works;
       form.querySelector("[data-current-warning]").textContent = warns ? say("Unavailable", { name: next.title }) : "";
       form.querySelector("[data-current-next]").textContent = next ? next.title : say("Nowhere");
@@ -256,7 +259,7 @@
 
     listRow(row) {
       const line = rowOf(row, this.withAlso);
-      if (this.side === "assigned") line.append(hereCell(row));
+      if (this.find("th.assign-here")) line.append(hereCell(row));
       if (!mayEdit) return line;
       const cell = element("td", "assign-tick");
       if (row.kept) {

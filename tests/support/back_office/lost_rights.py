@@ -19,6 +19,7 @@ LOSSES = {
     "blocked": BLOCK,
     "deleted": "UPDATE users_user SET status = 'deleted' WHERE id = %s",
     "a warehouse user": "UPDATE users_user SET is_warehouse_user = true WHERE id = %s",
+    "confined to warehouses": "UPDATE users_user SET is_confined = true WHERE id = %s",
     "taken out of the role": "DELETE FROM users_user_groups WHERE user_id = %s",
     "of a role that may less": (
         "DELETE FROM auth_group_permissions USING users_user_groups AS one, auth_permission AS it WHERE user_id = %s "
@@ -39,6 +40,8 @@ def stop(person: User, sql: str) -> None:
 
 def restored(manager: User) -> User:
     """As before any loss."""
-    User.objects.filter(pk=manager.pk).update(status="active", is_warehouse_user=False, is_superuser=False)
+    User.objects.filter(pk=manager.pk).update(
+        status="active", is_warehouse_user=False, is_superuser=False, is_confined=False
+    )
     make_role(roles.STAFF_MANAGER)
     return member(User.objects.get(pk=manager.pk), roles.STAFF_MANAGER)

@@ -6,6 +6,8 @@ from uuid import uuid4
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
+from assignments.models import ManagedWarehouse
+from config.database.periods import database_now
 from config.history.positions import Operation
 from config.spreadsheets.models import Undo
 from tests.support.back_office.history import change_set, undo_url
@@ -20,12 +22,32 @@ def _some_event(pat: User) -> AuditEvent:
     return AuditEvent.objects.latest("id")
 
 
+def _refused(username: str) -> AuditEvent:
+    """An event of a request, which names a person and a client."""
+    return AuditEvent.objects.create(
+        at=database_now(),
+        event="Failed Login",
+        tag="failed_login",
+        level="warning",
+        username=username,
+        client_id=_printer().client_id,
+        request_id="desk-7",
+        path="/token",
+    )
+
+
 def _printer() -> Client:
     """A confidential client, made when it is first asked for."""
     return Client.objects.get_or_create(
         client_id="pat-printer",
         defaults={"name": "Pat's printer", "is_confidential": True, "redirect_uris": ["https://print.example.test/cb"]},
     )[0]
+
+
+def _site_manager(north: Warehouse) -> User:
+    person, _is_new = User.objects.get_or_create(email="site.manager@example.test", defaults={"is_confined": True})
+    ManagedWarehouse.objects.set_for(person, add=[north], remove=[])
+    return person
 
 
 def _some_change_set(pat: User, north: Warehouse) -> Operation:
@@ -49,6 +71,10 @@ PAGES: dict[str, Callable[..., str]] = {
     "hire": lambda **_: reverse("admin:users_user_add", query={"is_warehouse_user": 1}),
     "person": lambda pat, **_: reverse("admin:users_user_view", args=[pat.pk]),
     "why": lambda pat, north, **_: reverse("admin:users_user_why", query={"person": pat.pk, "warehouse": north.pk}),
+    "why a client": lambda **_: reverse("admin:users_user_why", query={"client": _printer().client_id}),
+    "why a request": lambda pat, **_: reverse(
+        "admin:users_user_why", query={"request_id": _refused(pat.email).request_id}
+    ),
     "user": lambda pat, **_: reverse("admin:users_user_change", args=[pat.pk]),
     "account": lambda **_: reverse("account"),
     "account password": lambda **_: reverse("account_password"),
@@ -70,6 +96,9 @@ PAGES: dict[str, Callable[..., str]] = {
     "new secret of a client": lambda **_: reverse("admin:users_client_secret", args=[_printer().pk]),
     "remove client": lambda **_: reverse("admin:users_client_delete", args=[_printer().pk]),
     "history of a client": lambda **_: reverse("admin:users_client_history", args=[_printer().pk]),
+    "managed warehouses": lambda north, **_: reverse(
+        "admin:assignments_managed_warehouses", args=[_site_manager(north).uuid]
+    ),
     "assign warehouses": lambda pat, **_: reverse("admin:assignments_assign_warehouses", args=[pat.uuid]),
     "assign people": lambda north, **_: reverse("admin:assignments_assign_people", args=[north.uuid]),
     "assignments": lambda **_: reverse("admin:assignments_warehouseuserassignment_changelist"),

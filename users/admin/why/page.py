@@ -1,45 +1,21 @@
-"""The page *Why?* of one person, and of a warehouse if one is chosen."""
+"""The page *Why?*: of a person, of a client, and of a refused request; now, and at a moment."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
-from django import forms
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from assignments.access.decision import decide
-from assignments.models import WarehouseUserAssignment
-from config.history.pages import SUBJECTS, SubjectField
-from config.identifiers import NIL
-from users.admin.why.conditions import Condition, Why
-from users.models import User
-from warehouses.models import Warehouse
-
-#: Who may ask about a warehouse, besides the person.
-_SEES_WORK = ("assignments.view_warehouseuserassignment", "warehouses.view_warehouse")
-
-
-def why_url(person: Any) -> str:
-    """The address of the page about somebody with this key, UUID or e-mail."""
-    return f"{reverse('admin:users_user_why')}?{urlencode({'person': person})}"
-
-
-class WhyForm(forms.Form):
-    """A warehouse is asked for only where the viewer may see who is assigned there."""
-
-    def __init__(self, data: Any, *, viewer: Any) -> None:
-        super().__init__(data)
-        person = SubjectField(SUBJECTS["person"], viewer)
-        person.label, person.required = _("Person"), True
-        self.fields = {"person": person}
-        if viewer.has_perms(_SEES_WORK):
-            warehouse = SubjectField(SUBJECTS["warehouse"], viewer)
-            warehouse.label, warehouse.help_text = _("Warehouse"), _("Name or ID; empty for where they work")
-            self.fields["warehouse"] = warehouse
+from users.admin.why.client import ClientConditions
+from users.admin.why.conditions import are_met
+from users.admin.why.events import FoundEvent, events_of, the_refusal, why_refused
+from users.admin.why.form import SEES_CLIENTS, WhyForm, refuse_unknown
+from users.admin.why.person import PersonConditions
+from users.admin.why.rights import rights_of
 
 
 class WhyPage:
@@ -51,37 +27,94 @@ class WhyPage:
         form = WhyForm(request.GET or None, viewer=request.user)
         context: dict[str, Any] = {"form": form, "opts": None}  # else the heading would be the model's
         if form.is_valid():
-            person = form.cleaned_data["person"]
-            may_change = self.has_change_permission(request, person)
-            context |= _told(Why(request, person, may_change=may_change), form.cleaned_data, request)
+            context |= _Answer(self, request, form).told()
         response: HttpResponse = self.render_page(request, "admin/users/why.html", _("Why?"), **context)
         return response
 
 
-def _told(why: Why, asked: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
-    viewer: Any = request.user
-    sees_work = "warehouse" in asked
-    warehouse = asked.get("warehouse") or (_current_warehouse(why.person) if sees_work else None)
-    decision = decide(why.person.uuid, warehouse.uuid if warehouse else NIL)
-    account, sign_in = list(why.account(decision)), list(why.sign_in())
-    return {
-        "person": why.person,
-        "account": account,
-        "sign_in": sign_in,
-        "may_sign_in": _are_met(account + sign_in),
-        "sessions": list(why.sessions()) if viewer.has_perm("users.view_session") else [],
-        "sees_work": sees_work,
-        "warehouse": warehouse,
-        "work": list(why.work(decision, warehouse)) if warehouse else [],
-        "may_work": decision.is_permitted,
-    }
+class _Answer:
+    """What the page says about what was asked. A request stands for its person, client and moment."""
 
+    def __init__(self, people: Any, request: HttpRequest, form: WhyForm) -> None:
+        self.people, self.request, self.form = people, request, form
+        self.asked: dict[str, Any] = form.cleaned_data
+        self.found: list[FoundEvent] = []
 
-def _are_met(conditions: list[Condition]) -> bool:
-    return all(condition.is_met is not False for condition in conditions)
+    def told(self) -> dict[str, Any]:
+        if request_id := self.asked.get("request_id"):
+            try:
+                self.found = events_of(request_id)
+            except ValidationError as error:
+                self.form.add_error("request_id", error)
+                return {}
+        return self._of_request() | self._of_states()
 
+    # --- The request --------------------------------------------------------------------------------------------
+    def _of_request(self) -> dict[str, Any]:
+        if not self.found:
+            return {}
+        refusal = the_refusal(self.found)
+        event = refusal.event
+        self.asked |= {"person": refusal.person, "warehouse": None, "moment": event.at}
+        if self._sees_clients:
+            self.asked |= {"client": refusal.client, "redirect_uri": ""}
+        unknown = ""
+        try:
+            refuse_unknown(event.at)
+        except ValidationError as error:
+            unknown, self.asked["moment"] = error.messages[0], None
+        reason = "" if unknown else why_refused(refusal, *self._then(event.at))
+        return {"events": self.found, "refusal": refusal, "reason": reason, "unknown": unknown}
 
-def _current_warehouse(person: User) -> Warehouse | None:
-    """Where they work, or else where they were assigned last; None if nowhere."""
-    row = WarehouseUserAssignment.objects.filter(user=person).current_first().select_related("warehouse").first()
-    return row.warehouse if row else None
+    def _then(self, moment: datetime) -> tuple[PersonConditions | None, Sequence[str]]:
+        client = self._client(moment) if self.asked.get("client") else None
+        return self._person(moment) if self.asked["person"] else None, client.reasons if client else ()
+
+    @property
+    def _sees_clients(self) -> bool:
+        viewer: Any = self.request.user
+        return bool(viewer.has_perm(SEES_CLIENTS))
+
+    # --- Then and now -------------------------------------------------------------------------------------------
+    def _of_states(self) -> dict[str, Any]:
+        moment = self.asked["moment"]
+        states = [self._state(at) for at in ([moment, None] if moment else [None])]
+        named = {"person": self.asked["person"] or None, "client": self.asked.get("client") or None}
+        return named | {"states": states if any(named.values()) else []}
+
+    def _state(self, moment: datetime | None) -> dict[str, Any]:
+        state: dict[str, Any] = {"moment": moment}
+        if self.asked["person"]:
+            state |= self._of_person(self._person(moment))
+        if self.asked.get("client"):
+            state["of_client"] = list(self._client(moment).told())
+        return state
+
+    def _person(self, moment: datetime | None) -> PersonConditions:
+        person = self.asked["person"]
+        may_change = self.people.has_change_permission(self.request, person)
+        return PersonConditions(self.request, person, may_change=may_change, moment=moment)
+
+    def _client(self, moment: datetime | None) -> ClientConditions:
+        client, redirect_uri = self.asked["client"], self.asked["redirect_uri"]
+        return ClientConditions(self.request, client, redirect_uri=redirect_uri, moment=moment)
+
+    def _of_person(self, why: PersonConditions) -> dict[str, Any]:
+        viewer: Any = self.request.user
+        sees_work = "warehouse" in self.asked
+        warehouse = self.asked.get("warehouse") or (why.warehouse() if sees_work else None)
+        decision = why.decision(warehouse)
+        account, sign_in = list(why.account(decision)), list(why.sign_in())
+        client = self.asked.get("client")
+        sessions = why.sessions(client.client_id if client else "")
+        return {
+            "account": account,
+            "sign_in": sign_in,
+            "may_sign_in": are_met(account + sign_in),
+            "sessions": list(sessions) if viewer.may_somewhere("users.view_session") else [],
+            "sees_work": sees_work,
+            "warehouse": warehouse,
+            "work": list(why.work(decision, warehouse)) if warehouse else [],
+            "may_work": decision.is_permitted,
+            "rights": list(rights_of(why, self.asked.get("warehouse") or None)) if sees_work else [],
+        }

@@ -39,3 +39,8 @@ class CompanyAccount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} ({self.issuer})"
+
+    @classmethod
+    def history_within(cls, viewer: User) -> models.Q:
+        """The events of the accounts of people whom a confined person sees (`config.history.tracking.seen_by`)."""
+        return User.objects.all().keys_visible_to(viewer, "user")

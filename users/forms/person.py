@@ -1,4 +1,4 @@
-"""Forms for people in the Back Office (contract 5.2)."""
+"""The form of a person (contract 5.2)."""
 
 from __future__ import annotations
 
@@ -6,34 +6,30 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteMixin, AutocompleteSelect, AutocompleteSelectMultiple
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.exceptions import ValidationError
-from django.db import connection
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
 
-from assignments.models import WarehouseUserAssignment
-from config.back_office.periods import DayField, PeriodForm, last_day, period_of
+from config.back_office.periods import DayField, last_day, period_of
 from config.database.periods import Period
 from config.history.edit_conflicts import EditConflictFormMixin
 from config.history.pages import ReasonFormMixin
-from config.identifiers import parse_key
 from users.account.sign_in_names import propose_sign_in_name
-from users.account_actions import LastAdministratorError, LeftOut, require_other_administrator
+from users.account_actions import LastAdministratorError, require_other_administrator
 from users.models import User
+from users.models.user import EMAIL_REFUSED
 from users.roles import grantable_by, make_administrators
 from users.sign_in.company_accounts import mapped_roles_hint
-from warehouses.models import Warehouse
 
+#: What nobody changes for themselves.
+_NOT_OWN = {"status", "employed_until", "is_warehouse_user", "is_confined", "company_account_only"}
 _OWN = _("You cannot change this for yourself. Ask a colleague.")
-_WAREHOUSE = WarehouseUserAssignment._meta.get_field("warehouse")
 _PASSWORD: dict[str, Any] = {
     "required": False,
     "strip": False,
@@ -42,24 +38,6 @@ _PASSWORD: dict[str, Any] = {
     ),
     "error_messages": {"required": _("This value should not be blank.")},
 }
-
-
-class _OnlyKeys(AutocompleteMixin):
-    """Shows a refused form again without values that are no keys, which Django would pass to the database."""
-
-    class Media:
-        js = ("users/picker_labels.js",)
-
-    def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
-        return super().optgroups(name, [one for one in value if parse_key(one) is not None], attr)
-
-
-class _OneWarehouse(_OnlyKeys, AutocompleteSelect):
-    pass
-
-
-class _ManyWarehouses(_OnlyKeys, AutocompleteSelectMultiple):
-    pass
 
 
 class NoMailboxField(forms.BooleanField):
@@ -116,7 +94,7 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         model = User
         fields = (
             "email", "has_mailbox", "first_name", "last_name", "status", "employed_until", "language",
-            "is_warehouse_user", "is_superuser", "groups",
+            "is_warehouse_user", "is_superuser", "groups", "is_confined",
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -127,14 +105,22 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
                 self.fields["email"].required = False
         if "password1" in self.fields:  # absent with view permission only
             self._prepare_passwords()
+            self._prepare_rights()
+        self.with_emails = not self.actor.is_confined
+        self.initial["employed_until"] = last_day(self._employment)
+        if self.instance.pk is not None and self.instance.pk == self.actor.pk:
+            for name in _NOT_OWN & set(self.fields):
+                self.fields[name].disabled = True
+                self.fields[name].help_text = _OWN
+
+    def _prepare_rights(self) -> None:
+        """The confined give no rights."""
+        if self.actor.is_confined:
+            del self.fields["groups"]
+        else:
             groups: Any = self.fields["groups"]
             groups.queryset = grantable_by(self.actor).order_by("name")
             groups.help_text = mapped_roles_hint(self.instance) or groups.help_text
-        self.initial["employed_until"] = last_day(self._employment)
-        if self.instance.pk is not None and self.instance.pk == self.actor.pk:
-            for name in {"status", "employed_until", "is_warehouse_user", "company_account_only"} & set(self.fields):
-                self.fields[name].disabled = True
-                self.fields[name].help_text = _OWN
 
     def _prepare_passwords(self) -> None:
         if self.instance.pk is None:
@@ -158,8 +144,10 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"]
-        namesake = User.objects.by_email(email).exclude(pk=self.instance.pk).first()
-        if namesake:
+        namesakes = User.objects.by_email(email).exclude(pk=self.instance.pk)
+        if self.actor.is_confined and namesakes.exists() and not namesakes.visible_to(self.actor).exists():
+            raise ValidationError(EMAIL_REFUSED)
+        if namesake := namesakes.first():
             if namesake.is_deleted:
                 raise ValidationError(_restorable(namesake))
             raise ValidationError(_("User with email “%(email)s” already exists."), params={"email": email})
@@ -169,18 +157,26 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         data = super().clean() or self.cleaned_data
         first_name, last_name = data.get("first_name"), data.get("last_name")
         if data.get("email") == "" and first_name and last_name:  # a person without a mailbox
-            data["email"] = propose_sign_in_name(first_name, last_name)
+            data["email"] = propose_sign_in_name(first_name, last_name, self.actor)
         if data.get("password1") != data.get("password2") and not self.errors.keys() & {"password1", "password2"}:
             self.add_error("password2", _("The password fields must match."))
-        if not (data.get("is_warehouse_user") or self._is_superuser or data.get("groups")):
-            self.add_error("groups", _("Choose at least one role, or make this person a warehouse user."))
+        if "groups" in self.fields:
+            self._clean_rights(data)
         if data.get("password1") and not self.errors:
             self._digest = make_password(data["password1"])  # slow: before the lock
         self._require_other_administrator()
         return data
 
+    def _clean_rights(self, data: dict[str, Any]) -> None:
+        if not (data.get("is_warehouse_user") or self._is_superuser or data.get("groups")):
+            self.add_error("groups", _("Choose at least one role, or make this person a warehouse user."))
+        if data.get("is_confined") and not self.instance.is_confined and data.get("is_warehouse_user"):
+            self.add_error("is_confined", _("Only for Back Office users: warehouse users have no rights."))
+        if data.get("is_confined") and self._is_superuser:
+            self.add_error("is_confined", _("A superuser has all rights everywhere."))
+
     def _require_other_administrator(self) -> None:
-        if self.instance.pk is not None and not self._stays_administrator():
+        if self.instance.pk is not None and "groups" in self.fields and not self._stays_administrator():
             try:
                 require_other_administrator({self.instance.pk})
             except LastAdministratorError as refusal:
@@ -190,7 +186,8 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         data = self.cleaned_data
         has_rights = self._is_superuser or make_administrators(data.get("groups", ()), self.instance)
         is_active = data.get("status") == User.Status.ACTIVE and data.get("employed_until") is None
-        return has_rights and is_active and not data.get("is_warehouse_user")
+        is_confined = data.get("is_confined", self.instance.is_confined)
+        return has_rights and is_active and not (data.get("is_warehouse_user") or is_confined)
 
     @property
     def _is_superuser(self) -> bool:
@@ -225,42 +222,6 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         return super().save(commit)
 
 
-class HireForm(PeriodForm, UserForm):
-    """Create a person together with their warehouses and the period there, for users who may assign them."""
-
-    current = forms.ModelChoiceField(
-        label=_("Works in"),
-        queryset=Warehouse.objects.all(),
-        required=False,
-        widget=_OneWarehouse(_WAREHOUSE, admin.site),
-        help_text=_("The current warehouse, where they work from the first day. It is assigned, too."),
-    )
-    warehouses = forms.ModelMultipleChoiceField(
-        label=_("Other warehouses"),
-        queryset=Warehouse.objects.all(),
-        required=False,
-        widget=_ManyWarehouses(_WAREHOUSE, admin.site),
-    )
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean()
-        for name in ("current", "warehouses"):
-            if data.get(name) and not data.get("is_warehouse_user"):
-                self.add_error(name, LeftOut.NO_WAREHOUSE_USER.label)
-        if data.get("current") and data["period"].is_valid and not data["period"].is_current:
-            self.add_error("current", _("They cannot work there now: the period below is not now. Leave this empty."))
-        return data
-
-    def assign_warehouses(self) -> None:
-        """After the person is saved, in the same transaction."""
-        current, others = self.cleaned_data["current"], self.cleaned_data["warehouses"]
-        chosen = {*others, *([current] if current else [])}
-        rows = sorted((self.instance.pk, one.pk, one == current) for one in chosen)
-        periods = {row[:2]: self.cleaned_data["period"] for row in rows}
-        WarehouseUserAssignment.objects.set_active(rows, periods)
-        connection.check_constraints()  # raises IntegrityError here if a warehouse was deleted
-
-
 def _restorable(person: User) -> Any:
     """The message about a deleted person with the e-mail, with a link to their page, which has the button."""
     url = reverse("admin:users_user_view", args=[person.pk])
@@ -269,20 +230,4 @@ def _restorable(person: User) -> Any:
         _("A deleted user has this e-mail."),
         url,
         gettext("Open %(name)s to restore them.") % {"name": person.get_full_name() or person.email},
-    )
-
-
-class ReasonForm(ReasonFormMixin):
-    """The form of confirmation pages."""
-
-
-class WarehousesForm(PeriodForm, ReasonFormMixin):
-    """Warehouses to assign to many people, in an autocomplete field, and the period there."""
-
-    field_order = ("warehouses", "from_day", "until_day", "change_reason")
-
-    warehouses = forms.ModelMultipleChoiceField(
-        label=_("Warehouses"),
-        queryset=Warehouse.objects.all(),
-        widget=_ManyWarehouses(_WAREHOUSE, admin.site),
     )

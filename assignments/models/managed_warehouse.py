@@ -1,0 +1,129 @@
+"""Which warehouses a confined Back Office user manages, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+from django.db import models, transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from assignments import errors
+from config.database.periods import ALWAYS, Period, current, not_ended
+from config.history.tracking import tracked
+from config.rule_errors import RuleError
+from users.models import User
+from warehouses.models import Warehouse
+
+_KEY = ("user_id", "warehouse_id")
+
+
+class ManagedWarehouseQuerySet(models.QuerySet[Any]):
+    """The write methods lock the person first, as `User.confirm_authority` relies on."""
+
+    def current(self) -> Any:
+        """The rows whose period is now."""
+        return self.filter(current())
+
+    def visible_to(self, user: User) -> Any:
+        """All rows; for a confined person, those of the warehouses that they manage."""
+        return self.filter(warehouse__in=user.managed) if user.is_confined else self
+
+    def lacks(self, warehouses: Collection[int]) -> bool:
+        """Whether one of these warehouses is not managed now by these rows, and was not deleted."""
+        return Warehouse.objects.filter(pk__in=warehouses).exclude(pk__in=self.current().values("warehouse")).exists()
+
+    def set_for(
+        self, person: User, *, add: Collection[Warehouse], remove: Collection[Warehouse], period: Period = ALWAYS
+    ) -> tuple[int, int]:
+        """Gives a person warehouses to manage for this period, and takes others. Returns the two numbers.
+
+        Those that were deleted are left out. The period of one that they have already is changed. Raises RuleError 5208
+        for an invalid period.
+        """
+        if not period.is_valid:
+            raise RuleError(errors.INVALID_PERIOD)
+        with transaction.atomic():
+            User.objects.locked().get(pk=person.pk)
+            there = Warehouse.objects.select_for_update(no_key=True).filter(pk__in=[one.pk for one in (*add, *remove)])
+            warehouses = {one.pk: one for one in there.order_by("pk")}
+            taken, _per_model = self.filter(user=person, warehouse__in=remove).delete()
+            rows = [
+                self.model(user=person, warehouse=one, starts_at=period[0], ends_at=period[1])
+                for one in add
+                if one.pk in warehouses
+            ]
+            given = self.bulk_create(
+                rows,
+                update_conflicts=True,
+                unique_fields=["user", "warehouse"],
+                update_fields=["starts_at", "ends_at"],
+            )
+        return len(given), taken
+
+    def set_exactly(self, wanted: Mapping[int, Collection[int]]) -> None:
+        """Has people manage these warehouses and no others: keys of people → keys of warehouses.
+
+        Rows that are not over stay as they are, others have no bounds. Warehouses that were deleted are left out. One
+        statement deletes and one inserts, whatever the number of people.
+        """
+        with transaction.atomic():
+            len(User.objects.locked().filter(pk__in=wanted).order_by("pk").only("pk"))
+            named = {pk for pks in wanted.values() for pk in pks}
+            houses = Warehouse.objects.select_for_update(no_key=True).filter(pk__in=named).order_by("pk")
+            there = {*houses.values_list("pk", flat=True)}
+            rows = {(user, house) for user, houses in wanted.items() for house in houses if house in there}
+            stored = {
+                (row.user_id, row.warehouse_id): row.pk for row in self.filter(not_ended(), user__in=wanted).only(*_KEY)
+            }
+            self.filter(pk__in=[pk for key, pk in stored.items() if key not in rows]).delete()
+            self.bulk_create(
+                [self.model(user_id=user, warehouse_id=house) for user, house in sorted(rows - stored.keys())],
+                update_conflicts=True,
+                unique_fields=["user", "warehouse"],
+                update_fields=["starts_at", "ends_at"],
+            )
+
+
+@tracked(exclude=["created_at"])
+class ManagedWarehouse(models.Model):
+    """One warehouse that one person manages. It counts only while `User.is_confined`."""
+
+    history_seen_with: ClassVar[str] = "users.view_user"
+    history_labels: ClassVar[dict[str, Any]] = {"insert": _("Management given"), "delete": _("Management taken")}
+
+    user = models.ForeignKey(User, models.CASCADE, verbose_name=_("user"), related_name="managed_warehouses")
+    warehouse = models.ForeignKey(
+        Warehouse, models.CASCADE, verbose_name=_("warehouse"), related_name="managed_warehouses"
+    )
+    #: The period, half-open; None: without a bound. Outside of it the row counts for nothing.
+    starts_at = models.DateTimeField(_("from"), null=True, blank=True)
+    ends_at = models.DateTimeField(_("until"), null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = ManagedWarehouseQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = _("managed warehouse")
+        verbose_name_plural = _("managed warehouses")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "warehouse"], name="managed_warehouse_unique"),
+            models.CheckConstraint(
+                condition=models.Q(starts_at__lt=models.F("ends_at")), name="managed_warehouse_period_ends_after_start"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user.get_full_name()} → {self.warehouse}"
+
+    @classmethod
+    def history_within(cls, viewer: User) -> models.Q:
+        """The events in the warehouses of a confined person (`config.history.tracking.seen_by`)."""
+        return models.Q(warehouse__in=viewer.managed)
+
+    def is_within(self, user: User, right: str) -> bool:
+        """Whether a confined person manages the warehouse, too (`User.may`)."""
+        return self.warehouse_id in user.managed

@@ -1,0 +1,91 @@
+"""Why an account, a sign-in or a client is refused: the codes, and what decides them.
+
+To the outside most of them are one and the same refusal (contract 0.4). Staff see them on the page *Why?*, for now and
+for a past moment: the functions take what is so, not where it is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from config.database.periods import LATEST
+
+
+class SignInReason(StrEnum):
+    """Why somebody cannot sign in. The first three are also among the reasons why they may not work."""
+
+    DELETED = "deleted"
+    BLOCKED = "blocked"
+    EMPLOYMENT_OVER = "employment_over"
+    UNKNOWN_PERSON = "unknown_person"
+    NO_PASSWORD = "no_password"  # noqa: S105 (a code, not a password)
+    TEMPORARY_PASSWORD_EXPIRED = "temporary_password_expired"  # noqa: S105 (as above)
+    TEMPORARY_PASSWORD = "temporary_password"  # noqa: S105 (as above)
+    LOCKED = "locked"
+    NOT_A_BACK_OFFICE_USER = "not_a_back_office_user"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 (as above)
+
+
+class ClientReason(StrEnum):
+    """Why a client is refused, or is not told what it asks for."""
+
+    UNKNOWN_CLIENT = "unknown_client"
+    CLIENT_REMOVED = "client_removed"
+    NO_SECRET = "no_secret"  # noqa: S105 (a code, not a secret)
+    WRONG_SECRET = "wrong_secret"  # noqa: S105 (as above)
+    REDIRECT_NOT_REGISTERED = "redirect_not_registered"
+    MAY_NOT_READ_REASONS = "may_not_read_reasons"
+    NO_SIGNING_KEY = "no_signing_key"
+
+
+def account_reasons(status: str | None, employed_until: datetime | None, at: datetime) -> Iterator[SignInReason]:
+    """Why an account was not active at a moment, as `users.querysets.active_account`. None: there was no account."""
+    if status != "active":
+        yield _OF_STATUS.get(status, SignInReason.BLOCKED)
+    if status is not None and at >= (employed_until or LATEST):
+        yield SignInReason.EMPLOYMENT_OVER
+
+
+_OF_STATUS = {None: SignInReason.UNKNOWN_PERSON, "deleted": SignInReason.DELETED}
+
+
+class PasswordState(NamedTuple):
+    """What is so of a password and of the lockouts of its account; None in what is not known."""
+
+    must_change_by: datetime | None
+    is_usable: bool | None
+    is_locked: bool | None
+
+
+def password_reasons(state: PasswordState, at: datetime) -> Iterator[SignInReason]:
+    """Why nobody could sign in by this password at a moment, except that a wrong one was entered."""
+    if state.must_change_by is not None:
+        is_over = state.must_change_by <= at
+        yield SignInReason.TEMPORARY_PASSWORD_EXPIRED if is_over else SignInReason.TEMPORARY_PASSWORD
+    elif state.is_usable is False:
+        yield SignInReason.NO_PASSWORD
+    if state.is_locked:
+        yield SignInReason.LOCKED
+
+
+class ClientState(NamedTuple):
+    """What is so of a client."""
+
+    is_confidential: bool
+    has_secret: bool
+    redirect_uris: Sequence[str]
+    reads_reasons: bool
+
+
+def client_reasons(state: ClientState, redirect_uri: str = "") -> Iterator[ClientReason]:
+    """Why a registered client is refused with this redirect address, or without one, and what it is not told."""
+    if state.is_confidential and not state.has_secret:
+        yield ClientReason.NO_SECRET
+    uris = state.redirect_uris
+    if redirect_uri not in uris if redirect_uri else not (uris or state.is_confidential):
+        yield ClientReason.REDIRECT_NOT_REGISTERED
+    if state.is_confidential and not state.reads_reasons:
+        yield ClientReason.MAY_NOT_READ_REASONS
