@@ -10,12 +10,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 from tqdm import tqdm
 
-from assignments.models import WarehouseUserAssignment
+from assignments.models import ManagedWarehouse, WarehouseUserAssignment
+from users import roles
 from users.models import Session, User
 from users.models.client import Client
 from warehouses.models import Warehouse
@@ -24,6 +26,8 @@ from warehouses.models import Warehouse
 PASSWORD = "correct-Horse-7!"  # noqa: S105 (no secret)
 OFFICE = "olive.office@example.test"
 PICKER = "pat.picker@example.test"
+#: The site manager of River Annex.
+SITE_MANAGER = "rita.river@example.test"
 #: A confidential client, for introspection; its secret is `PASSWORD`.
 SERVICE = "picking"
 
@@ -48,12 +52,15 @@ def logins() -> dict[str, User]:
 
 
 def load_named() -> None:
-    """Olive of the Back Office, two warehouse users and their colleagues, three warehouses, assignments, a service."""
+    """Olive of the Back Office, a site manager, warehouse users, three warehouses, assignments, a service."""
     warehouses = {
         name: Warehouse.objects.get_or_create(name=name, defaults={"is_active": is_active})[0]
         for name, is_active in (("North Dock", True), ("River Annex", True), ("Old Mill", False))
     }
     _person(OFFICE, "Olive", "Office", is_superuser=True)
+    rita = _person(SITE_MANAGER, "Rita", "River", is_confined=True)
+    rita.groups.add(Group.objects.get(name=roles.SITE_MANAGER))
+    ManagedWarehouse.objects.set_for(rita, add=[warehouses["River Annex"]], remove=[])
     pat = _person(PICKER, "Pat", "Picker", is_warehouse_user=True)
     sam = _person("sam.stacker@example.test", "Sam", "Stacker", is_warehouse_user=True)
     assignments = WarehouseUserAssignment.objects

@@ -54,7 +54,7 @@ MUTATIONS_TRIED = (
         "users/models/authority.py", "if now.is_confined and not (self.is_confined and", "if False and not (", _CORE
     ),
     Mutation("users/models/authority.py", "if lost and now.managed_warehouses.lacks(lost):", "if False:", _CORE),
-    Mutation("users/models/authority.py", "row is None or now.may(right, row)", "True", _CORE),
+    Mutation("users/models/authority.py", "now.may(right, rows[model][pk])", "True", _CORE),
     Mutation("users/querysets.py", "if not user.is_confined:\n            return self\n", "return self\n", _CORE),
     Mutation("users/querysets.py", "below.wholly_of(other) if other.is_confined else below", "below", _CORE),
     Mutation("users/querysets.py", ".exclude(self._tied(~in_theirs))", "", _CORE),

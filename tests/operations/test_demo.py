@@ -24,7 +24,7 @@ from warehouses.models import Warehouse
 pytestmark = pytest.mark.django_db
 
 #: People, warehouses and assignments that are always loaded.
-NAMED = (10, 3, 17)
+NAMED = (11, 3, 17)
 FEW = ("--users=30", "--warehouses=7", "--assignments=100")
 
 
@@ -54,11 +54,18 @@ def test_the_named_people_can_sign_in_and_do_what_their_kind_may() -> None:
     assert scopes_of("pat.picker@example.test") == ["user", "warehouse-user"]
 
 
-def test_loads_ten_people_three_warehouses_and_their_assignments() -> None:
+def test_loads_eleven_people_three_warehouses_and_their_assignments() -> None:
     load()
 
     assert counts() == NAMED
     assert list(Warehouse.objects.filter(is_active=False).values_list("name", flat=True)) == ["Old Mill"]
+
+
+def test_the_site_manager_sees_one_warehouse() -> None:
+    load()
+    rita = User.objects.get(email=demo.SITE_MANAGER)
+    assert [place.name for place in Warehouse.objects.visible_to(rita)] == ["River Annex"]
+    assert scopes_of(rita.email) == ["user", "back-office-user"]
 
 
 def test_the_first_dashboard_shows_people_at_work_and_sign_ins_of_the_last_days(client: Browser) -> None:

@@ -243,6 +243,15 @@ def test_what_one_manages_is_read_once(
         Warehouse.objects.visible_to(mia), WarehouseUserAssignment.objects.visible_to(mia)
 
 
+def test_to_confirm_many_warehouses_costs_the_same_as_one(mia: User, django_assert_num_queries: Any) -> None:
+    halls = [Warehouse.objects.create(name=f"Hall {number}") for number in range(30)]
+    ManagedWarehouse.objects.set_for(mia, add=halls, remove=[])
+    mia = again(mia)
+    assert all(mia.may(ASSIGN, one) for one in halls)
+    with django_assert_num_queries(6):  # timeout, lock, managed, the warehouses, the rights (two)
+        mia.confirm_authority()
+
+
 def test_who_is_not_confined_costs_no_query(everywhere: User, north: Warehouse, django_assert_num_queries: Any) -> None:
     everywhere.get_all_permissions()
     with django_assert_num_queries(0):

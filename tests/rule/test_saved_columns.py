@@ -98,7 +98,7 @@ def test_no_line_of_the_product_saves_a_whole_row_that_was_there_before() -> Non
         "config/spreadsheets/exports.py: book.save(file)",
         "users/models/user.py: super().save(**options)",
         "users/admin/client.py: client.save()",
-        "users/forms.py: return super().save(commit)",
+        "users/forms/person.py: return super().save(commit)",
         "users/models/user.py: user.save(using=self._db)",
         "users/sign_in/two_factor.py: device.save()",
         "warehouses/undo.py: warehouse.save()",

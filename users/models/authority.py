@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
@@ -181,8 +182,11 @@ class Authority(PermissionsMixin):
         lost = vars(self).get("managed", frozenset()) - now.managed
         if lost and now.managed_warehouses.lacks(lost):
             return False
-        rows = ((right, model._base_manager.filter(pk=pk).first()) for right, model, pk in self._relied_on)
-        return all(row is None or now.may(right, row) for right, row in rows)
+        keys: dict[type[Any], set[Any]] = defaultdict(set)
+        for _right, model, pk in self._relied_on:
+            keys[model].add(pk)
+        rows = {model: model._base_manager.in_bulk(pks) for model, pks in keys.items()}
+        return all(now.may(right, rows[model][pk]) for right, model, pk in self._relied_on if pk in rows[model])
 
 
 def _people(person: Any) -> Any:
