@@ -128,12 +128,14 @@ class Environment(environ.Env):
         return server
 
     def email_address(self, var: str, default: str) -> str:
-        """An e-mail address, or a name with the address in angle brackets."""
+        """An e-mail address, or a name with the address in angle brackets. The default is taken as it is."""
         address = str(self.str(var, default=default))
         try:
-            validate_email(parseaddr(address)[1])
+            if address != default:
+                validate_email(parseaddr(address)[1])
         except ValidationError:
-            raise ImproperlyConfigured(f"{var} must be an e-mail address such as {default}, not {address!r}.") from None
+            example = default or "ada@example.com"
+            raise ImproperlyConfigured(f"{var} must be an e-mail address such as {example}, not {address!r}.") from None
         return address
 
     def domain(self, var: str, default: str) -> str:

@@ -6,12 +6,12 @@ from django.conf import global_settings
 from config import installation, openapi_settings
 from config.audit_log import logging_config
 from config.back_office.navigation import UNFOLD as UNFOLD
+from config.company_account.provider import company_accounts
 from config.database.addresses import connection_settings
 from config.environment import Environment, host_names, origin
 from config.web import csp, paths
 
 env = Environment()
-
 BASE_DIR = installation.BASE_DIR
 VAR_DIR = installation.var_dir()
 
@@ -114,8 +114,9 @@ REPLICA_MAX_LAG_SECONDS = env.int("REPLICA_MAX_LAG_SECONDS", default=10)
 if REPLICA_URL:
     DATABASES["replica"] = connection_settings(REPLICA_URL, is_prepared=PREPARED_STATEMENTS)
     DATABASE_ROUTERS = ["config.database.replica.Router"]
-#: Other methods change no tracked row.
-PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
+#: Identity providers for staff by name, whether passwords open nothing more, and whose password still does.
+OIDC_PROVIDERS, COMPANY_ACCOUNT_ONLY, BREAK_GLASS_EMAIL = company_accounts(env)
+PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")  # others change no tracked row
 
 INSTALLED_APPS = [
     "config",
@@ -164,6 +165,7 @@ MIDDLEWARE = [
     "config.web.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.web.middleware.OTPMiddleware",
+    *(["users.company_account.middleware.CompanyAccountMiddleware"] if OIDC_PROVIDERS else []),
     "config.web.middleware.LanguageMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -197,8 +199,7 @@ TIME_ZONE = env.time_zone("TIME_ZONE", default="UTC")
 FORMAT_MODULE_PATH = "config.formats"
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
-_STATIC_FILES = {"BACKEND": "config.web.static_files.SharedStaticFiles"}
-STORAGES = global_settings.STORAGES | {"staticfiles": _STATIC_FILES}
+STORAGES = global_settings.STORAGES | {"staticfiles": {"BACKEND": "config.web.static_files.SharedStaticFiles"}}
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # --- People -----------------------------------------------------------------------------------------------------
@@ -263,7 +264,6 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.renderers.OneFormat",
     "DEFAULT_SCHEMA_CLASS": "config.api.openapi.Schema",
     "EXCEPTION_HANDLER": "config.api.errors.handle",
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 JSON_API_FORMAT_FIELD_NAMES = "camelize"
 _servers = {"SERVERS": [{"url": PATH_PREFIX}]} if PATH_PREFIX else {}

@@ -1,5 +1,6 @@
 """The site's URLs."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
@@ -22,6 +23,7 @@ urlpatterns = [
     path("account", RedirectView.as_view(pattern_name="account"), name="home"),
     path("account/", include("users.account.urls")),
     path("admin/", include("users.sign_in.urls")),
+    *([path("", include("users.company_account.urls"))] if settings.OIDC_PROVIDERS else []),
     path("admin/", admin.site.urls),
     route("schema", SchemaView.as_view()),
     route("docs", SpectacularSwaggerSplitView.as_view(template_name="docs.html", http_method_names=["get", "head"])),

@@ -4,7 +4,7 @@
    that the administrators themselves can be changed and deactivated.
 2. **Authorization codes**, then **people** by id, `FOR NO KEY UPDATE`: in one statement, all people whose assignments,
    roles, sessions or second factor change. Editing or deleting a role locks its members.
-3. **Roles** and **clients**.
+3. **Roles**, **clients** and **company accounts**.
 4. **Warehouses** by id.
 5. **Assignments** and **managed warehouses**: the locks of their people make a further order unnecessary.
 6. **Sessions** by id, then the rows that refer to them.

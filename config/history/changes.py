@@ -245,15 +245,19 @@ class _Reader:
             return _("Database")
         if self.context.get("user") is None:
             client = self.state.get("client_id") if self.context.get("client") == "api" else ""
-            return client or _("Not signed in")
+            return self.context.get("provider") or client or _("Not signed in")
         return names[get_user_model(), self.context["user"]]
 
     def _through(self) -> str:
         if not self.context:
             return _("directly in the database, past this site")
-        return {"api": _("API"), "back-office": _("Back Office"), "account": _("Account page")}.get(
-            self.context.get("client", ""), ""
-        )
+        places = {
+            "api": _("API"),
+            "back-office": _("Back Office"),
+            "account": _("Account page"),
+            "company-account": _("Sign-in by company account"),
+        }
+        return places.get(self.context.get("client", ""), "")
 
     def _change_set(self) -> str:
         request_id = self.context.get("request_id")

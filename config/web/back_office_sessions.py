@@ -16,6 +16,8 @@ from config.digests import digest
 
 #: Session key: whether the person may not enter the Back Office. Their session never opens it, whatever they become.
 ACCOUNT_ONLY = "account_only"
+#: Session key: how a company account has started the session; missing if a password has.
+COMPANY_ACCOUNT = "company_account"
 #: The column's length in hexadecimal digits: 160 bits of SHA-256, more than the entropy of the cookie.
 _DIGITS = 40
 

@@ -36,7 +36,7 @@ def queries() -> dict[str, str]:
 
 
 def test_promtool_finds_nothing_to_complain_of() -> None:
-    assert "SUCCESS: 10 rules found" in promtool("check", "rules", RULES)
+    assert "SUCCESS: 11 rules found" in promtool("check", "rules", RULES)
 
 
 def test_the_docs_say_of_each_alert_what_to_do() -> None:
@@ -93,6 +93,10 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "WarehouseTokenReused": (
         {f'{EVENTS}{{event="refresh_token_reused"}}': "0x55 1x5"},
         {f'{EVENTS}{{event="refresh_token_reused"}}': "0x10 1x50", f'{EVENTS}{{event="token_revoked"}}': "0+9x60"},
+    ),
+    "WarehouseBreakGlass": (
+        {f'{EVENTS}{{event="break_glass_sign_in"}}': "0x55 1x5"},
+        {f'{EVENTS}{{event="break_glass_sign_in"}}': "0x10 1x50", f'{EVENTS}{{event="successful_login"}}': "0+9x60"},
     ),
     "WarehouseImportStuck": (
         {'warehouse_imports{state="checking"}': "0x10 1x20 0x30", 'warehouse_imports{state="applying"}': "0x30 1x30"},

@@ -78,8 +78,12 @@ def test_the_error_table_lists_every_fault() -> None:
     assert [row for row in rows if not row["When"]] == []
 
 
+#: The modules of `config` that read environment variables.
+_FILES = ("settings", "installation", "company_account/provider")
+
+
 def test_the_settings_table_lists_every_environment_variable_and_its_default() -> None:
-    read = {name: default for file in ("settings", "installation") for name, default in _variables(file)}
+    read = {name: default for file in _FILES for name, default in _variables(file)}
     rows = table("settings.md", "Settings")
     assert sorted(row["Setting"] for row in rows) == sorted(read)
     assert [row for row in rows if not row["Meaning"]] == []

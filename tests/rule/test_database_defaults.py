@@ -28,6 +28,10 @@ SESSION = """
 INSERT INTO users_session (user_id, client_id, expires_at, refresh_digest)
 SELECT id, 'frontend', now(), 'a' FROM users_user
 """
+COMPANY_ACCOUNT = """
+INSERT INTO users_companyaccount (user_id, issuer, subject)
+SELECT id, 'https://login.example.test', 'a' FROM users_user
+"""
 ASSIGNMENT = """
 INSERT INTO assignments_warehouseuserassignment (user_id, warehouse_id)
 SELECT users_user.id, warehouses_warehouse.id FROM users_user, warehouses_warehouse
@@ -52,6 +56,13 @@ WRITTEN: dict[str, tuple[str, ...]] = {
         "INSERT INTO users_savedsearch (user_id, name, kind, query) "
         "SELECT id, 'Mine', 'users.user', '' FROM users_user",
     ),
+    "users.companyaccount": (PERSON, COMPANY_ACCOUNT),
+    "users.companysession": (
+        PERSON,
+        COMPANY_ACCOUNT,
+        "INSERT INTO users_companysession (account_id) SELECT id FROM users_companyaccount",
+    ),
+    "users.logouttoken": ("INSERT INTO users_logouttoken (digest) VALUES ('a')",),
     "users.signingkey": (
         "INSERT INTO users_signingkey (kid, encrypted, created_at, signs_from, verifies_until) "
         "VALUES ('a', 'b', now(), now(), now())",

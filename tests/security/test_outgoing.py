@@ -1,8 +1,10 @@
-"""The site calls nobody: whatever address somebody gives us, it is compared and never fetched (CWE-918)."""
+"""The site calls nobody but the identity providers that the operator names: whatever address somebody gives us, it is
+compared and never fetched (CWE-918). `tests.company_account` holds what is called of providers."""
 
 from __future__ import annotations
 
 import ast
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +31,9 @@ HARMLESS = {
     ("socket", "config/web/stuck_requests.py"),
     ("socket", "config/management/commands/serve.py"),
 }
+#: Of Authlib, what calls others; and the one module that has it, which is loaded only with `OIDC_PROVIDERS`.
+CALLING = re.compile(r"\bauthlib\.integrations\.(?!django_oauth2\b)")
+CALLER = "users/company_account/client.py"
 
 
 @pytest.fixture
@@ -79,6 +84,10 @@ def test_no_key_is_fetched_for_a_token_that_names_its_own(trap: Any, pat: User) 
 def test_nothing_of_ours_could_call_another_host() -> None:
     """But for PostgreSQL, which psycopg calls, and the mail server, which Django does: both are settings."""
     assert {one for path in sources(*ROOMS) for one in _callers(path)} == HARMLESS
+
+
+def test_one_module_calls_identity_providers() -> None:
+    assert [name_of(path) for path in sources(*ROOMS) if CALLING.search(path.read_text())] == [CALLER]
 
 
 def _callers(path: Path) -> Iterator[tuple[str, str]]:

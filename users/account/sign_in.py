@@ -31,6 +31,7 @@ class AccountSignInView(login.SignInView):
     authentication_form = AccountLoginForm
     title = _("Your account")
     second_step, forgotten = "account_second_step", "account_password_reset"
+    offers_company_accounts = False
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method == "GET" and SESSION_KEY in request.session:

@@ -9,7 +9,6 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.utils import display_for_label
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -26,6 +25,7 @@ from users.account_actions import DELETE
 from users.admin.bulk_actions import actor
 from users.admin.listing import SWITCHES, PeopleList, assign_url, elsewhere
 from users.models import User
+from users.sign_in import company_accounts
 from users.sign_in.account_recovery import lockouts_of
 from users.sign_in.user_agent import in_plain_words
 
@@ -103,7 +103,7 @@ class PersonPage(PeopleList):
             "state": display_for_label(self.status_(person), "", self.status_.label),
             "last_login": time_tag(person.last_login),
             "employment": self.employment(person) if person.employed_until else "",
-            "roles": ", ".join(gettext(role) for role in person.roles),
+            **company_accounts.facts(person),
             "list_url": reverse("admin:users_user_changelist") + list_query(request),
             "may_add": self.has_add_permission(request),
             "may_change": may_change,

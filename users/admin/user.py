@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import update_session_auth_hash
@@ -109,7 +110,8 @@ class UserAdmin(
             *self._rights(request, hired),
         ]
         if may_edit:
-            fieldsets.insert(1, (_("Password"), {"fields": ("password1", "password2")}))
+            only = ("company_account_only",) if settings.OIDC_PROVIDERS and settings.BREAK_GLASS_EMAIL else ()
+            fieldsets.insert(1, (_("Password"), {"fields": ("password1", "password2", *only)}))
             fieldsets.append((_("History"), {"fields": ("change_reason", *seen)}))
         return fieldsets
 

@@ -25,7 +25,10 @@ from users.account_actions import LastAdministratorError, require_other_administ
 from users.models import User
 from users.models.user import EMAIL_REFUSED
 from users.roles import grantable_by, make_administrators
+from users.sign_in.company_accounts import mapped_roles_hint
 
+#: What nobody changes for themselves.
+_NOT_OWN = {"status", "employed_until", "is_warehouse_user", "is_confined", "company_account_only"}
 _OWN = _("You cannot change this for yourself. Ask a colleague.")
 _PASSWORD: dict[str, Any] = {
     "required": False,
@@ -106,7 +109,7 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         self.with_emails = not self.actor.is_confined
         self.initial["employed_until"] = last_day(self._employment)
         if self.instance.pk is not None and self.instance.pk == self.actor.pk:
-            for name in {"status", "employed_until", "is_warehouse_user", "is_confined"} & set(self.fields):
+            for name in _NOT_OWN & set(self.fields):
                 self.fields[name].disabled = True
                 self.fields[name].help_text = _OWN
 
@@ -117,6 +120,7 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         else:
             groups: Any = self.fields["groups"]
             groups.queryset = grantable_by(self.actor).order_by("name")
+            groups.help_text = mapped_roles_hint(self.instance) or groups.help_text
 
     def _prepare_passwords(self) -> None:
         if self.instance.pk is None:

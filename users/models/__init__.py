@@ -3,6 +3,8 @@
 from users.models.audit_event import AuditEvent
 from users.models.authorization_code import AuthorizationCode
 from users.models.client import Client
+from users.models.company_account.account import CompanyAccount
+from users.models.company_account.session import CompanySession, LogoutToken
 from users.models.device_failure import DeviceFailure
 from users.models.role import PersonRight, Role, RoleRight
 from users.models.saved_search import SavedSearch
@@ -17,7 +19,10 @@ __all__ = [
     "Authenticator",
     "AuthorizationCode",
     "Client",
+    "CompanyAccount",
+    "CompanySession",
     "DeviceFailure",
+    "LogoutToken",
     "PersonRight",
     "RecoveryCodes",
     "Role",

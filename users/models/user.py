@@ -24,6 +24,7 @@ from config.history.tracking import tracked
 from config.text import EmailField, NameField
 from users.models.audit_event import AuditEvent as AuditEvent
 from users.models.authority import Authority
+from users.models.company_account.password_rule import PasswordRule
 from users.models.password import Password
 from users.querysets import UserQuerySet
 
@@ -57,7 +58,7 @@ _UNTRACKED = ["password", "last_login", "signed_out_at", "has_warehouse", "wareh
 
 
 @tracked(exclude=[*_UNTRACKED, "created_at", "updated_at"])
-class User(SavesChangedColumns, Password, AbstractBaseUser, Authority):
+class User(SavesChangedColumns, Password, PasswordRule, AbstractBaseUser, Authority):
     """A person. A warehouse user works in warehouses and cannot enter the Back Office; others can."""
 
     class Status(models.TextChoices):

@@ -46,7 +46,7 @@ def reset_two_factor(person: User) -> bool:
 
 
 # --- Pages ------------------------------------------------------------------------------------------------------
-def _button(
+def person_button(
     act: Callable[[User], Any], done: Any, nothing: Any, *, by_administrators: bool = False
 ) -> Callable[..., Any]:
     """The view of a button on a person's page or row, for users who may change that person."""
@@ -76,13 +76,13 @@ def _redirect(request: HttpRequest, pk: int) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('admin:users_user_changelist')}?{query}")
 
 
-unlock_page = _button(
+unlock_page = person_button(
     unlock_sign_in,
     _("The sign-in is unlocked: they can try again at once."),
     _("There was nothing to unlock: no recent sign-in has failed."),
 )
 #: For administrators only: they must make sure that the request comes from the person.
-reset_page = _button(
+reset_page = person_button(
     reset_two_factor,
     _("Two-factor sign-in is reset: they sign in with the password alone, and can switch it on again."),
     _("There was nothing to reset: two-factor sign-in is not switched on."),

@@ -22,7 +22,7 @@ from django.views.decorators.csrf import csrf_protect
 from unfold.forms import AuthenticationForm
 
 from config.audit_log import audit
-from config.web.back_office_sessions import ACCOUNT_ONLY
+from config.web.back_office_sessions import ACCOUNT_ONLY, COMPANY_ACCOUNT
 from users.models import User
 from users.sign_in import device_cookies, throttling, two_factor
 
@@ -60,8 +60,11 @@ class LoginForm(AuthenticationForm):
             field.error_messages["required"] = _("This value should not be blank.")
 
     def confirm_login_allowed(self, user: Any) -> None:
-        """Counts the correct password of a user without access as a failure, like a wrong password."""
-        if not user.is_staff:
+        """Counts the correct password of a user without access as a failure, like a wrong password.
+
+        So does that of a person whose company account is the only way in.
+        """
+        if not (user.is_staff and user.password_opens_back_office):
             credentials = {"username": self.cleaned_data["username"]}
             signals.user_login_failed.send(sender=__name__, credentials=credentials, request=self.request)
             raise self.get_invalid_login_error()
@@ -75,16 +78,20 @@ class SignInView(BackOfficePage, LoginView):
     title = _("Login")
     #: The names of the URLs of the second step and of "Forgot password?".
     second_step, forgotten = "admin_second_step", "admin_password_reset"
+    offers_company_accounts = True
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method == "GET" and SESSION_KEY in request.session:
             if admin.site.has_permission(request):
                 return HttpResponseRedirect(self.get_success_url())
             if request.user.is_authenticated and request.user.must_change_password:
                 return redirect("account_password")
-            if request.session.get(ACCOUNT_ONLY):
+            is_account_only = request.session.get(ACCOUNT_ONLY)
+            if is_account_only and not request.user.needs_company_account:
                 return redirect("account")
-            if request.user.is_staff:  # without the second factor that `REQUIRE_TWO_FACTOR` demands
+            if (
+                request.user.is_staff and not is_account_only
+            ):  # without the second factor that `REQUIRE_TWO_FACTOR` demands
                 return redirect("admin_two_factor")
             logout(request)  # access was revoked: the session must not be valid again if it is granted again
         return super().dispatch(request, *args, **kwargs)
@@ -94,15 +101,21 @@ class SignInView(BackOfficePage, LoginView):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         forgotten = reverse(self.forgotten) if settings.SENDS_EMAIL else ""
-        own = {"app_path": self.request.get_full_path(), "forgotten_url": forgotten}
+        own: dict[str, Any] = {"app_path": self.request.get_full_path(), "forgotten_url": forgotten}
+        if self.offers_company_accounts and settings.OIDC_PROVIDERS:
+            query = {"next": self.get_success_url()}
+            own["company_accounts"] = [
+                (one.label, reverse("company_sign_in", args=[one.name], query=query))
+                for one in settings.OIDC_PROVIDERS.values()
+            ]
         return super().get_context_data(**context) | own
 
     def form_valid(self, form: Any) -> HttpResponse:
         user = form.get_user()
         if two_factor.is_on(user):
-            _store_pending(self.request, user, self.get_success_url())
+            store_pending(self.request, user, self.get_success_url())
             return redirect(self.second_step)
-        return _log_in(self.request, user, self.get_success_url())
+        return log_in(self.request, user, self.get_success_url())
 
     def form_invalid(self, form: Any) -> HttpResponse:
         if form.non_field_errors():
@@ -110,23 +123,36 @@ class SignInView(BackOfficePage, LoginView):
         return super().form_invalid(form)
 
 
-def _log_in(request: HttpRequest, user: User, destination: str) -> HttpResponse:
+def log_in(
+    request: HttpRequest, user: User, destination: str, company_account: dict[str, Any] | None = None
+) -> HttpResponse:
     """Starts a session of `SESSION_COOKIE_AGE` seconds, which activity does not extend.
 
-    Redirects to the destination, or first to the page that changes a temporary password.
+    `company_account` says how it was started, if not by password (`users.company_account.sessions`). Redirects to the
+    destination, or first to the page that changes a temporary password.
     """
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     request.session.set_expiry(timedelta(seconds=settings.SESSION_COOKIE_AGE))
-    request.session[ACCOUNT_ONLY] = not user.is_staff
-    audit.info("Successful Login", tag="successful_login", username=user.email)
+    request.session.pop(COMPANY_ACCOUNT, None)
+    request.session[ACCOUNT_ONLY] = not (user.is_staff and (company_account or user.password_opens_back_office))
+    if company_account:
+        request.session[COMPANY_ACCOUNT] = company_account
+        audit.info("Successful Login", tag="successful_login", username=user.email, provider=company_account["label"])
+    else:
+        audit.info("Successful Login", tag="successful_login", username=user.email)
+        if user.is_break_glass and settings.OIDC_PROVIDERS:
+            audit.warning("Break-Glass Sign-in", tag="break_glass_sign_in", username=user.email)
     url = reverse("account_password") if user.must_change_password else destination
     return device_cookies.remember(request, HttpResponseRedirect(url), user)
 
 
 # --- The second step of signing in ------------------------------------------------------------------------------
-def _store_pending(request: HttpRequest, user: User, destination: str) -> None:
-    """The password was correct; the user is not signed in yet."""
+def store_pending(
+    request: HttpRequest, user: User, destination: str, company_account: dict[str, Any] | None = None
+) -> None:
+    """The password was correct, or the company account was; the user is not signed in yet."""
     request.session[_PENDING] = {
+        "company_account": company_account,
         "user": user.pk,
         "proof": user.get_session_auth_hash(),
         "until": time.time() + _PENDING_SECONDS,
@@ -164,6 +190,6 @@ def second_step(request: HttpRequest, login: str = "admin:login") -> HttpRespons
 
 
 def _accept(request: HttpRequest, user: User, device: Any) -> HttpResponse:
-    destination = request.session.pop(_PENDING)["next"]
+    pending = request.session.pop(_PENDING)
     user.otp_device = device  # type: ignore[attr-defined]  # django-otp stores it in the session
-    return _log_in(request, user, destination)
+    return log_in(request, user, pending["next"], pending.get("company_account"))

@@ -162,8 +162,8 @@ def live_server(environment: dict[str, str], log: Path) -> Iterator[str]:
 
 @contextmanager
 def running(environment: dict[str, str], log: Path) -> Iterator[tuple[psutil.Process, str]]:
-    """The same, with its main process."""
-    port = free_port()
+    """The same, with its main process. The environment may name the port."""
+    port = int(environment.get("PORT", 0)) or free_port()
     url = f"http://127.0.0.1:{port}"
     server = start(environment | {"PORT": str(port)}, log)
     try:

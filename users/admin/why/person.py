@@ -106,6 +106,9 @@ class PersonConditions(Conditions):
         if self.moment:
             yield Condition(None, _("Whether sign-in was locked is not recorded: Security events show the failures."))
             return
+        if not self.person.password_opens_back_office:
+            change = change_of(self.of_person, "company_account_only", User)
+            yield Condition(None, _("The Back Office is open to them by company account only."), change)
         for lockout in self._lockouts:
             what = {"code": _("The second factor"), "reset": _("Asking for a new password")}.get(lockout.what)
             told = {"what": what or _("Sign-in"), "until": in_words(lockout.until), "number": lockout.failures}
