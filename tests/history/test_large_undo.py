@@ -35,6 +35,7 @@ from users.models.audit_event import AuditEvent
 from warehouses.models import Warehouse
 
 rows = WarehouseUserAssignment.objects
+CONFINED = "confined to warehouses"
 LESS, NO_RIGHT = "of a role that may less", "You do not have the right to change this back."
 STOPPED = (
     "This has stopped, and nothing was undone: the server was restarted, your rights were changed, "
@@ -229,7 +230,7 @@ def test_the_job_of_another_is_not_there(as_ada: Client, as_manager: Client, don
 
 @committed
 def test_who_loses_the_right_before_it_begins_undoes_nothing(manager: User, done: Operation) -> None:
-    for sql in [LOSSES[name] for name in LOSSES if name != LESS] + [SIGN_OUT]:
+    for sql in [LOSSES[name] for name in LOSSES if name not in (LESS, CONFINED)] + [SIGN_OUT]:
         job = to_be_undone(restored(manager), done)
         stop(manager, sql)
         taken = take_next()
@@ -239,6 +240,13 @@ def test_who_loses_the_right_before_it_begins_undoes_nothing(manager: User, done
         assert (job.state, is_done()) == (Undo.State.STOPPED, False), sql
         assert AuditEvent.objects.latest("id").tag == "undo_refused"
         AuditEvent.objects.all().delete()
+
+
+@committed
+def test_who_is_confined_to_no_warehouse_by_then_undoes_nothing(manager: User, done: Operation) -> None:
+    job = to_be_undone(restored(manager), done)
+    stop(manager, LOSSES[CONFINED])
+    assert (run_undo(job).state, is_done()) == (Undo.State.STOPPED, False)
 
 
 @committed

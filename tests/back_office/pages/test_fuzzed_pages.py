@@ -29,6 +29,7 @@ TRIED = {
     "superuser": (55, 18),
     "Administrator": (55, 18),
     "Staff manager": (35, 10),
+    "Site manager": (35, 8),
     "Warehouse manager": (25, 6),
     "Auditor": (35, 6),
     "no role": (5, 2),
