@@ -10,7 +10,6 @@ from django.db import transaction
 from django.db.models import BooleanField, Count, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Lower
 from django.urls import URLPattern
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -20,7 +19,7 @@ from assignments.admin.picker import Choice, Elsewhere, Saved, ended_assignment
 from assignments.admin.warehouse_picker import WarehousePicker
 from assignments.models import ManagedWarehouse
 from assignments.models.bulk_writes import AssignedCounts
-from config.back_office.periods import last_day
+from config.back_office.periods import in_words
 from config.database.periods import Period, not_ended
 from config.identifiers import parse_uuid
 from users.models import User
@@ -97,9 +96,8 @@ class ManagedPicker(WarehousePicker):
         for one in given:
             end = ends.get(one.pk)
             if end is not None and (period.ends_at is None or period.ends_at > end):
-                until = date_format(last_day(Period(None, end)), "SHORT_DATE_FORMAT")
-                text = _("You manage “%(name)s” until %(until)s. Give it for no longer than that. Nothing was changed.")
-                raise ValidationError(text, params={"name": one, "until": until})
+                text = _("You manage “%(name)s” %(period)s. Give it for no longer than that. Nothing was changed.")
+                raise ValidationError(text, params={"name": one, "period": in_words(Period(None, end))})
 
 
 def _rows(warehouses: QuerySet[Any], managed: dict[str, Any]) -> QuerySet[Any]:
