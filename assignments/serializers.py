@@ -44,8 +44,9 @@ class AssignmentSerializer(ModelSerializer):
         validators = ()  # the write methods check the constraints under the user's lock
 
     def get_users(self, assignment: WarehouseUserAssignment) -> list[User]:
-        """Empty for a deleted user."""
-        return [] if assignment.user.is_deleted else [assignment.user]
+        """Empty for a deleted user, and for one of the past whom the caller does not see."""
+        is_seen = getattr(assignment, "is_user_seen", True)
+        return [assignment.user] if is_seen and not assignment.user.is_deleted else []
 
     def get_warehouses(self, assignment: WarehouseUserAssignment) -> list[Warehouse]:
         return [assignment.warehouse]

@@ -53,7 +53,8 @@ class AssignmentViewSet(ModelViewSet):
     def get_queryset(self) -> QuerySet[Any]:
         """A warehouse user's list has only what is current, unless the filter asks for others (contract 0.5)."""
         if self.as_of is not None:
-            return PastAssignment.objects.at(self.as_of).visible_to(self.caller).with_shown_columns()
+            rows = PastAssignment.objects.at(self.as_of).visible_to(self.caller)
+            return rows.with_is_user_seen(self.caller).with_shown_columns()
         rows = WarehouseUserAssignment.objects.visible_to(self.caller)
         if not self.caller.acts_for_others and f"{_TYPE}.current" not in self.query.members("filter"):
             rows = rows.current()

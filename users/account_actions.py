@@ -45,7 +45,7 @@ def why_unchangeable(person: User, by: User) -> LeftOut | None:
     """Why one may not change a person (`User.may_be_changed_by`), or None."""
     if person.may_be_changed_by(by):
         return None
-    return LeftOut.ABOVE if person.outranks(by) else LeftOut.ELSEWHERE
+    return LeftOut.ABOVE if person.outranks(by) or person.manages_longer_than(by) else LeftOut.ELSEWHERE
 
 
 class LastAdministratorError(ValidationError):

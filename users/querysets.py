@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 from typing import Any
 
 from django.contrib.auth.models import Permission
@@ -54,12 +55,29 @@ class UserQuerySet(QuerySet[Any]):
         return Q(Exists(tied))
 
     def wholly_of(self, user: Any) -> Any:
-        """The people of a confined person's warehouses and of no others.
+        """The people of a confined person's warehouses and of no others, nor for longer than that person manages them.
 
         Assignments that are over do not count. Back Office users who are not confined are of all warehouses.
         """
         in_theirs, is_confinable = Q(there__in=user.managed), Q(is_warehouse_user=True) | Q(is_confined=True)
-        return self.filter(is_confinable & self._tied(in_theirs)).exclude(self._tied(~in_theirs))
+        longer = self.model._default_manager.order_by().managing_longer_than(user).filter(pk=OuterRef("pk"))
+        return self.filter(~Exists(longer), is_confinable & self._tied(in_theirs)).exclude(self._tied(~in_theirs))
+
+    def managing_longer_than(self, user: Any) -> Any:
+        """The people who manage one of a confined person's warehouses for longer than that person does.
+
+        They have rights that this person will lack. None, and without a query, if no end is known.
+        """
+        warehouses = defaultdict(list)
+        for warehouse, until in user.managed_until.items():
+            warehouses[until].append(warehouse)
+        longer = [
+            Q(managed_warehouses__warehouse__in=keys)
+            & (Q(managed_warehouses__ends_at=None) | Q(managed_warehouses__ends_at__gt=until))
+            for until, keys in warehouses.items()
+            if until is not None
+        ]
+        return self.filter(reduce(or_, longer)) if longer else self.none()
 
     def _tied(self, condition: Q) -> Any:
         """The condition that a person is tied to such a warehouse, `there`, and that this is not over."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect
@@ -194,8 +194,8 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
                 connection.check_constraints()  # raises IntegrityError here, not at the commit
         except RuleError as refusal:
             return self._refuse(NOT_CURRENT) if is_not_current(refusal) else self.answer_as_missing()
-        except IntegrityError:
-            return self._refuse(_("Something chosen was deleted meanwhile. Nothing was changed; please try again."))
+        except (IntegrityError, ValidationError) as refusal:
+            return self._refuse(_why(refusal))
         self._add_messages(saved)
         if saved.counts.deassigned and not self.picker.is_in_sight():
             text = _("This person has no assignment in your warehouses any more: from now on you do not see them.")
@@ -266,6 +266,12 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
                 "sides": [(AVAILABLE, available), (ASSIGNED, page.texts["assigned"])],
             }
         )
+
+
+def _why(refusal: IntegrityError | ValidationError) -> str:
+    if isinstance(refusal, ValidationError):
+        return " ".join(refusal.messages)
+    return _("Something chosen was deleted meanwhile. Nothing was changed; please try again.")
 
 
 def _refusal_of(form: SelectionForm) -> str:

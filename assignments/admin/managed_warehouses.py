@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import BooleanField, Count, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Lower
 from django.urls import URLPattern
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from assignments.admin.assign_pages import AssignPage, page_urls
@@ -18,7 +19,8 @@ from assignments.admin.picker import Choice, Elsewhere, Saved, ended_assignment
 from assignments.admin.warehouse_picker import WarehousePicker
 from assignments.models import ManagedWarehouse
 from assignments.models.bulk_writes import AssignedCounts
-from config.database.periods import not_ended
+from config.back_office.periods import in_words
+from config.database.periods import Period, not_ended
 from config.identifiers import parse_uuid
 from users.models import User
 from warehouses.models import Warehouse
@@ -75,7 +77,9 @@ class ManagedPicker(WarehousePicker):
         return Elsewhere(**others.aggregate(assigned=Count("pk")))
 
     def save(self, choice: Choice) -> Saved:
-        """Raises PermissionDenied if the person may not be changed any more, as they are under the lock."""
+        """Raises PermissionDenied if the person may not be changed any more, as they are under the lock, and
+        ValidationError if a confined viewer gives a warehouse for longer than they manage it themselves.
+        """
         with transaction.atomic():
             self.user = User.objects.locked().get(pk=self.user.pk)
             if not self.may("add"):
@@ -83,8 +87,17 @@ class ManagedPicker(WarehousePicker):
             conflicts = self.history().changes_since(choice.seen)
             seen = Warehouse.objects.visible_to(self.viewer)
             add, remove = (list(seen.filter(pk__in=keys)) for keys in (choice.assign, choice.deassign))
+            self._check_end(add, choice.period)
             given, taken = ManagedWarehouse.objects.set_for(self.user, add=add, remove=remove, period=choice.period)
         return Saved(AssignedCounts(given, taken), len(choice.assign) - len(add), conflicts)
+
+    def _check_end(self, given: list[Warehouse], period: Period) -> None:
+        ends = self.viewer.managed_until if self.viewer.is_confined else {}
+        for one in given:
+            end = ends.get(one.pk)
+            if end is not None and (period.ends_at is None or period.ends_at > end):
+                text = _("You manage “%(name)s” %(period)s. Give it for no longer than that. Nothing was changed.")
+                raise ValidationError(text, params={"name": one, "period": in_words(Period(None, end))})
 
 
 def _rows(warehouses: QuerySet[Any], managed: dict[str, Any]) -> QuerySet[Any]:

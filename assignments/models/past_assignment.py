@@ -53,6 +53,13 @@ class PastAssignmentQuerySet(models.QuerySet[Any]):
         """Of the rows of `at`, those whose period included the moment."""
         return self.filter(WAS_CURRENT)
 
+    def with_is_user_seen(self, user: User) -> Any:
+        """Adds `is_user_seen` for a confined person: whether they see the user still."""
+        if not user.is_confined:
+            return self
+        seen = User.objects.visible_to(user).order_by().filter(pk=models.OuterRef("user"))
+        return self.annotate(is_user_seen=models.Exists(seen))
+
     def with_shown_columns(self) -> Any:
         """With user and warehouse as they are now, and only the columns that are shown."""
         own = ("id", "event", "uuid", "is_active", "starts_at", "ends_at")
@@ -80,6 +87,8 @@ class PastAssignment(models.Model):
 
     #: Whether the period included the moment of `at`.
     is_current: bool
+    #: Annotated by `PastAssignmentQuerySet.with_is_user_seen`.
+    is_user_seen: bool
 
     objects = PastAssignmentQuerySet.as_manager()
 

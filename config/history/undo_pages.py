@@ -111,7 +111,7 @@ def _own(request: HttpRequest) -> Operation:
 def _begin(request: HttpRequest, operation: Operation) -> HttpResponse:
     """Goes on to the job that plans the undo; a second click to the same."""
     queue.delete_old()
-    own: Any = Undo.objects.filter(person=request.user.pk, operation=str(operation))
+    own: Any = Undo.objects.of(request.user).filter(operation=str(operation))
     language = get_language() or "en"
     try:
         job = own.filter(state__in=Undo.RUNNING).first() or Undo.objects.begin(
@@ -152,7 +152,7 @@ def _job(request: HttpRequest, pk: Any) -> Undo:
     """Raises PermissionDenied, or Http404 for another person's."""
     if not may_undo(request.user):
         raise PermissionDenied
-    return find_job(Undo.objects.filter(person=request.user.pk), pk)
+    return find_job(Undo.objects.of(request.user), pk)
 
 
 def _go_on(request: HttpRequest, job: Undo, operation: Operation) -> None:

@@ -194,7 +194,7 @@ class SheetAdminMixin(ExportPages):
 
     def _own(self: Any, request: HttpRequest, pk: Any) -> Import:
         """Raises Http404 for another person's."""
-        job: Import = self._found(request, Import.objects.filter(person=request.user.pk), pk, self._may_import)
+        job: Import = self._found(request, Import.objects.of(request.user), pk, self._may_import)
         return job
 
     # --- Template ---

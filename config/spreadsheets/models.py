@@ -24,7 +24,7 @@ class ImportQuerySet(JobQuerySet["Import"]):
 
     def visible_to(self, person: Any) -> ImportQuerySet:
         """A confined person sees only their own: files of others name people and warehouses of anywhere."""
-        return self.filter(person=person) if person.is_confined else self
+        return self.of(person) if person.is_confined else self  # type: ignore[return-value]
 
     def gauges(self) -> Iterator[Gauge]:
         """For the metrics."""

@@ -69,6 +69,22 @@ def test_what_was_is_cut_as_what_is(as_manager_of_site: Api, site: Site) -> None
     )
 
 
+@pytest.mark.django_db(transaction=True)
+def test_of_a_person_who_was_here_and_is_no_more_the_past_has_the_assignment_alone(
+    as_manager_of_site: Api, as_olive: Api, site: Site
+) -> None:
+    asked = f"{ASSIGNMENTS}?filter[{TYPE}.asOf]={format_moment(datetime.now(UTC))}&include=users"
+    site.both_own.deassign()
+    answer = as_manager_of_site.get(asked).json()
+    people = {one["id"]: one["relationships"]["users"]["data"] for one in answer["data"]}
+    assert people == {
+        str(site.here_own.uuid): [{"type": "users", "id": str(site.here.uuid)}],
+        str(site.both_own.uuid): [],
+    }
+    assert {one["id"] for one in answer["included"]} == uuids(site.here)
+    assert str(site.both.uuid) in {one["id"] for one in as_olive.get(asked).json()["included"]}
+
+
 def test_included_are_the_own_ones_only(as_manager_of_site: Api, site: Site) -> None:
     answer = as_manager_of_site.get(f"{ASSIGNMENTS}?include=users,warehouses").json()
     assert {one["id"] for one in answer["included"]} == uuids(site.here, site.both, site.own)

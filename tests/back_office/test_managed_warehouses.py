@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -189,6 +189,27 @@ def test_a_confined_manager_gives_what_they_manage(site: Site, make_user: Any) -
         "1 chosen row is not there any more and was left out.",
     ]
     assert managed(ned) == ["Own Hall", "Third Hall"]
+
+
+def test_a_confined_manager_gives_nothing_for_longer_than_they_manage_it(
+    site: Site, make_user: Any, nothing_changes: Any
+) -> None:
+    """Else a deputy could stay: by a colleague whom they made one for ever."""
+    ends = datetime(2999, 1, 1, tzinfo=UTC)
+    ManagedWarehouse.objects.filter(user=site.manager).update(ends_at=ends)
+    ned = confined(make_user("ned.north@example.test"), roles.SITE_MANAGER, site.own)
+    ManagedWarehouse.objects.filter(user=ned).update(ends_at=ends)
+    cora = signed_in(site.manager)
+    for until, language, words in (
+        ("", "en", "You manage “Own Hall” until 31 Dec 2998. Give it for no longer than that. Nothing was changed."),
+        ("2999-01-01", "de", "Sie verwalten „Own Hall“ bis 31."),
+    ):
+        User.objects.filter(pk=site.manager.pk).update(language={"en": "en_US", "de": "de_DE"}[language])
+        with nothing_changes():
+            (refused,) = told(cora.post(page_of(ned), {"assign": site.own.pk, "until_day": until}))
+        assert refused.startswith(words)
+    assert cora.post(page_of(ned), {"assign": site.own.pk, "until_day": "2998-12-31"}).status_code == 302
+    assert ned.managed_warehouses.filter(ends_at__lte=ends).exists()
 
 
 def test_a_confined_manager_takes_the_last_one(site: Site, make_user: Any) -> None:

@@ -199,10 +199,21 @@ MUTATIONS_TRIED = (
     ),
     Mutation(
         "config/spreadsheets/export_pages.py",
-        "Export.objects.filter(person=request.user.pk)",
+        "Export.objects.of(request.user)",
         "Export.objects.all()",
         _EXPORTS,
     ),
+    Mutation(
+        "config/spreadsheets/jobs/queue.py",
+        "own.filter(extent__contained_by=person.extent) if person.is_confined else own",
+        "own",
+        _EXPORTS,
+    ),
+    Mutation(
+        "config/spreadsheets/jobs/worker.py", "job.widen_extent()", "pass", "tests/imports/test_confined_imports.py"
+    ),
+    Mutation("users/querysets.py", "~Exists(longer), ", "", _CORE),
+    Mutation("assignments/views.py", "rows.with_is_user_seen(self.caller)", "rows", _API),
     *(Mutation(*one) for one in PEOPLE_TRIED),
 )
 

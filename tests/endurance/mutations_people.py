@@ -55,7 +55,7 @@ PEOPLE_TRIED = (
     (_PAGE, "person.assignments.visible_to(actor(request))", "person.assignments.all()", _PEOPLE),
     (_PAGE, "rows.filter(warehouse__in=by.managed) if by.is_confined else rows", "rows", _MANAGED),
     (_ACTIONS, '.visible_to(by).order_by("pk")', '.order_by("pk")', _PEOPLE),
-    (_ACTIONS, "if person.outranks(by) else LeftOut.ELSEWHERE", "", _PEOPLE),
+    (_ACTIONS, "if person.outranks(by) or person.manages_longer_than(by) else LeftOut.ELSEWHERE", "", _PEOPLE),
     ("users/admin/bulk_actions.py", '.may("users.change_user")', '.may_somewhere("users.change_user")', _PEOPLE),
     ("users/sign_in/account_recovery.py", "User.objects.visible_to(actor).locked()", "User.objects.locked()", _RIGHTS),
     # --- Sessions ------------------------------------------------------------------------------------------------
@@ -108,6 +108,7 @@ PEOPLE_TRIED = (
         "seen = Warehouse.objects\n            add",
         _MANAGED,
     ),
+    (_MANAGING, "self._check_end(add, choice.period)", "pass", _MANAGED),
     (_MANAGING, "return is_other and ", "return ", _MANAGED),
     (_MANAGING, " and self.user.may_be_changed_by(viewer)", "", _MANAGED),
 )

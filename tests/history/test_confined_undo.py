@@ -230,6 +230,21 @@ def test_a_large_undo_stops_once_its_person_manages_less(
     assert last_names(site) == ["Renamed", "Renamed", "Picker"]
 
 
+def test_a_large_undo_that_read_more_than_one_manages_now_is_missing(
+    as_site: Client, site: Site, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("config.history.undo_pages.MAX_AT_ONCE", 1)
+    done = renamed(ada, site.here, site.elsewhere)
+    User.objects.filter(pk=site.manager.pk).update(is_confined=False)
+    first = plan_undo(as_site, done)
+    assert first.report["done"] == 2
+    User.objects.filter(pk=site.manager.pk).update(is_confined=True)
+    page = f"/admin/history/undo/{first.pk}/"
+    assert as_site.get(page).status_code == as_site.get(f"{page}progress/").status_code == 404
+    assert as_site.post(page, {"state": first.state}).status_code == 404
+    assert Undo.objects.get().state == Undo.State.PLANNED
+
+
 def test_foreign_changes_do_not_make_an_undo_large(
     as_site: Client, site: Site, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

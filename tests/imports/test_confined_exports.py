@@ -97,6 +97,32 @@ def test_who_becomes_confined_before_the_job_begins_gets_ones_own_rows(site: Sit
     assert len(lines(office.get(f"{ASSIGNMENTS}export/{job.pk}/file/").content)) == 2
 
 
+@pytest.mark.parametrize("loses", ["all but some", "one of two"])
+def test_a_file_of_more_than_one_manages_now_is_missing(site: Site, office: Client, loses: str) -> None:
+    """Until it is built again."""
+    if loses == "all but some":
+        User.objects.filter(pk=site.manager.pk).update(is_confined=False)
+    else:
+        ManagedWarehouse.objects.set_for(site.manager, add=[site.other], remove=[])
+    job = build(ask_for_export(office, ASSIGNMENTS, kind="csv"))
+    assert len(lines(office.get(f"{ASSIGNMENTS}export/{job.pk}/file/").content)) == 4
+    if loses == "all but some":
+        User.objects.filter(pk=site.manager.pk).update(is_confined=True)
+    else:
+        ManagedWarehouse.objects.set_for(site.manager, add=[], remove=[site.other])
+    for page in ("", "progress/", "file/"):
+        assert office.get(f"{ASSIGNMENTS}export/{job.pk}/{page}").status_code == 404
+    assert len(lines(exported(office, ASSIGNMENTS))) == 2
+    User.objects.filter(pk=site.manager.pk).update(is_confined=False)
+    assert office.get(f"{ASSIGNMENTS}export/{job.pk}/file/").status_code == 200
+
+
+def test_more_warehouses_take_no_file_away(site: Site, office: Client) -> None:
+    job = build(ask_for_export(office, ASSIGNMENTS, kind="csv"))
+    ManagedWarehouse.objects.set_for(site.manager, add=[site.other], remove=[])
+    assert len(lines(office.get(f"{ASSIGNMENTS}export/{job.pk}/file/").content)) == 2
+
+
 def test_the_file_of_another_person_is_missing(site: Site, office: Client, as_ada: Client) -> None:
     job = build(ask_for_export(as_ada, ASSIGNMENTS, kind="csv"))
     for page in ("", "progress/", "file/"):

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from assignments.models import ManagedWarehouse, WarehouseUserAssignment
+from config.back_office.authority import AuthorityLostError
 from config.spreadsheets.jobs import worker
 from config.spreadsheets.models import Import
 from tests.support.back_office.sheets import ASSIGNMENTS, USERS, apply, counts, faults, to_be_applied, upload
@@ -268,6 +269,38 @@ def test_imports_of_others_are_missing_ones(
     assert [one.pk for one in colleague.get("/admin/spreadsheets/import/").context["cl"].result_list] == [own.pk]
     assert len(as_ada.get("/admin/spreadsheets/import/").context["cl"].result_list) == 2
     assert colleague.get(f"{USERS}import/{own.pk}/").status_code == 200
+
+
+def test_an_import_that_read_more_than_one_manages_now_is_missing(as_site: Client, site: Site) -> None:
+    """Its report says where people worked, and which names there are."""
+    site.manager.is_confined = False
+    site.manager.save()
+    job = assignments(as_site, f"{site.both.email},{site.own.name},yes")
+    assert site.other.name in as_site.get(f"{ASSIGNMENTS}import/{job.pk}/").content.decode()
+    site.manager.is_confined = True
+    site.manager.save()
+    for step in ("", "progress/", "faults/", "left-out/"):
+        assert as_site.get(f"{ASSIGNMENTS}import/{job.pk}/{step}").status_code == 404, step
+    for step in ("again", "read", "ignore", "replace", "apply"):
+        assert as_site.post(f"{ASSIGNMENTS}import/{job.pk}/{step}/").status_code == 404, step
+    assert not as_site.get("/admin/spreadsheets/import/").context["cl"].result_list
+
+
+def test_a_check_that_is_cut_short_leaves_the_former_report_to_those_who_see_all_of_it(
+    as_site: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ManagedWarehouse.objects.set_for(site.manager, add=[site.other], remove=[])
+    job = assignments(as_site, f"{site.elsewhere.email},{site.other.name},no")
+    assert job.restart(Import.State.CHECKED, to=Import.State.CHECKING)
+    ManagedWarehouse.objects.set_for(site.manager, add=[], remove=[site.other])
+    monkeypatch.setattr("config.spreadsheets.jobs.worker._check_authority", _refuse)
+    worker.run(Import.objects.select_related("person").get(pk=job.pk))
+    assert Import.objects.get(pk=job.pk).state == Import.State.STOPPED
+    assert as_site.get(f"{ASSIGNMENTS}import/{job.pk}/").status_code == 404
+
+
+def _refuse(job: Import) -> None:
+    raise AuthorityLostError
 
 
 def test_each_sheet_is_offered(as_site: Client) -> None:

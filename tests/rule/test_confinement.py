@@ -18,6 +18,7 @@ from config.rule_errors import RuleError
 from tests.support.back_office.staff import member
 from tests.support.confinement import confined
 from users import roles
+from users.account_actions import LeftOut, why_unchangeable
 from users.models import Client, Session, User
 from warehouses.models import Warehouse
 
@@ -182,6 +183,23 @@ def test_managers_of_the_same_warehouses_change_each_other_and_nobody_above(
     ned.groups.set([])
     ned = again(member(ned, roles.STAFF_MANAGER))
     assert not mia.may(CHANGE, ned)
+
+
+def test_who_manages_the_same_warehouse_for_longer_is_not_changed(
+    mia: User, make_user: Callable[..., User], north: Warehouse
+) -> None:
+    """Whoever sets a password can sign in with it, also after their own time."""
+    ned = confined(make_user("ned.north@example.test"), roles.SITE_MANAGER, north)
+    end = timezone.now() + timedelta(days=1)
+    theirs, own = (ManagedWarehouse.objects.filter(user=person) for person in (ned, mia))
+    for until, own_until, may in ((None, end, False), (end + timedelta(seconds=1), end, False), (end, end, True)):
+        theirs.update(ends_at=until)
+        own.update(ends_at=own_until)
+        person = User.objects.get(pk=mia.pk)
+        assert person.may(CHANGE, ned) is may
+        assert User.objects.changeable_by(person).filter(pk=ned.pk).exists() is may
+        assert why_unchangeable(ned, person) == (None if may else LeftOut.ABOVE)
+        assert {person.may(VIEW, ned), person.may(CHANGE, person)} == {True}
 
 
 def test_a_superuser_is_never_confined(make_user: Callable[..., User]) -> None:

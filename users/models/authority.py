@@ -83,8 +83,18 @@ class Authority(PermissionsMixin):
     @cached_property
     def managed(self) -> frozenset[int]:
         """The keys of the warehouses that the person manages now, by the primary. One query."""
+        return frozenset(self.managed_until)
+
+    @cached_property
+    def managed_until(self) -> dict[int, datetime | None]:
+        """The key of each of these warehouses → when they stop managing it; None if no end is known."""
         with replica.primary():
-            return frozenset(self.managed_warehouses.current().values_list("warehouse_id", flat=True))
+            return dict(self.managed_warehouses.current().values_list("warehouse_id", "ends_at"))
+
+    @property
+    def extent(self) -> list[int] | None:
+        """The keys of the warehouses of which the person sees rows; None for all."""
+        return sorted(self.managed) if self.is_confined else None
 
     @cached_property
     def _relied_on(self) -> set[tuple[str, type[Any], Any]]:
@@ -110,6 +120,11 @@ class Authority(PermissionsMixin):
         without roles, and one for a confined `other`, unless the row has `is_wholly_of_actor`.
         """
         return not self.outranks(other) and (not other.is_confined or self.is_within(other, "users.change_user"))
+
+    def manages_longer_than(self, other: Any) -> bool:
+        """Whether this person manages one of a confined person's warehouses for longer than that person does."""
+        longer: bool = _people(self).managing_longer_than(other).filter(pk=self.pk).exists()
+        return longer
 
     def outranks(self, other: Any) -> bool:
         """Whether this person has rights that the other lacks."""

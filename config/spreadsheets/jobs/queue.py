@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.db import connection, models, transaction
 from django.db.models.functions import Now
@@ -49,11 +50,19 @@ class JobQuerySet(models.QuerySet[_Job]):
         safe = encryption.fernet(self.model.PURPOSE)
         return encryption.reencrypt(self.exclude(content=b""), "content", lambda job: safe.rotate(bytes(job.content)))
 
+    def of(self, person: Any) -> JobQuerySet[_Job]:
+        """Those of this person. A confined one has no more those that read rows of warehouses which they do not manage
+        now: their results name what is there.
+        """
+        own = self.filter(person=person)
+        return own.filter(extent__contained_by=person.extent) if person.is_confined else own
+
     def begin(self, *, content: bytes = b"", **fields: Any) -> _Job:
         """A new waiting job. The caller calls `jobs.start` afterwards. Raises TooManyWaitingError."""
         sealed = self.model.sealed(content)
         with one_more_waiting(fields["person"]):
-            return self.create(content=sealed, state=self.model.FIRST, is_waiting=True, **fields)
+            extent = fields["person"].extent
+            return self.create(content=sealed, state=self.model.FIRST, is_waiting=True, extent=extent, **fields)
 
     def waiting(self) -> JobQuerySet[_Job]:
         return self.filter(state__in=self.model.RUNNING, is_waiting=True)
@@ -88,6 +97,8 @@ class Job(models.Model):
     state = models.CharField(max_length=8)
     #: No thread has taken it in its current state.
     is_waiting = models.BooleanField(default=False, db_default=False)
+    #: The keys of the warehouses whose rows it reads, or has read (`User.extent`); None for all.
+    extent = ArrayField(models.BigIntegerField(), null=True)
     rows_done = models.PositiveIntegerField(default=0, db_default=0)
     rows_total = models.PositiveIntegerField(default=0, db_default=0)
     #: When it was taken; while it waits, when it was asked for.
@@ -127,12 +138,20 @@ class Job(models.Model):
         """Changes the state atomically. Returns false if the job was no longer in the given state."""
         if to not in self.RUNNING:
             fields["is_waiting"] = False
+            if to != self.STOPPED:  # with a result, which replaces that of former runs
+                fields["extent"] = self.person.extent
         return bool(type(self).objects.filter(pk=self.pk, state=state).update(state=to, **fields))
 
     def restart(self, state: str, *, to: str, **fields: Any) -> bool:
         """Makes the job wait again. The caller calls `jobs.start` afterwards. Raises TooManyWaitingError."""
         with one_more_waiting(self.person):
             return self.move(state, to=to, is_waiting=True, rows_done=0, started_at=timezone.now(), **fields)
+
+    def widen_extent(self) -> None:
+        """Called before it runs. What former runs have found stays until there is a new result."""
+        read, reads = self.extent, self.person.extent
+        self.extent = None if read is None or reads is None else sorted({*read, *reads})
+        type(self).objects.filter(pk=self.pk).update(extent=self.extent)
 
     @property
     def ahead(self) -> int:
