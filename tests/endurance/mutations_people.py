@@ -38,7 +38,7 @@ PEOPLE_TRIED = (
     (_FORM, "if self.actor.is_confined and namesakes.exists()", "if False and namesakes.exists()", _PEOPLE),
     (_FORM, "self.with_emails = not self.actor.is_confined", "self.with_emails = True", _PEOPLE),
     (_FORM, " or is_confined)", ")", _MANAGED),
-    (_FORM, '"is_warehouse_user", "is_confined"} & set', '"is_warehouse_user"} & set', _MANAGED),
+    (_FORM, '"is_warehouse_user", "is_confined", "company', '"is_warehouse_user", "company', _MANAGED),
     (_HIRE, "field.queryset = Warehouse.objects.visible_to(self.actor)", "pass", _PEOPLE),
     (_HIRE, "if self.actor.is_confined and not (data.get", "if False and not (data.get", _PEOPLE),
     (_HIRE, "self.instance.is_warehouse_user = True", "pass", _PEOPLE),
