@@ -92,6 +92,7 @@ def test_who_is_not_confined_sees_all_of_it(as_ada: Client, site: Site, ada: Use
 def test_only_kinds_that_belong_to_warehouses_are_offered(as_site: Client) -> None:
     offered = as_site.get(HISTORY).context["form"].fields["kind"].choices
     assert {name for name, _label in offered if name} == {
+        "users.companyaccount",
         "users.session",
         "users.user",
         "warehouses.warehouse",
