@@ -3,14 +3,20 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint lock bench bench-scale bench-memory bench-count bench-baseline endurance drill
+.PHONY: run test test-all lint lock bench bench-scale bench-memory bench-count bench-baseline endurance drill
 
 run: .venv/runtime
 	@$(BIN)/python manage.py serve
 
+# Leaves out the tests that are marked `thorough`, unless `CI` is set: in five minutes, before each commit.
 # Four processes also on two cores: much of the time, tests with a server or a browser wait.
+PYTEST := -m pytest -n 4 --dist loadgroup
 test: .venv/development
-	@$(BIN)/python -m pytest -n 4 --dist loadgroup
+	@$(BIN)/python $(PYTEST) $(if $(CI),,-m "not thorough")
+
+# All of them, as continuous integration does.
+test-all: .venv/development
+	@$(BIN)/python $(PYTEST)
 
 lint: .venv/development
 	@$(BIN)/ruff check .

@@ -29,6 +29,9 @@ from users.models.client import Client
 from users.oauth.key_ring import key_ring
 from warehouses.models import Warehouse
 
+#: How many tests this run leaves out.
+LEFT_OUT = pytest.StashKey[int]()
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
@@ -97,6 +100,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(f"browser {in_browser.index(item.path) % 2}"))
         elif item.get_closest_marker("live") and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Processes of pytest-xdist choose tests themselves, and tell nobody how many they leave out."""
+    config = items[0].config
+    config.stash[LEFT_OUT] = len(items)
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left_out"] = len(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Each process has left out the same."""
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if left_out := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_sep("=", f"{left_out} tests were left out: `make test-all` runs all", yellow=True)
 
 
 @pytest.fixture(autouse=True)

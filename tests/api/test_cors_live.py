@@ -16,7 +16,7 @@ from tests.support.servers.live import database_url, live_server, production_env
 from tests.support.waiting import MOST_SECONDS
 from users.models import User
 
-pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.thorough, pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
 APP = "https://app.example.test"
 PARTNER = "https://picking.example.test:8443"

@@ -144,6 +144,7 @@ def postgres() -> Iterator[Cluster]:
         yield own
 
 
+@pytest.mark.thorough
 @pytest.mark.live
 def test_a_server_without_its_database_lives_and_is_not_ready(postgres: Cluster, tmp_path: Path) -> None:
     environment = production_environment() | {"DATABASE_URL": postgres.url, "WORKERS": "1", "HTTPS": "true"}
@@ -156,6 +157,7 @@ def test_a_server_without_its_database_lives_and_is_not_ready(postgres: Cluster,
         assert told(probe.get("/health/ready")) == (200, None, READY)
 
 
+@pytest.mark.thorough
 @pytest.mark.live
 def test_a_server_whose_database_becomes_a_standby_is_not_ready_until_that_is_promoted(
     postgres: Cluster, tmp_path: Path
@@ -173,6 +175,7 @@ def test_a_server_whose_database_becomes_a_standby_is_not_ready_until_that_is_pr
         assert told(probe.get("/health/ready")) == (200, None, READY)
 
 
+@pytest.mark.thorough
 @pytest.mark.live
 def test_a_server_whose_database_is_made_read_only_is_not_ready_until_it_is_writable(
     postgres: Cluster, tmp_path: Path

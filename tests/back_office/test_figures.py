@@ -57,6 +57,7 @@ def figures(page: str) -> list[tuple[int, str]]:
     return [(int(number), unescape(url)) for number, url in _FIGURE.findall(page)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("language", ["en_US", "de_DE"])
 def test_each_link_leads_to_as_many_rows_as_the_figure_says(
     office: Client, olive: User, world: None, pat: User, north: Warehouse, language: str

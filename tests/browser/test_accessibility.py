@@ -21,6 +21,8 @@ from tests.support.back_office.staff import signed_in
 from users.models import User
 from users.sign_in import two_factor
 
+pytestmark = pytest.mark.thorough
+
 
 def test_the_colours_preferred_when_a_page_is_loaded_are_those_that_are_checked(
     open_page: Callable[..., Page], olive: User

@@ -13,6 +13,8 @@ from playwright.sync_api import Page, expect
 
 from users.models import User
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def office(open_page: Callable[..., Page], olive: User) -> Page:

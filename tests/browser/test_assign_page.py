@@ -19,7 +19,7 @@ MARKUP = "<img src=x onerror=alert(1)>"
 UPDATED = "Warehouse user assignments are updated."
 WIDE = {"width": 1440, "height": 900}
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.thorough, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

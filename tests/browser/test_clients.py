@@ -12,6 +12,8 @@ from tests.support.back_office.accessibility import faults
 from users.models import User
 from users.models.client import Client
 
+pytestmark = pytest.mark.thorough
+
 
 def register_printer(page: Page) -> str:
     """Fills in the form of a confidential client; returns the secret that is shown then."""

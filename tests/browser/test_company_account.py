@@ -21,7 +21,7 @@ from tests.support.company_account.site import refusals
 from tests.support.servers.live import free_port, live_server, production_environment
 from users.models import AuditEvent, CompanyAccount, User
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("transactional_db")]
+pytestmark = [pytest.mark.thorough, pytest.mark.live, pytest.mark.usefixtures("transactional_db")]
 
 CALLBACK = "/admin/company-account/{}/callback/"
 OLIVE = {"email": "olive.office@example.test", "email_verified": True, "given_name": "Olive", "family_name": "Office"}

@@ -11,6 +11,8 @@ from playwright.sync_api import Page, expect
 from tests.support.api.client import PASSWORD
 from tests.support.waiting import MOST_SECONDS
 
+pytestmark = pytest.mark.thorough
+
 #: Swagger UI reads each description with a parser that takes a while.
 SHOWN = 2_000 * MOST_SECONDS
 

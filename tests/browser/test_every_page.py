@@ -25,6 +25,8 @@ from tests.support.back_office.staff import signed_in
 from users.models import Session, User
 from warehouses.models import Warehouse
 
+pytestmark = pytest.mark.thorough
+
 MARKUP = "<img src=x onerror=alert(1)>"
 EMAIL = "maximiliana.hohenstein@distribution-centre.example.test"
 

@@ -13,6 +13,8 @@ from tests.support.api.client import PASSWORD, sign_in
 from users.models import Session, User
 from warehouses.models import Warehouse
 
+pytestmark = pytest.mark.thorough
+
 
 class Clicks:
     """Clicks, counted."""

@@ -15,7 +15,7 @@ from tests.support.back_office.sheets import xlsx_with
 from users.models import User
 from warehouses.models import Warehouse
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.thorough, pytest.mark.django_db(transaction=True)]
 
 LIST = "/admin/users/user/"
 HEADINGS = "email;first_name;last_name;is_warehouse_user;language;status\n"

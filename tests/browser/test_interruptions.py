@@ -15,7 +15,7 @@ from warehouses.models import Warehouse
 PASSWORD = "correct-Horse-7!"
 NOTICE = "This was not saved yet."
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.thorough, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

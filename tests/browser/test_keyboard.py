@@ -10,6 +10,8 @@ from playwright.sync_api import Page, expect
 
 from users.models import User
 
+pytestmark = pytest.mark.thorough
+
 MOST_TABS = 60
 
 

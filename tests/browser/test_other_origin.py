@@ -27,6 +27,8 @@ from tests.support.waiting import MOST_SECONDS
 from users.models import User
 from users.oauth import allowed_origins
 
+pytestmark = pytest.mark.thorough
+
 UNKNOWN = f"{ASSIGNMENTS}/a6f8da15-cd2e-4923-89ed-56dc94865418"
 #: Sends a request as a page does; what the page may not read is an exception there.
 SEND = """async ([url, request]) => {

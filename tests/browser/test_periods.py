@@ -16,7 +16,7 @@ from tests.support.waiting import past_midnight
 from users.models import User
 from warehouses.models import Warehouse
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.thorough, pytest.mark.django_db(transaction=True)]
 
 LIST = reverse("admin:assignments_warehouseuserassignment_changelist")
 PHONE, WIDE = {"width": 390, "height": 844}, {"width": 1440, "height": 900}

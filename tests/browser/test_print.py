@@ -24,7 +24,7 @@ IS_WHOLE = """element => {
     return height > 0;
 }"""
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.thorough, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

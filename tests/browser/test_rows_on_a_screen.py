@@ -10,6 +10,8 @@ from playwright.sync_api import Page, expect
 
 from users.models import User
 
+pytestmark = pytest.mark.thorough
+
 LIST = "/admin/users/user/"
 SCREENS = ((1440, 900), (820, 1180), (390, 844))
 #: How many rows of each list are in sight at least, on each of these screens.

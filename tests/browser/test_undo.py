@@ -15,7 +15,7 @@ from tests.support.back_office.history import change_set, last_change_set, undo_
 from users.models import User
 from warehouses.models import Warehouse
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.thorough, pytest.mark.django_db(transaction=True)]
 
 
 def _change(first: User, then: User, row: WarehouseUserAssignment, north: Warehouse) -> None:

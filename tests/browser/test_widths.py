@@ -15,6 +15,8 @@ from tests.support.back_office.lines import LANGUAGES
 from users.models import Session, User
 from warehouses.models import Warehouse
 
+pytestmark = pytest.mark.thorough
+
 LISTS = (
     "users_user",
     "users_session",

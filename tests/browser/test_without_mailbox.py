@@ -6,12 +6,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.api.client import PASSWORD, sign_in
 from tests.support.back_office.accessibility import faults
 from tests.support.oauth.code_flow import send
 from users.models import User
+
+pytestmark = pytest.mark.thorough
 
 OWN_PASSWORD = "purple-Kettle-99"
 NAME = "juergen.mueller@staff.invalid"

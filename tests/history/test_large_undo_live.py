@@ -21,7 +21,7 @@ from tests.support.servers.concurrency import wait_until_blocked
 from tests.support.waiting import MOST_SECONDS, until
 from users.models import User
 
-pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.thorough, pytest.mark.live, pytest.mark.django_db(transaction=True)]
 PEOPLE = 1_001
 
 

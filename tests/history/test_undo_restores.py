@@ -33,6 +33,8 @@ from users.bulk_save import save_many
 from users.models import User
 from warehouses.models import Warehouse
 
+pytestmark = pytest.mark.thorough
+
 rows = WarehouseUserAssignment.objects
 DAY = timedelta(days=1)
 PERIODS = [ALWAYS, Period(now() - DAY, now() + DAY), Period(ends_at=now() - DAY), Period(now() + DAY)]

@@ -210,6 +210,7 @@ def export_stopped_by(manager: User, sql: str) -> bytes:
     return exports.build(resource, User.objects.all(), "people.csv", timezone.now(), tell)
 
 
+@pytest.mark.thorough
 @committed
 def test_the_export_of_who_is_stopped_breaks_off(manager: User) -> None:
     User.objects.bulk_create(

@@ -28,7 +28,7 @@ from tests.support.servers.concurrency import wait_until_blocked
 from tests.support.waiting import MOST_SECONDS, until
 from users.models import User
 
-pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.thorough, pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
 #: What a server on a busy machine may take besides the time that it waits for PostgreSQL. A job may wait 30 minutes.
 OWN_SECONDS = 15

@@ -16,6 +16,8 @@ from tests.support.leaks import SECRET
 from tests.support.oauth.code_flow import code_for, login_form, redemption, signed_in
 from users.models import User
 
+pytestmark = pytest.mark.thorough
+
 TRIES = 600
 PATHS = ("/authorize", "/token", "/revoke", "/introspect")
 ERRORS = {

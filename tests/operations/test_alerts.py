@@ -144,6 +144,7 @@ def use(url: str, pat: User) -> None:
         assert client.get("/admin/login/").is_success
 
 
+@pytest.mark.thorough
 @pytest.mark.live
 def test_every_query_of_the_dashboard_and_the_alerts_finds_data(
     transactional_db: None, pat: User, tmp_path: Path

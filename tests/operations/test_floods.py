@@ -30,7 +30,7 @@ from tests.support.waiting import MOST_SECONDS, until
 from users.models import User
 from warehouses.models import Warehouse
 
-pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.thorough, pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
 WORKERS = 2
 #: Many more than there are workers, and fewer than nginx takes from one address.

@@ -31,7 +31,7 @@ from tests.support.servers.prometheus import promtool, scrape, value
 from tests.support.waiting import MOST_SECONDS, until
 from users.models import Session, User
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.thorough, pytest.mark.live]
 
 #: Requests, so many that each of two workers gets some.
 MANY = 40

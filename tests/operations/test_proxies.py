@@ -22,7 +22,7 @@ from users.models import Session, User
 from users.models.audit_event import AuditEvent
 from warehouses.models import Warehouse
 
-pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.thorough, pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
 STRANGER = "198.51.100.1"
 #: What might make a server name itself as somebody else wants.

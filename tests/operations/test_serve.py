@@ -27,7 +27,7 @@ from tests.support.servers.concurrency import wait_until_blocked
 from tests.support.waiting import MOST_SECONDS
 from users.models import User
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.thorough, pytest.mark.live]
 
 #: What a busy machine may take besides. The request that holds the worker up would take ten minutes.
 OWN_SECONDS = 30

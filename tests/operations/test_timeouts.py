@@ -25,7 +25,7 @@ from tests.support.servers.postgres import cluster
 from tests.support.waiting import MOST_SECONDS
 from users.models import User
 
-pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.thorough, pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
 ACTIVATE = {"data": {"attributes": {"isActive": True}}}
 #: What a server on a busy machine may take besides the time that it waits for PostgreSQL. Without a limit, it waits for

@@ -23,6 +23,8 @@ from tests.support.waiting import MOST_SECONDS, until
 from users.models import User
 from users.models.audit_event import AuditEvent
 
+pytestmark = pytest.mark.thorough
+
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 

@@ -23,7 +23,7 @@ from tests.support.servers.live import live_server, patient_environment
 from users.models import User
 from warehouses.models import Warehouse
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.live, pytest.mark.drill]
+pytestmark = [pytest.mark.thorough, pytest.mark.django_db(transaction=True), pytest.mark.live, pytest.mark.drill]
 #: In eight ways, in turns.
 WITHDRAWALS = {False: 80, True: 10_000}
 

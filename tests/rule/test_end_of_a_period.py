@@ -30,7 +30,7 @@ from users.oauth.sessions import start_session
 from users.oauth.tokens import AccessToken, scopes_for
 from warehouses.models import Warehouse
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.live]
+pytestmark = [pytest.mark.thorough, pytest.mark.django_db(transaction=True), pytest.mark.live]
 #: Clients, and calls of each after the end.
 CLIENTS, CALLS = {False: 8, True: 64}, {False: 6, True: 160}
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")

@@ -41,6 +41,8 @@ from users.sign_in.account_recovery import reset_two_factor
 from users.sign_in.two_factor import Authenticator
 from warehouses.models import Warehouse
 
+pytestmark = pytest.mark.thorough
+
 World = SimpleNamespace
 rows = WarehouseUserAssignment.objects
 

@@ -14,6 +14,8 @@ from tests.support.clock import Clock
 from tests.support.oauth.held_tokens import service
 from tests.support.state_machine.machine import MUST_BE_SEEN, MUST_BE_SEEN_IN_TIME, World
 
+pytestmark = pytest.mark.thorough
+
 #: Examples, and steps of each, in the short form and in the long one.
 EXAMPLES = {False: 10, True: 22}
 STEPS = {False: 60, True: 70}

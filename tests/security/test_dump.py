@@ -62,6 +62,7 @@ def dump() -> str:
     return dumped.stdout
 
 
+@pytest.mark.thorough
 def test_no_secret_of_a_day_is_in_the_database_or_the_log(
     ada: User, pat: User, pat_north: WarehouseUserAssignment, tmp_path: Path
 ) -> None:

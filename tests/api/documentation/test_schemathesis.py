@@ -28,6 +28,8 @@ from tests.support.oauth.held_tokens import service
 from users.models import User
 from warehouses.models import Warehouse
 
+pytestmark = pytest.mark.thorough
+
 #: Generated cases for each operation and caller. Those who may do something are sent whatever follows from the
 #: document besides, as everybody is in `make endurance`; the others are refused before most of it is looked at.
 CASES = 8

@@ -19,6 +19,8 @@ from assignments.models import WarehouseUserAssignment
 from users.models import User
 from warehouses.models import Warehouse
 
+pytestmark = pytest.mark.thorough
+
 PEOPLE = 4_000
 #: As many as are counted in this test, instead of 5,000; a page has 50.
 COUNTED = 100

@@ -15,6 +15,8 @@ from tests.support.back_office.roles import ROLE_OF
 from tests.support.back_office.staff import make_role, member, signed_in
 from users.models import Session, User
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def paths(olive: User, pat: User, north: Any, pat_north: Any) -> dict[str, str]:

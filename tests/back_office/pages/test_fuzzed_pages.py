@@ -17,6 +17,8 @@ from tests.support.fuzzing import callers
 from tests.support.fuzzing.pages import Answer, Page, Request, fuzz, routes
 from users.models import User
 
+pytestmark = pytest.mark.thorough
+
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 #: The share of what might be sent, in the short form and in the long one. Most of it is sent as who may see most.
 SHARES = {False: {"superuser": 0.04}, True: {"superuser": 0.3}}

@@ -21,6 +21,8 @@ from users import roles
 from users.models import Session, User
 from warehouses.models import Warehouse
 
+pytestmark = pytest.mark.thorough
+
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 RAW = re.compile(
     rf"\d{{4}}-\d\d-\d\d|\d\d:\d\d:\d\d[.+]|[+-]00:00|\b(None|True|False|null|nan)\b|{_UUID}|"

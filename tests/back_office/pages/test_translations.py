@@ -121,6 +121,7 @@ def test_whoever_changes_their_language_is_told_so_in_the_new_one(as_ada: Client
         assert told(answer)[0].startswith(words)
 
 
+@pytest.mark.thorough
 @each("name", PAGES)
 def test_no_page_shows_english_to_a_german(
     client: Client, olive: User, pat: User, north: Any, pat_north: Any, name: str

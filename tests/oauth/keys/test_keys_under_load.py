@@ -22,7 +22,7 @@ from tests.support.waiting import MOST_SECONDS
 from users.models import User
 from users.models.signing_key import SigningKey
 
-pytestmark = [pytest.mark.live, pytest.mark.drill, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.thorough, pytest.mark.live, pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 
 CLIENTS = 16
 #: In the short form and in the long one. Each takes two seconds.

@@ -24,7 +24,7 @@ from tests.support.waiting import MOST_SECONDS
 from users.models import User
 from warehouses.models import Warehouse
 
-pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.thorough, pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
 PEOPLE = 6
 

@@ -34,7 +34,12 @@ from tests.support.servers.databases import (
 )
 from tests.support.waiting import MOST_SECONDS, until
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("releases"), pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.live,
+    pytest.mark.xdist_group("releases"),
+    pytest.mark.django_db(transaction=True),
+]
 
 #: What a busy machine may take besides. Behind a migration that did not give up, one would wait for ever.
 OWN_SECONDS = 15

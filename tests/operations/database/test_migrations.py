@@ -55,6 +55,7 @@ def faults(linter: MigrationLinter, migration: migrations.Migration) -> Iterator
         yield from (issue.code for issues in found for issue in issues)
 
 
+@pytest.mark.thorough
 def test_nothing_in_a_migration_holds_up_or_breaks_a_site_at_work(linter: MigrationLinter) -> None:
     found = {str(migration): set(faults(linter, migration)) for migration in ours()}
 
@@ -193,6 +194,7 @@ def new_site(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
         yield url
 
 
+@pytest.mark.thorough
 def test_the_history_of_a_new_site_has_the_names_of_the_roles_and_nothing_else(new_site: str) -> None:
     begun = rows(new_site, "SELECT pgh_label, name, pgh_context FROM users_roleevent ORDER BY name")
     others = rows(new_site, "SELECT count(*) FROM users_rolerightevent")
@@ -200,6 +202,7 @@ def test_the_history_of_a_new_site_has_the_names_of_the_roles_and_nothing_else(n
     assert others == [(0,)]
 
 
+@pytest.mark.thorough
 def test_all_of_it_can_be_taken_back(new_site: str, transactional_db: None) -> None:
     with new_database("taken_back", like="new_site") as url:
         for app in ("spreadsheets", "users", "warehouses"):  # assignments go with people

@@ -15,7 +15,7 @@ from tests.support.servers.pgbouncer import pooler
 from tests.support.waiting import MOST_SECONDS
 from users.models import User
 
-pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.thorough, pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
 
 def test_a_day_through_a_pooler_with_one_connection_is_like_any_other(

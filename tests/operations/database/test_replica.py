@@ -18,7 +18,7 @@ from tests.support.servers.live import live_server, production_environment
 from tests.support.servers.postgres import Cluster, cluster, replica
 from tests.support.waiting import MOST_SECONDS, until
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("clusters")]
+pytestmark = [pytest.mark.thorough, pytest.mark.live, pytest.mark.xdist_group("clusters")]
 
 LIST, HISTORY, ROSTER = "/admin/users/user/", "/admin/history/", "/admin/assignments/warehouseuserassignment/roster/"
 PAT = "pat.picker@example.test"

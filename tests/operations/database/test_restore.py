@@ -38,7 +38,12 @@ from users.models import User
 from users.models.signing_key import SigningKey
 from users.oauth.key_ring import key_ring
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("releases"), pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.live,
+    pytest.mark.xdist_group("releases"),
+    pytest.mark.django_db(transaction=True),
+]
 
 
 @pytest.fixture

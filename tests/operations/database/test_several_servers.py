@@ -15,7 +15,7 @@ from tests.support.servers.live import live_server, production_environment
 from tests.support.servers.postgres import Cluster, cluster, replica
 from tests.support.waiting import MOST_SECONDS, until
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("clusters")]
+pytestmark = [pytest.mark.thorough, pytest.mark.live, pytest.mark.xdist_group("clusters")]
 
 
 class Site:

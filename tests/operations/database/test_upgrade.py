@@ -31,7 +31,12 @@ from tests.support.servers.databases import (
 )
 from tests.support.waiting import MOST_SECONDS, until
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("releases"), pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.live,
+    pytest.mark.xdist_group("releases"),
+    pytest.mark.django_db(transaction=True),
+]
 
 PAT = "pat.picker@example.test"
 
