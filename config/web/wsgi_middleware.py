@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from config.web.stuck_requests import StuckRequests
@@ -17,10 +18,11 @@ _OF_EVERY_REQUEST = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "SCRIPT_NAME
 
 
 class RequestIsolation:
-    """Removes the process environment from requests, and joins each response body.
+    """Removes the process environment from requests, joins each response body, and announces closed connections.
 
     granian copies `os.environ`, `SECRET_KEY` included, into every request's environ. It sends a body of one piece
-    without the worker; for a body of several pieces the worker would wait for a slow client.
+    without the worker; for a body of several pieces the worker would wait for a slow client. It closes a connection
+    whose request body was not read to its end, in most cases without saying so.
     """
 
     def __init__(self, application: Application) -> None:
@@ -32,11 +34,42 @@ class RequestIsolation:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         for name in self._inherited:
             environ.pop(name, None)
+        if environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in environ:
+            body = environ["wsgi.input"] = _Body(environ)
+            start_response = partial(_start_response, start_response, body)
         self._stuck_requests.begin()
         try:
             return _whole(self._application(environ, start_response))
         finally:
             self._stuck_requests.end()
+
+
+class _Body:
+    """A request body that knows whether it was read to its end. Django reads it by its `Content-Length` only."""
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self._stream = environ["wsgi.input"]
+        self._left = int(environ.get("CONTENT_LENGTH") or 0)
+        self._is_chunked = "HTTP_TRANSFER_ENCODING" in environ
+
+    @property
+    def was_read(self) -> bool:
+        return self._left <= 0 and not self._is_chunked
+
+    def read(self, size: int) -> bytes:
+        return self._counted(self._stream.read(size))
+
+    def readline(self, size: int) -> bytes:
+        return self._counted(self._stream.readline(size))
+
+    def _counted(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        return data
+
+
+def _start_response(send: Any, body: _Body, status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+    """With `Connection: close` (RFC 9112 section 9.6) if the body was not read, so that no client sends more there."""
+    return send(status, headers if body.was_read else [*headers, ("Connection", "close")], *error)
 
 
 def _environment_names() -> list[str]:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import httpx
 import pytest
@@ -18,6 +19,8 @@ from tests.support.waiting import MOST_SECONDS
 from users.models import User
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+
+UNKNOWN = UUID(int=4)
 
 
 @pytest.fixture
@@ -80,6 +83,25 @@ def test_10_mb_are_refused_before_they_are_read(
         head, content = send(line, b"Content-Type: application/json", b"Content-Length: 10000000")
     assert head.startswith(b"HTTP/1.1 413 ")
     assert httpx.Response(413, content=content).json() == {"errors": [TOO_LARGE]}
+
+
+@pytest.mark.parametrize(("path", "status"), [(f"{ASSIGNMENTS}/{UNKNOWN}", 404), ("/users", 405)])
+def test_a_connection_is_closed_with_notice_if_the_body_comes_after_the_answer(
+    live_url: str, wire: httpx.Client, path: str, status: int
+) -> None:
+    """Without notice, a client would send its next request into a connection that is being closed."""
+    headers = f"Authorization: {wire.headers['Authorization']}", f"Content-Type: {JSON_API}", "Content-Length: 2"
+    with slow.sockets(live_url, 1, slow.head(f"PATCH {path}", live_url, *headers)) as (connection,):
+        told = slow.everything(connection)
+    assert told.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"\r\nconnection: close\r\n" in told.lower()
+
+
+def test_a_connection_is_kept_if_the_body_was_read(wire: httpx.Client) -> None:
+    first, second = wire.post(ASSIGNMENTS, json={}), wire.post("/token", data={"grant_type": "password"})
+    assert [first.status_code, second.status_code] == [400, 400]
+    assert "Connection" not in first.headers
+    assert first.extensions["network_stream"] is second.extensions["network_stream"]
 
 
 def test_a_client_that_waits_to_be_told_to_go_on_is_answered(
