@@ -1,4 +1,4 @@
-# The two commands: `make run` serves the product, `make test` proves it.
+# The two commands: `make run` serves the product, `make test` tests it.
 # Both make .venv from the pinned requirements first; Python is all they need.
 PYTHON ?= python3
 BIN := .venv/bin

@@ -29,7 +29,7 @@ from users.models.client import Client
 from users.oauth.key_ring import key_ring
 from warehouses.models import Warehouse
 
-#: How many tests this run leaves out.
+#: How many tests marked `thorough` this run leaves out.
 LEFT_OUT = pytest.StashKey[int]()
 
 
@@ -103,11 +103,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
-    """Processes of pytest-xdist choose tests themselves, and tell nobody how many they leave out."""
+    """Counts them. Processes of pytest-xdist choose tests themselves, and would tell nobody what they leave out."""
     config = items[0].config
-    config.stash[LEFT_OUT] = len(items)
+    config.stash[LEFT_OUT] = sum(item.get_closest_marker("thorough") is not None for item in items)
     if hasattr(config, "workeroutput"):
-        config.workeroutput["left_out"] = len(items)
+        config.workeroutput["left_out"] = config.stash[LEFT_OUT]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -118,7 +118,9 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if left_out := config.stash.get(LEFT_OUT, 0):
-        terminalreporter.write_sep("=", f"{left_out} tests were left out: `make test-all` runs all", yellow=True)
+        terminalreporter.write_sep(
+            "=", f"{left_out} thorough tests were left out: `make test-all` runs all", yellow=True
+        )
 
 
 @pytest.fixture(autouse=True)

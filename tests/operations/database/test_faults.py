@@ -118,6 +118,7 @@ def told(answer: httpx.Response) -> tuple[int, str | None, Any]:
     return answer.status_code, answer.headers.get("Retry-After"), answer.json()
 
 
+@pytest.mark.thorough
 @pytest.mark.live
 def test_callers_are_answered_503_while_it_is_stopped_and_served_when_it_is_back(site: Site) -> None:
     before = site.active()
@@ -132,6 +133,7 @@ def test_callers_are_answered_503_while_it_is_stopped_and_served_when_it_is_back
     assert site.active() == before
 
 
+@pytest.mark.thorough
 @pytest.mark.live
 @pytest.mark.parametrize(("language", "words"), [("de-DE,de", "Einen Moment bitte"), ("en", "One moment, please")])
 def test_the_back_office_shows_a_page_while_it_is_stopped(site: Site, language: str, words: str) -> None:
@@ -150,6 +152,7 @@ def test_the_back_office_shows_a_page_while_it_is_stopped(site: Site, language: 
     assert 'href="/admin/users/user/?q=pat"' in page.text
 
 
+@pytest.mark.thorough
 @pytest.mark.live
 @pytest.mark.parametrize("fault", [Cluster.stop, Cluster.kill])
 def test_a_restart_that_nobody_saw_costs_nobody_a_request(site: Site, fault: Any) -> None:
@@ -160,6 +163,7 @@ def test_a_restart_that_nobody_saw_costs_nobody_a_request(site: Site, fault: Any
     assert site.active() == before
 
 
+@pytest.mark.thorough
 @pytest.mark.live
 def test_a_backend_killed_in_mid_transaction_is_a_503_and_changes_nothing(site: Site) -> None:
     before = site.active()
@@ -178,6 +182,7 @@ def test_a_backend_killed_in_mid_transaction_is_a_503_and_changes_nothing(site: 
     assert site.switch().status_code == 200
 
 
+@pytest.mark.thorough
 @pytest.mark.live
 def test_a_database_without_a_free_connection_is_a_503_until_there_is_one(site: Site) -> None:
     with ExitStack() as taken, site.postgres.operator() as operator:
@@ -197,6 +202,7 @@ def take_all(postgres: Cluster, taken: ExitStack) -> None:
             return
 
 
+@pytest.mark.thorough
 @pytest.mark.live
 def test_a_database_that_is_frozen_holds_nobody_for_ever(site: Site) -> None:
     """It is not gone, and heeds no limit: who waits is told after three times `STATEMENT_TIMEOUT_SECONDS`."""
