@@ -248,6 +248,7 @@ def test_the_reason_given_is_kept_in_the_history(office: Client, url: str, olive
     assert (event.pgh_context["reason"], event.pgh_context["user"]) == ("Summer season", olive.pk)
 
 
+@pytest.mark.thorough
 def test_twenty_thousand_warehouses_are_assigned_in_one_go(office: Client, url: str, pat: User) -> None:
     sheds = Warehouse.objects.bulk_create([Warehouse(name=f"Shed {n:05}") for n in range(20_000)], batch_size=5_000)
     with connection.cursor() as cursor:  # as autovacuum does; else foreign keys are checked by a plan for a small table

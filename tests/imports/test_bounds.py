@@ -20,6 +20,8 @@ from config.spreadsheets.reading import files
 from tests.support.back_office.sheets import USERS, exported, ods, ods_cell, upload, workbook
 from users.models import User
 
+pytestmark = pytest.mark.thorough
+
 NAMESPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 HEADINGS = "email,first_name,last_name"
 MANY = 1_500_000

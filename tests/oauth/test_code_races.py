@@ -66,6 +66,7 @@ def test_of_32_clients_with_one_code_one_gets_tokens_and_they_end(
     assert Session.objects.count() == 10
 
 
+@pytest.mark.thorough
 def test_32_codes_at_once_are_32_sessions(at_once: Send, asking: dict[str, str], pat: User, sam: User) -> None:
     forms = [redemption(code_for(user, **asking), **asking) for user in (pat, sam) for _ in range(CLIENTS // 2)]
     answers = at_once(forms)
@@ -74,6 +75,7 @@ def test_32_codes_at_once_are_32_sessions(at_once: Send, asking: dict[str, str],
     assert Counter(Session.objects.live().values_list("user__email", flat=True)) == {pat.email: 16, sam.email: 16}
 
 
+@pytest.mark.thorough
 def test_two_tabs_share_a_session_for_fifty_refreshes(at_once: Send, pat: User) -> None:
     refresh_token = sign_in(pat.email)["refresh_token"]
     for _ in range(50):

@@ -155,7 +155,7 @@ REFUSED = [
 ]
 
 
-#: `manage.py check` for each of these settings in turn, in processes that share the libraries, of which none reads a setting.
+#: `manage.py check` with each of these settings in turn, in processes that share the libraries. None reads a setting.
 CHECK_EACH = """
 import json, os, sys
 import django.core.management, manage, pghistory, structlog

@@ -73,6 +73,7 @@ def test_refuses_the_port_of_another_server(
     assert httpx.get(f"{live_url}/health/live", timeout=MOST_SECONDS).status_code == 200
 
 
+@pytest.mark.thorough
 def test_of_two_that_start_at_once_on_one_port_the_second_is_refused(
     production: dict[str, str], tmp_path: Path
 ) -> None:

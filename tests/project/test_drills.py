@@ -10,6 +10,8 @@ import pytest
 
 from config.installation import BASE_DIR
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.mark.parametrize("module", ["tests.endurance", "tests.drill", "tests.benchmarks"])
 def test_every_part_loads(module: str) -> None:

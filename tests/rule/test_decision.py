@@ -43,6 +43,7 @@ ASSIGNMENTS = {
 } | {("none", "elsewhere"): Reason.NOT_ASSIGNED}
 
 
+@pytest.mark.thorough
 def test_every_state_is_decided_as_a_warehouse_token_says(issued: Issued, pat_river: Any, clock: Clock) -> None:
     permitted = 0
     for state in product(STATUSES, EMPLOYED_UNTIL, KINDS, WAREHOUSES, ASSIGNMENTS):

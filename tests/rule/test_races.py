@@ -90,6 +90,7 @@ def test_64_clients_switch_one_person_among_8_warehouses(
         assert rows.filter(user=pat, is_active=True).count() == 1
 
 
+@pytest.mark.thorough
 def test_64_clients_post_the_same_pair(
     at_once: Callable[..., list[httpx.Response]], pat: User, north: Warehouse
 ) -> None:
@@ -139,6 +140,7 @@ def _any_request(
     ][n % 6]
 
 
+@pytest.mark.thorough
 def test_a_deleted_assignment_and_a_token_for_it_meet_without_a_crash(
     at_once: Callable[..., list[httpx.Response]], pat: User, north: Warehouse
 ) -> None:
@@ -171,6 +173,7 @@ def test_one_refresh_token_in_64_hands_gives_one_successor_and_ends(
         assert first["refresh_token"] == retry["refresh_token"]
 
 
+@pytest.mark.thorough
 def test_two_tabs_that_refresh_at_once_both_stay_signed_in(
     at_once: Callable[..., list[httpx.Response]], pat: User, sam: User
 ) -> None:

@@ -34,6 +34,7 @@ class Jar:
             self.found += SimpleCookie(line).values()
 
 
+@pytest.mark.thorough
 @pytest.mark.live
 @pytest.mark.django_db(transaction=True)
 def test_over_tls_every_cookie_is_secure_http_only_and_of_the_same_site(ada: User, tmp_path: Path) -> None:
@@ -69,6 +70,7 @@ def _together(answer: httpx.Response) -> str:
     return "; ".join(line.partition(";")[0] for line in answer.headers.get_list("set-cookie"))
 
 
+@pytest.mark.thorough
 def test_no_page_sets_any_other_cookie(ada: User, pat: User, pat_north: Any) -> None:
     """Such as one for the language, which would need attributes of its own."""
     client, names = signed_in(ada), set()

@@ -23,6 +23,8 @@ from users.models import User
 from users.oauth.requests import _snake_case
 from warehouses.models import Warehouse
 
+pytestmark = pytest.mark.thorough
+
 Row = WarehouseUserAssignment
 
 

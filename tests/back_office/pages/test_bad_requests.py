@@ -19,6 +19,8 @@ from tests.support.cases import each
 from users.models import Session, User
 from warehouses.models import Warehouse
 
+pytestmark = pytest.mark.thorough
+
 #: Past what Python reads as a number.
 DIGITS = "9" * 5_000
 ASSIGNMENTS = "/admin/assignments/warehouseuserassignment/"
