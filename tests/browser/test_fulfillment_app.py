@@ -123,6 +123,7 @@ def test_a_picker_logs_in_and_chooses_a_warehouse(
     assert (patched.method, patched.post_data_json) == ("PATCH", {"data": {"attributes": {"isActive": True}}})
 
 
+@pytest.mark.thorough
 def test_the_callback_is_given_the_code_and_nothing_else(phone: Page, app: str, pat: User, two_places: Any) -> None:
     """Every member of the answer becomes a parameter: a `null` or an `iss` would end up in the address (6.7)."""
     with phone.expect_request(lambda request: "/oauth/cb/" in request.url) as seen:
@@ -133,6 +134,7 @@ def test_the_callback_is_given_the_code_and_nothing_else(phone: Page, app: str, 
     expect(phone.get_by_role("button", name="Select River Annex")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_a_wrong_password_is_reported_and_the_same_form_works_again(phone: Page, pat: User, two_places: Any) -> None:
     log_in(phone, pat, "wrong-Horse-7!")
     expect(phone.get_by_role("status")).to_have_text("Username or password is invalid")
@@ -141,6 +143,7 @@ def test_a_wrong_password_is_reported_and_the_same_form_works_again(phone: Page,
     expect(phone.get_by_role("button", name="Select North Dock")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_an_app_that_is_not_registered_gets_no_code(phone: Page, pat: User, settings: Any) -> None:
     settings.DEFAULT_CLIENT_REDIRECT_URIS = ["https://another.example.com/oauth/cb/spryker"]
     log_in(phone, pat)
@@ -148,6 +151,7 @@ def test_an_app_that_is_not_registered_gets_no_code(phone: Page, pat: User, sett
     assert not Session.objects.exists()
 
 
+@pytest.mark.thorough
 def test_somebody_without_a_warehouse_sees_a_message(phone: Page, pat: User) -> None:
     log_in(phone, pat)
     expect(phone.get_by_role("status")).to_have_text("You are not assigned to any locations")
@@ -185,6 +189,7 @@ def test_a_session_ended_by_staff_leads_to_the_login_page(phone: Page, app: str,
     assert phone.evaluate("localStorage.getItem('oryx.oauth-token')") is None
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_done_is_explained_in_words(phone: Page, pat: User, two_places: Any) -> None:
     log_in(phone, pat)
     expect(phone.get_by_role("button", name="Select River Annex")).to_be_visible()
