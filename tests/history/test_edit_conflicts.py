@@ -208,6 +208,7 @@ def _said(page: httpx.Response) -> str:
     return re.sub(r"<[^>]+>|\s+", " ", unescape(page.text))
 
 
+@pytest.mark.thorough
 @pytest.mark.live
 def test_two_who_create_the_same_e_mail_at_once_are_one_user_and_one_explanation(two_browsers: Any) -> None:
     new = {
@@ -222,6 +223,7 @@ def test_two_who_create_the_same_e_mail_at_once_are_one_user_and_one_explanation
     assert User.objects.by_email("twin@example.test").count() == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.live
 def test_two_at_one_warehouse_at_once_are_one_deed_and_one_explanation(two_browsers: Any) -> None:
     form = {"is_active": "True", "note": ""}

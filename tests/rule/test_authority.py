@@ -177,6 +177,7 @@ def routes(resolver: Any, path: str = "") -> Any:
 _BEFORE = {"login/", "login/code/", "password_reset/", "reset/", "reset/<uidb64>/<token>/", "two-factor/"}
 
 
+@pytest.mark.thorough
 def test_every_post_to_the_back_office_ends_with_the_look_at_who_asked(world: SimpleNamespace) -> None:
     """Whatever page is added is held to it: one that answers anything but a refusal has looked."""
     kinds = {"users/user": world.pat, "users/session": world.session, "users/client": world.client,
