@@ -116,6 +116,10 @@ if REPLICA_URL:
     DATABASE_ROUTERS = ["config.database.replica.Router"]
 #: Identity providers for staff by name, whether passwords open nothing more, and whose password still does.
 OIDC_PROVIDERS, COMPANY_ACCOUNT_ONLY, BREAK_GLASS_EMAIL = company_accounts(env)
+#: Whether a company's directory provisions people (SCIM), its tokens' lifetime, and whether it may give passwords.
+SCIM_ENABLED = env.bool("SCIM_ENABLED", default=False)
+SCIM_TOKEN_SECONDS = env.int("SCIM_TOKEN_SECONDS", default=900, maximum=86_400)
+SCIM_TAKES_PASSWORDS = env.bool("SCIM_TAKES_PASSWORDS", default=False)
 PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")  # others change no tracked row
 
 INSTALLED_APPS = [

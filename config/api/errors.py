@@ -242,6 +242,12 @@ def _oauth(faults: Sequence[Fault]) -> dict[str, str]:
     return {"error": error, "error_description": faults[0].detail}
 
 
+def _scim(faults: Sequence[Fault]) -> dict[str, Any]:
+    """RFC 7644 section 3.12, for errors outside of SCIM's own protocol."""
+    schema = "urn:ietf:params:scim:api:messages:2.0:Error"
+    return {"schemas": [schema], "status": str(faults[0].status), "detail": faults[0].detail}
+
+
 #: One second: the first request after the database has recovered reconnects.
 RETRY_SOON = {"Retry-After": "1"}
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -249,6 +255,7 @@ _SHAPES: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
     "jsonapi": ("application/vnd.api+json", _jsonapi, {}),
     "plain": ("application/json", _plain, {}),
     "oauth": ("application/json", _oauth, _NO_STORE),
+    "scim": ("application/scim+json", _scim, _NO_STORE),
 }
 
 
