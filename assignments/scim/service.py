@@ -63,7 +63,8 @@ class Storage(ScimStorage):
         if len(resource_types) > 1 and (search_request.filter or search_request.sort_by):
             raise NotImplementedException(detail="Filter and sort one kind of resource: /Users or /Groups.")
         first, left = (search_request.start_index or 1) - 1, search_request.count or 0
-        total, resources = 0, []
+        total = 0
+        resources: list[Any] = []
         for kind in map(self._kind, resource_types):
             rows = _found(kind, search_request)
             number = rows.count()
