@@ -71,7 +71,7 @@ CONDITIONS = {
     "groups.value": key(_in_role),
     f"{_EXTENSION}:iswarehouseuser": yes_or_no(Q(is_warehouse_user=True)),
 }
-FILTERS = Filters(CONDITIONS, str(schemas.User.__schema__))
+FILTERS = Filters(CONDITIONS, str(schemas.DirectoryUser.__schema__))
 #: `sortBy` in lower case → columns.
 ORDERS = {
     "id": ["uuid"],

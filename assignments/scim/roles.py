@@ -24,6 +24,7 @@ from assignments.scim.version import version_of
 from config.identifiers import parse_key, parse_uuid
 from config.text import normal_name
 from users.account_actions import administrator_required
+from users.locks import lock_administrators
 from users.models import Client, ClientRole, User
 
 _MEMBERS = "members"
@@ -40,7 +41,7 @@ CONDITIONS = {
     "members": key(_with_member),
     "members.value": key(_with_member),
 }
-FILTERS = Filters(CONDITIONS, str(schemas.Group.__schema__))
+FILTERS = Filters(CONDITIONS, str(schemas.DirectoryGroup.__schema__))
 #: `sortBy` in lower case → columns.
 ORDERS = {"id": ["role_id"], "displayname": [Lower("role__name"), "role_id"]}
 
@@ -91,7 +92,7 @@ class Roles:
         """Gives and takes the role. Raises ForbiddenException for another name of a role with rights, and for members
         above the client."""
         with administrator_required():
-            row, stored = self._locked(resource.id, expected_version)
+            row, stored = self._unchanged(resource.id, expected_version)
             role = row.role
             if (name := _name_of(resource, role)) != role.name:
                 _require_without_rights(role)
@@ -107,20 +108,19 @@ class Roles:
 
     def delete(self, resource_id: str, expected_version: str | None) -> None:
         """Raises ForbiddenException for a role with rights, which only staff delete."""
-        row, _stored = self._locked(resource_id, expected_version)
+        lock_administrators()  # before people: `users.locks`
+        row, _stored = self._unchanged(resource_id, expected_version)
         _require_without_rights(row.role)
         len(User.objects.locked().filter(groups=row.role).order_by("pk").values_list("pk"))
         row.role.delete()
 
-    def _locked(self, resource_id: str, expected_version: str | None) -> tuple[ClientRole, Any]:
-        """The role, which nobody else gives or takes by SCIM until the end of the transaction, and its resource."""
+    def _unchanged(self, resource_id: str, expected_version: str | None) -> tuple[ClientRole, Any]:
+        """The role and its resource. The lock of the administrators keeps others from giving it by SCIM."""
         rows = self.rows().filter(role=parse_key(resource_id) or 0)
-        row = rows.select_related("role").select_for_update(of=("self",)).first()
         stored = self._one(rows)
         if expected_version not in (None, stored.meta.version):
             raise PreconditionFailedException(detail="The group has changed in the meantime.")
-        assert row is not None  # noqa: S101 (`_one` has found it)
-        return row, stored
+        return rows.select_related("role").get(), stored
 
     def _set_members(self, role: Group, resource: Any) -> None:
         wanted = _members_of(resource)
@@ -140,7 +140,7 @@ def _resource(row: ClientRole, people: Collection[User]) -> Any:
         schemas.Member(value=str(person.uuid), ref=Reference(f"Users/{person.uuid}"), type="User") for person in people
     ]
     facts = [row.role.name, row.external_id, [one.value for one in members]]
-    return schemas.Group(
+    return schemas.DirectoryGroup(
         id=str(row.role_id),
         external_id=row.external_id or None,
         display_name=row.role.name,

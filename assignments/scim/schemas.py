@@ -32,6 +32,7 @@ from scim2_models import (
     ServiceProviderConfig,
     Sort,
     Uniqueness,
+    User,
 )
 
 #: Most resources in one answer, most operations of one bulk request, and its most bytes.
@@ -58,7 +59,7 @@ class Membership(ComplexAttribute):
     display: Annotated[str | None, Mutability.read_only] = None
 
 
-class User(Resource[AnyExtension]):
+class DirectoryUser(Resource[AnyExtension]):
     """A person."""
 
     __schema__ = URN("urn:ietf:params:scim:schemas:core:2.0:User")
@@ -101,7 +102,7 @@ class Member(ComplexAttribute):
     type: Annotated[str | None, Mutability.immutable] = Field(None, examples=["User"])
 
 
-class Group(Resource[Any]):
+class DirectoryGroup(Resource[Any]):
     """A role that the client may give."""
 
     __schema__ = URN("urn:ietf:params:scim:schemas:core:2.0:Group")
@@ -110,7 +111,7 @@ class Group(Resource[Any]):
     members: list[Member] | None = None
 
 
-Person = User[WarehouseUser]
+Person = DirectoryUser[WarehouseUser]
 
 CONFIG = ServiceProviderConfig(
     patch=Patch(supported=True),
@@ -143,8 +144,8 @@ POLICY = ScimPolicy(
 )
 
 PROVIDER: Any = ScimProvider(
-    [User, WarehouseUser, Group],
-    [ResourceType.from_resource(Person), ResourceType.from_resource(Group)],
+    [DirectoryUser, WarehouseUser, DirectoryGroup],
+    [ResourceType.from_resource(Person), ResourceType.from_resource(DirectoryGroup)],
     CONFIG,
     POLICY,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
 
 from assignments.scim.service import SERVICE, Storage
-from config.api.errors import ApiError, Fault
+from config.api.errors import NO_STORE, SHAPES, ApiError, Fault
 from config.api.views import ApiViewSet
 from users.models.client import Client
 from users.oauth.client_tokens import ClientToken
@@ -34,6 +35,15 @@ ATTEMPTS = 3
 UNAUTHORIZED = Fault(401, "Send a token of /token (grant_type=client_credentials), or the client's ID and secret.")
 NO_RIGHT = Fault(403, "This client may not provision people. Staff can allow it in the Back Office, under Clients.")
 ROOT = "scim/v2"
+
+
+def _error(faults: Sequence[Fault]) -> dict[str, Any]:
+    """RFC 7644 section 3.12, for refusals before scim2-server is asked."""
+    schema = "urn:ietf:params:scim:api:messages:2.0:Error"
+    return {"schemas": [schema], "status": str(faults[0].status), "detail": faults[0].detail}
+
+
+SHAPES["scim"] = ("application/scim+json", _error, NO_STORE)
 
 
 class ClientAuthentication(BaseAuthentication):
@@ -60,7 +70,7 @@ def _by_token(scheme: str, credentials: str) -> Client:
 def _by_secret(request: Request) -> Client:
     """Throttled as at `/token`."""
     try:
-        return server.authenticate_client(OAuthRequest(request._request, body=b""), IntrospectionEndpoint.IN_HEADER)
+        return server.authenticate_client(OAuthRequest(request, body=b""), IntrospectionEndpoint.IN_HEADER)
     except BlockedError as refusal:
         fault = Fault(429, refusal.description)
         raise ApiError(fault, headers={"Retry-After": str(refusal.seconds)}) from None
@@ -90,7 +100,7 @@ class ScimView(ApiViewSet):
         with pghistory.context(client="scim", provider=client.name):
             response = _answered(asked, client)
         body = b"" if response.body is None else orjson.dumps(response.body)
-        return HttpResponse(body, status=response.status, headers=response.headers | {"Cache-Control": "no-store"})
+        return HttpResponse(body, status=response.status, headers=response.headers | NO_STORE)
 
 
 def _answered(asked: ScimRequest, client: Client) -> ScimResponse:

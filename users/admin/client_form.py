@@ -149,7 +149,7 @@ class ClientForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         if may_let_provision(self.actor):
             roles: Any = self.fields["roles"]
             roles.queryset = grantable_by(self.actor).order_by("name")
-            self.initial["roles"] = Group.objects.filter(client_roles__client=self.instance.pk)
+            self.initial["roles"] = Group.objects.filter(client_roles__client=self.instance.pk or 0)
         else:
             for name in PROVISIONING_FIELDS:
                 self.fields.pop(name, None)
