@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -14,6 +15,7 @@ from scim2_models import (
     ForbiddenException,
     InvalidPathException,
     InvalidValueException,
+    ListResponse,
     NotImplementedException,
     SearchRequest,
     UniquenessException,
@@ -47,6 +49,25 @@ class Service(ScimService):
             return self.resource_response(published, Context.RESOURCE_REPLACEMENT_RESPONSE, response_parameters)
         return super().patch_response(base_url, resource, response_parameters)
 
+    def search_response(
+        self, base_url: str, resource_types: list[Any], page: SearchPage, search_request: SearchRequest[Any]
+    ) -> ScimResponse:
+        """As the library's, which validates and writes each resource twice: half the time of a page of a hundred."""
+        found = [
+            self.publish(base_url, resource).model_dump(
+                scim_ctx=Context.RESOURCE_QUERY_RESPONSE, response_parameters=search_request
+            )
+            for resource in page.resources
+        ]
+        body = {
+            "schemas": [str(ListResponse.__schema__)],
+            "totalResults": page.total,
+            "startIndex": search_request.start_index,
+            "itemsPerPage": len(found),
+            "Resources": found,
+        }
+        return ScimResponse(HTTPStatus.OK, body)
+
 
 class Storage(ScimStorage):
     """The rows of one client, in one transaction for each operation."""
@@ -68,7 +89,8 @@ class Storage(ScimStorage):
         for kind in map(self._kind, resource_types):
             rows = _found(kind, search_request)
             number = rows.count()
-            page = kind.resources(rows[first : first + left], only=search_request) if left else []
+            keys = rows.values("pk")[first : first + left]  # alone, so that an index has all that is passed over
+            page = kind.resources(rows.filter(pk__in=keys), only=search_request) if left else []
             first, left, total = max(0, first - number), left - len(page), total + number
             resources += page
         return SearchPage(total=total, resources=resources)

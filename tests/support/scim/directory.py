@@ -17,6 +17,7 @@ USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 OURS = "urn:ietf:params:scim:schemas:extension:warehouses:2.0:User"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 
 
@@ -62,6 +63,13 @@ class Directory:
         answer = self.browser.get(f"{ROOT}/{kind}", {"filter": text}, headers=self.headers)
         assert answer.status_code == 200, answer.content
         return list(answer.json().get("Resources", []))
+
+    def search(self, text: str, count: int) -> Any:
+        """The answer with at most so many that this filter finds."""
+        return self.browser.get(f"{ROOT}/Users", {"filter": text, "count": str(count)}, headers=self.headers)
+
+    def bulk(self, operations: list[dict[str, Any]]) -> Any:
+        return self.send("POST", "/Bulk", {"schemas": [BULK], "Operations": operations})
 
     @property
     def headers(self) -> dict[str, str]:
