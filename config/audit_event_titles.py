@@ -26,6 +26,8 @@ TITLES: dict[str, str] = {
     "warehouse_grant_ended": gettext_noop("Warehouse Grant Ended"),
     "client_secret_made": gettext_noop("Client Secret Made"),
     "client_refused": gettext_noop("Client Refused"),
+    "client_token_issued": gettext_noop("Provisioning Token Issued"),
+    "provisioning_refused": gettext_noop("Provisioning Refused"),
     "client_removed": gettext_noop("Client Removed"),
     "signing_key_rotated": gettext_noop("Signing Key Rotated"),
     "temporary_password_set": gettext_noop("Temporary Password Set"),

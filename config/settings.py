@@ -99,16 +99,14 @@ LOCK_TIMEOUT_SECONDS = env.timeout("LOCK_TIMEOUT_SECONDS", default=1)
 IDLE_TRANSACTION_TIMEOUT_SECONDS = env.timeout("IDLE_TRANSACTION_TIMEOUT_SECONDS", default=30)
 #: The same for imports, exports and large undos; commands of `manage.py` have no limit.
 JOB_TIMEOUT_SECONDS = env.timeout("JOB_TIMEOUT_SECONDS", default=1_800)
-#: The URL of a pooler in transaction mode, such as pgbouncer, for requests. Jobs and commands connect directly, since
-#: they hold locks of a session.
+#: A pooler in transaction mode, for requests. Jobs and commands, which hold locks of a session, connect directly.
 POOL_URL = installation.optional_database_url("POOL_URL")
 #: Server-side prepared statements. pgbouncer has them since 1.21, so they are off by default with a pooler.
 PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=not POOL_URL)
 DATABASES = {"default": connection_settings(installation.database_url(), is_prepared=PREPARED_STATEMENTS)}
 #: What `config.wsgi` uses instead (`config.database.timeouts`), or None.
 POOL = connection_settings(POOL_URL, is_prepared=PREPARED_STATEMENTS, is_pooled=True) if POOL_URL else None
-#: A read-only copy of the database, which lists, history, rosters and exports of the Back Office read if it is at most
-#: so many seconds behind (`config.database.replica`).
+#: A read-only copy that lists, history, rosters and exports read unless it is behind (`config.database.replica`).
 REPLICA_URL = installation.optional_database_url("DATABASE_REPLICA_URL")
 REPLICA_MAX_LAG_SECONDS = env.int("REPLICA_MAX_LAG_SECONDS", default=10)
 if REPLICA_URL:
@@ -116,6 +114,9 @@ if REPLICA_URL:
     DATABASE_ROUTERS = ["config.database.replica.Router"]
 #: Identity providers for staff by name, whether passwords open nothing more, and whose password still does.
 OIDC_PROVIDERS, COMPANY_ACCOUNT_ONLY, BREAK_GLASS_EMAIL = company_accounts(env)
+SCIM_ENABLED = env.bool("SCIM_ENABLED", default=False)  # a directory provisions people
+SCIM_TOKEN_SECONDS = env.int("SCIM_TOKEN_SECONDS", default=900, maximum=86_400)
+SCIM_TAKES_PASSWORDS = env.bool("SCIM_TAKES_PASSWORDS", default=False)
 PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")  # others change no tracked row
 
 INSTALLED_APPS = [
@@ -206,8 +207,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 AUTH_USER_MODEL = "users.User"
 #: Event tables have indexes of their own for foreign keys (`config.history.tracking`).
 PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(db_index=False)
-#: E003 and W004 do not see that a constraint makes the e-mail address unique without regard to case. W019: the contract
-#: (section 2.0) asks for SAMEORIGIN.
+#: E003, W004: a constraint makes the e-mail unique without regard to case. W019: contract 2.0 asks for SAMEORIGIN.
 SILENCED_SYSTEM_CHECKS = ["auth.E003", "auth.W004", "security.W019"]
 PASSWORD_HASHERS = ["users.sign_in.hashers.OwaspArgon2Hasher"]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
@@ -245,8 +245,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- E-mail -----------------------------------------------------------------------------------------------------
-#: The mail server: `smtp+tls://user:password@host:587` or `smtp+ssl://…`. By default, e-mail is printed with the
-#: embedded database, and not sent elsewhere: password reset links must not be in logs.
+#: `smtp+tls://user:password@host:587` or `smtp+ssl://…`. By default, e-mail is printed with the embedded database, and
+#: not sent elsewhere: password reset links must not be in logs.
 _email = env.mail_server("EMAIL_URL", default="consolemail://" if installation.is_embedded() else "dummymail://")
 vars().update(_email)
 EMAIL_TIMEOUT = 10

@@ -24,6 +24,7 @@ urlpatterns = [
     path("account/", include("users.account.urls")),
     path("admin/", include("users.sign_in.urls")),
     *([path("", include("users.company_account.urls"))] if settings.OIDC_PROVIDERS else []),
+    *([path("", include("assignments.scim.urls"))] if settings.SCIM_ENABLED else []),
     path("admin/", admin.site.urls),
     route("schema", SchemaView.as_view()),
     route("docs", SpectacularSwaggerSplitView.as_view(template_name="docs.html", http_method_names=["get", "head"])),

@@ -21,6 +21,7 @@ from tests.support.confinement import Site
 from tests.support.leaks import no_secret_is_written  # noqa: F401 (a fixture)
 from tests.support.oauth.code_flow import app, partner  # noqa: F401 (fixtures)
 from tests.support.oauth.held_tokens import issued  # noqa: F401 (a fixture)
+from tests.support.scim.site import scim  # noqa: F401 (a fixture)
 from tests.support.servers.live import live_url  # noqa: F401 (a fixture)
 from tests.support.stored_rows import Rows, stored_rows
 from users.models import Session, SigningKey, User, totp_device

@@ -1,4 +1,4 @@
-"""The write method of imports: saves many people, their groups, and the end of their sessions."""
+"""The write method of imports and directories: saves many people, their groups, and the end of their sessions."""
 
 from __future__ import annotations
 
@@ -35,12 +35,15 @@ _WRITTEN = (
 _NEW_PASSWORD = gettext_noop("password changed")
 
 
-def save_many(new: Collection[Any], known: Collection[Any], groups: Mapping[str, Group]) -> None:
+def save_many(
+    new: Collection[Any], known: Collection[Any], groups: Mapping[str, Group], ended_because: str = ""
+) -> None:
     """Saves new and known people in the caller's transaction, which has locked the known ones.
 
     Each has `group_names`, all their groups, and `new_digest`, the hash of a new password or "": hashing is slow, so it
     precedes the lock. A change of status, flag or password ends all sessions of a person, and so does another end of an
-    employment that had ended. If `takes_rights`, the caller must check that an administrator remains.
+    employment that had ended. `ended_because` is the reason if these were not staff. If `takes_rights`, the caller must
+    check that an administrator remains.
     """
     stored = User.objects.with_read_at().filter(pk__in=[person.pk for person in known])
     before = {person.pk: person for person in stored}
@@ -54,7 +57,7 @@ def save_many(new: Collection[Any], known: Collection[Any], groups: Mapping[str,
     if written := [name for name in _WRITTEN if _is_new(name, known, before)]:
         User.objects.bulk_update(known, written)  # fewer columns: a shorter lock
     _write_groups([*new, *known], groups)
-    _end_sessions(reasons)
+    _end_sessions({pk: reason and (ended_because or reason) for pk, reason in reasons.items()})
 
 
 def _is_new(name: str, known: Collection[Any], before: Mapping[int, User]) -> bool:

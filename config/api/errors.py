@@ -208,7 +208,7 @@ def _headers_of(exc: Exception, faults: Sequence[Fault], view: Any) -> dict[str,
 # --- Responses ----------------------------------------------------------------------------------------------
 def respond(shape: str, faults: Sequence[Fault]) -> HttpResponse:
     """The response with these faults in the shape of one route family."""
-    content_type, build, headers = _SHAPES[shape]
+    content_type, build, headers = SHAPES[shape]
     if faults[0].status == 503:
         headers = headers | RETRY_SOON
     return HttpResponse(
@@ -244,11 +244,12 @@ def _oauth(faults: Sequence[Fault]) -> dict[str, str]:
 
 #: One second: the first request after the database has recovered reconnects.
 RETRY_SOON = {"Retry-After": "1"}
-_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
-_SHAPES: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+#: Name → content type, body and headers. A route family that is not always there adds its own.
+SHAPES: dict[str, tuple[str, Callable[[Any], Any], dict[str, str]]] = {
     "jsonapi": ("application/vnd.api+json", _jsonapi, {}),
     "plain": ("application/json", _plain, {}),
-    "oauth": ("application/json", _oauth, _NO_STORE),
+    "oauth": ("application/json", _oauth, NO_STORE),
 }
 
 

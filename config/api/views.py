@@ -34,11 +34,17 @@ class RenderedMixin:
 
     http_method_names: Any = _METHODS
     action_map: dict[str, str]
+    request: Any
 
     @property
     def allowed_methods(self) -> list[str]:
         """Those of the route, for the header `Allow`."""
         return [method.upper() for method in _METHODS if method in self.action_map]
+
+    @cached_property
+    def base(self) -> str:
+        """Scheme and host of the request, and the path under which the site is served."""
+        return f"{self.request.scheme}://{self.request.get_host()}{settings.PATH_PREFIX}"
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
@@ -64,7 +70,6 @@ class ResourceMixin(RenderedMixin):
     #: The answer for a row that does not exist or is not visible.
     missing: ClassVar[RuleViolation]
 
-    request: Request
     action: str | None
     kwargs: dict[str, Any]
 
@@ -102,11 +107,6 @@ class ResourceMixin(RenderedMixin):
     @cached_property
     def query(self) -> Query:
         return Query(self.request.META.get("QUERY_STRING", ""))
-
-    @cached_property
-    def base(self) -> str:
-        """Scheme and host of the request, and the path under which the site is served."""
-        return f"{self.request.scheme}://{self.request.get_host()}{settings.PATH_PREFIX}"
 
     @property
     def caller(self) -> Any:

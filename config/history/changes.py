@@ -251,13 +251,13 @@ class _Reader:
     def _through(self) -> str:
         if not self.context:
             return _("directly in the database, past this site")
-        places = {
+        return {
             "api": _("API"),
             "back-office": _("Back Office"),
             "account": _("Account page"),
             "company-account": _("Sign-in by company account"),
-        }
-        return places.get(self.context.get("client", ""), "")
+            "scim": _("Directory (SCIM)"),
+        }.get(self.context.get("client", ""), "")
 
     def _change_set(self) -> str:
         request_id = self.context.get("request_id")

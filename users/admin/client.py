@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -22,9 +23,11 @@ from config.back_office.times import time_tag
 from config.database.search import Searched
 from config.history.edit_conflicts import EditConflictAdminMixin
 from config.history.pages import HistoryAdminMixin
-from users.admin.client_form import ClientForm
+from users.admin.bulk_actions import actor
+from users.admin.client_form import PROVISIONING_FIELDS, ClientForm, may_let_provision
 from users.forms import ReasonForm
 from users.models.client import Client
+from users.oauth.server import address_of
 
 _FIXED = ("identifier", "kind")
 
@@ -68,21 +71,29 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
         if obj is None:
             return (
-                "client_id",
-                "name",
-                "is_confidential",
-                "redirect_uris",
-                "allowed_origins",
-                "reads_reasons",
+                *("client_id", "name", "is_confidential", "redirect_uris", "allowed_origins", "reads_reasons"),
+                *(PROVISIONING_FIELDS if may_let_provision(actor(request)) else ()),
                 "change_reason",
             )
-        of_kind = ("reads_reasons", "created", "secret_made_at") if obj.is_confidential else ("created",)
         if not self.has_change_permission(request, obj):
+            given = ("given_roles",) if obj.provisions_people else ()
+            of_kind = ("reads_reasons", *given, "created", "secret_made_at") if obj.is_confidential else ("created",)
             return (*_FIXED, "name", "redirect_lines", "origin_lines", *of_kind)
+        provisioning = PROVISIONING_FIELDS if may_let_provision(actor(request)) else ()
+        confidential = ("reads_reasons", *provisioning, "created", "secret_made_at")
+        of_kind = confidential if obj.is_confidential else ("created",)
         return (*_FIXED, "name", "redirect_uris", "allowed_origins", *of_kind, "change_reason", "seen")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
-        return () if obj is None else (*_FIXED, "redirect_lines", "origin_lines", "created", "secret_made_at")
+        return (
+            ()
+            if obj is None
+            else (*_FIXED, "redirect_lines", "origin_lines", "given_roles", "created", "secret_made_at")
+        )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        return type(form.__name__, (form,), {"actor": request.user})
 
     @display(description=_("Client ID"))
     def identifier(self, obj: Client) -> str:
@@ -101,6 +112,12 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     @display(description=_("Allowed origins"))
     def origin_lines(self, obj: Client) -> Any:
         return _lines(obj.allowed_origins)
+
+    @display(description=_("Provisions people"))
+    def given_roles(self, obj: Client) -> Any:
+        """For users who may not change it."""
+        names = ", ".join(sorted(_now(name) for name in obj.grantable_roles))
+        return _now("Yes, and gives: %(roles)s") % {"roles": names} if names else _now("Yes, and gives no role")
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         title = _now("New client")
@@ -126,6 +143,10 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
             obj.shown_once = obj.make_secret()
         super().save_model(request, obj, form, change)
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        form.save_roles()
+
     def response_add(self, request: HttpRequest, obj: Client, post_url_continue: str | None = None) -> HttpResponse:
         if obj.is_confidential:
             return self._secret_page(request, obj, obj.shown_once)
@@ -149,6 +170,8 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         client = self._locked(request, str(pk))
         if client is None or not client.is_confidential:
             raise Http404
+        if not self.has_change_permission(request, client):
+            raise PermissionDenied
         if request.method != "POST":
             return self._confirm(request, client, "new_secret", _now("Make a new secret: %(name)s"))
         secret = client.make_secret()
@@ -158,7 +181,15 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     def _secret_page(self, request: HttpRequest, client: Client, secret: str) -> HttpResponse:
         """The only response with the secret: no URL, message or session contains it. `admin_view` forbids caching."""
         title = _now("The secret of %(name)s") % vars(client)
-        return self.render_page(request, "admin/users/client/secret.html", title, client=client, secret=secret)
+        return self.render_page(
+            request,
+            "admin/users/client/secret.html",
+            title,
+            client=client,
+            secret=secret,
+            scim_url=address_of("scim/v2") if settings.SCIM_ENABLED and client.provisions_people else "",
+            token_url=address_of("token"),
+        )
 
     # --- Removing ----------------------------------------------------------------------------------------------
     @transaction.atomic
@@ -169,6 +200,8 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         client = self._locked(request, object_id)
         if client is None:
             return self.missing(request, object_id)
+        if not self.has_delete_permission(request, client):
+            raise PermissionDenied
         if request.method != "POST":
             live = client.sessions().live()
             counts = {"sessions": live.count(), "tokens": WarehouseGrant.objects.of_sessions(live).count()}

@@ -5,13 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminTextareaWidget,
+)
 
 from config.history.edit_conflicts import EditConflictFormMixin
 from config.history.pages import ReasonFormMixin
-from users.models.client import Client
+from users.forms.person import GroupChoiceField
+from users.models import ClientRole, User
+from users.models.client import PROVISIONING, Client
+from users.roles import grantable_by
+
+#: The fields about provisioning.
+PROVISIONING_FIELDS = ("provisions_people", "roles")
+
+
+def may_let_provision(user: User) -> bool:
+    """Whether a user may let a client provision people: who may do everything that it does."""
+    return settings.SCIM_ENABLED and all(map(user.may, PROVISIONING))
 
 
 class LinesField(forms.Field):
@@ -50,7 +67,13 @@ class LinesField(forms.Field):
 
 
 class ClientForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
-    """Client ID and kind can be set at registration only."""
+    """Client ID and kind can be set at registration only.
+
+    Only who may do what a directory does can let a client do it, and give it no role that they could not give.
+    """
+
+    #: The user who edits.
+    actor: User
 
     redirect_uris = LinesField(
         "redirect_uris",
@@ -80,9 +103,25 @@ class ClientForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         initial=False,
     )
 
+    roles = GroupChoiceField(
+        label=_("Roles that it may give"),
+        queryset=Group.objects.none(),
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=_("Its groups are these roles. It cannot change anybody who has another role."),
+    )
+
     class Meta:
         model = Client
-        fields = ("client_id", "name", "redirect_uris", "allowed_origins", "is_confidential", "reads_reasons")
+        fields = (
+            "client_id",
+            "name",
+            "redirect_uris",
+            "allowed_origins",
+            "is_confidential",
+            "reads_reasons",
+            "provisions_people",
+        )
         help_texts = {
             "client_id": _(
                 "What the program calls itself when it asks for tokens: letters, digits, dots, hyphens, underscores "
@@ -92,6 +131,10 @@ class ClientForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
             "reads_reasons": _(
                 "Only for a program that asks whether somebody may work in a warehouse, and shows its staff why not: "
                 "blocked, employment ended, not assigned and the like. Without this it is told yes or no."
+            ),
+            "provisions_people": _(
+                "Only for the directory of your company, such as Entra ID or Okta: it creates, changes, deactivates "
+                "and deletes users, and assigns them to warehouses."
             ),
         }
 
@@ -103,3 +146,28 @@ class ClientForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
                 "is_confidential",
             ):  # `Meta.exclude` has no effect on declared fields
                 self.fields.pop(name, None)
+        if may_let_provision(self.actor):
+            roles: Any = self.fields["roles"]
+            roles.queryset = grantable_by(self.actor).order_by("name")
+            self.initial["roles"] = Group.objects.filter(client_roles__client=self.instance.pk or 0)
+        else:
+            for name in PROVISIONING_FIELDS:
+                self.fields.pop(name, None)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        is_confidential = data.get("is_confidential", self.instance.is_confidential)
+        if data.get("provisions_people") and not is_confidential:
+            self.add_error("provisions_people", _("Only a program that can keep a secret can do this."))
+        if data.get("roles") and not data.get("provisions_people"):
+            self.add_error("roles", _("Tick that it may provision people, or choose no role."))
+        return data
+
+    def save_roles(self) -> None:
+        """After the client is saved, in the same transaction."""
+        if "roles" in self.changed_data:
+            chosen = self.cleaned_data["roles"]
+            self.instance.client_roles.exclude(role__in=chosen).delete()
+            known = set(self.instance.client_roles.values_list("role_id", flat=True))
+            added = [role for role in chosen if role.pk not in known]
+            ClientRole.objects.bulk_create(ClientRole(client=self.instance, role=role) for role in added)

@@ -6,6 +6,8 @@ from users.models.client import Client
 from users.models.company_account.account import CompanyAccount
 from users.models.company_account.session import CompanySession, LogoutToken
 from users.models.device_failure import DeviceFailure
+from users.models.provisioning.client_role import ClientRole
+from users.models.provisioning.directory_entry import DirectoryEntry
 from users.models.role import PersonRight, Role, RoleRight
 from users.models.saved_search import SavedSearch
 from users.models.search_entry import SearchEntry
@@ -19,9 +21,11 @@ __all__ = [
     "Authenticator",
     "AuthorizationCode",
     "Client",
+    "ClientRole",
     "CompanyAccount",
     "CompanySession",
     "DeviceFailure",
+    "DirectoryEntry",
     "LogoutToken",
     "PersonRight",
     "RecoveryCodes",

@@ -15,6 +15,7 @@ from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
@@ -94,6 +95,13 @@ class CheckedText(models.CharField):
         return name, "django.db.models.CharField", arguments, options
 
 
+#: What a client that provisions people does: whoever lets it do so needs these permissions.
+PROVISIONING = (
+    *("users.add_user", "users.change_user", "users.delete_user"),
+    *("assignments.add_warehouseuserassignment", "assignments.change_warehouseuserassignment"),
+    "assignments.delete_warehouseuserassignment",
+)
+
 _identifier_rule = RegexValidator(
     r"\A[A-Za-z0-9._~-]{1,100}\Z", _("At most 100 letters, digits, dots, hyphens, underscores and tildes.")
 )
@@ -153,6 +161,8 @@ class Client(ClientMixin, SavesChangedColumns):
     is_confidential = models.BooleanField(_("This client can keep a secret"), default=False, db_default=False)
     #: Off by default: a reason tells that somebody was blocked, or when their employment ended.
     reads_reasons = models.BooleanField(_("May read why somebody may not work"), default=False, db_default=False)
+    #: Whether it creates, changes and deletes people (`docs/provisioning.md`). It gives the roles of `ClientRole` only.
+    provisions_people = models.BooleanField(_("May provision people (SCIM)"), default=False, db_default=False)
     #: SHA-256: the secret has 256 random bits, so a slow hash is not needed.
     secret_digest = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     #: For the history, which does not contain the secret's digest.
@@ -161,6 +171,9 @@ class Client(ClientMixin, SavesChangedColumns):
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
 
     objects = ClientQuerySet.as_manager()
+
+    #: It is never a superuser, nor confined: for the questions that are asked about people, too.
+    is_superuser = is_confined = False
 
     class Meta:
         verbose_name = _("client")
@@ -175,6 +188,11 @@ class Client(ClientMixin, SavesChangedColumns):
             models.CheckConstraint(
                 condition=models.Q(is_confidential=True) | models.Q(secret_digest=""),
                 name="client_public_has_no_secret",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_confidential=True) | models.Q(provisions_people=False),
+                name="client_public_provisions_nobody",
+                violation_error_message=_("Only a program that keeps a secret can provision people."),
             ),
         ]
 
@@ -195,6 +213,18 @@ class Client(ClientMixin, SavesChangedColumns):
     def keep_secret(self, secret: str) -> None:
         self.secret_digest = digest(secret)
         self.secret_made_at = timezone.now()
+
+    # --- Rights -------------------------------------------------------------------------------------------------
+    @cached_property
+    def grantable_roles(self) -> frozenset[str]:
+        """The names of the roles that it may give and take. Whoever has another one is above it (`User.outranks`)."""
+        return frozenset(self.client_roles.values_list("role__name", flat=True)) if self.pk else frozenset()
+
+    def outranks(self, user: Any) -> bool:
+        """Whether it may do more than this person, who must not change it then, nor make it a secret."""
+        if not self.provisions_people or user.is_superuser:
+            return False
+        return not (all(map(user.may, PROVISIONING)) and user.grantable_roles.issuperset(self.grantable_roles))
 
     def sessions(self) -> Any:
         """The sessions of this client."""

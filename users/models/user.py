@@ -146,6 +146,7 @@ class User(SavesChangedColumns, Password, PasswordRule, AbstractBaseUser, Author
             models.Index(Lower("last_name"), "id", name="user_by_last_name"),
             models.Index(models.F("last_login").asc(nulls_first=True), "id", name="user_by_last_login"),
             models.Index(fields=["status", "id"], name="user_by_status"),
+            models.Index(fields=["id"], condition=~models.Q(status="deleted"), name="user_listed"),
             models.Index(fields=["is_warehouse_user", "id"], name="user_by_kind"),
             models.Index(
                 fields=["employed_until", "id"],

@@ -10,7 +10,9 @@ from authlib.oauth2.rfc6749.errors import (
     InvalidGrantError,
     InvalidRequestError,
     OAuth2Error,
+    UnauthorizedClientError,
     UnsupportedGrantTypeError,
+    UnsupportedTokenTypeError,
 )
 from django.conf import settings
 
@@ -76,7 +78,13 @@ def message_of(error: OAuth2Error) -> str:
 
 
 #: Errors with a description of this site's.
-_SAYS_WHY = (BlockedError, TemporaryPasswordError, UnreadableBodyError)
+_SAYS_WHY = (
+    BlockedError,
+    TemporaryPasswordError,
+    UnreadableBodyError,
+    UnauthorizedClientError,
+    UnsupportedTokenTypeError,
+)
 _MESSAGES = {"invalid_request": MALFORMED, "invalid_client": BAD_CLIENT, "invalid_grant": BAD_GRANT}
 
 

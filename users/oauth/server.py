@@ -21,6 +21,7 @@ from django.urls import reverse
 from config.audit_log import audit
 from config.telemetry.signals import token_issued
 from users.models.client import Client
+from users.oauth.client_tokens import ClientCredentialsGrant, IssuedClientToken
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
 from users.oauth.errors import BadClientError, BlockedError, message_of
 from users.oauth.grants import CodeGrant, PasswordGrant, RotatingGrant, S256Challenge, SessionRefreshGrant
@@ -159,13 +160,17 @@ server.register_grant(CodeGrant, [S256Challenge()])
 server.register_grant(SessionRefreshGrant)
 server.register_endpoint(RevocationEndpoint)
 server.register_endpoint(IntrospectionEndpoint)
+server.register_grant(ClientCredentialsGrant)
 server.register_token(SessionToken)
+server.register_token(IssuedClientToken)
 
 
 # --- Metadata ---------------------------------------------------------------------------------------------------
 def metadata() -> AuthorizationServerMetadata:
     """RFC 8414 section 2."""
     grants = [CodeGrant.GRANT_TYPE, PasswordGrant.GRANT_TYPE, RotatingGrant.GRANT_TYPE]
+    if settings.SCIM_ENABLED:
+        grants.append(ClientCredentialsGrant.GRANT_TYPE)
     return AuthorizationServerMetadata(
         issuer=settings.ISSUER,
         authorization_endpoint=address_of("authorize"),

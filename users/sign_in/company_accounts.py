@@ -8,18 +8,23 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from config.back_office.times import time_tag
-from users.models import CompanyAccount, User
+from users.models import CompanyAccount, DirectoryEntry, User
 
 
 def facts(person: User) -> dict[str, Any]:
-    """For the template: labels with times, and the roles with who gives them. One query, none without providers."""
+    """For the template: labels with times, the directory's name, and the roles with who gives them.
+
+    One query with providers, and one with a directory.
+    """
     accounts = _accounts_of(person)
     mapped = _mapped_roles(accounts)
     roles = [
         _("%(role)s (from %(provider)s)") % {"role": _(role), "provider": mapped[role]} if role in mapped else _(role)
         for role in person.roles
     ]
+    entry = DirectoryEntry.objects.filter(user=person).first() if settings.SCIM_ENABLED else None
     return {
+        "directory_name": entry.user_name if entry else "",
         "company_accounts": [(label_of(one), time_tag(one.created_at)) for one in accounts],
         "roles": ", ".join(roles),
         "needs_company_account": not person.password_opens_back_office,

@@ -1,0 +1,292 @@
+"""People as SCIM's Users: read, found, and written by the write methods of imports and of assignments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
+from django.contrib.auth.password_validation import validate_password
+from django.db.models import Prefetch, Q
+from django.db.models.functions import Coalesce, Lower
+from django.utils.translation import gettext_noop
+from scim2_models import (
+    ForbiddenException,
+    Meta,
+    NotFoundException,
+    PreconditionFailedException,
+    UniquenessException,
+)
+
+from assignments.models import WarehouseUserAssignment
+from assignments.scim import schemas
+from assignments.scim.filters import Filters, folded, key, text, yes_or_no
+from assignments.scim.version import version_of
+from assignments.scim.warehouses import assign, periods_of
+from config.database.periods import Period, not_ended
+from config.identifiers import parse_key, parse_uuid
+from config.text import normal_email, normal_name
+from users.account.sign_in_names import propose_sign_in_name
+from users.account_actions import require_administrator
+from users.bulk_save import save_many, takes_rights
+from users.locks import lock_administrators
+from users.models import Client, DirectoryEntry, User
+
+#: Why sessions end when the directory blocks or deletes a person.
+ENDED_BY_DIRECTORY = gettext_noop("changed by the company's directory")
+
+_EXTENSION = "urn:ietf:params:scim:schemas:extension:warehouses:2.0:user"
+
+
+def _by_user_name(lookup: str, value: Any) -> Q:
+    """By the directory's name for a person, or the e-mail of who has none: two indexes instead of a join."""
+    if lookup == "isnull":
+        return Q()
+    sought = {f"lower__{lookup}": folded(value)}
+    entries = DirectoryEntry.objects.alias(lower=Lower("user_name")).filter(**sought).values("user_id")
+    others = User.objects.order_by().alias(lower=Lower("email")).filter(directory_entry=None, **sought).values("pk")
+    return Q(pk__in=entries.union(others))
+
+
+def _in_role(value: str) -> Q:
+    return Q(pk__in=User.groups.through.objects.filter(group=parse_key(value)).values("user_id"))
+
+
+_emails = text("email_lower", is_folded=True)
+_HAS_MAILBOX = Q(has_mailbox=True)
+CONDITIONS = {
+    "id": key(lambda value: Q(uuid=parse_uuid(value))),
+    "externalid": text("directory_entry__external_id"),
+    "username": _by_user_name,
+    "name.familyname": text("family", is_folded=True),
+    "name.givenname": text("given", is_folded=True),
+    "active": yes_or_no(Q(status=User.Status.ACTIVE)),
+    "emails": lambda lookup, value: _HAS_MAILBOX & _emails(lookup, value),
+    "emails.value": lambda lookup, value: _HAS_MAILBOX & _emails(lookup, value),
+    "emails.type": key(lambda value: _HAS_MAILBOX if value.lower() == "work" else Q(pk__in=())),
+    "emails.primary": yes_or_no(_HAS_MAILBOX),
+    "groups": key(_in_role),
+    "groups.value": key(_in_role),
+    f"{_EXTENSION}:iswarehouseuser": yes_or_no(Q(is_warehouse_user=True)),
+}
+FILTERS = Filters(CONDITIONS, str(schemas.DirectoryUser.__schema__))
+#: `sortBy` in lower case → columns.
+ORDERS = {
+    "id": ["uuid"],
+    "username": [Lower(Coalesce("directory_entry__user_name", "email")), "pk"],
+    "name.familyname": [Lower("last_name"), "pk"],
+    "name.givenname": [Lower("first_name"), "pk"],
+}
+
+
+class Wanted(NamedTuple):
+    """What a resource says about a person. `assigned`: key of each warehouse → period."""
+
+    fields: dict[str, Any]
+    user_name: str
+    external_id: str
+    assigned: dict[int, Period]
+
+
+class People:
+    """The people whom a client sees: all but deleted ones. It changes those who have no role that it cannot give."""
+
+    filters, orders = FILTERS, ORDERS
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    # --- Reading ------------------------------------------------------------------------------------------------
+    def rows(self) -> Any:
+        """All that can be found, in the order of their creation."""
+        folded_names = {"given": Lower("first_name"), "family": Lower("last_name"), "email_lower": Lower("email")}
+        return User.objects.listed().alias(**folded_names).order_by("pk")
+
+    def resources(self, rows: Any, *, only: Any = None) -> list[Any]:
+        """The resources of these rows. Three queries."""
+        shown = WarehouseUserAssignment.objects.filter(not_ended()).select_related("warehouse").order_by("pk")
+        given = Group.objects.filter(client_roles__client=self.client).order_by("pk")
+        people = rows.select_related("directory_entry").prefetch_related(
+            Prefetch("assignments", shown, to_attr="shown"), Prefetch("groups", given, to_attr="given")
+        )
+        return [_resource(person) for person in people]
+
+    def get(self, resource_id: str, *, only: Any = None) -> Any:
+        """Raises NotFoundException, also for a deleted person."""
+        return self._one(User.objects.listed().filter(uuid=parse_uuid(resource_id)))
+
+    def _one(self, rows: Any) -> Any:
+        for resource in self.resources(rows):
+            return resource
+        raise NotFoundException(detail="There is no such user.")
+
+    # --- Writing ------------------------------------------------------------------------------------------------
+    def create(self, resource: Any) -> Any:
+        """Raises UniquenessException for a taken name or e-mail, also of a deleted person: only staff restore them."""
+        wanted = self._wanted(resource, None)
+        self._require_free(wanted, None)
+        person: Any = User(**wanted.fields)
+        person.new_digest, person.group_names = _password_of(resource, person), ()
+        _validate(person)
+        save_many([person], [], {})
+        self._write_rest(person, wanted)
+        return self._one(User.objects.filter(pk=person.pk))
+
+    def update(self, resource: Any, expected_version: str | None) -> Any:
+        """Writes what differs, if anything does. Raises PreconditionFailedException if the person has changed since.
+
+        Raises ForbiddenException for somebody above the client, and for the last administrator.
+        """
+        person = self._locked(resource.id, expected_version)
+        wanted = self._wanted(resource, person)
+        self._require_free(wanted, person)
+        changed = [name for name, value in wanted.fields.items() if getattr(person, name) != value]
+        if changed:
+            self._save(person, {name: wanted.fields[name] for name in changed})
+        self._write_rest(person, wanted)
+        return self._one(User.objects.filter(pk=person.pk))
+
+    def delete(self, resource_id: str, expected_version: str | None) -> None:
+        """As staff delete people: the row is kept for the history, and everything of theirs ends."""
+        person = self._locked(resource_id, expected_version)
+        self._save(person, {"status": User.Status.DELETED})
+
+    def _locked(self, resource_id: str, expected_version: str | None) -> User:
+        """The person, whom nobody else changes until the end of the transaction."""
+        listed = User.objects.listed().filter(uuid=parse_uuid(resource_id))
+        if listed.exclude(roles=[], is_superuser=False).exists():
+            lock_administrators()  # before people: `users.locks`
+        person: User | None = listed.locked().first()
+        if person is None:
+            raise NotFoundException(detail="There is no such user.")
+        if person.outranks(self.client):
+            raise ForbiddenException(detail="This user may do more than this client may give: staff change them.")
+        if expected_version not in (None, self._one(listed).meta.version):
+            raise PreconditionFailedException(detail="The user has changed in the meantime.")
+        return person
+
+    def _save(self, person: User, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            setattr(person, name, value)
+        _validate(person)
+        person.new_digest, person.group_names = "", tuple(person.roles)  # type: ignore[attr-defined]
+        groups = {group.name: group for group in Group.objects.filter(name__in=person.roles)}
+        takes = takes_rights([person], groups)
+        save_many([], [person], groups, ended_because=ENDED_BY_DIRECTORY)
+        if takes:
+            require_administrator()
+
+    def _write_rest(self, person: User, wanted: Wanted) -> None:
+        entry = DirectoryEntry.objects.filter(user=person).first()
+        names = {"user_name": wanted.user_name, "external_id": wanted.external_id}
+        known = (
+            {name: getattr(entry, name) for name in names} if entry else {"user_name": person.email, "external_id": ""}
+        )
+        if names != known:
+            DirectoryEntry.objects.update_or_create(names, user=person)
+        assign(person, wanted.assigned)
+
+    def _require_free(self, wanted: Wanted, person: User | None) -> None:
+        others = User.objects.exclude(pk=person.pk if person else None)
+        found = (
+            others.by_email(wanted.fields["email"]).first()
+            or others.filter(
+                directory_entry__in=DirectoryEntry.objects.alias(lower=Lower("user_name")).filter(
+                    lower=wanted.user_name.lower()
+                )
+            ).first()
+        )
+        if found is None:
+            return
+        if found.is_deleted:
+            raise UniquenessException(
+                detail="A deleted user has this name or e-mail. Staff can restore them in the Back Office."
+            )
+        raise UniquenessException(detail="Another user has this userName or e-mail.")
+
+    # --- What a resource says -----------------------------------------------------------------------------------
+    def _wanted(self, resource: Any, person: User | None) -> Wanted:
+        extension = resource[schemas.WarehouseUser] or schemas.WarehouseUser(language=None)
+        user_name = normal_name(resource.user_name)
+        email, has_mailbox = self._address(resource, user_name, person)
+        fields = {
+            "email": email,
+            "has_mailbox": has_mailbox,
+            "first_name": normal_name(resource.name.given_name),
+            "last_name": normal_name(resource.name.family_name),
+            "status": User.Status.BLOCKED if resource.active is False else User.Status.ACTIVE,
+            "is_warehouse_user": bool(extension.is_warehouse_user),
+            "language": extension.language or User.Language.ENGLISH,
+        }
+        external_id = normal_name(resource.external_id or "")
+        return Wanted(fields, user_name, external_id, periods_of(extension.warehouses or ()))
+
+    def _address(self, resource: Any, user_name: str, person: User | None) -> tuple[str, bool]:
+        """The e-mail, and whether mail reaches it: without `emails`, it is only a name to sign in with."""
+        sent = [one for one in resource.emails or () if one.value]
+        ranked = sorted(sent, key=lambda one: (not one.primary, (one.type or "").lower() != "work"))
+        if ranked:
+            return normal_email(ranked[0].value), True
+        if "@" in user_name:
+            return normal_email(user_name), False
+        if person is not None and not person.has_mailbox:
+            return person.email, False
+        return propose_sign_in_name(resource.name.given_name, resource.name.family_name, self.client), False
+
+
+def _resource(person: Any) -> Any:
+    entry = getattr(person, "directory_entry", None)
+    names = (entry.user_name, entry.external_id or None) if entry else (person.email, None)
+    facts = [
+        *(names, person.email, person.has_mailbox, person.first_name, person.last_name, person.status),
+        *(person.is_warehouse_user, person.language, [(role.pk, role.name) for role in person.given]),
+        [(row.warehouse_id, row.starts_at, row.ends_at) for row in person.shown],
+    ]
+    resource = schemas.Person(
+        id=str(person.uuid),
+        external_id=names[1],
+        user_name=names[0],
+        name=schemas.Name(given_name=person.first_name, family_name=person.last_name),
+        active=person.status == User.Status.ACTIVE,
+        emails=[schemas.Email(value=person.email, type="work", primary=True)] if person.has_mailbox else None,
+        groups=[schemas.Membership(value=str(role.pk), display=role.name) for role in person.given] or None,
+        meta=Meta(
+            resource_type="User",
+            created=person.created_at,
+            last_modified=max(person.updated_at, *(row.updated_at for row in person.shown), person.updated_at),
+            version=version_of(facts),
+        ),
+    )
+    resource[schemas.WarehouseUser] = _extension(person)
+    return resource
+
+
+def _extension(person: Any) -> Any:
+    """What differs from the defaults, or None."""
+    is_english = person.language == User.Language.ENGLISH
+    if not person.is_warehouse_user and is_english:
+        return None
+    return schemas.WarehouseUser(
+        is_warehouse_user=person.is_warehouse_user or None,
+        language=None if is_english else person.language,
+        warehouses=[_shown(row) for row in person.shown if person.is_warehouse_user] or None,
+    )
+
+
+def _shown(row: WarehouseUserAssignment) -> Any:
+    return schemas.AssignedWarehouse(value=str(row.warehouse.uuid), starts_at=row.starts_at, ends_at=row.ends_at)
+
+
+def _password_of(resource: Any, person: User) -> str:
+    """The digest of a new person's password; "" without one, or if the directory may give none."""
+    if not (settings.SCIM_TAKES_PASSWORDS and resource.password):
+        return ""
+    validate_password(resource.password, person)
+    return make_password(resource.password)
+
+
+def _validate(person: User) -> None:
+    """Raises ValidationError for names, an e-mail or a language that staff could not enter either."""
+    person.full_clean(exclude=["password"])

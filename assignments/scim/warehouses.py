@@ -1,0 +1,64 @@
+"""The warehouses of a person, as the extension of SCIM's User has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from scim2_models import InvalidValueException
+
+from assignments.models import WarehouseUserAssignment
+from config.database.periods import Period, not_ended
+from config.identifiers import parse_uuid
+from config.text import name_key
+from users.models import User
+from warehouses.models import Warehouse
+
+
+def periods_of(sent: Iterable[Any]) -> dict[int, Period]:
+    """Key of the warehouse → period. Of several of one warehouse, the last counts.
+
+    Raises InvalidValueException for an unknown warehouse, and a time without its offset.
+    """
+    rows = list(sent)
+    named = {row.value for row in rows}
+    uuids = [parse_uuid(value) for value in named]
+    by_uuid = {str(one.uuid): one.pk for one in Warehouse.objects.filter(uuid__in=uuids)} if named else {}
+    names = [value for value in named if value.lower() not in by_uuid]
+    by_name = {one.name.lower(): one.pk for one in Warehouse.objects.by_names(names)} if names else {}
+    assigned: dict[int, Period] = {}
+    for row in rows:
+        warehouse = by_uuid.get(row.value.lower()) or by_name.get(name_key(row.value))
+        if warehouse is None:
+            raise InvalidValueException(detail=f"There is no warehouse with this uuid or name: {row.value}.")
+        assigned[warehouse] = Period(_moment(row.starts_at), _moment(row.ends_at))
+    return assigned
+
+
+def _moment(sent: datetime | None) -> datetime | None:
+    if sent is not None and sent.tzinfo is None:
+        raise InvalidValueException(detail="A time needs its offset, such as 2027-01-31T00:00:00Z.")
+    return sent
+
+
+def assign(person: User, wanted: Mapping[int, Period]) -> None:
+    """Assigns, deassigns and changes periods, by the write methods of assignments, where they differ.
+
+    Raises InvalidValueException for new ones of somebody who is no warehouse user, RuleError 5208 for an invalid
+    period.
+    """
+    rows = WarehouseUserAssignment.objects.filter(not_ended(), user=person)
+    stored = {row.warehouse_id: Period(row.starts_at, row.ends_at) for row in rows}
+    if not person.is_warehouse_user:  # the assignments of who is none any more are kept, as staff keep them
+        if wanted and wanted != stored:
+            raise InvalidValueException(detail="Only warehouse users have warehouses: isWarehouseUser must be true.")
+        return
+    removed = [(person.pk, pk) for pk in sorted(stored.keys() - wanted.keys())]
+    if removed:
+        WarehouseUserAssignment.objects.set_assignments(add=[], remove=removed)
+    for pk in sorted(wanted.keys() - stored.keys()):
+        WarehouseUserAssignment.objects.set_assignments(add=[(person.pk, pk)], remove=[], period=wanted[pk])
+    moved = {(person.pk, pk): wanted[pk] for pk in wanted.keys() & stored.keys() if wanted[pk] != stored[pk]}
+    if moved:
+        WarehouseUserAssignment.objects.set_periods(moved)
