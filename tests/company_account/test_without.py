@@ -165,6 +165,14 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
         {"OIDC_ENTRA_ROLES": "wh-admins=Administrator"},
         'OIDC_ENTRA_ROLES must be JSON such as {"warehouse-admins": "Administrator"}.',
     ),
+    "warehouses in another form": (
+        {"OIDC_ENTRA_WAREHOUSES": '{"berlin-managers": {"name": "Berlin"}}'},
+        'OIDC_ENTRA_WAREHOUSES must be JSON such as {"berlin-managers": "Berlin", "warehouse-admins": "*"}.',
+    ),
+    "a warehouse without a name": (
+        {"OIDC_ENTRA_WAREHOUSES": '{"berlin-managers": [" "]}'},
+        'OIDC_ENTRA_WAREHOUSES must be JSON such as {"berlin-managers": "Berlin", "warehouse-admins": "*"}.',
+    ),
     "new users without roles": (
         {"OIDC_ENTRA_CREATES_USERS": "true"},
         "OIDC_ENTRA_CREATES_USERS needs OIDC_ENTRA_ROLES: a new user must have a role.",
@@ -205,6 +213,7 @@ def test_a_provider_is_read_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Any
     secret.write_text("from a file\n")
     given = {"CLIENT_SECRET_FILE": str(secret), "LABEL": "Contoso", "SCOPES": "openid, groups", "SECOND_FACTORS": "mfa"}
     given |= {"ROLES": '{"a": "Auditor", "b": ["Auditor", "Administrator"]}', "ONLY_WAY": "true"}
+    given |= {"WAREHOUSES": '{"a": ["Berlin", "Hamburg"], "b": "*"}'}
     for name, value in (NEEDED | {f"OIDC_ENTRA_{suffix}": text for suffix, text in given.items()}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("OIDC_ENTRA_CLIENT_SECRET")
@@ -218,6 +227,7 @@ def test_a_provider_is_read_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Any
         "Contoso",
     )
     assert (entra.scopes, entra.second_factors) == (("openid", "groups"), {"mfa"})
+    assert (entra.mapped_warehouses, entra.warehouses["b"]) == ({"Berlin", "Hamburg"}, {"*"})
     assert (entra.mapped_roles, entra.is_only_way) == ({"Auditor", "Administrator"}, True)
     assert "from a file" not in repr(entra)
 
