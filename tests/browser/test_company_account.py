@@ -44,6 +44,7 @@ class Site:
     url: str
     certified: subprocess.Popen[str]
     forger: Forger
+    log: Path
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,7 @@ def site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
             "ISSUER": url,
             "OIDC_PROVIDERS": "contoso,forger,gone",
             "OIDC_ALLOW_LOOPBACK": "true",
+            "BREAK_GLASS_EMAIL": "nobody.here@example.test",
             "OIDC_CONTOSO_ISSUER": f"http://127.0.0.1:{provider}",
             "OIDC_CONTOSO_CLIENT_ID": CLIENT_ID,
             "OIDC_CONTOSO_CLIENT_SECRET_FILE": str(folder / "secret"),
@@ -83,7 +85,7 @@ def site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
             "OIDC_GONE_LINKS_BY_EMAIL": "true",
         }
         with live_server(production_environment() | environment, folder / "serve.log") as served:
-            yield Site(served, process, forger)
+            yield Site(served, process, forger, folder / "serve.log")
 
 
 @pytest.fixture
@@ -199,6 +201,10 @@ def test_who_signs_out_here_may_sign_out_there(site: Site, open_site: Callable[[
     expect(page.get_by_role("link", name="Sign in with Contoso")).to_be_visible()
     page.get_by_role("link", name="Sign in with Contoso").click()
     expect(page.locator("[name=login]")).to_be_visible()
+
+
+def test_the_log_says_from_the_start_that_nobody_could_break_the_glass(site: Site) -> None:
+    assert "BREAK_GLASS_EMAIL: nobody.here@example.test is no active administrator" in site.log.read_text()
 
 
 # --- With tokens that no certified provider makes -----------------------------------------------------------------
