@@ -255,6 +255,24 @@ def test_mapped_roles_are_refreshed_and_others_stay(
     assert before - after == {"Administrator"}
 
 
+#: Groups that somebody has named so, in the hope of a role.
+CRAFTED: tuple[Any, ...] = (
+    *("Administrator", "WH-ADMINS", "wh-admins ", "wh-admins\u200b", "wh-admins,wh-auditors", '["wh-admins"]', "*", ""),
+    *(["wh-admins"], {"wh-admins": True}, {"roles": ["Administrator"]}, True, 1, None),
+)
+
+
+@each("group", CRAFTED)
+def test_a_crafted_group_gives_who_is_linked_no_role(
+    group: Any, provided: Provide, walk: Walk, olive_there: User, forger: Forger
+) -> None:
+    link(olive_there, provided(roles=MAP), "olive-1")
+    forger.claims |= {"groups": ["wh-auditors", group], "roles": ["Administrator"], "is_superuser": True}
+    assert walk.through().status_code == 302
+    olive_there.refresh_from_db()
+    assert (olive_there.roles, olive_there.is_superuser) == (["Auditor"], False)
+
+
 def test_the_history_finds_what_a_provider_has_changed(
     provided: Provide, walk: Walk, olive_there: User, as_ada: Client, forger: Forger
 ) -> None:

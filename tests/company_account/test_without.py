@@ -17,7 +17,7 @@ from config.company_account.provider import SUFFIXES, Provider, company_accounts
 from config.environment import Environment
 from tests.support.cases import each
 from tests.support.company_account.forger import Forger, Walk, serving
-from tests.support.company_account.site import link
+from tests.support.company_account.site import link, page_text
 from tests.support.docs import table
 from users.models import User
 
@@ -82,11 +82,19 @@ def test_no_address_that_somebody_gives_is_called(
         assert answer["Location"].startswith(f"{forger.issuer}/authorize?")
         assert walk.asked["redirect_uri"] == "https://bapi.example.test/admin/company-account/forger/callback/"
         named = ("jwks_uri", "token_endpoint", "userinfo_endpoint", "session_state", "code")
-        assert walk.answer(**dict.fromkeys(named, trap.issuer)).status_code == 400
-        forger.forge = lambda claims: claims | {"picture": trap.issuer, "profile": trap.issuer}
+        refused = walk.answer(**dict.fromkeys(named, trap.issuer))
+        assert (refused.status_code, page_text(refused)) == (
+            400,
+            "Back Office The sign-in was not completed The answer of Forger was not accepted, or came too late. Begin "
+            "again on the login page. If you ask for help, name this code: CODE Back to the login page",
+        )
+        sources = {"_claim_names": {"groups": "one"}, "_claim_sources": {"one": {"endpoint": trap.issuer}}}
+        forger.forge = lambda claims: claims | sources | {"picture": trap.issuer, "profile": trap.issuer}
         forger.header = {"jku": f"{trap.issuer}/jwks", "x5u": f"{trap.issuer}/x5u"}
         walk.begin()
         assert walk.answer().status_code == 302
+        logout = forger.signed({"iss": forger.issuer, "sub": "olive-1", "sources": trap.issuer}, **forger.header)
+        assert Client().post("/oidc/backchannel-logout", {"logout_token": logout}).status_code == 400
         assert trap.calls == []
 
 
