@@ -1,5 +1,6 @@
 from corsheaders.signals import check_request_enabled
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 
@@ -13,3 +14,5 @@ class UsersConfig(AppConfig):
         from users.oauth.allowed_origins import is_allowed
 
         check_request_enabled.connect(is_allowed)
+        if settings.OIDC_PROVIDERS:
+            from users.company_account import checks  # noqa: F401 (registers the check)

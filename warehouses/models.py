@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from django.contrib.postgres.functions import RandomUUID
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models, transaction
-from django.db.models import Func, ProtectedError
+from django.db.models import Func, ProtectedError, Q
 from django.db.models.functions import Lower, Now, Trim
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +17,7 @@ from config.database.lost_updates import SavesChangedColumns
 from config.database.periods import current
 from config.database.search import Searched
 from config.history.tracking import tracked
+from config.identifiers import parse_uuid
 from config.text import INVISIBLE, OTHER_BLANKS, NameField, name_key
 
 _FOLDED = Func("name", function="search_text")
@@ -37,6 +38,15 @@ class WarehouseQuerySet(models.QuerySet["Warehouse"]):
     def by_names(self, names: Iterable[str]) -> WarehouseQuerySet:
         """The warehouses with these names, case-insensitive, by the unique index."""
         return self.alias(name_lower=Lower("name")).filter(name_lower__in={name_key(name) for name in names})
+
+    def by_names_or_uuids(self, texts: Iterable[str]) -> dict[str, Warehouse]:
+        """Text → the warehouse with this UUID or else this name, for those that there are. One query."""
+        keys = {text: name_key(text) for text in texts}
+        lower = self.alias(name_lower=Lower("name"))
+        found = lower.filter(Q(name_lower__in=keys.values()) | Q(uuid__in=map(parse_uuid, keys.values())))
+        rows = list(found)
+        by_key = {name_key(one.name): one for one in rows} | {str(one.uuid): one for one in rows}
+        return {text: by_key[key] for text, key in keys.items() if key in by_key}
 
 
 @tracked(exclude=["created_at", "updated_at"])

@@ -62,6 +62,20 @@ class ManagedWarehouseQuerySet(models.QuerySet[Any]):
             )
         return len(given), taken
 
+    def set_named(self, person: User, wanted: Collection[str], owned: Collection[str]) -> set[str]:
+        """Has a person, who is locked, manage the wanted ones of the owned warehouses without bounds; others are left.
+
+        Both are names or UUIDs. Returns those of the wanted that do not exist. Writes nothing if nothing differs.
+        """
+        named = Warehouse.objects.by_names_or_uuids(owned)
+        to_manage = {named[text] for text in wanted if text in named}
+        stored = {row.warehouse_id: Period(row.starts_at, row.ends_at) for row in self.filter(user=person)}
+        add = [one for one in to_manage if stored.get(one.pk) != ALWAYS]
+        remove = [one for one in {*named.values()} - to_manage if one.pk in stored]
+        if add or remove:
+            self.set_for(person, add=add, remove=remove)
+        return {*wanted} - named.keys()
+
     def set_exactly(self, wanted: Mapping[int, Collection[int]]) -> None:
         """Has people manage these warehouses and no others: keys of people → keys of warehouses.
 

@@ -17,10 +17,13 @@ from config.environment import Environment
 
 #: Hosts that plain http may reach, for trials and tests.
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+#: In place of a warehouse: all of them, by rights that are not confined.
+EVERYWHERE = "*"
 #: The last part of each setting of a provider (`docs/company-account.md`).
 SUFFIXES = (
     *("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "LABEL", "SCOPES", "ENDPOINT_HOSTS"),
-    *("LINKS_BY_EMAIL", "VERIFIED_CLAIM", "CREATES_USERS", "ROLES_CLAIM", "ROLES", "ONLY_WAY", "SECOND_FACTORS"),
+    *("LINKS_BY_EMAIL", "VERIFIED_CLAIM", "CREATES_USERS", "ROLES_CLAIM", "ROLES", "WAREHOUSES", "ONLY_WAY"),
+    "SECOND_FACTORS",
 )
 
 
@@ -48,6 +51,9 @@ class Provider:
     roles_claim: str = "groups"
     #: A value of that claim → the names of the roles that it gives.
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    #: A value of that claim → the names or UUIDs of the warehouses to which it confines rights, or `EVERYWHERE`. If
+    #: empty, staff confine people.
+    warehouses: Mapping[str, frozenset[str]] = field(default_factory=dict)
     #: Whether whoever signs in here can no longer enter the Back Office by password.
     is_only_way: bool = False
     #: Values of `acr` and `amr` of which one counts as our second factor.
@@ -59,6 +65,11 @@ class Provider:
     def mapped_roles(self) -> frozenset[str]:
         """The roles that a sign-in gives and takes. All others are left to staff."""
         return frozenset().union(*self.roles.values())
+
+    @property
+    def mapped_warehouses(self) -> frozenset[str]:
+        """The warehouses whose management a sign-in gives and takes, by name or UUID. All others are left to staff."""
+        return frozenset().union(*self.warehouses.values()) - {EVERYWHERE}
 
     def owns(self, url: str) -> bool:
         """Whether the URL is at the provider: https, of the issuer's own host and port or of `endpoint_hosts`."""
@@ -124,7 +135,8 @@ def _read(name: str, env: Environment, *, allows_loopback: bool) -> Provider:
         verified_claim=env.name(f"{prefix}VERIFIED_CLAIM", default="email_verified"),
         creates_users=env.bool(f"{prefix}CREATES_USERS", default=False),
         roles_claim=env.name(f"{prefix}ROLES_CLAIM", default="groups"),
-        roles=_role_map(f"{prefix}ROLES", str(env.str(f"{prefix}ROLES", default="{}"))),
+        roles=_map(env, f"{prefix}ROLES", {"warehouse-admins": "Administrator"}),
+        warehouses=_map(env, f"{prefix}WAREHOUSES", {"berlin-managers": "Berlin", "warehouse-admins": EVERYWHERE}),
         is_only_way=env.bool(f"{prefix}ONLY_WAY", default=False),
         second_factors=frozenset(env.list(f"{prefix}SECOND_FACTORS", default=[])),
         allows_loopback=allows_loopback,
@@ -148,14 +160,15 @@ def _refuse_misspelt(prefix: str) -> None:
         raise ImproperlyConfigured(f"{unknown[0]} is no setting. A provider has: {', '.join(SUFFIXES)}.")
 
 
-def _role_map(name: str, text: str) -> dict[str, frozenset[str]]:
-    """`{"group": "Role"}` or `{"group": ["Role", "Another"]}`."""
+def _map(env: Environment, name: str, example: dict[str, str]) -> dict[str, frozenset[str]]:
+    """`{"group": "Name"}` or `{"group": ["Name", "Another"]}`."""
     try:
-        given: Any = json.loads(text)
-        found = {group: [roles] if isinstance(roles, str) else roles for group, roles in given.items()}
-        is_valid = all(isinstance(one, str) and one for roles in found.values() for one in roles)
+        given: Any = json.loads(str(env.str(name, default="{}")))
+        found = {group: [names] if isinstance(names, str) else names for group, names in given.items()}
+        is_valid = all(isinstance(names, list) for names in found.values())
+        is_valid = is_valid and all(isinstance(one, str) and one.strip() for names in found.values() for one in names)
     except (ValueError, AttributeError, TypeError):
         is_valid = False
     if not is_valid:
-        raise ImproperlyConfigured(f'{name} must be JSON such as {{"warehouse-admins": "Administrator"}}.')
-    return {group: frozenset(roles) for group, roles in found.items()}
+        raise ImproperlyConfigured(f"{name} must be JSON such as {json.dumps(example)}.")
+    return {group: frozenset(names) for group, names in found.items()}

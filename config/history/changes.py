@@ -24,7 +24,6 @@ from django.utils.translation import gettext as _
 from config.history.names import Names, for_reader
 from config.history.positions import Operation, Position
 from config.history.retention import kept_since
-from config.history.tracking import DATABASE
 from config.history.tracking import tracked_models as tracked_models
 
 #: Recorded fields that are not shown.
@@ -38,8 +37,8 @@ class HistoryQuery:
     #: The models, each with the condition of the events that the viewer may see (`kinds_for`).
     kinds: Mapping[type[Model], Q]
     about: list[Model] = field(default_factory=list)
-    #: Primary key of the author, or `DATABASE`.
-    actor: int | str = ""
+    #: The condition of the events of an author.
+    actor: Q = field(default_factory=Q)
     since: datetime | None = None
     until: datetime | None = None
     operation: Operation | None = None
@@ -148,10 +147,7 @@ def _when_and_who(query: HistoryQuery) -> Iterator[Q]:
         yield Q(pgh_created_at__lt=query.until)
     if query.operation:
         yield query.operation.events
-    if query.actor == DATABASE:
-        yield Q(pgh_context__isnull=True)
-    elif query.actor:
-        yield Q(pgh_context__user=query.actor)
+    yield query.actor
 
 
 def _beyond(model: type[Model], position: Position | None) -> list[Q]:

@@ -8,9 +8,11 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db.models import Model, Q
+from django.db.models import F, Model, Q
+from django.db.models.lookups import IsNull
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -186,15 +188,25 @@ class HistoryForm(forms.Form):
         self._viewer, self._kinds, self._about = viewer, kinds, about
         names = [(model._meta.label_lower, capfirst(model._meta.verbose_name_plural)) for model in kinds]
         self.fields["kind"].choices = [("", _("All")), *names]  # type: ignore[attr-defined]
+        if settings.OIDC_PROVIDERS:
+            self.fields["actor"].help_text = _(
+                "Name, e-mail or ID of a person, the label of a provider of company accounts, or the word “database”"
+            )
         if about is None:
             subjects = {name: SubjectField(SUBJECTS[name], viewer) for name in sorted(SUBJECTS)}
             self.fields = {**subjects, **self.fields}
 
-    def clean_actor(self) -> Any:
+    def clean_actor(self) -> Q:
+        """The condition of the events of this author."""
         text = self.cleaned_data["actor"]
-        if not text or text.lower() in {DATABASE, gettext("Database").lower()}:
-            return text and DATABASE
-        return SUBJECTS["person"].found(text, self._viewer).pk
+        if not text:
+            return Q()
+        if text.lower() in {DATABASE, gettext("Database").lower()}:
+            return Q(pgh_context__isnull=True)
+        for label in (one.label for one in settings.OIDC_PROVIDERS.values()):
+            if text.casefold() == label.casefold():  # the first condition is what the index of authors finds
+                return Q(IsNull(F("pgh_context__user"), True), pgh_context__provider=label)
+        return Q(pgh_context__user=SUBJECTS["person"].found(text, self._viewer).pk)
 
     def query(self, after: str) -> changes.HistoryQuery:
         answers = self.cleaned_data

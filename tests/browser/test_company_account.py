@@ -20,6 +20,7 @@ from tests.support.company_account.forger import CLIENT_ID, CLIENT_SECRET, Forge
 from tests.support.company_account.site import refusals
 from tests.support.servers.live import free_port, live_server, production_environment
 from users.models import AuditEvent, CompanyAccount, User
+from warehouses.models import Warehouse
 
 pytestmark = [pytest.mark.thorough, pytest.mark.live, pytest.mark.usefixtures("transactional_db")]
 
@@ -30,6 +31,8 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
     "mallory": OLIVE | {"email_verified": False, "groups": ["wh-auditors"]},
     "nina": {"email": "nina.new@example.test", "email_verified": True, "given_name": "Nina", "family_name": "New"}
     | {"groups": ["wh-auditors", "wh-cleaners"]},
+    "mia": {"email": "mia.new@example.test", "email_verified": True, "given_name": "Mia", "family_name": "North"}
+    | {"groups": ["wh-north"]},
     "eve": {"email": "eve.else@example.test", "email_verified": True, "groups": ["Administrator"]},
 }
 
@@ -41,6 +44,7 @@ class Site:
     url: str
     certified: subprocess.Popen[str]
     forger: Forger
+    log: Path
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +67,14 @@ def site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
             "ISSUER": url,
             "OIDC_PROVIDERS": "contoso,forger,gone",
             "OIDC_ALLOW_LOOPBACK": "true",
+            "BREAK_GLASS_EMAIL": "nobody.here@example.test",
             "OIDC_CONTOSO_ISSUER": f"http://127.0.0.1:{provider}",
             "OIDC_CONTOSO_CLIENT_ID": CLIENT_ID,
             "OIDC_CONTOSO_CLIENT_SECRET_FILE": str(folder / "secret"),
             "OIDC_CONTOSO_LINKS_BY_EMAIL": "true",
             "OIDC_CONTOSO_CREATES_USERS": "true",
-            "OIDC_CONTOSO_ROLES": json.dumps({"wh-auditors": "Auditor"}),
+            "OIDC_CONTOSO_ROLES": json.dumps({"wh-auditors": "Auditor", "wh-north": "Site manager"}),
+            "OIDC_CONTOSO_WAREHOUSES": json.dumps({"wh-auditors": "*", "wh-north": "North Dock"}),
             "OIDC_FORGER_ISSUER": forger.issuer,
             "OIDC_FORGER_CLIENT_ID": CLIENT_ID,
             "OIDC_FORGER_CLIENT_SECRET": CLIENT_SECRET,
@@ -79,7 +85,7 @@ def site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
             "OIDC_GONE_LINKS_BY_EMAIL": "true",
         }
         with live_server(production_environment() | environment, folder / "serve.log") as served:
-            yield Site(served, process, forger)
+            yield Site(served, process, forger, folder / "serve.log")
 
 
 @pytest.fixture
@@ -133,6 +139,18 @@ def test_groups_become_mapped_roles_of_somebody_new(site: Site, open_site: Calla
     assert (nina.get_full_name(), nina.roles) == ("Nina New", ["Auditor"])
 
 
+def test_groups_confine_somebody_new_to_their_warehouses(site: Site, open_site: Callable[[], Page]) -> None:
+    for name in ("North Dock", "River Annex"):
+        Warehouse.objects.create(name=name)
+    page = open_site()
+    sign_in(page, "mia", "/admin/warehouses/warehouse/")
+    expect(page.locator("#result_list").get_by_text("North Dock")).to_be_visible()
+    expect(page.get_by_text("River Annex")).to_have_count(0)
+    page.goto(f"/admin/users/user/{User.objects.get().pk}/view/")
+    expect(page.get_by_text("Site manager (from Contoso)")).to_be_visible()
+    expect(page.get_by_text("North Dock (from Contoso)")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("account", "reason"),
     [
@@ -183,6 +201,10 @@ def test_who_signs_out_here_may_sign_out_there(site: Site, open_site: Callable[[
     expect(page.get_by_role("link", name="Sign in with Contoso")).to_be_visible()
     page.get_by_role("link", name="Sign in with Contoso").click()
     expect(page.locator("[name=login]")).to_be_visible()
+
+
+def test_the_log_says_from_the_start_that_nobody_could_break_the_glass(site: Site) -> None:
+    assert "BREAK_GLASS_EMAIL: nobody.here@example.test is no active administrator" in site.log.read_text()
 
 
 # --- With tokens that no certified provider makes -----------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from config.company_account.provider import Provider
 from tests.support.back_office.staff import member
 from tests.support.company_account.forger import Forger, Walk, serving
-from tests.support.company_account.site import with_providers
+from tests.support.company_account.site import link, with_providers
 from users.company_account import client
 from users.models import User
 
@@ -49,3 +49,9 @@ def olive_there(forger: Forger, olive: User) -> User:
     member(olive, "Auditor")
     forger.claims = {"sub": "olive-1", "email": olive.email, "email_verified": True}
     return olive
+
+
+@pytest.fixture
+def linked(provided: Callable[..., Provider], olive_there: User) -> User:
+    link(olive_there, provided(), "olive-1")
+    return olive_there

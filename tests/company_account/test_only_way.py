@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from operator import or_
 from typing import Any
 
 import pytest
+from django.core.checks import Tags, run_checks
 from django.test import Client
+from django.utils import timezone
 
 from tests.support.api.client import sign_in
 from tests.support.back_office.staff import change, member, signed_in, told
+from tests.support.cases import each
 from tests.support.company_account.forger import Forger, Walk
 from tests.support.company_account.site import link
 from tests.support.sign_in.login import is_in, log_in, text
@@ -24,6 +28,7 @@ from tests.support.sign_in.two_factor import (
     enrol,
     wrong_code_of,
 )
+from users.company_account import checks  # noqa: F401 (registers the check, as with a provider)
 from users.models import AuditEvent, CompanyAccount, CompanySession, User
 
 Provide = Callable[..., Any]
@@ -55,6 +60,37 @@ def test_the_one_administrator_gets_in_by_password_and_that_is_an_event(only_way
     assert is_in(answer.client)
     event = AuditEvent.objects.get(tag="break_glass_sign_in")
     assert (event.level, event.username, event.details) == ("warning", ada.email, {})
+
+
+#: Why the password of Ada would not help → what differs about her.
+OF_NO_HELP: dict[str, dict[str, Any]] = {
+    "nobody": {"email": "another@example.test"},
+    "no administrator": {"is_superuser": False},
+    "confined": {"is_superuser": False, "is_confined": True},
+    "a warehouse user": {"is_warehouse_user": True, "is_superuser": False},
+    "deactivated": {"status": "blocked"},
+    "leaves": {"employed_until": timezone.now() + timedelta(days=9)},
+    "without a password": {"password": "!"},
+}
+
+
+@each("state", OF_NO_HELP.values(), OF_NO_HELP)
+def test_the_site_warns_if_the_one_administrator_is_of_no_help(state: dict[str, Any], only_way: Any, ada: User) -> None:
+    """As `manage.py serve` asks."""
+    assert run_checks(tags=[Tags.database], databases=["default"]) == []
+    User.objects.filter(pk=ada.pk).update(**state)
+    (found,) = run_checks(tags=[Tags.database], databases=["default"])
+    assert (found.id, found.msg) == (
+        "users.W001",
+        "BREAK_GLASS_EMAIL: Ada.Admin@example.test is no active administrator with a password and without an end of "
+        "employment. While a provider is down, nobody may be able to sign in to the Back Office. Make them one, or "
+        "name somebody else.",
+    )
+
+
+def test_without_the_setting_there_is_no_warning(provided: Provide, db: None) -> None:
+    provided()
+    assert run_checks(tags=[Tags.database], databases=["default"]) == []
 
 
 def test_a_session_that_a_password_has_started_before_is_over(settings: Any, provided: Provide, olive: User) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 from django.db.models import Q
+from django.test import Client
 from django.utils import timezone
 
 from config.history.changes import HistoryQuery, find
@@ -252,6 +253,44 @@ def test_mapped_roles_are_refreshed_and_others_stay(
     assert (change.who, change.through) == ("Forger", "Sign-in by company account")
     before, after = ({*one.split(", ")} for one in (change.differences[0].before, change.differences[0].after))
     assert before - after == {"Administrator"}
+
+
+#: Groups that somebody has named so, in the hope of a role.
+CRAFTED: tuple[Any, ...] = (
+    *("Administrator", "WH-ADMINS", "wh-admins ", "wh-admins\u200b", "wh-admins,wh-auditors", '["wh-admins"]', "*", ""),
+    *(["wh-admins"], {"wh-admins": True}, {"roles": ["Administrator"]}, True, 1, None),
+)
+
+
+@each("group", CRAFTED)
+def test_a_crafted_group_gives_who_is_linked_no_role(
+    group: Any, provided: Provide, walk: Walk, olive_there: User, forger: Forger
+) -> None:
+    link(olive_there, provided(roles=MAP), "olive-1")
+    forger.claims |= {"groups": ["wh-auditors", group], "roles": ["Administrator"], "is_superuser": True}
+    assert walk.through().status_code == 302
+    olive_there.refresh_from_db()
+    assert (olive_there.roles, olive_there.is_superuser) == (["Auditor"], False)
+
+
+def test_the_history_finds_what_a_provider_has_changed(
+    provided: Provide, walk: Walk, olive_there: User, as_ada: Client, forger: Forger
+) -> None:
+    history = "/admin/history/"
+    text = "the label of a provider of company accounts"
+    assert text not in as_ada.get(history).content.decode()
+    link(olive_there, provided(roles=MAP), "olive-1")
+    forger.claims["groups"] = ["wh-admins"]
+    walk.through()
+    page = as_ada.get(history, {"actor": "forger"})
+    assert [(one.what, one.who, one.subject) for one in page.context["changes"]] == [
+        ("Changed", "Forger", olive_there.email)
+    ]
+    assert text in page.content.decode()
+    assert as_ada.get(history, {"actor": "forge"}).context["form"].errors == {
+        "actor": ["No person has the name, e-mail or ID “forge”."]
+    }
+    assert "Forger" not in {one.who for one in as_ada.get(history, {"actor": olive_there.email}).context["changes"]}
 
 
 def test_who_is_in_no_group_any_more_loses_the_roles_and_is_refused(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.back_office.staff import member
 from tests.support.company_account.forger import Forger, Walk
 from tests.support.company_account.site import link, refusals
 from tests.support.servers.concurrency import beside, colleague, wait_until_blocked
@@ -39,6 +40,27 @@ def test_of_two_first_sign_ins_one_links_and_the_other_begins_again(
         olive_there,
         [False, True],
     )
+
+
+def test_of_two_last_administrators_who_lose_their_groups_at_once_one_remains(
+    provided: Provide, olive_there: User, forger: Forger, make_user: Callable[..., User]
+) -> None:
+    provider = provided(roles={"wh-admins": frozenset({"Administrator"}), "wh-auditors": frozenset({"Auditor"})})
+    for number, one in enumerate([olive_there, make_user("adam.admin@example.test")], 1):
+        link(member(one, "Administrator"), provider, f"admin-{number}")
+    forger.metadata = {"userinfo_endpoint": None}
+    forger.claims = {"groups": ["wh-auditors"]}
+    subjects = iter(["admin-1", "admin-2"])
+    forger.forge = lambda claims: claims | {"sub": next(subjects)}
+    walks = [begun(forger), begun(forger)]
+    with colleague() as other, beside() as start:
+        other.execute("SELECT pg_advisory_xact_lock(4711001)")
+        tasks = [start(walk.answer) for walk in walks]
+        wait_until_blocked(other, 2)
+        other.rollback()
+        assert sorted(task.result().status_code for task in tasks) == [302, 403]
+    assert [one["reason"] for one in refusals()] == ["the groups would take the rights of the last administrator"]
+    assert sorted(User.objects.values_list("roles", flat=True)) == [["Administrator"], ["Auditor"]]
 
 
 def test_who_is_blocked_while_signing_in_is_not_in(provided: Provide, olive_there: User, forger: Forger) -> None:

@@ -14,7 +14,7 @@ from django.test import Client
 
 from tests.support.cases import each
 from tests.support.company_account.forger import CLIENT_ID, KEY, OTHER_KEY, Forger, Walk
-from tests.support.company_account.site import link, page_text, refusals
+from tests.support.company_account.site import page_text, refusals
 from tests.support.sign_in.login import is_in, log_in
 from users.company_account import authentication, client
 from users.models import AuditEvent, CompanySession, User
@@ -25,22 +25,12 @@ NOT_COMPLETED = (
     "Back Office The sign-in was not completed The answer of Forger was not accepted, or came too late. "
     f"Begin again on the login page. {AGAIN}"
 )
-UNAVAILABLE = (
-    "Back Office The company account is not available Forger does not answer as it should. Try again in a few "
-    f"minutes. {AGAIN}"
-)
 CANCELLED = (
     "Back Office The sign-in was cancelled Forger did not let you in, or you stopped there. Begin again on the login "
     f"page. {AGAIN}"
 )
 WRONG_CLAIM = "a claim of its token is wrong or missing"
 WRONG_SIGNATURE = "its token is not signed as it should be"
-
-
-@pytest.fixture
-def linked(provided: Provide, olive_there: User) -> User:
-    link(olive_there, provided(), "olive-1")
-    return olive_there
 
 
 def refused(answer: Any, status: int, text: str, reason: dict[str, str]) -> None:
@@ -308,67 +298,3 @@ def test_a_provider_that_names_itself_in_its_answers_must_do_so(linked: User, wa
 def test_userinfo_of_somebody_else_signs_nobody_in(linked: User, walk: Walk, forger: Forger) -> None:
     forger.userinfo = {"sub": "ada-1"}
     refused(walk.through(), 400, NOT_COMPLETED, {"reason": WRONG_CLAIM, "claim": "sub"})
-
-
-# --- A provider that does not answer ----------------------------------------------------------------------------
-FOREIGN = "its metadata names an address of another host"
-ELSEWHERE = "https://evil.example.test/x"
-#: What is wrong → the metadata, the reason and the claim of the event.
-WRONG_METADATA: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
-    "another issuer": ({"issuer": "https://evil.example.test"}, {"reason": "its metadata names another issuer"}),
-    **{
-        f"a foreign {name}": ({name: url}, {"reason": FOREIGN, "claim": name})
-        for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
-        for url in (ELSEWHERE, "http://169.254.169.254/latest", "file:///etc/passwd", None)
-    },
-}
-
-
-@each(("metadata", "reason"), WRONG_METADATA.values(), WRONG_METADATA)
-def test_only_addresses_of_the_provider_are_called(
-    metadata: dict[str, Any], reason: dict[str, str], linked: User, walk: Walk, forger: Forger
-) -> None:
-    forger.metadata = metadata
-    refused(walk.begin(), 503, UNAVAILABLE, reason)
-    assert forger.calls == ["/.well-known/openid-configuration"]
-    forger.calls.clear()
-
-
-def test_after_a_failure_nobody_waits_for_a_while(
-    linked: User, walk: Walk, forger: Forger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client, "RETRY_SECONDS", 3_600)
-    forger.metadata = {"issuer": "https://evil.example.test"}
-    assert [walk.begin().status_code for _ in range(3)] == [503, 503, 503]
-    assert forger.calls == ["/.well-known/openid-configuration"]
-    assert refusals()[1]["reason"] == "it did not answer a few seconds ago, and is not asked again yet"
-    monkeypatch.setattr(client, "RETRY_SECONDS", 0)
-    forger.metadata = {}
-    assert walk.through().status_code == 302
-
-
-def test_userinfo_of_another_host_is_not_asked(linked: User, walk: Walk, forger: Forger) -> None:
-    forger.metadata = {"userinfo_endpoint": ELSEWHERE}
-    assert walk.through().status_code == 302
-    assert forger.calls == ["/.well-known/openid-configuration", "/token", "/jwks"]
-
-
-def test_no_redirect_is_followed(linked: User, walk: Walk, forger: Forger) -> None:
-    walk.begin()
-    forger.token_error = (307, {"location": "http://169.254.169.254/latest"})
-    refused(walk.answer(), 503, UNAVAILABLE, {"reason": "it redirects to another address"})
-
-
-@pytest.mark.parametrize("status", [500, 502])
-def test_a_token_endpoint_that_fails_is_told(status: int, linked: User, walk: Walk, forger: Forger) -> None:
-    walk.begin()
-    forger.token_error = (status, {})
-    refused(walk.answer(), 503, UNAVAILABLE, {"reason": "HTTPError"})
-
-
-def test_when_the_provider_is_down_passwords_still_work(linked: User, walk: Walk, forger: Forger) -> None:
-    forger.shutdown()
-    forger.server_close()
-    refused(walk.begin(), 503, UNAVAILABLE, {"reason": "ConnectionError"})
-    log_in(linked.email, client=walk.browser)
-    assert is_in(walk.browser)

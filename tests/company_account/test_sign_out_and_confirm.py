@@ -136,7 +136,10 @@ def test_somebody_else_confirms_nothing(
     assert (answer.status_code, page_text(answer)) == (
         403,
         "Back Office It was not confirmed that it is you Confirm it with the company account with which you are signed "
-        "in here. If you ask for help, name this code: CODE Back to the login page",
+        "in here. If you ask for help, name this code: CODE Confirm it again Back to the dashboard",
+    )
+    assert (
+        f'href="/admin/company-account/forger/?again=1&amp;next={ROLE.replace("/", "%2F")}"' in answer.content.decode()
     )
     assert refusals()[0]["reason"] == "somebody else confirmed than who is signed in"
     assert CompanyAccount.objects.count() == 1

@@ -17,7 +17,7 @@ from config.company_account.provider import SUFFIXES, Provider, company_accounts
 from config.environment import Environment
 from tests.support.cases import each
 from tests.support.company_account.forger import Forger, Walk, serving
-from tests.support.company_account.site import link
+from tests.support.company_account.site import link, page_text
 from tests.support.docs import table
 from users.models import User
 
@@ -82,11 +82,19 @@ def test_no_address_that_somebody_gives_is_called(
         assert answer["Location"].startswith(f"{forger.issuer}/authorize?")
         assert walk.asked["redirect_uri"] == "https://bapi.example.test/admin/company-account/forger/callback/"
         named = ("jwks_uri", "token_endpoint", "userinfo_endpoint", "session_state", "code")
-        assert walk.answer(**dict.fromkeys(named, trap.issuer)).status_code == 400
-        forger.forge = lambda claims: claims | {"picture": trap.issuer, "profile": trap.issuer}
+        refused = walk.answer(**dict.fromkeys(named, trap.issuer))
+        assert (refused.status_code, page_text(refused)) == (
+            400,
+            "Back Office The sign-in was not completed The answer of Forger was not accepted, or came too late. Begin "
+            "again on the login page. If you ask for help, name this code: CODE Back to the login page",
+        )
+        sources = {"_claim_names": {"groups": "one"}, "_claim_sources": {"one": {"endpoint": trap.issuer}}}
+        forger.forge = lambda claims: claims | sources | {"picture": trap.issuer, "profile": trap.issuer}
         forger.header = {"jku": f"{trap.issuer}/jwks", "x5u": f"{trap.issuer}/x5u"}
         walk.begin()
         assert walk.answer().status_code == 302
+        logout = forger.signed({"iss": forger.issuer, "sub": "olive-1", "sources": trap.issuer}, **forger.header)
+        assert Client().post("/oidc/backchannel-logout", {"logout_token": logout}).status_code == 400
         assert trap.calls == []
 
 
@@ -165,6 +173,14 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
         {"OIDC_ENTRA_ROLES": "wh-admins=Administrator"},
         'OIDC_ENTRA_ROLES must be JSON such as {"warehouse-admins": "Administrator"}.',
     ),
+    "warehouses in another form": (
+        {"OIDC_ENTRA_WAREHOUSES": '{"berlin-managers": {"name": "Berlin"}}'},
+        'OIDC_ENTRA_WAREHOUSES must be JSON such as {"berlin-managers": "Berlin", "warehouse-admins": "*"}.',
+    ),
+    "a warehouse without a name": (
+        {"OIDC_ENTRA_WAREHOUSES": '{"berlin-managers": [" "]}'},
+        'OIDC_ENTRA_WAREHOUSES must be JSON such as {"berlin-managers": "Berlin", "warehouse-admins": "*"}.',
+    ),
     "new users without roles": (
         {"OIDC_ENTRA_CREATES_USERS": "true"},
         "OIDC_ENTRA_CREATES_USERS needs OIDC_ENTRA_ROLES: a new user must have a role.",
@@ -205,6 +221,7 @@ def test_a_provider_is_read_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Any
     secret.write_text("from a file\n")
     given = {"CLIENT_SECRET_FILE": str(secret), "LABEL": "Contoso", "SCOPES": "openid, groups", "SECOND_FACTORS": "mfa"}
     given |= {"ROLES": '{"a": "Auditor", "b": ["Auditor", "Administrator"]}', "ONLY_WAY": "true"}
+    given |= {"WAREHOUSES": '{"a": ["Berlin", "Hamburg"], "b": "*"}'}
     for name, value in (NEEDED | {f"OIDC_ENTRA_{suffix}": text for suffix, text in given.items()}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("OIDC_ENTRA_CLIENT_SECRET")
@@ -218,6 +235,7 @@ def test_a_provider_is_read_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Any
         "Contoso",
     )
     assert (entra.scopes, entra.second_factors) == (("openid", "groups"), {"mfa"})
+    assert (entra.mapped_warehouses, entra.warehouses["b"]) == ({"Berlin", "Hamburg"}, {"*"})
     assert (entra.mapped_roles, entra.is_only_way) == ({"Auditor", "Administrator"}, True)
     assert "from a file" not in repr(entra)
 

@@ -21,6 +21,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from assignments.models import ManagedWarehouse, WarehouseUserAssignment
+from config.company_account.provider import Provider
 from config.database.periods import Period
 from config.history.positions import Operation
 from config.history.undo import undo
@@ -30,9 +31,10 @@ from tests.conftest import make_client
 from tests.support.api.client import PASSWORD
 from tests.support.back_office.history import change_set
 from tests.support.back_office.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, to_be_applied
-from tests.support.back_office.staff import member, person, signed_in
+from tests.support.back_office.staff import person, signed_in
 from tests.support.servers.concurrency import beside, colleague, wait_until_blocked, wait_until_done_or_blocked
 from users.account_actions import DEACTIVATE
+from users.company_account.people import sign_in as company_sign_in
 from users.models import Session, User
 from users.models.authorization_code import AuthorizationCode
 from users.models.client import Client
@@ -45,6 +47,12 @@ pytestmark = pytest.mark.thorough
 
 World = SimpleNamespace
 rows = WarehouseUserAssignment.objects
+#: Links, takes one role and one warehouse, and gives another.
+CONTOSO = Provider(
+    "contoso", "https://login.example.test", "back-office", "a secret", "Contoso", links_by_email=True,
+    roles={"crew": frozenset({"Crew"}), "river": frozenset({"Auditor"})},
+    warehouses={"north": frozenset({"North Dock"}), "river": frozenset({"River Annex"})},
+)  # fmt: skip
 
 
 def _world(make_user: Callable[..., User]) -> World:
@@ -53,8 +61,7 @@ def _world(make_user: Callable[..., User]) -> World:
     pat, sam = (make_user(f"{name}.picker@example.test", is_warehouse_user=True) for name in ("pat", "sam"))
     mona, max_ = (make_user(f"{name}.manager@example.test") for name in ("mona", "max"))
     crew = Group.objects.create(name="Crew")
-    for one in (max_, mona):
-        member(one, "Crew")
+    crew.user_set.set([max_, mona])
     north, river = (Warehouse.objects.create(name=name) for name in ("North Dock", "River Annex"))
     ManagedWarehouse.objects.set_for(max_, add=[north], remove=[])
     rows.set_active([(one.pk, place.pk, place == north) for one in (sam, pat) for place in (north, river)])
@@ -143,6 +150,9 @@ WRITES: dict[str, Callable[[World], Any]] = {
     "remove a client": lambda w: Client.objects.get(pk=w.scanner.pk).remove(),
     "have somebody manage another warehouse": lambda w: ManagedWarehouse.objects.set_for(
         w.max_, add=[w.river], remove=[w.north]
+    ),
+    "sign in by company account": lambda w: company_sign_in(
+        CONTOSO, {"sub": "max-1", "email": w.max_.email, "email_verified": True, "groups": ["river"]}
     ),
     "activate an assignment": lambda w: rows.get(user=w.pat, warehouse=w.river).activate(),
     "assign people": _post(

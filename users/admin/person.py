@@ -21,6 +21,7 @@ from config.back_office.times import time_tag
 from config.database.periods import Period, not_ended
 from config.history import changes
 from config.history.pages import query_for
+from config.text import name_key
 from users.account_actions import DELETE
 from users.admin.bulk_actions import actor
 from users.admin.listing import SWITCHES, PeopleList, assign_url, elsewhere
@@ -54,6 +55,14 @@ def managed_url(person: User) -> str:
     return reverse("admin:assignments_managed_warehouses", args=[person.uuid])
 
 
+def _notes(managed: Any, mapped: dict[str, str]) -> str:
+    """The period of management, and who gives it, if that is a provider of company accounts."""
+    keys = (str(managed.warehouse.uuid), name_key(managed.warehouse.name))
+    given_by = next((mapped[key] for key in keys if key in mapped), "")
+    source = _("from %(provider)s") % {"provider": given_by} if given_by else ""
+    return ", ".join(filter(None, [in_words(Period(managed.starts_at, managed.ends_at)), source]))
+
+
 class PersonPage(PeopleList):
     """Each part requires the permission to view its model. The forms of the page return to it."""
 
@@ -64,7 +73,7 @@ class PersonPage(PeopleList):
         may = actor(request).may_somewhere
         parts = self._account(request, person) | self._changes_offered(request, person)
         if _manages(person):
-            parts |= self._managed(request, person)
+            parts |= self._managed(request, person, parts["mapped_warehouses"])
         if may("assignments.view_warehouseuserassignment"):
             parts |= self._work(request, person)
         if may("users.view_session"):
@@ -144,8 +153,8 @@ class PersonPage(PeopleList):
             "elsewhere": elsewhere(person, actor(request)),
         }
 
-    def _managed(self, request: HttpRequest, person: User) -> dict[str, Any]:
-        """The warehouses that a confined person manages, with the periods; of others a confined viewer learns how many.
+    def _managed(self, request: HttpRequest, person: User, mapped: dict[str, str]) -> dict[str, Any]:
+        """The warehouses that a confined person manages, with notes; of others a confined viewer learns how many.
 
         Two queries.
         """
@@ -153,7 +162,7 @@ class PersonPage(PeopleList):
         rows = person.managed_warehouses.filter(not_ended()).select_related("warehouse").order_by("pk")
         seen = rows.filter(warehouse__in=by.managed) if by.is_confined else rows
         number, shown = rows.count(), list(seen[:MAX_WAREHOUSES])
-        named = [(one.warehouse, in_words(Period(one.starts_at, one.ends_at))) for one in shown]
+        named = [(one.warehouse, _notes(one, mapped)) for one in shown]
         may_give = person.pk != by.pk and self.has_change_permission(request, person)
         return {
             "manages": named,

@@ -23,6 +23,8 @@ from users.company_account.failures import CompanyAccountError, Failure
 
 #: Seconds to connect, and to wait for each part of an answer.
 TIMEOUT = (3, 5)
+#: Most bytes of an answer's body, and most seconds until it is there.
+MAX_BYTES, MAX_SECONDS = 1_048_576, 15
 #: After so many seconds, metadata and keys are fetched anew: a key that a provider has withdrawn is trusted no longer.
 MAX_AGE_SECONDS = 600
 #: For so many seconds after a failure nobody waits for the provider again.
@@ -43,18 +45,42 @@ FAILED_JUST_NOW = gettext_noop("it did not answer a few seconds ago, and is not 
 MALFORMED = gettext_noop("its answer cannot be read")
 FOREIGN = gettext_noop("its metadata names an address of another host")
 REDIRECTS = gettext_noop("it redirects to another address")
+TOO_LARGE = gettext_noop("its answer is too large, or takes too long")
 OTHER_ISSUER = gettext_noop("its metadata names another issuer")
 #: What is read of the metadata. Authlib makes an HTTP session from all that is there.
 _REQUIRED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _OPTIONAL = ("userinfo_endpoint", "end_session_endpoint")
 
 
+class _Body:
+    """What a response reads its body from (`Response.raw`), up to `MAX_BYTES` and for `MAX_SECONDS`."""
+
+    def __init__(self, raw: Any) -> None:
+        self.close, self.release_conn, self._raw = raw.close, raw.release_conn, raw
+
+    def stream(self, _size: int, **_: Any) -> Iterator[bytes]:
+        """Each part as soon as it is there, as it was sent. Raises CompanyAccountError."""
+        left, until = MAX_BYTES, time.monotonic() + MAX_SECONDS
+        while part := self._raw.read1(left + 1, decode_content=False):
+            left -= len(part)
+            if left < 0 or time.monotonic() > until:
+                self.close()
+                raise CompanyAccountError(Failure.UNREACHABLE, TOO_LARGE)
+            yield part
+
+
+def _bounded(response: Any, **_: Any) -> None:
+    response.raw = _Body(response.raw)
+
+
 class _Session(OAuth2Session):
-    """Follows no redirects, waits for nobody long, and calls no other host."""
+    """Follows no redirects, waits for nobody long, reads no endless answers, and calls no other host."""
 
     def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
         super().__init__(*args, default_timeout=TIMEOUT, **kwargs)
         self.provider = provider
+        self.hooks["response"].append(_bounded)  # before the body is read
+        self.headers["Accept-Encoding"] = "identity"  # nothing that grows here
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
         """Raises CompanyAccountError for a foreign address, and for an answer that names another one."""

@@ -53,8 +53,11 @@ class CompanyAccountError(Exception):
         self.failure, self.reason, self.username, self.details = failure, reason, username, details
 
 
-def page(request: HttpRequest, provider: Provider, error: CompanyAccountError) -> HttpResponse:
-    """Records the event. Call it after the transaction, whose rollback would remove the row."""
+def page(request: HttpRequest, provider: Provider, error: CompanyAccountError, again: str) -> HttpResponse:
+    """Records the event. Call it after the transaction, whose rollback would remove the row.
+
+    `again` is the URL by which somebody who is signed in confirms it once more, or "".
+    """
     audit.warning(
         "Company Sign-in Failed",
         tag="company_sign_in_failed",
@@ -70,5 +73,6 @@ def page(request: HttpRequest, provider: Provider, error: CompanyAccountError) -
         "subtitle": None,
         "advice": advice % {"provider": provider.label},
         "code": request_id(request),
+        "again": again,
     }
     return render(request, "company_account/failed.html", context, status=status)

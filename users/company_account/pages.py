@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 from config.company_account.provider import Provider
 from config.web.request_context import request_id
 from users.company_account import authentication, failures, people, sessions
+from users.company_account.client import asked_of
 from users.company_account.failures import CompanyAccountError
 
 
@@ -27,12 +28,21 @@ def _page(view: Callable[[HttpRequest, Provider], HttpResponse]) -> Callable[...
         provider = settings.OIDC_PROVIDERS.get(name)
         if provider is None:
             raise Http404
+        again = _again(request, provider)
         try:
             return view(request, provider)
         except CompanyAccountError as error:
-            return failures.page(request, provider, error)
+            return failures.page(request, provider, error, again)
 
     return never_cache(require_GET(shown))
+
+
+def _again(request: HttpRequest, provider: Provider) -> str:
+    """The URL that asks once more for what was to be confirmed; "" if nothing was."""
+    asked = asked_of(request.session, provider, request.GET.get("state", ""))
+    if not (asked and asked["again"]):
+        return ""
+    return reverse("company_sign_in", args=[provider.name], query={"again": "1", "next": asked["destination"]})
 
 
 @_page

@@ -38,10 +38,10 @@ def require_same(user: Any, provider: Provider, claims: Mapping[str, Any]) -> No
 
 
 def sign_in(provider: Provider, claims: Mapping[str, Any]) -> CompanyAccount:
-    """The account with its person, linked or created if that is allowed, with refreshed roles.
+    """The account with its person, linked or created if that is allowed, with refreshed roles and warehouses.
 
-    Raises CompanyAccountError for everybody who may not enter the Back Office; then nothing is changed, but for roles
-    that the provider takes.
+    Raises CompanyAccountError for everybody who may not enter the Back Office; then nothing is changed, but for what
+    the provider takes.
     """
     try:
         with transaction.atomic():
@@ -57,7 +57,7 @@ def sign_in(provider: Provider, claims: Mapping[str, Any]) -> CompanyAccount:
 
 
 def _account_of(provider: Provider, claims: Mapping[str, Any]) -> CompanyAccount:
-    if provider.roles:
+    if provider.roles or provider.warehouses:
         lock_administrators()  # before people: `users.locks`
     account = CompanyAccount.objects.filter(issuer=provider.issuer, subject=claims["sub"]).first()
     if account is not None:

@@ -25,7 +25,7 @@ from users.account_actions import LastAdministratorError, require_other_administ
 from users.models import User
 from users.models.user import EMAIL_REFUSED
 from users.roles import grantable_by, make_administrators
-from users.sign_in.company_accounts import mapped_roles_hint
+from users.sign_in.company_accounts import hints
 
 #: What nobody changes for themselves.
 _NOT_OWN = {"status", "employed_until", "is_warehouse_user", "is_confined", "company_account_only"}
@@ -120,7 +120,8 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         else:
             groups: Any = self.fields["groups"]
             groups.queryset = grantable_by(self.actor).order_by("name")
-            groups.help_text = mapped_roles_hint(self.instance) or groups.help_text
+            for name, text in hints(self.instance).items():
+                self.fields[name].help_text = text
 
     def _prepare_passwords(self) -> None:
         if self.instance.pk is None:

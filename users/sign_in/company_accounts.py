@@ -8,16 +8,18 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from config.back_office.times import time_tag
+from config.company_account.provider import Provider
+from config.text import name_key
 from users.models import CompanyAccount, DirectoryEntry, User
 
 
 def facts(person: User) -> dict[str, Any]:
-    """For the template: labels with times, the directory's name, and the roles with who gives them.
-
-    One query with providers, and one with a directory.
+    """For the template: labels with times, the directory's name, the roles with who gives them, and who gives which
+    warehouses (by `name_key`, or UUID). One query with providers, and one with a directory.
     """
     accounts = _accounts_of(person)
-    mapped = _mapped_roles(accounts)
+    providers = _providers_of(accounts)
+    mapped = {role: one.label for one in providers for role in one.mapped_roles}
     roles = [
         _("%(role)s (from %(provider)s)") % {"role": _(role), "provider": mapped[role]} if role in mapped else _(role)
         for role in person.roles
@@ -27,26 +29,29 @@ def facts(person: User) -> dict[str, Any]:
         "directory_name": entry.user_name if entry else "",
         "company_accounts": [(label_of(one), time_tag(one.created_at)) for one in accounts],
         "roles": ", ".join(roles),
+        "mapped_warehouses": {name_key(name): one.label for one in providers for name in one.mapped_warehouses},
         "needs_company_account": not person.password_opens_back_office,
     }
 
 
-def mapped_roles_hint(person: User) -> str:
-    """Which roles of this person a provider gives and takes, or ""."""
-    mapped = _mapped_roles(_accounts_of(person)) if person.pk else {}
-    names = {"provider": " / ".join(sorted(set(mapped.values()))), "roles": ", ".join(sorted(map(_, mapped)))}
-    return _("%(provider)s gives and takes at each sign-in: %(roles)s.") % names if mapped else ""
+def hints(person: User) -> dict[str, str]:
+    """Field of the form → what a provider says of it at each sign-in. One query, none without providers."""
+    providers = _providers_of(_accounts_of(person)) if person.pk else []
+    roles = [(one.label, sorted(map(_, one.mapped_roles))) for one in providers if one.roles]
+    warehouses = [(one.label, sorted(one.mapped_warehouses)) for one in providers if one.warehouses]
+    decides = [_("%(provider)s decides this at each sign-in.") % {"provider": label} for label, _names in warehouses]
+    found = {"groups": _given(roles), "is_confined": " ".join([*decides, _given(warehouses)]).strip()}
+    return {field: text for field, text in found.items() if text}
 
 
-def _mapped_roles(accounts: list[CompanyAccount]) -> dict[str, str]:
-    """The roles that a provider of these accounts gives and takes at each sign-in → what the provider is called."""
+def _given(mapped: list[tuple[str, list[str]]]) -> str:
+    text = _("%(provider)s gives and takes at each sign-in: %(names)s.")
+    return " ".join(text % {"provider": label, "names": ", ".join(names)} for label, names in mapped if names)
+
+
+def _providers_of(accounts: list[CompanyAccount]) -> list[Provider]:
     issuers = {one.issuer for one in accounts}
-    return {
-        role: provider.label
-        for provider in settings.OIDC_PROVIDERS.values()
-        if provider.issuer in issuers
-        for role in provider.mapped_roles
-    }
+    return [one for one in settings.OIDC_PROVIDERS.values() if one.issuer in issuers]
 
 
 def label_of(account: CompanyAccount) -> str:

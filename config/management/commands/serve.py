@@ -51,6 +51,7 @@ class Command(BaseCommand):
         wait_for_preparation_lock(self.stderr.write)
         call_command("migrate", verbosity=0)
         logins = _demo_logins() if installation.is_embedded() else ""
+        self._warn()
         static_files.collect()
         connection.close()  # also releases the preparation lock
         with _reserved(address):
@@ -58,6 +59,11 @@ class Command(BaseCommand):
                 _export_metrics()
             self._announce(logins)
             server.serve(address, settings.PORT, settings.WORKERS)
+
+    def _warn(self) -> None:
+        """Says what the checks of the database find, such as of `BREAK_GLASS_EMAIL`. The site starts all the same."""
+        for found in checks.run_checks(tags=[checks.Tags.database], databases=["default"]):
+            self.stderr.write(str(found.msg))
 
     def _announce(self, logins: str) -> None:
         self.stdout.write(_BANNER.format(site=f"http://{_place()}", logins=logins))

@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -50,6 +50,8 @@ class Forger(ThreadingHTTPServer):
         #: Code → what was asked for with it.
         self.codes: dict[str, dict[str, str]] = {}
         self.calls: list[str] = []
+        #: The path whose answer never ends, and whether it is sent in chunks (RFC 9112 section 7.1).
+        self.endless, self.is_chunked = "", False
 
     @property
     def issuer(self) -> str:
@@ -114,6 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         self.server.calls.append(path)
         match path:
+            case self.server.endless:
+                self._send_without_end()
             case "/.well-known/openid-configuration":
                 self._send(200, self.server.discovery())
             case "/jwks":
@@ -127,8 +131,25 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.calls.append(self.path)
+        if self.path == self.server.endless:
+            return self._send_without_end()
         body = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
         self._send(*self.server.token(body, self.headers["Authorization"] or ""))
+
+    def _send_without_end(self) -> None:
+        """Until the other side has had enough."""
+        self.protocol_version = "HTTP/1.1"
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        if self.server.is_chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        blanks = b" " * 65_536
+        part = b"10000\r\n" + blanks + b"\r\n" if self.server.is_chunked else blanks
+        with suppress(ConnectionError):
+            while True:
+                self.wfile.write(part)
 
     def _send(self, status: int, content: dict[str, Any]) -> None:
         body = json.dumps(content).encode()

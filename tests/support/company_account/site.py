@@ -35,7 +35,8 @@ def refusals() -> list[dict[str, Any]]:
 def page_text(answer: Any) -> str:
     """The words of the page, from its title to the last link, with the code as `CODE`."""
     page = answer.content.decode()
-    main = page[page.index("<h1") : page.index("Back to the login page") + 22]
+    last = "Back to the dashboard" if "Back to the dashboard" in page else "Back to the login page"
+    main = page[page.index("<h1") : page.index(last) + len(last)]
     code = re.search(r'id="failure-code"[^>]*>([^<]+)<', main)
     text = re.sub(r"<[^>]*>", " ", main)
     return re.sub(r"\s+", " ", text.replace(code[1], "CODE") if code else text).strip()
