@@ -19,7 +19,7 @@ from users.admin.why.person import PersonConditions
 from users.models import User
 from users.models.audit_event import AuditEvent
 from users.models.client import Client
-from users.sign_in.refusals import ClientReason, SignInReason
+from users.sign_in.refusals import ClientReason, Entry, SignInReason, sign_in_reasons
 
 #: The events by which a person or a client was refused something.
 REFUSALS = {
@@ -40,6 +40,7 @@ WORDS: dict[str, Any] = {
     SignInReason.TEMPORARY_PASSWORD: gettext_lazy("the temporary password had not been changed"),
     SignInReason.TEMPORARY_PASSWORD_EXPIRED: gettext_lazy("the temporary password had expired"),
     SignInReason.NOT_A_BACK_OFFICE_USER: gettext_lazy("a warehouse user cannot enter the Back Office"),
+    SignInReason.COMPANY_ACCOUNT_ONLY: gettext_lazy("the Back Office is open to them by company account only"),
     SignInReason.WRONG_PASSWORD: gettext_lazy("nothing but the password: it was wrong"),
     Reason.WORKS_HERE: gettext_lazy("nothing any more at that moment"),
     Reason.NOT_A_WAREHOUSE_USER: gettext_lazy("they were no warehouse user"),
@@ -132,19 +133,29 @@ def _of_tag(found: FoundEvent, then: PersonConditions | None, reasons_of_client:
         return tag
     if then is None:
         return SignInReason.UNKNOWN_PERSON
+    if tag == "failed_login":
+        return next(_of_sign_in(found, then))
     warehouse = then.warehouse()
-    decision = then.decision(warehouse)
-    if tag == "warehouse_user_failed_login":
-        return decision.reason if warehouse or decision.reason != Reason.UNKNOWN_WAREHOUSE else Reason.NOT_ASSIGNED
-    return next(_of_sign_in(found, then, decision.reasons))
+    reason = then.decision(warehouse).reason
+    return reason if warehouse or reason != Reason.UNKNOWN_WAREHOUSE else Reason.NOT_ASSIGNED
 
 
 _OF_SECRET = {ClientReason.UNKNOWN_CLIENT, ClientReason.CLIENT_REMOVED, ClientReason.NO_SECRET}
 
 
-def _of_sign_in(found: FoundEvent, then: PersonConditions, reasons: Sequence[str]) -> Iterator[str]:
-    yield from (reason for reason in reasons if reason in set(SignInReason))
-    yield from (reason for reason in then.password_reasons() if reason is not SignInReason.TEMPORARY_PASSWORD)
-    if then.state.is_warehouse_user and found.event.path == reverse("admin:login"):
-        yield SignInReason.NOT_A_BACK_OFFICE_USER
+#: What a user is made of as they were then, for `sign_in_reasons`.
+_OF_PERSON = (
+    *("email", "status", "employed_until", "must_change_password_by"),
+    *("is_warehouse_user", "company_account_only"),
+)
+
+
+def _of_sign_in(found: FoundEvent, then: PersonConditions) -> Iterator[str]:
+    """A wrong password only if the right one would have been let in."""
+    if then.state is None:
+        yield SignInReason.UNKNOWN_PERSON
+        return
+    person = User(**{name: getattr(then.state, name) for name in _OF_PERSON})
+    entry = Entry.BACK_OFFICE if found.event.path == reverse("admin:login") else Entry.ACCOUNT
+    yield from sign_in_reasons(person, entry, then.now)
     yield SignInReason.WRONG_PASSWORD
