@@ -18,7 +18,7 @@ from django.contrib.auth import authenticate
 from django.utils.translation import gettext_noop
 
 from config.audit_log import audit
-from users.models import Session, User
+from users.models import AuditEvent, Session, User
 from users.models.authorization_code import AuthorizationCode, CodeRefusedError, CodeReplayedError
 from users.models.client import Client
 from users.models.refresh_token import RefreshRefusedError, RefreshTokenReusedError
@@ -267,9 +267,16 @@ class SessionRefreshGrant(RotatingGrant):
 
     def authenticate_refresh_token(self, refresh_token: str) -> SessionToken:
         token = SessionToken.of_refresh_token(refresh_token)
-        if token is None or not token.session.is_live or not token.session.user.is_active:
+        if token is None or self._is_refused(token.session):
             raise InvalidRequestError(BAD_REFRESH_TOKEN)
         return token
+
+    def _is_refused(self, session: Session) -> bool:
+        """Whether it is not prolonged. Why is an event, which names the session, unless there were many."""
+        reason = session.refusal()
+        if reason and AuditEvent.objects.named(user_uuid=session.user.uuid).has_room("refresh_token_refused"):
+            audit.info("Refresh Token Refused", tag="refresh_token_refused", **session.names, code=reason)
+        return reason is not None
 
     def authenticate_user(self, refresh_token: SessionToken) -> User:
         return refresh_token.session.user

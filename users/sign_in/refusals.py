@@ -30,6 +30,14 @@ class SignInReason(StrEnum):
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 (as above)
 
 
+class SessionReason(StrEnum):
+    """Why the tokens of a session are refused, besides the reasons that concern its person."""
+
+    SESSION_ENDED = "session_ended"
+    SESSION_EXPIRED = "session_expired"
+    KEY_REMOVED = "key_removed"
+
+
 class ClientReason(StrEnum):
     """Why a client is refused, or is not told what it asks for."""
 
@@ -93,6 +101,18 @@ def sign_in_reasons(person: Any, entry: Entry, at: datetime) -> Iterator[SignInR
         yield SignInReason.NOT_A_BACK_OFFICE_USER
     elif entry is Entry.BACK_OFFICE and not person.password_opens_back_office:
         yield SignInReason.COMPANY_ACCOUNT_ONLY
+
+
+def session_reasons(
+    ended_at: datetime | None, expires_at: datetime, at: datetime, *, is_key_known: bool = True
+) -> Iterator[SessionReason]:
+    """Why the tokens of a session were refused at a moment, as `SessionQuerySet.live` and `SigningKeyQuerySet.have`."""
+    if ended_at is not None and ended_at <= at:
+        yield SessionReason.SESSION_ENDED
+    elif expires_at <= at:
+        yield SessionReason.SESSION_EXPIRED
+    if not is_key_known:
+        yield SessionReason.KEY_REMOVED
 
 
 class ClientState(NamedTuple):
