@@ -19,6 +19,7 @@ from assignments.admin.picker import Choice, Elsewhere, Saved, ended_assignment
 from assignments.admin.warehouse_picker import WarehousePicker
 from assignments.models import ManagedWarehouse
 from assignments.models.bulk_writes import AssignedCounts
+from assignments.models.managed_warehouse import outlasts
 from config.back_office.periods import in_words
 from config.database.periods import Period, not_ended
 from config.identifiers import parse_uuid
@@ -92,11 +93,10 @@ class ManagedPicker(WarehousePicker):
         return Saved(AssignedCounts(given, taken), len(choice.assign) - len(add), conflicts)
 
     def _check_end(self, given: list[Warehouse], period: Period) -> None:
-        ends = self.viewer.managed_until if self.viewer.is_confined else {}
         for one in given:
-            end = ends.get(one.pk)
-            if end is not None and (period.ends_at is None or period.ends_at > end):
+            if outlasts(self.viewer, one.pk, period):
                 text = _("You manage “%(name)s” %(period)s. Give it for no longer than that. Nothing was changed.")
+                end = self.viewer.managed_until[one.pk]
                 raise ValidationError(text, params={"name": one, "period": in_words(Period(None, end))})
 
 
