@@ -1,4 +1,4 @@
-"""Undoes changes of assignments: assigns, deassigns, and puts back periods and where people work."""
+"""Undoes changes of assignments and managed warehouses: gives, takes, puts back periods and where people work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
-from assignments.models import WarehouseUserAssignment
+from assignments.models import ManagedWarehouse, WarehouseUserAssignment
+from assignments.models.managed_warehouse import outlasts
 from config.database.periods import Period, database_now
 from config.history.change_sets import Since
 from config.history.undo import CHANGED_SINCE, NO_RIGHT, Kind, Step, Undoer, UndoPlan, register
@@ -33,9 +34,7 @@ class AssignmentUndoer(Undoer):
     def check(self, steps: list[Step], plan: UndoPlan) -> None:
         people = User.objects.filter(pk__any_of=[step.change.key[0] for step in steps], is_warehouse_user=True)
         assignable = {*people.listed().values_list("pk", flat=True)}
-        existing = {
-            *Warehouse.objects.filter(pk__in={step.change.key[1] for step in steps}).values_list("pk", flat=True)
-        }
+        existing = _existing(steps)
         for step in steps:
             user_id, warehouse_id = step.change.key
             self._check_rights(step, plan)
@@ -82,7 +81,56 @@ def _period(step: Step) -> Period:
     return Period(*(step.result[name] for name in _PERIOD))
 
 
+@register
+class ManagedWarehouseUndoer(Undoer):
+    """Which warehouses people manage: as on the page *Managed warehouses*, whoever may change the person may do it."""
+
+    model = ManagedWarehouse
+    order = 3
+    identity: ClassVar[dict[str, Any]] = {"user_id": User, "warehouse_id": Warehouse}
+    columns = _PERIOD
+
+    def may(self, person: Any, action: str, row: Any = None) -> bool:
+        return bool(person.may_somewhere("users.change_user"))
+
+    def check(self, steps: list[Step], plan: UndoPlan) -> None:
+        people = User.objects.listed().with_changeable_by(plan.by).in_bulk({step.change.key[0] for step in steps})
+        existing = _existing(steps)
+        for step in steps:
+            user_id, warehouse_id = step.change.key
+            person = people.get(user_id)
+            if person is None:
+                step.refuse(_("This user is deleted."))
+            elif person == plan.by or not (self.may(plan.by, "change") and person.may_be_changed_by(plan.by)):
+                step.refuse(NO_RIGHT)
+            elif not (warehouse_id in existing or plan.possible_step(Warehouse, warehouse_id)):
+                step.refuse(_("The warehouse is deleted."))
+            elif step.kind is not Kind.REMOVE and outlasts(plan.by, warehouse_id, _period(step)):
+                step.refuse(NO_RIGHT)
+            _keep_whole_period(step)
+
+    def write_early(self, steps: list[Step], plan: UndoPlan) -> None:
+        _set_managed(step for step in steps if step.kind is Kind.REMOVE)
+
+    def write_late(self, steps: list[Step], plan: UndoPlan) -> None:
+        _set_managed(step for step in steps if step.kind is not Kind.REMOVE)
+
+
+def _set_managed(steps: Iterable[Step]) -> None:
+    chosen = defaultdict(list)
+    for step in steps:
+        chosen[step.change.key[0], step.kind is Kind.REMOVE, _period(step)].append(Warehouse(pk=step.change.key[1]))
+    for (user_id, is_taken, period), warehouses in sorted(chosen.items(), key=lambda one: one[0][0]):
+        given, taken = ([], warehouses) if is_taken else (warehouses, [])
+        ManagedWarehouse.objects.set_for(User(pk=user_id), add=given, remove=taken, period=period)
+
+
 # --- People and warehouses ---
+def _existing(steps: list[Step]) -> set[int]:
+    """The keys of the warehouses that are there."""
+    return {*Warehouse.objects.filter(pk__in={step.change.key[1] for step in steps}).values_list("pk", flat=True)}
+
+
 def _stays(step: Step, plan: UndoPlan) -> bool:
     """Whether undoing leaves the person assignable. Of others, only those that are it now have steps."""
     of_person = plan.possible_step(User, step.change.key[0])

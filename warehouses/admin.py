@@ -24,7 +24,7 @@ from assignments.models import WarehouseUserAssignment
 from config.back_office.authority import require
 from config.back_office.list_return import list_query, preserved_query
 from config.back_office.model_admin import ModelAdmin
-from config.back_office.rights import may_see_people
+from config.back_office.rights import may_see_people, shows_emails
 from config.database.periods import ended
 from config.database.search import by_id
 from config.history.edit_conflicts import EditConflictAdminMixin
@@ -187,9 +187,9 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
-        tells_of_others = not request.user.is_confined  # type: ignore[union-attr]
-        with_emails = tells_of_others and may_see_people(request.user)
-        return type(form.__name__, (form,), {"with_emails": with_emails, "tells_of_others": tells_of_others})
+        viewer: Any = request.user
+        told = {"with_emails": shows_emails(viewer), "tells_of_others": not viewer.is_confined}
+        return type(form.__name__, (form,), told)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """`Save` is the only button."""

@@ -19,7 +19,7 @@ from django.views.generic import TemplateView, View
 from unfold.views import UnfoldModelAdminViewMixin
 
 from assignments.admin.period_pages import NOT_CURRENT, is_not_current
-from assignments.admin.picker import ASSIGNED, AVAILABLE, Choice, Picker, PickerQuery, Saved
+from assignments.admin.picker import ASSIGNED, AVAILABLE, Choice, Picker, PickerQuery, Rows, Saved
 from assignments.admin.warehouse_picker import PeoplePicker, WarehousePicker
 from assignments.forms import SelectionForm
 from config.back_office.list_return import list_query, return_path
@@ -75,6 +75,8 @@ ASSIGN_WAREHOUSES = AssignPage(
         "chosen": gettext_lazy("Selected warehouses"),
         "unchosen": gettext_lazy("Deselected warehouses"),
         "has_current": True,
+        "tick": gettext_lazy("Assign"),
+        "ticked": gettext_lazy("Assigned"),
     },
 )
 ASSIGN_PEOPLE = AssignPage(
@@ -96,6 +98,8 @@ ASSIGN_PEOPLE = AssignPage(
         "chosen": gettext_lazy("Selected warehouse users"),
         "unchosen": gettext_lazy("Deselected warehouse users"),
         "has_current": False,
+        "tick": gettext_lazy("Assign"),
+        "ticked": gettext_lazy("Assigned"),
     },
 )
 
@@ -253,19 +257,24 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
                 "seen": picker.history().newest(),
                 "may_edit": self.may_edit,
                 "may_switch": self.may_switch,
-                "period_url": reverse("admin:assignments_warehouseuserassignment_set_period", args=[0])
-                if self.may_switch
-                else "",
+                "period_url": picker.period_url(0) if self.may_switch else "",
                 "period_form": SelectionForm(),
                 "rows_url": reverse(f"admin:{page.name}_rows", args=[picker.subject.uuid]),
                 "changes_url": reverse(f"admin:{page.name}_changes", args=[picker.subject.uuid]),
                 "back_url": reverse(page.list_url) + list_query(self.request),
                 "query": query,
-                "page": picker.page(query),
+                "page": self._page(query),
                 "available": available,
                 "sides": [(AVAILABLE, available), (ASSIGNED, page.texts["assigned"])],
             }
         )
+
+    def _page(self, query: PickerQuery) -> Rows:
+        """One page for browsers without scripts, whose rows have their links."""
+        page = self.picker.page(query)
+        for row in page.rows:
+            row["period_url"] = self.picker.period_url(row["assignment"]) if row["assignment"] else ""
+        return page
 
 
 def _why(refusal: IntegrityError | ValidationError) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.contrib import admin
 from django.core.cache import cache
 from django.db.models import BigIntegerField, CharField, Count, DateField, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, TruncDate
@@ -58,6 +59,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     viewer: Any = request.user
     may = viewer.may_somewhere
     parts: dict[str, Any] = {"kept_seconds": CACHE_SECONDS} | _cached("figures", _figures, viewer)
+    parts["may_hire"] = admin.site.get_model_admin(User).has_add_permission(request)
     parts["may_view_events"], parts["counts_failures"] = may("users.view_auditevent"), not viewer.is_confined
     parts["may_view_users"], parts["may_view_sessions"] = may("users.view_user"), may("users.view_session")
     if may("warehouses.view_warehouse") and may("assignments.view_warehouseuserassignment"):

@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from assignments.models import WarehouseUserAssignment
 from assignments.querysets import ENDS_AT, STARTS_AT
 from config.back_office.periods import in_words
-from config.back_office.rights import may_see_people
+from config.back_office.rights import shows_emails
 from config.database.periods import Period
 from config.history.names import Names
 from users.models import User
@@ -30,6 +31,8 @@ class History:
     """
 
     model: Any = WarehouseUserAssignment
+    taken = gettext_lazy("Meanwhile “%(what)s” was also deassigned by %(who)s.")
+    given = gettext_lazy("Meanwhile “%(what)s” was also assigned by %(who)s.")
 
     def __init__(self, names: Literal["user", "warehouse"], viewer: User, **subject: int) -> None:
         self._column = f"{names}_id"
@@ -60,8 +63,7 @@ class History:
             return []
         users = {event[key] for event in events for key in ("user_id", "pgh_context__user")}
         warehouses = {event["warehouse_id"] for event in events}
-        with_emails = may_see_people(self._viewer) and not self._viewer.is_confined
-        names = Names({User: users, Warehouse: warehouses}, with_emails=with_emails)
+        names = Names({User: users, Warehouse: warehouses}, with_emails=shows_emails(self._viewer))
         found = [self._message(event, names) for event in events[:_MAX_LISTED]]
         return [*found, _("Meanwhile others changed more; the lists show it.")] if len(events) > _MAX_LISTED else found
 
@@ -93,8 +95,8 @@ class History:
         who = _("someone in the database") if actor is None else names[User, actor]
         words = {"what": names[model, event[self._column]], "who": who}
         if event["pgh_label"] == "delete":
-            return _("Meanwhile “%(what)s” was also deassigned by %(who)s.") % words
+            return str(self.taken % words)
         if event["pgh_label"] == "insert" or event["is_renewal"]:
-            return _("Meanwhile “%(what)s” was also assigned by %(who)s.") % words
+            return str(self.given % words)
         words["period"] = in_words(Period(event["starts_at"], event["ends_at"])) or _("unlimited")
         return _("Meanwhile the period of “%(what)s” was changed by %(who)s: %(period)s.") % words

@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import BooleanField, Count, Exists, F, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Lower
-from django.urls import URLPattern
+from django.db.models import BooleanField, Count, Exists, F, OuterRef, QuerySet, Value
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from assignments.admin.assign_pages import AssignPage, page_urls
+from assignments.admin.assign_pages import AssignPage, PickerView, page_urls
 from assignments.admin.edit_conflicts import History
+from assignments.admin.period_pages import SetPeriodForm
 from assignments.admin.picker import Choice, Elsewhere, Saved, ended_assignment
-from assignments.admin.warehouse_picker import WarehousePicker
+from assignments.admin.warehouse_picker import WarehousePicker, listed_warehouses
 from assignments.models import ManagedWarehouse
 from assignments.models.bulk_writes import AssignedCounts
+from assignments.models.managed_warehouse import outlasts
+from config.back_office.list_return import return_path
 from config.back_office.periods import in_words
-from config.database.periods import Period, not_ended
-from config.identifiers import parse_uuid
+from config.database.periods import ALWAYS, Period, not_ended
+from config.identifiers import parse_key, parse_uuid
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -40,6 +44,8 @@ class ManagedHistory(History):
     """The recorded managed warehouses of one person."""
 
     model = ManagedWarehouse
+    taken = gettext_lazy("Meanwhile “%(what)s” was also taken by %(who)s.")
+    given = gettext_lazy("Meanwhile “%(what)s” was also given by %(who)s.")
 
 
 class ManagedPicker(WarehousePicker):
@@ -53,16 +59,18 @@ class ManagedPicker(WarehousePicker):
 
     def may(self, action: str) -> bool:
         is_other, viewer = self.user.pk != self.viewer.pk, self.viewer
-        return is_other and action != "change" and viewer.may_somewhere(_RIGHT) and self.user.may_be_changed_by(viewer)
+        return is_other and viewer.may_somewhere(_RIGHT) and self.user.may_be_changed_by(viewer)
 
     def available(self) -> QuerySet[Any]:
         managed = ManagedWarehouse.objects.filter(user=self.user, warehouse=OuterRef("pk"))
         others = Warehouse.objects.visible_to(self.viewer).filter(~Exists(managed.filter(not_ended())))
-        return _rows(others, ended_assignment(managed))
+        return listed_warehouses(others, ended_assignment(managed))
 
     def assigned(self) -> QuerySet[Any]:
         seen = Warehouse.objects.visible_to(self.viewer)
-        return _rows(seen.filter(not_ended("managed_warehouses__"), managed_warehouses__user=self.user), _MANAGED)
+        return listed_warehouses(
+            seen.filter(not_ended("managed_warehouses__"), managed_warehouses__user=self.user), _MANAGED
+        )
 
     def history(self) -> History:
         return ManagedHistory("warehouse", self.viewer, user_id=self.user.pk)
@@ -81,9 +89,7 @@ class ManagedPicker(WarehousePicker):
         ValidationError if a confined viewer gives a warehouse for longer than they manage it themselves.
         """
         with transaction.atomic():
-            self.user = User.objects.locked().get(pk=self.user.pk)
-            if not self.may("add"):
-                raise PermissionDenied
+            self._lock()
             conflicts = self.history().changes_since(choice.seen)
             seen = Warehouse.objects.visible_to(self.viewer)
             add, remove = (list(seen.filter(pk__in=keys)) for keys in (choice.assign, choice.deassign))
@@ -91,25 +97,41 @@ class ManagedPicker(WarehousePicker):
             given, taken = ManagedWarehouse.objects.set_for(self.user, add=add, remove=remove, period=choice.period)
         return Saved(AssignedCounts(given, taken), len(choice.assign) - len(add), conflicts)
 
+    def row(self, key: int | None) -> ManagedWarehouse | None:
+        """The row with this key, if it is not over and the viewer sees it."""
+        rows = ManagedWarehouse.objects.visible_to(self.viewer).filter(not_ended(), user=self.user, pk=key)
+        found: ManagedWarehouse | None = rows.select_related("warehouse").first()
+        return found
+
+    def period_url(self, assignment: int) -> str:
+        return reverse("admin:assignments_managed_period", args=[self.user.uuid], query={"row": assignment})
+
+    def set_period(self, key: int | None, period: Period, seen: int | None) -> list[str] | None:
+        """Changes the period of a row. Returns what others have changed since; None if it is not there any more.
+
+        Raises as `save`.
+        """
+        with transaction.atomic():
+            self._lock()
+            conflicts = self.history().changes_since(seen)
+            row = self.row(key)
+            if row is None:
+                return None
+            self._check_end([row.warehouse], period)
+            ManagedWarehouse.objects.set_for(self.user, add=[row.warehouse], remove=[], period=period)
+        return conflicts
+
+    def _lock(self) -> None:
+        self.user = User.objects.locked().get(pk=self.user.pk)
+        if not self.may("change"):
+            raise PermissionDenied
+
     def _check_end(self, given: list[Warehouse], period: Period) -> None:
-        ends = self.viewer.managed_until if self.viewer.is_confined else {}
         for one in given:
-            end = ends.get(one.pk)
-            if end is not None and (period.ends_at is None or period.ends_at > end):
+            if outlasts(self.viewer, one.pk, period):
                 text = _("You manage “%(name)s” %(period)s. Give it for no longer than that. Nothing was changed.")
+                end = self.viewer.managed_until[one.pk]
                 raise ValidationError(text, params={"name": one, "period": in_words(Period(None, end))})
-
-
-def _rows(warehouses: QuerySet[Any], managed: dict[str, Any]) -> QuerySet[Any]:
-    return warehouses.annotate(
-        title=F("name"),
-        also=Value(""),
-        works=F("is_active"),
-        **managed,
-        kept=Value(False),
-        sorted_name=Lower("name"),
-        is_off=~Q(is_active=True),
-    )
 
 
 MANAGED_WAREHOUSES = AssignPage(
@@ -132,6 +154,8 @@ MANAGED_WAREHOUSES = AssignPage(
         "unchosen": gettext_lazy("Deselected warehouses"),
         "has_current": False,
         "is_managing": True,
+        "tick": gettext_lazy("Manage"),
+        "ticked": gettext_lazy("Manages"),
     },
     right="users.view_user",
     saved=gettext_lazy("Managed warehouses are updated."),
@@ -139,5 +163,70 @@ MANAGED_WAREHOUSES = AssignPage(
 )
 
 
+class PeriodView(PickerView):
+    """Changes the period of one managed warehouse, which the query or the form names."""
+
+    picker: ManagedPicker
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        return self._page(None)
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        row = self.picker.row(self._key)
+        form = SetPeriodForm(request.POST, stored=_period_of(row))
+        if row is None or not form.is_valid():
+            return self._page(form)
+        try:
+            seen = parse_key(request.POST.get("seen"))
+            conflicts = self.picker.set_period(self._key, form.cleaned_data["period"], seen)
+        except ValidationError as refusal:
+            form.add_error("until_day", refusal)
+            return self._page(form)
+        if conflicts is None:
+            return self._gone()
+        messages.success(request, _("The period is changed."))
+        for text in conflicts:
+            messages.warning(request, text)
+        return HttpResponseRedirect(self._back)
+
+    @property
+    def _key(self) -> int | None:
+        return parse_key(self.request.POST.get("row") or self.request.GET.get("row"))
+
+    @property
+    def _back(self) -> str:
+        return return_path(self.request) or reverse(f"admin:{MANAGED_WAREHOUSES.name}", args=[self.picker.user.uuid])
+
+    def _gone(self) -> HttpResponse:
+        messages.error(self.request, _("They do not manage this warehouse any more. Nothing was changed."))
+        return HttpResponseRedirect(self._back)
+
+    def _page(self, form: SetPeriodForm | None) -> HttpResponse:
+        if not self.picker.may("change"):
+            raise PermissionDenied
+        row = self.picker.row(self._key)
+        if row is None:
+            return self._gone()
+        response: HttpResponse = self.model_admin.render_page(
+            self.request,
+            "admin/assignments/managed_period.html",
+            _("Set period: %(warehouse)s") % {"warehouse": row.warehouse},
+            row=row,
+            name=self.picker.name,
+            period=in_words(_period_of(row)),
+            seen=self.picker.history().newest(),
+            form=form or SetPeriodForm(stored=_period_of(row)),
+            back=self._back,
+        )
+        return response
+
+
+def _period_of(row: ManagedWarehouse | None) -> Period:
+    return Period(row.starts_at, row.ends_at) if row else ALWAYS
+
+
 def urls(model_admin: Any) -> Iterator[URLPattern]:
     yield from page_urls(MANAGED_WAREHOUSES, model_admin)
+    view: Any = PeriodView.as_view(model_admin=model_admin, assign_page=MANAGED_WAREHOUSES)
+    route = f"{MANAGED_WAREHOUSES.route}period/"
+    yield path(route, model_admin.admin_site.admin_view(view), name="assignments_managed_period")

@@ -23,6 +23,7 @@ from django.db.models import (
     Value,
 )
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils.functional import Promise
 
 from assignments.admin import edit_conflicts
@@ -174,6 +175,10 @@ class Picker(ABC):
     def is_in_sight(self) -> bool:
         """Whether the viewer may still see the user or warehouse, after their own change."""
         return True
+
+    def period_url(self, assignment: int) -> str:
+        """The page that sets the period of an assigned row, by its `assignment`."""
+        return reverse("admin:assignments_warehouseuserassignment_set_period", args=[assignment])
 
     @abstractmethod
     def save(self, choice: Choice) -> Saved:

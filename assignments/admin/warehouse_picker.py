@@ -58,12 +58,12 @@ class WarehousePicker(Picker):
     def available(self) -> QuerySet[Any]:
         assignments = WarehouseUserAssignment.objects.filter(user=self.user, warehouse=OuterRef("pk"))
         available = Warehouse.objects.visible_to(self.viewer).filter(~Exists(assignments.not_ended()))
-        return _warehouses(available, ended_assignment(assignments))
+        return listed_warehouses(available, ended_assignment(assignments))
 
     def assigned(self) -> QuerySet[Any]:
         own = Warehouse.objects.visible_to(self.viewer)
         assigned = own.filter(not_ended("assignments__"), assignments__user=self.user)
-        return _warehouses(assigned, OPEN_ASSIGNMENT)
+        return listed_warehouses(assigned, OPEN_ASSIGNMENT)
 
     def history(self) -> edit_conflicts.History:
         return edit_conflicts.History("warehouse", self.viewer, user_id=self.user.pk)
@@ -175,7 +175,7 @@ class PeoplePicker(Picker):
         return Saved(counts, len(selected) - len(assignable), conflicts)
 
 
-def _warehouses(rows: QuerySet[Any], assignment: dict[str, Any]) -> QuerySet[Any]:
+def listed_warehouses(rows: QuerySet[Any], assignment: dict[str, Any]) -> QuerySet[Any]:
     return rows.annotate(
         title=F("name"),
         also=Value(""),

@@ -19,6 +19,12 @@ from warehouses.models import Warehouse
 _KEY = ("user_id", "warehouse_id")
 
 
+def outlasts(by: User, warehouse: int, period: Period) -> bool:
+    """Whether a confined person would give a warehouse for longer than they manage it themselves."""
+    end = by.managed_until.get(warehouse) if by.is_confined else None
+    return end is not None and (period.ends_at is None or period.ends_at > end)
+
+
 class ManagedWarehouseQuerySet(models.QuerySet[Any]):
     """The write methods lock the person first, as `User.confirm_authority` relies on."""
 

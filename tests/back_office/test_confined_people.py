@@ -218,6 +218,11 @@ def test_who_may_not_assign_creates_nobody(site: Site) -> None:
     client = signed_in(site.manager)
     assert client.get(HIRE).status_code == 403
     assert HIRE not in text(client, LIST)
+    assert HIRE not in text(client, "/admin/")
+
+
+def test_who_may_hire_is_led_there_from_the_first_page(cora: Client) -> None:
+    assert HIRE in text(cora, "/admin/")
 
 
 def test_a_proposed_sign_in_name_tells_of_no_namesake(cora: Client, site: Site, make_user: Any) -> None:

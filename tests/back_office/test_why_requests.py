@@ -16,11 +16,12 @@ from django.utils import timezone
 from tests.support.api.client import PASSWORD, Api, sign_in
 from tests.support.back_office.staff import member, signed_in
 from tests.support.back_office.why import PAGE, answered, unmet
-from tests.support.oauth.code_flow import send
+from tests.support.oauth.code_flow import APP, BAD_REFRESH_TOKEN, PARTNER, assert_refused, login_form, send
 from tests.support.oauth.held_tokens import Issued, service
-from users.models import User
+from users.models import SigningKey, User
 from users.models.audit_event import AuditEvent
 from users.models.client import Client
+from users.oauth.key_ring import key_ring
 
 ID = {"X-Request-Id": "phone-7"}
 HOUR = timedelta(hours=1)
@@ -126,6 +127,75 @@ def test_a_refused_client_is_told_of(as_ada: Browser) -> None:
     send("/introspect", {"token": "x", "client_id": "picking", "client_secret": "wrong"}, **ID)
     page = answered(as_ada, request_id="phone-7")
     assert unmet(page["states"][-1], "of_client") == ["The client was removed."]
+
+
+def test_a_locked_sign_in_is_told_of(as_ada: Browser, pat: User) -> None:
+    for _ in range(9):
+        sign_in_refused(pat.email)
+    AuditEvent.objects.all().delete()
+    sign_in_refused(pat.email, PASSWORD, status=429)
+    assert told(as_ada)[:2] == (pat, "locked")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"client_id": "stranger"}, "unknown_client"),
+        ({"client_id": "partner", "redirect_uri": APP}, "redirect_not_registered"),
+        ({"client_id": "partner", "redirect_uri": ""}, None),
+        ({"redirect_uri": PARTNER}, "redirect_not_registered"),
+    ],
+)
+@pytest.mark.usefixtures("app", "partner")
+def test_a_client_refused_at_authorize_is_told_of(
+    as_ada: Browser, pat: User, changes: dict[str, Any], code: str | None
+) -> None:
+    """The address that was sent is asked about, too."""
+    send("/authorize", login_form(pat, **changes), **ID)
+    page = answered(as_ada, request_id="phone-7")
+    assert (page["reason"] and page["reason"][1]) == code
+    if code == "redirect_not_registered":
+        assert f"{changes['redirect_uri']} is not registered." in unmet(page["states"][-1], "of_client")[0]
+
+
+def test_refused_addresses_fill_no_table(app: str, partner: Client, pat: User) -> None:
+    """Nor do unknown clients, each with another name."""
+    for number in range(12):
+        send("/authorize", login_form(pat, client_id="partner", redirect_uri=f"{APP}{number}"))
+    assert AuditEvent.objects.filter(tag="client_refused_at_authorize", client_id="partner").count() == 9
+    for number in range(12):
+        send("/authorize", login_form(pat, client_id=f"stranger-{number}"))
+    assert AuditEvent.objects.filter(tag="client_refused_at_authorize").count() == 9
+    send("/authorize", login_form(pat, redirect_uri=PARTNER))
+    assert AuditEvent.objects.get(client_id="frontend").details["code"] == "redirect_not_registered"
+
+
+@pytest.mark.parametrize("act", ["session_ended", "session_expired", "blocked"])
+def test_a_refused_refresh_token_says_what_became_of_the_session(as_ada: Browser, pat: User, act: str) -> None:
+    token = sign_in(pat.email)["refresh_token"]
+    AuditEvent.objects.all().delete()
+    if act == "session_ended":
+        pat.sessions.get().end("password changed")
+    elif act == "session_expired":
+        pat.sessions.update(expires_at=timezone.now() - HOUR)
+    else:
+        blocked(pat)
+    answer = send("/token", {"grant_type": "refresh_token", "refresh_token": token}, **ID)
+    assert_refused(answer, BAD_REFRESH_TOKEN)
+    assert told(as_ada)[:2] == (pat, act)
+    event = AuditEvent.objects.get(tag="refresh_token_refused")
+    assert (event.session, event.client_id, event.level) == (pat.sessions.get().pk, "frontend", "info")
+    sessions = answered(as_ada, request_id="phone-7")["states"][-1]["sessions"]
+    assert [one.code for one in sessions if one.code] == ([] if act == "blocked" else [act])
+
+
+def test_a_token_of_a_removed_key_says_so(as_ada: Browser, pat: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_ring, "_keys", key_ring.keys)
+    monkeypatch.setattr(key_ring, "_read_at", key_ring._read_at)
+    token = sign_in(pat.email)["access_token"]
+    SigningKey.objects.all().delete()
+    assert Api(token).get("/users", **ID).status_code == 401
+    assert told(as_ada)[:2] == (pat, "key_removed")
 
 
 def test_a_success_is_shown_without_a_reason(as_ada: Browser, pat: User) -> None:

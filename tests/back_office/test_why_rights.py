@@ -13,6 +13,7 @@ from tests.support.confinement import Site
 from users import roles
 from users.models import User
 
+ROLES = (roles.ADMINISTRATOR, roles.STAFF_MANAGER, roles.WAREHOUSE_MANAGER, roles.SITE_MANAGER, roles.AUDITOR)
 ONLY_THERE = "Their rights count only for the warehouses that they manage."
 
 
@@ -24,6 +25,23 @@ def test_a_site_manager_may_what_the_role_allows_in_their_warehouses(as_ada: Bro
         "Warehouses: delete: no role of theirs allows it there.",
     ]
     assert page["rights"][2].change.label == "insert"
+    (rank,) = [one for one in page["rights"] if one.text.startswith("Rank: ")]
+    assert rank.is_met is None
+    assert rank.text == "Rank: they may change people with no other roles than these: Site manager."
+
+
+def test_the_rank_is_that_by_which_changes_are_refused(as_ada: Browser, make_user: Callable[..., User]) -> None:
+    people = {role: member(make_user(f"rank.n{number}@example.test"), role) for number, role in enumerate(ROLES)}
+    for role, person in people.items():
+        (told,) = [one for one in texts(shown(as_ada, person=person.email), "rights") if "Rank" in one] or [""]
+        named = set(
+            told.removesuffix(".").partition(": they may change people with no other roles than these: ")[2].split(", ")
+        )
+        person = User.objects.get(pk=person.pk)
+        below = {other for other, one in people.items() if User.objects.get(pk=one.pk).may_be_changed_by(person)}
+        assert (named - {""}) == (below if person.may_somewhere("users.change_user") else set()), role
+    User.objects.filter(pk=people[roles.AUDITOR].pk).update(is_superuser=True)
+    assert "Rank: they may change everybody." in texts(shown(as_ada, person=people[roles.AUDITOR].email), "rights")
 
 
 def test_elsewhere_it_is_their_confinement_that_refuses(as_ada: Browser, site: Site) -> None:

@@ -1,7 +1,8 @@
 """`python -m tests.benchmarks.confined`: lists and searches of confined site managers among a million people.
 
-Two managers, of 3 and of 500 of 5,000 warehouses, ask for pages and for the API in this process: the median of the
-times, and the slowest plans. The bound of each median is `MOST` milliseconds.
+Managers of 3 and of 500 of 5,000 warehouses, without an end, until one day, or each until one of fifty, ask for pages
+and for the API in this process: the median of the times, and the slowest plans. The bound of each median is `MOST`
+milliseconds.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import django
@@ -22,8 +24,10 @@ django.setup()
 from django.db import connection  # noqa: E402 (the models need the settings above)
 from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext, setup_databases, teardown_databases  # noqa: E402
+from django.utils import timezone  # noqa: E402
 
 from assignments.models import ManagedWarehouse  # noqa: E402
+from config.database.periods import Period  # noqa: E402
 from tests.benchmarks import report  # noqa: E402
 from tests.support.api.client import ASSIGNMENTS, Api, sign_in  # noqa: E402
 from tests.support.back_office.staff import member, signed_in  # noqa: E402
@@ -32,8 +36,8 @@ from users.models import User  # noqa: E402
 from warehouses.models import Warehouse  # noqa: E402
 
 PEOPLE, WAREHOUSES, EACH = int(os.environ.get("CONFINED_PEOPLE", "1_000_000")), 5_000, 3
-#: How many warehouses each manager has.
-MANAGED = (3, 500)
+#: How many warehouses each manager has, and until when they manage each of them: in how many days, from today on.
+MANAGED = ((3, ()), (500, ()), (500, (30,)), (500, range(1, 51)))
 TRIES = 15
 MOST = 300
 
@@ -95,7 +99,7 @@ def run() -> None:
     made = setup_databases(verbosity=0, interactive=False)
     try:
         _fill()
-        rows = [row for number in MANAGED for row in _measured(_manager(number), number)]
+        rows = [row for number, ends in MANAGED for row in _measured(_manager(number, ends), number)]
     finally:
         teardown_databases(made, verbosity=0)
     print(report.table(("Warehouses", "Question", "Median ms", "Slowest ms", "Queries"), rows))
@@ -112,12 +116,20 @@ def _fill() -> None:
         cursor.execute("VACUUM ANALYZE")
 
 
-def _manager(number: int) -> User:
+def _manager(number: int, ends: Sequence[int]) -> User:
+    """With `ends`, others manage their warehouses for longer: whom they may change depends on it."""
     manager = User.objects.create_user(
-        f"manager.{number}@example.test", "correct-Horse-7!", first_name="Mia", last_name="Manager", is_confined=True
+        f"manager.{number}.{len(ends)}@example.test",
+        "correct-Horse-7!",
+        first_name="Mia",
+        last_name="Manager",
+        is_confined=True,
     )
-    halls = Warehouse.objects.order_by("pk")[: number * 10 : 10]
-    ManagedWarehouse.objects.set_for(member(manager, roles.SITE_MANAGER), add=list(halls), remove=[])
+    halls = list(Warehouse.objects.order_by("pk")[: number * 10 : 10])
+    ManagedWarehouse.objects.set_for(member(manager, roles.SITE_MANAGER), add=halls, remove=[])
+    for place, days in enumerate(ends):
+        period = Period(None, timezone.now() + timedelta(days=days))
+        ManagedWarehouse.objects.set_for(manager, add=halls[place :: len(ends)], remove=[], period=period)
     return manager
 
 
@@ -129,8 +141,9 @@ def _measured(manager: User, number: int) -> Iterator[tuple[str, ...]]:
     named = {"place": place, "person": person.pk, "last": person.last_name}
     asked: dict[str, Callable[[], Any]] = {name: _page(browser, path.format(**named)) for name, path in PAGES.items()}
     asked |= {name: _call(api, path) for name, path in CALLS.items()}
+    kind = f"{number}, {len({*manager.managed_until.values()} - {None})} ends"
     for name, ask in asked.items():
-        yield (str(number), name, *_times(name, ask))
+        yield (kind, name, *_times(name, ask))
 
 
 def _page(browser: Client, path: str) -> Callable[[], Any]:

@@ -69,3 +69,17 @@ def _hidden_at(page: Page, width: int) -> list[int]:
     page.set_viewport_size({"width": width, "height": 900})
     pixels: list[int] = page.evaluate(HIDDEN)
     return pixels
+
+
+def test_a_long_email_stays_on_its_line_in_the_head_of_a_phone(
+    open_page: Callable[..., Page], olive: User, pat: User
+) -> None:
+    User.objects.filter(pk=olive.pk).update(is_superuser=True)
+    User.objects.filter(pk=pat.pk).update(email=f"{'long.' * 12}name@departments.example.test")
+    page = open_page(olive, viewport={"width": 390, "height": 844})
+    page.goto(reverse("admin:users_user_view", args=[pat.pk]))
+    name = page.locator("#header-inner h1 .email")
+    assert name.locator("wbr").count() > 12
+    box = name.bounding_box()
+    assert box is not None
+    assert box["height"] < 30

@@ -8,12 +8,14 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
 from django.db import DataError, connection, transaction
+from django.db.models import F
 from django.test import Client
 
 from config.audit_event_titles import TITLES
@@ -22,6 +24,7 @@ from tests.support.api.client import FORM, PASSWORD, Api, sign_in
 from tests.support.back_office.history import ask
 from tests.support.back_office.staff import NEW_PASSWORD
 from tests.support.cases import each
+from tests.support.oauth import code_flow
 from tests.support.sign_in.login import delivered
 from users.models import Session, User
 from users.models.audit_event import AuditEvent
@@ -257,15 +260,27 @@ def test_refusals_stay_whatever_their_request_takes_back(pat: User, olive: User)
 
 
 def test_tries_while_an_account_is_closed_fill_no_table(olive: User, caplog: pytest.LogCaptureFixture) -> None:
-    """Each has its line; only what was looked at has a row."""
-    answers = [token(olive.email, "a-guess-that-fails").status_code for _ in range(14)]
+    """Each has its line; only what was looked at has a row, and as many of the others."""
+    answers = [token(olive.email, "a-guess-that-fails").status_code for _ in range(22)]
     page = Client().post("/admin/login/", {"username": olive.email, "password": PASSWORD})
 
-    assert (answers, page.status_code) == ([400] * 9 + [429] * 5, 429)
-    assert AuditEvent.objects.filter(username=olive.email).count() == AuditEvent.objects.count() == 9
-    closed: list[Any] = [record.msg for record in caplog.records if record.name == "users.sign_in.throttling"]
-    assert {line["event"] for line in closed} == {"Sign-in Refused While Closed"}
-    assert [line["username"] for line in closed] == [olive.email] * 6
+    assert (answers, page.status_code) == ([400] * 9 + [429] * 13, 429)
+    tags = AuditEvent.objects.filter(username=olive.email).order_by("id").values_list("tag", flat=True)
+    assert list(tags) == ["failed_login"] * 9 + ["sign_in_locked"] * 9
+    assert AuditEvent.objects.count() == 18
+    closed = code_flow.lines_of(caplog, "Sign-in Refused While Closed")
+    assert [line["username"] for line in closed] == [olive.email] * 14
+
+
+def test_there_is_room_for_events_of_another_kind_and_of_later(db: None) -> None:
+    for _ in range(settings.SIGN_IN_FAILURES):
+        assert AuditEvent.objects.has_room("sign_in_locked")
+        audit.warning("Sign-in Refused While Closed", tag="sign_in_locked", username="nobody")
+    assert not AuditEvent.objects.has_room("sign_in_locked")
+    assert AuditEvent.objects.named(email="somebody").has_room("sign_in_locked")
+    assert AuditEvent.objects.has_room("failed_login")
+    AuditEvent.objects.update(at=F("at") - timedelta(seconds=settings.SIGN_IN_BLOCK_SECONDS))
+    assert AuditEvent.objects.has_room("sign_in_locked")
 
 
 def replay(refresh_token: str) -> None:

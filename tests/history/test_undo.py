@@ -165,9 +165,7 @@ def test_a_password_is_never_put_back(as_ada: Client, pat: User) -> None:
     done = last_change_set(pat)
     (left,) = preview(as_ada, done).listed_left_out
     press_undo(as_ada, done)
-    assert left.reasons == [
-        "Password changed: Passwords, second factors and confinement to warehouses are never put back."
-    ]
+    assert left.reasons == ["Password changed: Passwords and second factors are never put back."]
     assert fresh(pat).check_password(NEW_PASSWORD)
     assert fresh(pat).first_name == "Pat"
 

@@ -188,7 +188,9 @@ DEEDS: dict[str, tuple[int, list[str]]] = {
     "See which warehouses a confined person manages": (
         SEE, [f"{ASSIGNMENT}managed/<str:uuid>/{page}" for page in ("", "rows/", "changes/")]
     ),
-    "Give confined people warehouses to manage, and take them": (DO, [f"{ASSIGNMENT}managed/<str:uuid>/"]),
+    "Give confined people warehouses to manage, and take them": (
+        DO, [f"{ASSIGNMENT}managed/<str:uuid>/{page}" for page in ("", "period/")]
+    ),
     "Import assignments": (DO, _imported(ASSIGNMENT)),
     "See past imports, of what one may import": (SEE, ["spreadsheets/import/"]),
     "See clients": (SEE, _read(CLIENT)),

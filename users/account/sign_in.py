@@ -11,17 +11,17 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from users.sign_in import login, passwords
+from users.sign_in.refusals import Entry
 
 
 class AccountLoginForm(login.LoginForm):
-    """For warehouse users too. `authenticate` has refused people whose account is not active."""
+    """For warehouse users too."""
+
+    entry = Entry.ACCOUNT
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["username"].label = _("E-mail or sign-in name")
-
-    def confirm_login_allowed(self, user: Any) -> None:
-        pass
 
 
 class AccountSignInView(login.SignInView):

@@ -59,8 +59,8 @@ class UserUndoer(Undoer):
     model = User
     order = 1
     identity: ClassVar[dict[str, Any]] = {"pgh_obj_id": User}
-    columns = (*_EDITED, "employed_until", "is_superuser", "roles", *_SWITCHED)
-    never = _("Passwords, second factors and confinement to warehouses are never put back.")
+    columns = (*_EDITED, "employed_until", "is_superuser", "roles", "is_confined", *_SWITCHED)
+    never = _("Passwords and second factors are never put back.")
     removal: ClassVar[dict[str, Any]] = {"status": User.Status.DELETED.value}
 
     def lock(self, pks: Collection[int]) -> None:
@@ -91,7 +91,7 @@ class UserUndoer(Undoer):
         if not plan.by.is_superuser:
             yield "is_superuser", NO_RIGHT
         if plan.by.is_confined:
-            yield from (("roles", NO_RIGHT), ("is_warehouse_user", NO_RIGHT))
+            yield from ((name, NO_RIGHT) for name in ("roles", "is_warehouse_user", "is_confined"))
 
     def write_late(self, steps: list[Step], plan: UndoPlan) -> None:
         if not steps:
@@ -129,7 +129,9 @@ def _refusals(step: Step, person: User, by: User) -> Iterator[tuple[str, Any]]:
     if beyond := sorted(({*step.values.get("roles", person.roles)} ^ {*person.roles}) - by.grantable_roles):
         yield "roles", BEYOND % {"names": ", ".join(beyond)}
     if person.pk == by.pk:
-        yield "employed_until", LeftOut.SELF.label
+        yield from ((name, LeftOut.SELF.label) for name in ("employed_until", "is_confined"))
+    if step.result["is_superuser"] and step.result["is_confined"]:
+        yield "is_confined", _("A superuser has all rights everywhere.")
     yield from _refused_switches(step, person, by)
 
 

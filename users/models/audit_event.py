@@ -6,12 +6,14 @@ import json
 import logging
 import re
 from contextlib import nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.audit_event_titles import title_of
@@ -47,6 +49,13 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         if user_uuid is not None:
             return self.filter(user_uuid=user_uuid)
         return self.filter(account=email.lower())
+
+    def has_room(self, tag: str) -> bool:
+        """Whether another event of this kind may be stored among these: as many as failures lock a sign-in, in the time
+        for which they do. Further refusals have only their log line, so that floods do not fill the table.
+        """
+        since = timezone.now() - timedelta(seconds=settings.SIGN_IN_BLOCK_SECONDS)
+        return self.filter(tag=tag, at__gt=since)[: settings.SIGN_IN_FAILURES].count() < settings.SIGN_IN_FAILURES
 
     def of_request(self, request_id: str) -> AuditEventQuerySet:
         """The events of the requests with this id, newest first, by an index. None for ""."""

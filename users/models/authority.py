@@ -77,7 +77,7 @@ class Authority(PermissionsMixin):
     def has_module_perms(self, app_label: str) -> bool:
         return super().has_module_perms(app_label) and (
             not self.is_confined
-            or any(self.may_somewhere(right) for right in CONFINABLE if right.startswith(app_label))
+            or any(self.may_somewhere(right) for right in CONFINABLE if right.startswith(f"{app_label}."))
         )
 
     @cached_property

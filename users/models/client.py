@@ -25,6 +25,7 @@ from config.digests import digest
 from config.history.tracking import tracked
 from users.models.authorization_code import AuthorizationCode
 from users.models.session import Session
+from users.sign_in.refusals import redirect_reasons
 
 #: Loopback hosts, for which plain http is allowed (RFC 8252 section 7.3).
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -255,8 +256,7 @@ class Client(ClientMixin, SavesChangedColumns):
         return scope or ""
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Exact comparison (RFC 9700 section 2.1)."""
-        return redirect_uri in self.redirect_uris
+        return not any(redirect_reasons(self.redirect_uris, redirect_uri))
 
     def check_client_secret(self, client_secret: str) -> bool:
         return bool(self.secret_digest) and constant_time_compare(self.secret_digest, digest(client_secret))

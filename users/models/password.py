@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from config.audit_log import audit
+from users.sign_in.refusals import PasswordState, SignInReason, password_reasons
 
 
 class Password(models.Model):
@@ -25,6 +26,7 @@ class Password(models.Model):
     pk: Any
     email: Any
     password: Any
+    read_at: Any
 
     class Meta:
         abstract = True
@@ -35,10 +37,11 @@ class Password(models.Model):
 
     @property
     def password_has_expired(self) -> bool:
-        """Whether the time of a temporary password is over, by PostgreSQL's clock. No query for other passwords."""
+        """Whether the time of a temporary password was over at `read_at`. No query for other passwords."""
         if not self.must_change_password:
             return False
-        return type(self)._base_manager.filter(pk=self.pk, must_change_password_by__lte=Now()).exists()
+        reasons = password_reasons(PasswordState(self.must_change_password_by), self.read_at)
+        return SignInReason.TEMPORARY_PASSWORD_EXPIRED in reasons
 
     def set_temporary_password(self, digest: str) -> None:
         """Saves a hash (hashing is slow: do it before the lock), and ends all sessions of the person.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import chain
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -23,6 +25,7 @@ from users.models.refresh_token import RotatingCredential
 from users.models.signing_key import SigningKey
 from users.models.user import User
 from users.querysets import active_account
+from users.sign_in.refusals import SessionReason, session_reasons
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -142,7 +145,14 @@ class Session(RotatingCredential):
 
     @property
     def is_live(self) -> bool:
-        return self.ended_at is None and super().is_live
+        return not any(self._reasons())
+
+    def _reasons(self) -> Iterator[SessionReason]:
+        return session_reasons(self.ended_at, self.expires_at, timezone.now())
+
+    def refusal(self) -> StrEnum | None:
+        """Why it is not prolonged, a SessionReason or a SignInReason, or None."""
+        return next(chain(self._reasons(), self.user.account_reasons()), None)
 
     def outranks(self, user: User) -> bool:
         """Whether its person has rights that the other lacks."""
@@ -156,6 +166,11 @@ class Session(RotatingCredential):
     def history_within(cls, viewer: User) -> models.Q:
         """The events of the sessions of people whom a confined person sees (`config.history.tracking.seen_by`)."""
         return User.objects.all().keys_visible_to(viewer, "user")
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What its security events are found by."""
+        return {"user_uuid": str(self.user.uuid), "client_id": self.client_id, "session": str(self.pk)}
 
     def end(self, reason: str) -> None:
         """Ends the session; the reason of the first call is kept."""

@@ -27,6 +27,7 @@ from users.models.authority import Authority
 from users.models.company_account.password_rule import PasswordRule
 from users.models.password import Password
 from users.querysets import UserQuerySet
+from users.sign_in.refusals import SignInReason, account_reasons
 
 #: Message for a confined person, who must not learn whose an e-mail address is.
 EMAIL_REFUSED = _("This e-mail cannot be used. Ask somebody who may do this everywhere.")
@@ -189,7 +190,12 @@ class User(SavesChangedColumns, Password, PasswordRule, AbstractBaseUser, Author
     @property
     def is_active(self) -> bool:  # type: ignore[override]
         """Django's name for "may sign in": the account is active, and the employment has not ended."""
-        return self.status == self.Status.ACTIVE and self.is_employed
+        return not any(self.account_reasons())
+
+    def account_reasons(self) -> Iterator[SignInReason]:
+        """Why the account is not active. No query if no end of the employment is known."""
+        at = self.read_at if self.employed_until else timezone.now()
+        return account_reasons(self.status, self.employed_until, at)
 
     @property
     def is_deleted(self) -> bool:

@@ -16,8 +16,11 @@ from authlib.oauth2.rfc6749.errors import (
 )
 from django.conf import settings
 
+from config.audit_log import audit
 from config.web.paths import ACCOUNT
+from users.models import AuditEvent, Client
 from users.oauth.requests import Request
+from users.sign_in.refusals import ClientReason
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -94,17 +97,26 @@ _SECRET_PARTS = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
 
 
 def log_refused_client(request: Request, reason: str) -> None:
-    """Logs the setting or page where an operator registers the client or its redirect URI."""
+    """Logs the setting or page where an operator registers the client or its redirect URI.
+
+    The first of each registered client, and of all others together, are security events (`has_room`).
+    """
     sent = request.payload
     what_to_do = (
         "Add the app's redirect address to DEFAULT_CLIENT_REDIRECT_URIS, character by character, and restart."
         if sent.client_id == settings.DEFAULT_CLIENT_ID
         else "Register this client, with this redirect address, in the Back Office under Clients."
     )
-    logger.warning(
-        "Client refused at /authorize",
-        reason=reason,
-        client_id=sent.client_id,
-        redirect_uri=sent.redirect_uri and _SECRET_PARTS.sub("…", sent.redirect_uri),
-        what_to_do=what_to_do,
-    )
+    line = {
+        "client_id": sent.client_id,
+        "redirect_uri": sent.redirect_uri and _SECRET_PARTS.sub("…", sent.redirect_uri),
+        "reason": reason,
+        "what_to_do": what_to_do,
+    }
+    is_known = Client.objects.known(sent.client_id) is not None
+    events = AuditEvent.objects.filter(client_id=sent.client_id) if is_known else AuditEvent.objects.all()
+    if events.has_room("client_refused_at_authorize"):
+        line["code"] = ClientReason.REDIRECT_NOT_REGISTERED if is_known else ClientReason.UNKNOWN_CLIENT
+        audit.warning("Client refused at /authorize", tag="client_refused_at_authorize", **line)
+    else:
+        logger.warning("Client refused at /authorize", **line)

@@ -18,7 +18,7 @@ from django.contrib.auth import authenticate
 from django.utils.translation import gettext_noop
 
 from config.audit_log import audit
-from users.models import Session, User
+from users.models import AuditEvent, Session, User
 from users.models.authorization_code import AuthorizationCode, CodeRefusedError, CodeReplayedError
 from users.models.client import Client
 from users.models.refresh_token import RefreshRefusedError, RefreshTokenReusedError
@@ -33,6 +33,7 @@ from users.oauth.requests import Request
 from users.oauth.sessions import redeem, start_session
 from users.oauth.token_lookup import SessionToken
 from users.oauth.tokens import AccessToken, scopes_for
+from users.sign_in.refusals import Entry, redirect_reasons, sign_in_reasons
 from users.sign_in.throttling import is_blocked, log_failure
 
 #: Authentication methods: `none` for public clients, the others for confidential ones (RFC 6749 section 2.3).
@@ -69,7 +70,7 @@ def _authenticated(request: Request, username: str, password: str) -> User:
         if is_blocked(request.django):
             raise BlockedError(getattr(request.django, "retry_after", 1))
         raise InvalidGrantError(BAD_CREDENTIALS)
-    if user.must_change_password:
+    if any(sign_in_reasons(user, Entry.APP, user.read_at)):  # the other reasons are refused above
         audit.warning("Temporary Password Not Changed", tag="temporary_password_not_changed", username=user.email)
         raise TemporaryPasswordError
     return user
@@ -145,11 +146,11 @@ class CodeGrant(AuthorizationCodeGrant):
 
     @staticmethod
     def validate_authorization_redirect_uri(request: Request, client: Client) -> str:
-        """The URI as sent, optional if the client has only one (RFC 6749 section 3.1.2.3)."""
-        sent = request.payload.redirect_uri
-        if not (client.check_redirect_uri(sent) if sent else client.get_default_redirect_uri()):
+        """The URI as sent, optional if the client has only one."""
+        sent: str = request.payload.redirect_uri or ""
+        if any(redirect_reasons(client.redirect_uris, sent)):
             raise InvalidClientError("The redirect address is not registered for this client.")
-        return sent or ""
+        return sent
 
     def sign_in(self) -> User:
         """The person with the name and password in the request. Raises OAuth2Error."""
@@ -266,9 +267,16 @@ class SessionRefreshGrant(RotatingGrant):
 
     def authenticate_refresh_token(self, refresh_token: str) -> SessionToken:
         token = SessionToken.of_refresh_token(refresh_token)
-        if token is None or not token.session.is_live or not token.session.user.is_active:
+        if token is None or self._is_refused(token.session):
             raise InvalidRequestError(BAD_REFRESH_TOKEN)
         return token
+
+    def _is_refused(self, session: Session) -> bool:
+        """Whether it is not prolonged. Why is an event, which names the session, unless there were many."""
+        reason = session.refusal()
+        if reason and AuditEvent.objects.named(user_uuid=session.user.uuid).has_room("refresh_token_refused"):
+            audit.info("Refresh Token Refused", tag="refresh_token_refused", **session.names, code=reason)
+        return reason is not None
 
     def authenticate_user(self, refresh_token: SessionToken) -> User:
         return refresh_token.session.user

@@ -15,9 +15,11 @@ from django.conf import settings
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 
+from config.audit_log import audit
 from config.identifiers import parse_uuid
-from users.models import Session, User
+from users.models import AuditEvent, Session, User
 from users.oauth.key_ring import KeyRing, key_ring
+from users.sign_in.refusals import SessionReason
 
 
 class Scope(StrEnum):
@@ -141,6 +143,9 @@ class AccessToken(SignedToken):
         session = Session.objects.live_by_claims(**self.identity)
         if session is not None and not session.is_key_known:
             self.get_token_backend().mark_outdated()
+            if AuditEvent.objects.named(user_uuid=session.user.uuid).has_room("access_token_refused"):
+                code = SessionReason.KEY_REMOVED
+                audit.warning("Access Token Refused", tag="access_token_refused", **session.names, code=code)
             return None
         return session
 

@@ -25,6 +25,7 @@ from config.audit_log import audit
 from config.web.back_office_sessions import ACCOUNT_ONLY, COMPANY_ACCOUNT
 from users.models import User
 from users.sign_in import device_cookies, throttling, two_factor
+from users.sign_in.refusals import Entry, sign_in_reasons
 
 #: The session key between password and code, and how long it is valid.
 _PENDING = "second_step"
@@ -46,6 +47,7 @@ class BackOfficePage:
 class LoginForm(AuthenticationForm):
     """E-mail and password of a user with `User.is_staff`: an active account, not a warehouse user."""
 
+    entry = Entry.BACK_OFFICE
     error_messages = dict.fromkeys(
         ("invalid_login", "inactive"),
         _("Authentication failed! Check the email address and the password, and try again."),
@@ -60,11 +62,8 @@ class LoginForm(AuthenticationForm):
             field.error_messages["required"] = _("This value should not be blank.")
 
     def confirm_login_allowed(self, user: Any) -> None:
-        """Counts the correct password of a user without access as a failure, like a wrong password.
-
-        So does that of a person whose company account is the only way in.
-        """
-        if not (user.is_staff and user.password_opens_back_office):
+        """Counts the correct password of a user without access as a failure, like a wrong password."""
+        if any(sign_in_reasons(user, self.entry, user.read_at)):
             credentials = {"username": self.cleaned_data["username"]}
             signals.user_login_failed.send(sender=__name__, credentials=credentials, request=self.request)
             raise self.get_invalid_login_error()

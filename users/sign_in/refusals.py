@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from enum import StrEnum
-from typing import NamedTuple
+from enum import Enum, StrEnum, auto
+from typing import Any, NamedTuple
 
 from config.database.periods import LATEST
 
@@ -26,7 +26,16 @@ class SignInReason(StrEnum):
     TEMPORARY_PASSWORD = "temporary_password"  # noqa: S105 (as above)
     LOCKED = "locked"
     NOT_A_BACK_OFFICE_USER = "not_a_back_office_user"
+    COMPANY_ACCOUNT_ONLY = "company_account_only"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 (as above)
+
+
+class SessionReason(StrEnum):
+    """Why the tokens of a session are refused, besides the reasons that concern its person."""
+
+    SESSION_ENDED = "session_ended"
+    SESSION_EXPIRED = "session_expired"
+    KEY_REMOVED = "key_removed"
 
 
 class ClientReason(StrEnum):
@@ -56,8 +65,8 @@ class PasswordState(NamedTuple):
     """What is so of a password and of the lockouts of its account; None in what is not known."""
 
     must_change_by: datetime | None
-    is_usable: bool | None
-    is_locked: bool | None
+    is_usable: bool | None = None
+    is_locked: bool | None = None
 
 
 def password_reasons(state: PasswordState, at: datetime) -> Iterator[SignInReason]:
@@ -69,6 +78,41 @@ def password_reasons(state: PasswordState, at: datetime) -> Iterator[SignInReaso
         yield SignInReason.NO_PASSWORD
     if state.is_locked:
         yield SignInReason.LOCKED
+
+
+class Entry(Enum):
+    """Where a password is entered."""
+
+    APP = auto()
+    BACK_OFFICE = auto()
+    ACCOUNT = auto()
+
+
+def sign_in_reasons(person: Any, entry: Entry, at: datetime) -> Iterator[SignInReason]:
+    """Why somebody who enters the right password there is not let in: what every sign-in by password asks, and *Why?*.
+
+    `person` is a `User`, as stored or as they were by the history.
+    """
+    yield from account_reasons(person.status, person.employed_until, at)
+    for reason in password_reasons(PasswordState(person.must_change_password_by), at):
+        if entry is Entry.APP or reason is not SignInReason.TEMPORARY_PASSWORD:  # which the pages let them change
+            yield reason
+    if entry is Entry.BACK_OFFICE and person.is_warehouse_user:
+        yield SignInReason.NOT_A_BACK_OFFICE_USER
+    elif entry is Entry.BACK_OFFICE and not person.password_opens_back_office:
+        yield SignInReason.COMPANY_ACCOUNT_ONLY
+
+
+def session_reasons(
+    ended_at: datetime | None, expires_at: datetime, at: datetime, *, is_key_known: bool = True
+) -> Iterator[SessionReason]:
+    """Why the tokens of a session were refused at a moment, as `SessionQuerySet.live` and `SigningKeyQuerySet.have`."""
+    if ended_at is not None and ended_at <= at:
+        yield SessionReason.SESSION_ENDED
+    elif expires_at <= at:
+        yield SessionReason.SESSION_EXPIRED
+    if not is_key_known:
+        yield SessionReason.KEY_REMOVED
 
 
 class ClientState(NamedTuple):
@@ -84,8 +128,18 @@ def client_reasons(state: ClientState, redirect_uri: str = "") -> Iterator[Clien
     """Why a registered client is refused with this redirect address, or without one, and what it is not told."""
     if state.is_confidential and not state.has_secret:
         yield ClientReason.NO_SECRET
-    uris = state.redirect_uris
-    if redirect_uri not in uris if redirect_uri else not (uris or state.is_confidential):
+    if redirect_uri:
+        yield from redirect_reasons(state.redirect_uris, redirect_uri)
+    elif not (state.redirect_uris or state.is_confidential):
         yield ClientReason.REDIRECT_NOT_REGISTERED
     if state.is_confidential and not state.reads_reasons:
         yield ClientReason.MAY_NOT_READ_REASONS
+
+
+def redirect_reasons(registered: Sequence[str], sent: str) -> Iterator[ClientReason]:
+    """Why `/authorize` refuses an address, compared as a whole (RFC 9700 section 2.1).
+
+    "" is the client's only one (RFC 6749 section 3.1.2.3).
+    """
+    if sent not in registered if sent else len(registered) != 1:
+        yield ClientReason.REDIRECT_NOT_REGISTERED

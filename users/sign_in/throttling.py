@@ -31,7 +31,7 @@ from config.audit_log import audit
 from config.telemetry.signals import sign_in_blocked
 from config.web.paths import is_page
 from config.web.request_context import client_address
-from users.models import DeviceFailure
+from users.models import AuditEvent, DeviceFailure
 from users.sign_in.device_cookies import known_device
 from users.sign_in.lockouts import key_of, reset_paths
 
@@ -131,12 +131,15 @@ class SlidingWindowHandler(AxesDatabaseHandler):
 
 # --- Log --------------------------------------------------------------------------------------------------------
 def log_failure(request: HttpRequest, username: str) -> None:
-    """Records a security event; while the account is locked only a log line, so that floods do not fill the table."""
-    if is_blocked(request):
-        logger.warning("Sign-in Refused While Closed", username=username)
-        sign_in_blocked.send(sender=log_failure)
-    else:
+    """Records a security event; of those while the account is locked only the first (`AuditEventQuerySet.has_room`)."""
+    if not is_blocked(request):
         audit.warning("Failed Login", tag="failed_login", username=username)
+        return
+    sign_in_blocked.send(sender=log_failure)
+    if AuditEvent.objects.named(email=username).has_room("sign_in_locked"):
+        audit.warning("Sign-in Refused While Closed", tag="sign_in_locked", username=username)
+    else:
+        logger.warning("Sign-in Refused While Closed", username=username)
 
 
 # --- Responses --------------------------------------------------------------------------------------------------

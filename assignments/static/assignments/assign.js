@@ -108,7 +108,8 @@
     if (!text || !row.assignment || !form.dataset.periodUrl || row.kept) return element("span", "assign-period", text);
     const link = element("a", "assign-period assign-link", text);
     const back = new URLSearchParams({ _back: location.pathname + location.search });
-    link.href = form.dataset.periodUrl.replace("/0/", `/${row.assignment}/`) + "?" + back;
+    const url = form.dataset.periodUrl.replace(/([/=])0(?=\/|$)/, `$1${row.assignment}`);
+    link.href = url + (url.includes("?") ? "&" : "?") + back;
     link.setAttribute("aria-label", say("PeriodRow", { name: row.title, period: text }));
     return link;
   };

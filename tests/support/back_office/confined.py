@@ -13,6 +13,7 @@ from django.contrib.messages import constants, get_messages
 from django.test import Client
 from django.utils import timezone
 
+from assignments.models import ManagedWarehouse
 from tests.support.back_office.staff import told
 from tests.support.confinement import Site, confined
 from users.models import Session, User
@@ -68,6 +69,7 @@ ROWS: dict[str, tuple[str, str]] = {
     "assignments/warehouseuserassignment/warehouse/<str:uuid>/rows/": ("+0", "x0"),
     "assignments/warehouseuserassignment/warehouse/<str:uuid>/changes/": ("+0", "x0"),
     "assignments/warehouseuserassignment/managed/<str:uuid>/": ("+0+0", "+0!0"),
+    "assignments/warehouseuserassignment/managed/<str:uuid>/period/": ("+0!0", "+0!0"),
     "assignments/warehouseuserassignment/managed/<str:uuid>/rows/": ("+0+0", "x0x0"),
     "assignments/warehouseuserassignment/managed/<str:uuid>/changes/": ("+0+0", "x0x0"),
     "assignments/warehouseuserassignment/<path:object_id>/assign_warehouses/": ("+0+0", "+0+0"),
@@ -143,12 +145,20 @@ def model_of(route: str) -> str:
     return "/".join(route.split("/")[:2]) + "/"
 
 
+def _managed(person: User) -> int:
+    """The first row of what somebody manages."""
+    rows = ManagedWarehouse.objects.filter(user=person.pk).order_by("pk")
+    return rows.values_list("pk", flat=True).first() or _NO_KEY
+
+
 #: What a route is sent in the query or the body, besides the row in its path.
 _SENT: dict[str, Any] = {
     "post users/user/bulk/<str:name>/": lambda row: {"people": row.pk},
     "get users/user/why/": lambda row: {"person": row.pk},
     "post users/session/end/": lambda row: {"keys": str(row.pk).replace("-", "")},
     f"post {_ASSIGNMENTS}set-period/": lambda row: {"rows": row.pk, "from_day": "2026-01-01"},
+    f"get {_ASSIGNMENTS}managed/<str:uuid>/period/": lambda row: {"row": _managed(row)},
+    f"post {_ASSIGNMENTS}managed/<str:uuid>/period/": lambda row: {"row": _managed(row), "until_day": "2099-01-01"},
     f"get {_ASSIGNMENTS}roster/": lambda row: {"warehouse": row.pk},
     f"get {_ASSIGNMENTS}roster/person/": lambda row: {"person": row.pk},
 }

@@ -103,6 +103,11 @@ PAGES: dict[str, Callable[..., str]] = {
     "managed warehouses": lambda north, **_: reverse(
         "admin:assignments_managed_warehouses", args=[_site_manager(north).uuid]
     ),
+    "period of a managed warehouse": lambda north, **_: reverse(
+        "admin:assignments_managed_period",
+        args=[_site_manager(north).uuid],
+        query={"row": ManagedWarehouse.objects.get(user__email=_SITE_MANAGER).pk},
+    ),
     "assign warehouses": lambda pat, **_: reverse("admin:assignments_assign_warehouses", args=[pat.uuid]),
     "assign people": lambda north, **_: reverse("admin:assignments_assign_people", args=[north.uuid]),
     "assignments": lambda **_: reverse("admin:assignments_warehouseuserassignment_changelist"),

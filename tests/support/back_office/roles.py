@@ -103,6 +103,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "assignments/warehouseuserassignment/warehouse/<str:uuid>/rows/": ("ASWMRC", "ASWMRC"),
     "assignments/warehouseuserassignment/warehouse/<str:uuid>/changes/": ("ASWMRC", "ASWMRC"),
     "assignments/warehouseuserassignment/managed/<str:uuid>/": ("ASWMRC", "ASMC"),
+    "assignments/warehouseuserassignment/managed/<str:uuid>/period/": ("ASMC", "ASMC"),
     "assignments/warehouseuserassignment/managed/<str:uuid>/rows/": ("ASWMRC", "ASWMRC"),
     "assignments/warehouseuserassignment/managed/<str:uuid>/changes/": ("ASWMRC", "ASWMRC"),
     "assignments/warehouseuserassignment/import/<uuid:pk>/": ("ASWMC", "ASWMC"),

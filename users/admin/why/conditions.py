@@ -30,6 +30,8 @@ class Condition(NamedTuple):
     change: changes.RecordedChange | None = None
     #: Label and URL of the page where it is mended, if it is not met and the viewer may do so.
     mend: tuple[str, str] | None = None
+    #: Of the reason, as programs and security events name it.
+    code: str = ""
 
 
 class Conditions:

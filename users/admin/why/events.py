@@ -19,7 +19,7 @@ from users.admin.why.person import PersonConditions
 from users.models import User
 from users.models.audit_event import AuditEvent
 from users.models.client import Client
-from users.sign_in.refusals import ClientReason, SignInReason
+from users.sign_in.refusals import ClientReason, Entry, SessionReason, SignInReason, sign_in_reasons
 
 #: The events by which a person or a client was refused something.
 REFUSALS = {
@@ -29,8 +29,14 @@ REFUSALS = {
     "temporary_password_expired",
     "authorization_code_replayed",
     "refresh_token_reused",
+    "refresh_token_refused",
+    "access_token_refused",
+    "sign_in_locked",
     "client_refused",
+    "client_refused_at_authorize",
 }
+#: Tag → the reason of all its events. Others have theirs in the detail `code`, or are called as their tag.
+_OF_TAGS = {"temporary_password_not_changed": SignInReason.TEMPORARY_PASSWORD, "sign_in_locked": SignInReason.LOCKED}
 #: Code of a reason → words. Other codes are the tags of events, which have titles.
 WORDS: dict[str, Any] = {
     SignInReason.UNKNOWN_PERSON: gettext_lazy("nobody has this name, or had it then"),
@@ -40,7 +46,12 @@ WORDS: dict[str, Any] = {
     SignInReason.TEMPORARY_PASSWORD: gettext_lazy("the temporary password had not been changed"),
     SignInReason.TEMPORARY_PASSWORD_EXPIRED: gettext_lazy("the temporary password had expired"),
     SignInReason.NOT_A_BACK_OFFICE_USER: gettext_lazy("a warehouse user cannot enter the Back Office"),
+    SignInReason.COMPANY_ACCOUNT_ONLY: gettext_lazy("the Back Office is open to them by company account only"),
     SignInReason.WRONG_PASSWORD: gettext_lazy("nothing but the password: it was wrong"),
+    SignInReason.LOCKED: gettext_lazy("sign-in was locked after wrong passwords"),
+    SessionReason.SESSION_ENDED: gettext_lazy("the session had been ended"),
+    SessionReason.SESSION_EXPIRED: gettext_lazy("the session had not been used for too long"),
+    SessionReason.KEY_REMOVED: gettext_lazy("the key that had signed the token was removed"),
     Reason.WORKS_HERE: gettext_lazy("nothing any more at that moment"),
     Reason.NOT_A_WAREHOUSE_USER: gettext_lazy("they were no warehouse user"),
     Reason.UNKNOWN_WAREHOUSE: gettext_lazy("no warehouse was assigned"),
@@ -53,6 +64,7 @@ WORDS: dict[str, Any] = {
     ClientReason.UNKNOWN_CLIENT: gettext_lazy("there is no such client, or was none then"),
     ClientReason.CLIENT_REMOVED: gettext_lazy("the client was removed"),
     ClientReason.NO_SECRET: gettext_lazy("the client had no secret"),
+    ClientReason.REDIRECT_NOT_REGISTERED: gettext_lazy("the redirect address was not registered"),
     ClientReason.WRONG_SECRET: gettext_lazy("the secret was wrong, or sent by a public client"),
 }
 #: Most events of one request that are shown: a client may have sent the same id again and again.
@@ -88,7 +100,7 @@ def events_of(request_id: str) -> list[FoundEvent]:
     if not rows:
         words = _(
             "No security event has the request ID “%(id)s”. Those from before %(day)s are deleted; only the log has "
-            "requests that neither changed nor refused anything of an account, and sign-ins while they were locked."
+            "requests that neither changed nor refused anything of an account, and refusals after many of their kind."
         )
         raise ValidationError(words % {"id": request_id, "day": times.in_words(retention_cutoff())})
     return [_found(row) for row in rows]
@@ -126,25 +138,33 @@ def _of_tag(found: FoundEvent, then: PersonConditions | None, reasons_of_client:
     if tag == "client_refused":
         known = [reason for reason in reasons_of_client if reason in _OF_SECRET]
         return next(iter(known), ClientReason.WRONG_SECRET if found.client else ClientReason.UNKNOWN_CLIENT)
-    if tag == "temporary_password_not_changed":
-        return SignInReason.TEMPORARY_PASSWORD
     if tag not in {"failed_login", "warehouse_user_failed_login"}:
-        return tag
+        return str(_OF_TAGS.get(tag) or found.event.details.get("code") or tag)
     if then is None:
         return SignInReason.UNKNOWN_PERSON
+    if tag == "failed_login":
+        return next(_of_sign_in(found, then))
     warehouse = then.warehouse()
-    decision = then.decision(warehouse)
-    if tag == "warehouse_user_failed_login":
-        return decision.reason if warehouse or decision.reason != Reason.UNKNOWN_WAREHOUSE else Reason.NOT_ASSIGNED
-    return next(_of_sign_in(found, then, decision.reasons))
+    reason = then.decision(warehouse).reason
+    return reason if warehouse or reason != Reason.UNKNOWN_WAREHOUSE else Reason.NOT_ASSIGNED
 
 
 _OF_SECRET = {ClientReason.UNKNOWN_CLIENT, ClientReason.CLIENT_REMOVED, ClientReason.NO_SECRET}
 
 
-def _of_sign_in(found: FoundEvent, then: PersonConditions, reasons: Sequence[str]) -> Iterator[str]:
-    yield from (reason for reason in reasons if reason in set(SignInReason))
-    yield from (reason for reason in then.password_reasons() if reason is not SignInReason.TEMPORARY_PASSWORD)
-    if then.state.is_warehouse_user and found.event.path == reverse("admin:login"):
-        yield SignInReason.NOT_A_BACK_OFFICE_USER
+#: What a user is made of as they were then, for `sign_in_reasons`.
+_OF_PERSON = (
+    *("email", "status", "employed_until", "must_change_password_by"),
+    *("is_warehouse_user", "company_account_only"),
+)
+
+
+def _of_sign_in(found: FoundEvent, then: PersonConditions) -> Iterator[str]:
+    """A wrong password only if the right one would have been let in."""
+    if then.state is None:
+        yield SignInReason.UNKNOWN_PERSON
+        return
+    person = User(**{name: getattr(then.state, name) for name in _OF_PERSON})
+    entry = Entry.BACK_OFFICE if found.event.path == reverse("admin:login") else Entry.ACCOUNT
+    yield from sign_in_reasons(person, entry, then.now)
     yield SignInReason.WRONG_PASSWORD

@@ -57,7 +57,7 @@ class _Answer:
         event = refusal.event
         self.asked |= {"person": refusal.person, "warehouse": None, "moment": event.at}
         if self._sees_clients:
-            self.asked |= {"client": refusal.client, "redirect_uri": ""}
+            self.asked |= {"client": refusal.client, "redirect_uri": event.details.get("redirect_uri") or ""}
         unknown = ""
         try:
             refuse_unknown(event.at)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db.models import Q
+from django.db.models.functions import Least
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -25,7 +26,7 @@ from users.admin.why.conditions import Condition, Conditions, change_of, labelle
 from users.models import Session, User
 from users.sign_in.account_recovery import lockouts_of
 from users.sign_in.lockouts import wrong_passwords
-from users.sign_in.refusals import PasswordState, SignInReason, password_reasons
+from users.sign_in.refusals import PasswordState, SessionReason, SignInReason, password_reasons, session_reasons
 from warehouses.models import Warehouse
 
 #: Most ended sessions that are named.
@@ -146,13 +147,17 @@ class PersonConditions(Conditions):
         number = open_.count()
         text = ngettext("%(number)s session is open.", "%(number)s sessions are open.", number)
         yield Condition(None, text % {"number": number})
-        ended = every.filter(ended_at__lte=self.now).order_by("-ended_at")[:MAX_SESSIONS]
+        over = every.alias(over_at=Least("ended_at", "expires_at")).filter(over_at__lte=self.now)
         found = {change.object_id: change for change in self.changes(Session, self.person) if change.label == "update"}
-        for session in ended:
-            why = _(session.end_reason) if session.end_reason else _("not recorded")
-            told = {"since": in_words(session.created_at), "reason": why}
-            text = _("The session since %(since)s ended: %(reason)s.") % told
-            yield Condition(None, text, found.get(str(session.pk)))
+        for session in over.order_by("-over_at")[:MAX_SESSIONS]:
+            code = next(session_reasons(session.ended_at, session.expires_at, self.now))
+            told = {"since": in_words(session.created_at), "until": in_words(session.expires_at)}
+            if code is SessionReason.SESSION_ENDED:
+                told["reason"] = _(session.end_reason) if session.end_reason else _("not recorded")
+                text, change = _("The session since %(since)s ended: %(reason)s."), found.get(str(session.pk))
+            else:
+                text, change = _("The session since %(since)s expired on %(until)s."), None
+            yield Condition(None, text % told, change, code=code)
 
     # --- Working ------------------------------------------------------------------------------------------------
     def work(self, decision: Decision, warehouse: Warehouse) -> Iterator[Condition]:

@@ -36,6 +36,7 @@ def rights_of(why: PersonConditions, warehouse: Warehouse | None) -> Iterator[Co
         change_of(why.of_person, "roles", User),
     )
     yield from _confinement(why, warehouse)
+    yield from _rank(person)
     for right in (*_OF_PEOPLE, *_OF_WAREHOUSES):
         yield _right(person, right, warehouse if right in _OF_WAREHOUSES else None)
 
@@ -58,6 +59,19 @@ def _confinement(why: PersonConditions, warehouse: Warehouse | None) -> Iterator
     told = name | {"period": periods.with_hint(period, why.now) or _("unlimited")}
     text = _("They manage %(warehouse)s: %(period)s.") % told
     yield why.condition(period.includes(why.now), text, labelled(found, "insert"), _page(why))
+
+
+def _rank(person: User) -> Iterator[Condition]:
+    """Whom they may change, as `User.outranks` decides."""
+    if not person.may_somewhere("users.change_user"):
+        return
+    if person.is_superuser:
+        yield Condition(True, _("Rank: they may change everybody."))
+        return
+    roles = ", ".join(sorted(_(role) for role in person.grantable_roles)) or _("none")
+    yield Condition(
+        None, _("Rank: they may change people with no other roles than these: %(roles)s.") % {"roles": roles}
+    )
 
 
 def _right(person: Any, right: str, warehouse: Warehouse | None) -> Condition:
