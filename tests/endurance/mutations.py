@@ -166,7 +166,12 @@ MUTATIONS_TRIED = (
         "events",
         _WORK,
     ),
-    Mutation("assignments/admin/edit_conflicts.py", " and not self._viewer.is_confined", "", _WORK),
+    Mutation(
+        "config/back_office/rights.py",
+        "may_see_people(viewer) and not viewer.is_confined",
+        "may_see_people(viewer)",
+        _WORK,
+    ),
     Mutation("assignments/roster/roster.py", "rows if viewer is None else rows.visible_to(viewer)", "rows", _ROSTER),
     Mutation("assignments/roster/roster.py", "if viewer is None or not viewer.is_confined:", "if True:", _ROSTER),
     Mutation(
@@ -178,9 +183,7 @@ MUTATIONS_TRIED = (
     Mutation("warehouses/admin.py", "events.none() if viewer.is_confined else events", "events", _ROSTER),
     Mutation("users/admin/user.py", "people = User.objects.visible_to(viewer)", "people = User.objects.all()", _ROSTER),
     Mutation("warehouses/admin.py", "once_locked=partial(require, request.user)", "", _RACES),
-    Mutation(
-        "warehouses/admin.py", "tells_of_others = not request.user.is_confined", "tells_of_others = True", _HOUSES
-    ),
+    Mutation("warehouses/admin.py", '"tells_of_others": not viewer.is_confined', '"tells_of_others": True', _HOUSES),
     Mutation(
         "assignments/models/managed_warehouse.py",
         '.exclude(pk__in=self.current().values("warehouse")).exists()',
