@@ -185,19 +185,14 @@ class People:
             {name: getattr(entry, name) for name in names} if entry else {"user_name": person.email, "external_id": ""}
         )
         if names != known:
+            DirectoryEntry(**names).clean_fields(exclude=["user"])
             DirectoryEntry.objects.update_or_create(names, user=person)
         assign(person, wanted.assigned)
 
     def _require_free(self, wanted: Wanted, person: User | None) -> None:
         others = User.objects.exclude(pk=person.pk if person else None)
-        found = (
-            others.by_email(wanted.fields["email"]).first()
-            or others.filter(
-                directory_entry__in=DirectoryEntry.objects.alias(lower=Lower("user_name")).filter(
-                    lower=wanted.user_name.lower()
-                )
-            ).first()
-        )
+        by_name = others.filter(_by_user_name("exact", wanted.user_name))
+        found = others.by_email(wanted.fields["email"]).first() or by_name.first()
         if found is None:
             return
         if found.is_deleted:
@@ -264,14 +259,14 @@ def _resource(person: Any) -> Any:
 
 
 def _extension(person: Any) -> Any:
-    """What differs from the defaults, or None."""
-    is_english = person.language == User.Language.ENGLISH
-    if not person.is_warehouse_user and is_english:
+    """What differs from the defaults, or None. Also the warehouses of who is no warehouse user at present: they are
+    kept, and a PATCH that says nothing of them must not take them."""
+    language = None if person.language == User.Language.ENGLISH else person.language
+    warehouses = [_shown(row) for row in person.shown] or None
+    if not (person.is_warehouse_user or language or warehouses):
         return None
     return schemas.WarehouseUser(
-        is_warehouse_user=person.is_warehouse_user or None,
-        language=None if is_english else person.language,
-        warehouses=[_shown(row) for row in person.shown if person.is_warehouse_user] or None,
+        is_warehouse_user=person.is_warehouse_user or None, language=language, warehouses=warehouses
     )
 
 

@@ -81,9 +81,9 @@ class Roles:
         """A new role without any right, until staff give it some. Raises UniquenessException for a taken name."""
         name = _name_of(resource, None)
         role = Group.objects.create(name=name)
-        row = ClientRole.objects.create(
-            client=self.client, role=role, external_id=normal_name(resource.external_id or "")
-        )
+        row = ClientRole(client=self.client, role=role, external_id=normal_name(resource.external_id or ""))
+        row.full_clean()
+        row.save()
         self._set_members(role, resource)
         return self._one(self.rows().filter(pk=row.pk))
 
@@ -100,6 +100,7 @@ class Roles:
             external_id = normal_name(resource.external_id or "")
             if external_id != row.external_id:
                 row.external_id = external_id
+                row.full_clean()
                 row.save(update_fields=["external_id", "updated_at"])
             if _uuids_of(resource) != _uuids_of(stored):
                 self._set_members(role, resource)

@@ -135,6 +135,12 @@ def _messages(problem: ValidationError) -> Iterator[str]:
 
 
 #: Field → attribute.
-_ATTRIBUTES = {"first_name": "name.givenName", "last_name": "name.familyName", "email": "emails or userName"}
+_ATTRIBUTES = {
+    "first_name": "name.givenName",
+    "last_name": "name.familyName",
+    "email": "emails or userName",
+    "user_name": "userName",
+    "external_id": "externalId",
+}
 
 SERVICE = Service(schemas.PROVIDER)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from tests.support.scim import urls
 from tests.support.scim.directory import Directory, register
+from tests.support.stored_rows import Rows, stored_rows
 
 
 @pytest.fixture
@@ -21,3 +25,24 @@ def scim(settings: Any, db: None) -> None:
 def directory(scim: None) -> Directory:
     """One that gives no role."""
     return Directory(*register())
+
+
+#: Tables that requests write to whatever they do, and those of the browser's sessions.
+_OTHERS = ("django_", "users_auditevent")
+
+
+def _everything() -> Rows:
+    return stored_rows(name for name in connection.introspection.table_names() if not name.startswith(_OTHERS))
+
+
+@pytest.fixture
+def nothing_changes() -> Callable[[], Any]:
+    """`with nothing_changes():` fails if any row was added, changed or removed inside, in the history, too."""
+
+    @contextmanager
+    def watch() -> Iterator[None]:
+        before = _everything()
+        yield
+        assert _everything() == before
+
+    return watch
