@@ -22,6 +22,8 @@ def periods_of(sent: Iterable[Any]) -> dict[int, Period]:
     Raises InvalidValueException for an unknown warehouse, and a time without its offset.
     """
     rows = list(sent)
+    if not all(row.value for row in rows):
+        raise InvalidValueException(detail="A warehouse needs its uuid or name: value.")
     named = {row.value for row in rows}
     uuids = [parse_uuid(value) for value in named]
     by_uuid = {str(one.uuid): one.pk for one in Warehouse.objects.filter(uuid__in=uuids)} if named else {}
