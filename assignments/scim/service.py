@@ -1,4 +1,4 @@
-"""SCIM's protocol by scim2-server, and the two places where directories expect something else than it does."""
+"""SCIM's protocol by scim2-server, and the places where directories expect something else than it does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from psycopg.errors import UniqueViolation
+from pydantic import ValidationError as PydanticError
 from scim2_models import (
     Context,
     ForbiddenException,
@@ -19,7 +20,7 @@ from scim2_models import (
     UniquenessException,
 )
 from scim2_server.responses import ScimResponse
-from scim2_server.service import ScimService
+from scim2_server.service import ScimService, scim_exception_of
 from scim2_server.storage import ScimStorage, SearchPage
 
 from assignments.scim import schemas
@@ -40,12 +41,34 @@ class Service(ScimService):
             replacement[schemas.WarehouseUser] = current[schemas.WarehouseUser]
         return super().apply_replacement(current, replacement, conditions)
 
+    def apply_patch(self, current: Any, patch_op: Any, conditions: Any) -> Any:
+        patch_op.operations = [meant for sent in patch_op.operations for meant in _as_meant(sent)]
+        return super().apply_patch(current, patch_op, conditions)
+
     def patch_response(self, base_url: str, resource: Any, response_parameters: Any) -> ScimResponse:
         """With the whole user, for which Entra and Okta look; of a group, whose members may be many, with nothing."""
         if isinstance(resource, schemas.Person):
             published = self.publish(base_url, resource)
             return self.resource_response(published, Context.RESOURCE_REPLACEMENT_RESPONSE, response_parameters)
         return super().patch_response(base_url, resource, response_parameters)
+
+
+def _as_meant(sent: Any) -> Iterator[Any]:
+    """What Entra means by an operation: entries to remove are named by `value` alone, also beside `"$ref": null`; and
+    without a path, a name such as `emails[type eq "work"].value` is one."""
+    if sent.op == "remove" and isinstance(sent.value, list):
+        sent.value = [{"value": one["value"]} if isinstance(one, dict) and one.get("value") else one for one in sent.value]
+    named = {name for name in sent.value if "[" in name} if sent.path is None and isinstance(sent.value, dict) else ()
+    if not named:
+        yield sent
+        return
+    if rest := {name: value for name, value in sent.value.items() if name not in named}:
+        yield sent.model_copy(update={"value": rest})
+    for name in sorted(named):
+        try:
+            yield type(sent)(op=sent.op, path=name, value=sent.value[name])
+        except PydanticError as problem:
+            raise scim_exception_of(problem) from problem
 
 
 class Storage(ScimStorage):

@@ -27,8 +27,8 @@ def directory(scim: None) -> Directory:
     return Directory(*register())
 
 
-#: Tables that requests write to whatever they do, and those of the browser's sessions.
-_OTHERS = ("django_", "users_auditevent")
+#: Tables that requests write to whatever they do: audit events, failures of sign-in, and browsers' sessions.
+_OTHERS = ("django_", "users_auditevent", "axes_")
 
 
 def _everything() -> Rows:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from tests.support.back_office.staff import group, member
 from tests.support.scim.directory import GROUP, PATCH, ROOT, Directory, error, person, register
@@ -78,8 +79,10 @@ def test_more_than_the_most_is_refused_whole(directory: Directory, nothing_chang
         detail = "The number of operations exceeds the maxOperations (100)"
         assert (answer.status_code, answer.json()) == (413, error(413, detail))
         answer = send(directory, post(person(nickName="x" * 1_048_576)))
-        detail = "The payload exceeds the maxPayloadSize (1048576 bytes)"
+        detail = "The request body is larger than this server accepts."
         assert (answer.status_code, answer.json()) == (413, error(413, detail))
+    told = directory.get("/ServiceProviderConfig").json()["bulk"]
+    assert told == {"supported": True, "maxOperations": 100, "maxPayloadSize": settings.MAX_BODY_BYTES}
 
 
 def test_an_operation_asks_for_its_version(directory: Directory, sam: User, nothing_changes: Watch) -> None:

@@ -101,7 +101,7 @@ class IssuedClientToken(IssuedToken):
         except TokenError:
             return
         if client is not None:
-            raise UnsupportedTokenTypeError("Make the client a new secret to withdraw its tokens.")
+            raise UnsupportedTokenTypeError(description="Make the client a new secret to withdraw its tokens.")
 
     @classmethod
     def of_refresh_token(cls, text: str) -> None:
