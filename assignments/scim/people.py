@@ -22,7 +22,7 @@ from scim2_models import (
 
 from assignments.models import WarehouseUserAssignment
 from assignments.scim import schemas
-from assignments.scim.filters import Filters, folded, key, text, yes_or_no
+from assignments.scim.filters import ALWAYS, Filters, folded, key, text, yes_or_no
 from assignments.scim.version import version_of
 from assignments.scim.warehouses import assign, periods_of
 from config.database.periods import Period, not_ended
@@ -43,15 +43,15 @@ _EXTENSION = "urn:ietf:params:scim:schemas:extension:warehouses:2.0:user"
 def _by_user_name(lookup: str, value: Any) -> Q:
     """By the directory's name for a person, or the e-mail of who has none: two indexes instead of a join."""
     if lookup == "isnull":
-        return Q()
+        return ALWAYS
     sought = {f"lower__{lookup}": folded(value)}
     entries = DirectoryEntry.objects.alias(lower=Lower("user_name")).filter(**sought).values("user_id")
     others = User.objects.order_by().alias(lower=Lower("email")).filter(directory_entry=None, **sought).values("pk")
     return Q(pk__in=entries.union(others))
 
 
-def _in_role(value: str) -> Q:
-    return Q(pk__in=User.groups.through.objects.filter(group=parse_key(value)).values("user_id"))
+def _of_roles(memberships: Any) -> Q:
+    return Q(pk__in=memberships.values("user_id"))
 
 
 _emails = text("email_lower", is_folded=True)
@@ -65,13 +65,10 @@ CONDITIONS = {
     "active": yes_or_no(Q(status=User.Status.ACTIVE)),
     "emails": lambda lookup, value: _HAS_MAILBOX & _emails(lookup, value),
     "emails.value": lambda lookup, value: _HAS_MAILBOX & _emails(lookup, value),
-    "emails.type": key(lambda value: _HAS_MAILBOX if value.lower() == "work" else Q(pk__in=())),
-    "emails.primary": yes_or_no(_HAS_MAILBOX),
-    "groups": key(_in_role),
-    "groups.value": key(_in_role),
+    "emails.type": key(lambda value: _HAS_MAILBOX if value.lower() == "work" else ~ALWAYS, _HAS_MAILBOX),
+    "emails.primary": yes_or_no(_HAS_MAILBOX, _HAS_MAILBOX),
     f"{_EXTENSION}:iswarehouseuser": yes_or_no(Q(is_warehouse_user=True)),
 }
-FILTERS = Filters(CONDITIONS, str(schemas.User.__schema__))
 #: `sortBy` in lower case → columns.
 ORDERS = {
     "id": ["uuid"],
@@ -93,10 +90,14 @@ class Wanted(NamedTuple):
 class People:
     """The people whom a client sees: all but deleted ones. It changes those who have no role that it cannot give."""
 
-    filters, orders = FILTERS, ORDERS
+    orders = ORDERS
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        memberships = User.groups.through.objects.filter(group__client_roles__client=client)
+        given = key(lambda value: _of_roles(memberships.filter(group=parse_key(value))), _of_roles(memberships))
+        conditions = CONDITIONS | {"groups": given, "groups.value": given}
+        self.filters = Filters(conditions, str(schemas.User.__schema__))
 
     # --- Reading ------------------------------------------------------------------------------------------------
     def rows(self) -> Any:

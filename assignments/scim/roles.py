@@ -29,16 +29,19 @@ from users.models import Client, ClientRole, User
 _MEMBERS = "members"
 
 
-def _with_member(value: str) -> Q:
-    return Q(role__in=User.groups.through.objects.filter(user__uuid=parse_uuid(value)).values("group_id"))
+def _with_members(**which: Any) -> Q:
+    people = User.objects.listed().order_by().filter(**which)
+    return Q(role__in=User.groups.through.objects.filter(user__in=people).values("group_id"))
 
+
+_members = key(lambda value: _with_members(uuid=parse_uuid(value)), _with_members())
 
 CONDITIONS = {
     "id": key(lambda value: Q(role=parse_key(value))),
     "externalid": text("external_id"),
     "displayname": text("name", is_folded=True),
-    "members": key(_with_member),
-    "members.value": key(_with_member),
+    "members": _members,
+    "members.value": _members,
 }
 FILTERS = Filters(CONDITIONS, str(schemas.Group.__schema__))
 #: `sortBy` in lower case → columns.

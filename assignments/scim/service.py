@@ -57,7 +57,8 @@ def _as_meant(sent: Any) -> Iterator[Any]:
     """What Entra means by an operation: entries to remove are named by `value` alone, also beside `"$ref": null`; and
     without a path, a name such as `emails[type eq "work"].value` is one."""
     if sent.op == "remove" and isinstance(sent.value, list):
-        sent.value = [{"value": one["value"]} if isinstance(one, dict) and one.get("value") else one for one in sent.value]
+        names = [isinstance(one, dict) and one.get("value") for one in sent.value]
+        sent.value = [{"value": name} if name else one for name, one in zip(names, sent.value, strict=True)]
     named = {name for name in sent.value if "[" in name} if sent.path is None and isinstance(sent.value, dict) else ()
     if not named:
         yield sent

@@ -66,7 +66,8 @@ def test_no_other_attribute_of_a_person_is_given(directory: Directory) -> None:
     plain = _columns(User.objects.get())
     own = {"uuid", "email", "created_at", "updated_at", "password"}
     for number, (name, value) in enumerate(FOREIGN.items()):
-        for where, sent in enumerate(({name: value}, {OURS: {name: value}}, {"name": person()["name"] | {name: value}})):
+        within = {OURS: {name: value}}, {"name": person()["name"] | {name: value}}
+        for where, sent in enumerate(({name: value}, *within)):
             email = f"p{number}.{where}@example.test"
             answer = directory.create(email, **sent)
             assert answer.status_code in (201, 400), (sent, answer.content)
@@ -255,7 +256,10 @@ def test_another_method_is_refused(
 def test_a_client_is_nobody_and_has_no_me(directory: Directory, nothing_changes: Watch, method: str) -> None:
     with nothing_changes():
         answer = directory.send(method, "/Me", person())
-        assert (answer.status_code, answer.json()) == (501, error(501, f"{'POST ' if method == 'POST' else ''}/Me is not supported"))
+        assert (answer.status_code, answer.json()) == (
+            501,
+            error(501, f"{'POST ' if method == 'POST' else ''}/Me is not supported"),
+        )
 
 
 @each("path", ["/Nothing", "/Users/x/y", "/../admin/", "/Users/%2e%2e", "/Schemas/x"])

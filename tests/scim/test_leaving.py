@@ -213,10 +213,8 @@ def test_of_many_who_leave_nobody_is_let_in_later(
 ) -> None:
     """As many as are blocked, so many calls with a token that was good before."""
     number = 10_000 if whole else 100
-    people = User.objects.bulk_create(
-        User(email=f"p{one}@example.test", first_name="P", last_name="Q", password=password_hash, is_warehouse_user=True)
-        for one in range(number)
-    )
+    same = {"first_name": "P", "last_name": "Q", "password": password_hash, "is_warehouse_user": True}
+    people = User.objects.bulk_create(User(email=f"p{one}@example.test", **same) for one in range(number))
     late = []
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE users_user")

@@ -115,7 +115,7 @@ def _emails(name: str) -> set[str]:
 
 
 def test_a_role_is_pushed_by_its_name(okta: Directory, olive: User) -> None:
-    """"Link group": one that is there before is found by its name, and its members are replaced."""
+    """ "Link group": one that is there before is found by its name, and its members are replaced."""
     member(olive, "Auditor")
     [one] = found(okta, "/Groups", filter='displayName eq "Auditor"')["Resources"]
     person = created(okta)

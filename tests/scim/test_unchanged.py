@@ -67,7 +67,9 @@ def test_a_put_that_changes_nothing_writes_nothing(directory: Directory, made: A
 
 def test_what_is_sent_again_costs_reads_alone(directory: Directory, made: Any) -> None:
     for method, sent in (("PUT", made.json()), ("PATCH", None)):
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             if sent:
                 directory.send(method, path_of(made), sent)
             else:

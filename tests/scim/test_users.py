@@ -15,9 +15,7 @@ from users.models import DirectoryEntry, User
 Watch = Callable[[], Any]
 EMAIL = "jo.miller@example.test"
 TAKEN = error(409, "Another user has this userName or e-mail.", "uniqueness")
-DELETED = error(
-    409, "A deleted user has this name or e-mail. Staff can restore them in the Back Office.", "uniqueness"
-)
+DELETED = error(409, "A deleted user has this name or e-mail. Staff can restore them in the Back Office.", "uniqueness")
 MISSING = error(404, "There is no such user.")
 
 
