@@ -94,7 +94,10 @@ class Roles:
         """Gives and takes the role. Raises ForbiddenException for another name of a role with rights, and for members
         above the client."""
         with administrator_required():
-            row, stored = self._locked(resource.id, expected_version)
+            role_id = parse_key(resource.id) or 0
+            there = User.objects.listed().filter(groups=role_id).values_list("uuid", flat=True)
+            _lock(uuid__in=[parse_uuid(value) for value in _uuids_of(resource) ^ {*map(str, there)}])
+            row, stored = self._locked(role_id, expected_version)
             role = row.role
             if (name := _name_of(resource, role)) != role.name:
                 _require_without_rights(role)
@@ -111,14 +114,15 @@ class Roles:
 
     def delete(self, resource_id: str, expected_version: str | None) -> None:
         """Raises ForbiddenException for a role with rights, which only staff delete."""
-        row, _stored = self._locked(resource_id, expected_version)
+        role_id = parse_key(resource_id) or 0
+        _lock(groups=role_id)
+        row, _stored = self._locked(role_id, expected_version)
         _require_without_rights(row.role)
-        len(User.objects.locked().filter(groups=row.role).order_by("pk").values_list("pk"))
         row.role.delete()
 
-    def _locked(self, resource_id: str, expected_version: str | None) -> tuple[ClientRole, Any]:
+    def _locked(self, role_id: int, expected_version: str | None) -> tuple[ClientRole, Any]:
         """The role, which nobody else gives or takes by SCIM until the end of the transaction, and its resource."""
-        rows = self.rows().filter(role=parse_key(resource_id) or 0)
+        rows = self.rows().filter(role=role_id)
         row = rows.select_related("role").select_for_update(of=("self",)).first()
         stored = self._one(rows)
         if expected_version not in (None, stored.meta.version):
@@ -137,6 +141,11 @@ class Roles:
         memberships.filter(user__in=stored - wanted).delete()
         through = User.groups.through
         through.objects.bulk_create(through(user_id=pk, group_id=role.pk) for pk in sorted(wanted - stored))
+
+
+def _lock(**which: Any) -> None:
+    """People, before the role (`users.locks`). Whoever becomes a member in between changes the version."""
+    len(User.objects.locked().filter(**which).order_by("pk").values_list("pk"))
 
 
 def _resource(row: ClientRole, people: Collection[User]) -> Any:
