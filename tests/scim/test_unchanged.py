@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.support.cases import each
-from tests.support.scim.directory import OURS, Directory, error, person, register
+from tests.support.scim.directory import OURS, PATCH, Directory, error, person, register
 from users.models import DirectoryEntry, User
 
 Watch = Callable[[], Any]
@@ -96,8 +96,7 @@ def test_nothing_is_written_over_another_version(
 ) -> None:
     path = path_of(made)
     directory.patch(path, {"op": "replace", "path": "name.givenName", "value": "Joan"})
-    change = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}
-    change |= {"Operations": [{"op": "replace", "path": "active", "value": False}]}
+    change = {"schemas": [PATCH], "Operations": [{"op": "replace", "path": "active", "value": False}]}
     body = {"PUT": person(), "PATCH": change, "DELETE": None}[method]
     with nothing_changes():
         answer = directory.send(method, path, body, If_Match=made["ETag"])
@@ -133,9 +132,10 @@ def test_the_history_names_the_client(directory: Directory, made: Any) -> None:
     user: Any = User.objects.get()
     directory.patch(path_of(made), {"op": "replace", "value": {"active": False, "externalId": "00u2"}})
     directory.patch(path_of(made), {"op": "remove", "path": f"{OURS}:warehouses"})
+    entry: Any = DirectoryEntry.objects.get()
     events = [
         *user.events.order_by("pgh_id"),
-        *DirectoryEntry.objects.get().events.order_by("pgh_id"),
+        *entry.events.order_by("pgh_id"),
         *user.assignments.model.pgh_event_model.objects.order_by("pgh_id"),
     ]
     assert [event.pgh_label for event in events] == ["insert", "update"] * 2 + ["insert"] * 2 + ["delete"] * 2
