@@ -127,7 +127,7 @@ class Roles:
         stored = self._one(rows)
         if expected_version not in (None, stored.meta.version):
             raise PreconditionFailedException(detail="The group has changed in the meantime.")
-        assert row is not None  # noqa: S101 (`_one` has found it)
+        assert row is not None  # noqa: S101 (not checked at run time: `_one` has found it)
         return row, stored
 
     def _set_members(self, role: Group, resource: Any) -> None:
