@@ -194,6 +194,9 @@ def test_assignments_are_kept_of_who_is_no_warehouse_user_for_a_time(directory: 
     answer = directory.patch(path, replaced(f"{OURS}:isWarehouseUser", False))
     assert answer.json()[OURS] == {"warehouses": before["warehouses"]}
     assert directory.patch(path, replaced(f"{OURS}:isWarehouseUser", True)).json()[OURS] == before
+    directory.patch(path, replaced(f"{OURS}:isWarehouseUser", False))
+    assert OURS not in directory.patch(path, {"op": "remove", "path": OURS}).json()
+    assert not WarehouseUserAssignment.objects.exists()
 
 
 def test_an_assignment_that_is_over_is_not_shown_and_is_renewed(directory: Directory, issued: Issued) -> None:
