@@ -160,11 +160,9 @@ def test_what_no_index_answers_is_refused_and_says_what_can_be_asked(giving: Dir
 
 
 def test_what_can_be_asked_is_told(giving: Directory) -> None:
-    known = ", ".join(roles.CONDITIONS)
-    detail = f"title cannot be asked for. What can: {known}."
-    answer = asked(giving, "Groups", filter="title pr")
-    assert answer.status_code == 400
-    assert answer.json()["detail"] in (detail, answer.json()["detail"])
+    answer = asked(giving, "Groups", filter="meta.version pr")
+    detail = f"meta.version cannot be asked for. What can: {', '.join(roles.CONDITIONS)}."
+    assert (answer.status_code, answer.json()) == (400, error(400, detail, "invalidFilter"))
 
 
 def test_roles_of_others_are_not_asked_for(giving: Directory) -> None:
