@@ -38,6 +38,9 @@ LOOKUPS = {
 #: The condition of an attribute: lookup and value → condition. `isnull` with False asks whether there is any.
 Condition = Callable[[str, Any], Q]
 
+#: True of every row, and its opposite of none; the opposite of an empty Q would be an empty Q.
+ALWAYS = ~Q(pk__in=())
+
 
 def text(column: str, *, is_folded: bool = False) -> Condition:
     """Compares with a column; if it is folded, which is in lower case, without regard to case."""
@@ -62,12 +65,12 @@ def folded(value: Any) -> str:
     return words(value).lower()
 
 
-def yes_or_no(when_true: Q) -> Condition:
+def yes_or_no(when_true: Q, present: Q = ALWAYS) -> Condition:
     """A truth value, which is only equal or not."""
 
     def condition(lookup: str, value: Any) -> Q:
         if lookup == "isnull":
-            return Q()
+            return present
         if lookup != "exact" or not isinstance(value, bool):
             raise InvalidFilterException(detail="This attribute is compared by eq or ne with true or false.")
         return when_true if value else ~when_true
@@ -75,12 +78,12 @@ def yes_or_no(when_true: Q) -> Condition:
     return condition
 
 
-def key(found: Callable[[str], Q]) -> Condition:
+def key(found: Callable[[str], Q], present: Q = ALWAYS) -> Condition:
     """An identifier, which is only equal or not."""
 
     def condition(lookup: str, value: Any) -> Q:
         if lookup == "isnull":
-            return Q()
+            return present
         if lookup != "exact":
             raise InvalidFilterException(detail="This attribute is compared by eq or ne.")
         return found(words(value))
@@ -124,7 +127,7 @@ class Filters(FilterVisitor[Q]):
         """Such as `emails[value eq "a@example.com"]`, which of one e-mail says the same as `emails.value eq …`."""
         inside = Filters(self.conditions, self.core)
         inside.parent = f"{self._name(node.attr_path)}."
-        return inside.visit(node.val_filter)
+        return self._named(node.attr_path)("isnull", False) & inside.visit(node.val_filter)
 
     def _named(self, path: AttrPath) -> Condition:
         condition = self.conditions.get(self._name(path))

@@ -22,7 +22,7 @@ from scim2_models import (
 
 from assignments.models import WarehouseUserAssignment
 from assignments.scim import schemas
-from assignments.scim.filters import Filters, folded, key, text, yes_or_no
+from assignments.scim.filters import ALWAYS, Filters, folded, key, text, yes_or_no
 from assignments.scim.version import version_of
 from assignments.scim.warehouses import assign, periods_of
 from config.database.periods import Period, not_ended
@@ -43,15 +43,15 @@ _EXTENSION = "urn:ietf:params:scim:schemas:extension:warehouses:2.0:user"
 def _by_user_name(lookup: str, value: Any) -> Q:
     """By the directory's name for a person, or the e-mail of who has none: two indexes instead of a join."""
     if lookup == "isnull":
-        return Q()
+        return ALWAYS
     sought = {f"lower__{lookup}": folded(value)}
     entries = DirectoryEntry.objects.alias(lower=Lower("user_name")).filter(**sought).values("user_id")
     others = User.objects.order_by().alias(lower=Lower("email")).filter(directory_entry=None, **sought).values("pk")
     return Q(pk__in=entries.union(others))
 
 
-def _in_role(value: str) -> Q:
-    return Q(pk__in=User.groups.through.objects.filter(group=parse_key(value)).values("user_id"))
+def _of_roles(memberships: Any) -> Q:
+    return Q(pk__in=memberships.values("user_id"))
 
 
 _emails = text("email_lower", is_folded=True)
@@ -65,13 +65,10 @@ CONDITIONS = {
     "active": yes_or_no(Q(status=User.Status.ACTIVE)),
     "emails": lambda lookup, value: _HAS_MAILBOX & _emails(lookup, value),
     "emails.value": lambda lookup, value: _HAS_MAILBOX & _emails(lookup, value),
-    "emails.type": key(lambda value: _HAS_MAILBOX if value.lower() == "work" else Q(pk__in=())),
-    "emails.primary": yes_or_no(_HAS_MAILBOX),
-    "groups": key(_in_role),
-    "groups.value": key(_in_role),
+    "emails.type": key(lambda value: _HAS_MAILBOX if value.lower() == "work" else ~ALWAYS, _HAS_MAILBOX),
+    "emails.primary": yes_or_no(_HAS_MAILBOX, _HAS_MAILBOX),
     f"{_EXTENSION}:iswarehouseuser": yes_or_no(Q(is_warehouse_user=True)),
 }
-FILTERS = Filters(CONDITIONS, str(schemas.DirectoryUser.__schema__))
 #: `sortBy` in lower case → columns.
 ORDERS = {
     "id": ["uuid"],
@@ -93,10 +90,14 @@ class Wanted(NamedTuple):
 class People:
     """The people whom a client sees: all but deleted ones. It changes those who have no role that it cannot give."""
 
-    filters, orders = FILTERS, ORDERS
+    orders = ORDERS
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        memberships = User.groups.through.objects.filter(group__client_roles__client=client)
+        given = key(lambda value: _of_roles(memberships.filter(group=parse_key(value))), _of_roles(memberships))
+        conditions = CONDITIONS | {"groups": given, "groups.value": given}
+        self.filters = Filters(conditions, str(schemas.DirectoryUser.__schema__))
 
     # --- Reading ------------------------------------------------------------------------------------------------
     def rows(self) -> Any:
@@ -185,19 +186,14 @@ class People:
             {name: getattr(entry, name) for name in names} if entry else {"user_name": person.email, "external_id": ""}
         )
         if names != known:
+            DirectoryEntry(**names).clean_fields(exclude=["user"])
             DirectoryEntry.objects.update_or_create(names, user=person)
         assign(person, wanted.assigned)
 
     def _require_free(self, wanted: Wanted, person: User | None) -> None:
         others = User.objects.exclude(pk=person.pk if person else None)
-        found = (
-            others.by_email(wanted.fields["email"]).first()
-            or others.filter(
-                directory_entry__in=DirectoryEntry.objects.alias(lower=Lower("user_name")).filter(
-                    lower=wanted.user_name.lower()
-                )
-            ).first()
-        )
+        by_name = others.filter(_by_user_name("exact", wanted.user_name))
+        found = others.by_email(wanted.fields["email"]).first() or by_name.first()
         if found is None:
             return
         if found.is_deleted:
@@ -264,14 +260,14 @@ def _resource(person: Any) -> Any:
 
 
 def _extension(person: Any) -> Any:
-    """What differs from the defaults, or None."""
-    is_english = person.language == User.Language.ENGLISH
-    if not person.is_warehouse_user and is_english:
+    """What differs from the defaults, or None. Also the warehouses of who is no warehouse user at present: they are
+    kept, and a PATCH that says nothing of them must not take them."""
+    language = None if person.language == User.Language.ENGLISH else person.language
+    warehouses = [_shown(row) for row in person.shown] or None
+    if not (person.is_warehouse_user or language or warehouses):
         return None
     return schemas.WarehouseUser(
-        is_warehouse_user=person.is_warehouse_user or None,
-        language=None if is_english else person.language,
-        warehouses=[_shown(row) for row in person.shown if person.is_warehouse_user] or None,
+        is_warehouse_user=person.is_warehouse_user or None, language=language, warehouses=warehouses
     )
 
 

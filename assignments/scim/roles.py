@@ -30,16 +30,19 @@ from users.models import Client, ClientRole, User
 _MEMBERS = "members"
 
 
-def _with_member(value: str) -> Q:
-    return Q(role__in=User.groups.through.objects.filter(user__uuid=parse_uuid(value)).values("group_id"))
+def _with_members(**which: Any) -> Q:
+    people = User.objects.listed().order_by().filter(**which)
+    return Q(role__in=User.groups.through.objects.filter(user__in=people).values("group_id"))
 
+
+_members = key(lambda value: _with_members(uuid=parse_uuid(value)), _with_members())
 
 CONDITIONS = {
     "id": key(lambda value: Q(role=parse_key(value))),
     "externalid": text("external_id"),
     "displayname": text("name", is_folded=True),
-    "members": key(_with_member),
-    "members.value": key(_with_member),
+    "members": _members,
+    "members.value": _members,
 }
 FILTERS = Filters(CONDITIONS, str(schemas.DirectoryGroup.__schema__))
 #: `sortBy` in lower case → columns.
@@ -82,9 +85,9 @@ class Roles:
         """A new role without any right, until staff give it some. Raises UniquenessException for a taken name."""
         name = _name_of(resource, None)
         role = Group.objects.create(name=name)
-        row = ClientRole.objects.create(
-            client=self.client, role=role, external_id=normal_name(resource.external_id or "")
-        )
+        row = ClientRole(client=self.client, role=role, external_id=normal_name(resource.external_id or ""))
+        row.full_clean()
+        row.save()
         self._set_members(role, resource)
         return self._one(self.rows().filter(pk=row.pk))
 
@@ -93,17 +96,9 @@ class Roles:
         above the client."""
         with administrator_required():
             row, stored = self._unchanged(resource.id, expected_version)
-            role = row.role
-            if (name := _name_of(resource, role)) != role.name:
-                _require_without_rights(role)
-                role.name = name
-                role.save(update_fields=["name"])
-            external_id = normal_name(resource.external_id or "")
-            if external_id != row.external_id:
-                row.external_id = external_id
-                row.save(update_fields=["external_id", "updated_at"])
             if _uuids_of(resource) != _uuids_of(stored):
-                self._set_members(role, resource)
+                self._set_members(row.role, resource)  # locks people, before the role
+            self._set_names(row, resource)
         return self._one(self.rows().filter(pk=row.pk))
 
     def delete(self, resource_id: str, expected_version: str | None) -> None:
@@ -121,6 +116,16 @@ class Roles:
         if expected_version not in (None, stored.meta.version):
             raise PreconditionFailedException(detail="The group has changed in the meantime.")
         return rows.select_related("role").get(), stored
+
+    def _set_names(self, row: ClientRole, resource: Any) -> None:
+        if (name := _name_of(resource, row.role)) != row.role.name:
+            _require_without_rights(row.role)
+            row.role.name = name
+            row.role.save(update_fields=["name"])
+        if (external_id := normal_name(resource.external_id or "")) != row.external_id:
+            row.external_id = external_id
+            row.full_clean()
+            row.save(update_fields=["external_id", "updated_at"])
 
     def _set_members(self, role: Group, resource: Any) -> None:
         wanted = _members_of(resource)

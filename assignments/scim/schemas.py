@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
+from django.conf import settings
 from pydantic import Field
 from scim2_models import (
     URN,
@@ -35,8 +36,8 @@ from scim2_models import (
     User,
 )
 
-#: Most resources in one answer, most operations of one bulk request, and its most bytes.
-MAX_RESULTS, MAX_OPERATIONS, MAX_BULK_BYTES = 500, 100, 1_048_576
+#: Most resources in one answer, and most operations of one bulk request.
+MAX_RESULTS, MAX_OPERATIONS = 500, 100
 
 
 class Name(ComplexAttribute):
@@ -115,7 +116,7 @@ Person = DirectoryUser[WarehouseUser]
 
 CONFIG = ServiceProviderConfig(
     patch=Patch(supported=True),
-    bulk=Bulk(supported=True, max_operations=MAX_OPERATIONS, max_payload_size=MAX_BULK_BYTES),
+    bulk=Bulk(supported=True, max_operations=MAX_OPERATIONS, max_payload_size=settings.MAX_BODY_BYTES),
     filter=Filter(supported=True, max_results=MAX_RESULTS),
     change_password=ChangePassword(supported=False),
     sort=Sort(supported=True),

@@ -1,4 +1,4 @@
-"""SCIM's protocol by scim2-server, and the two places where directories expect something else than it does."""
+"""SCIM's protocol by scim2-server, and the places where directories expect something else than it does."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from psycopg.errors import UniqueViolation
+from pydantic import ValidationError as PydanticError
 from scim2_models import (
     Context,
     ForbiddenException,
@@ -21,7 +22,7 @@ from scim2_models import (
     UniquenessException,
 )
 from scim2_server.responses import ScimResponse
-from scim2_server.service import ScimService
+from scim2_server.service import ScimService, scim_exception_of
 from scim2_server.storage import ScimStorage, SearchPage
 
 from assignments.scim import schemas
@@ -41,6 +42,10 @@ class Service(ScimService):
         if isinstance(replacement, schemas.Person) and replacement[schemas.WarehouseUser] is None:
             replacement[schemas.WarehouseUser] = current[schemas.WarehouseUser]
         return super().apply_replacement(current, replacement, conditions)
+
+    def apply_patch(self, current: Any, patch_op: Any, conditions: Any) -> Any:
+        patch_op.operations = [meant for sent in patch_op.operations for meant in _as_meant(sent)]
+        return super().apply_patch(current, patch_op, conditions)
 
     def patch_response(self, base_url: str, resource: Any, response_parameters: Any) -> ScimResponse:
         """With the whole user, for which Entra and Okta look; of a group, whose members may be many, with nothing."""
@@ -67,6 +72,25 @@ class Service(ScimService):
             "Resources": found,
         }
         return ScimResponse(HTTPStatus.OK, body)
+
+
+def _as_meant(sent: Any) -> Iterator[Any]:
+    """What Entra means by an operation: entries to remove are named by `value` alone, also beside `"$ref": null`; and
+    without a path, a name such as `emails[type eq "work"].value` is one."""
+    if sent.op == "remove" and isinstance(sent.value, list):
+        names = [isinstance(one, dict) and one.get("value") for one in sent.value]
+        sent.value = [{"value": name} if name else one for name, one in zip(names, sent.value, strict=True)]
+    named = {name for name in sent.value if "[" in name} if sent.path is None and isinstance(sent.value, dict) else ()
+    if not named:
+        yield sent
+        return
+    if rest := {name: value for name, value in sent.value.items() if name not in named}:
+        yield sent.model_copy(update={"value": rest})
+    for name in sorted(named):
+        try:
+            yield type(sent)(op=sent.op, path=name, value=sent.value[name])
+        except PydanticError as problem:
+            raise scim_exception_of(problem) from problem
 
 
 class Storage(ScimStorage):
@@ -157,6 +181,12 @@ def _messages(problem: ValidationError) -> Iterator[str]:
 
 
 #: Field → attribute.
-_ATTRIBUTES = {"first_name": "name.givenName", "last_name": "name.familyName", "email": "emails or userName"}
+_ATTRIBUTES = {
+    "first_name": "name.givenName",
+    "last_name": "name.familyName",
+    "email": "emails or userName",
+    "user_name": "userName",
+    "external_id": "externalId",
+}
 
 SERVICE = Service(schemas.PROVIDER)

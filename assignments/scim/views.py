@@ -86,6 +86,8 @@ class ScimView(ApiViewSet):
     authentication_classes = (ClientAuthentication,)
     permission_classes = (AllowAny,)
     schema = None
+    #: Without `Allow`: which methods a path has, scim2-server tells.
+    default_response_headers: dict[str, str] = {}
 
     def answer(self, request: Request, path: str = "") -> HttpResponse:
         client: Any = request.auth

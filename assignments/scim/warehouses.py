@@ -22,6 +22,8 @@ def periods_of(sent: Iterable[Any]) -> dict[int, Period]:
     Raises InvalidValueException for an unknown warehouse, and a time without its offset.
     """
     rows = list(sent)
+    if not all(row.value for row in rows):
+        raise InvalidValueException(detail="A warehouse needs its uuid or name: value.")
     named = {row.value for row in rows}
     uuids = [parse_uuid(value) for value in named]
     by_uuid = {str(one.uuid): one.pk for one in Warehouse.objects.filter(uuid__in=uuids)} if named else {}
@@ -50,9 +52,8 @@ def assign(person: User, wanted: Mapping[int, Period]) -> None:
     """
     rows = WarehouseUserAssignment.objects.filter(not_ended(), user=person)
     stored = {row.warehouse_id: Period(row.starts_at, row.ends_at) for row in rows}
-    if not person.is_warehouse_user:  # the assignments of who is none any more are kept, as staff keep them
-        if wanted and wanted != stored:
-            raise InvalidValueException(detail="Only warehouse users have warehouses: isWarehouseUser must be true.")
+    if not person.is_warehouse_user:
+        _keep_or_end(rows, stored, wanted)
         return
     removed = [(person.pk, pk) for pk in sorted(stored.keys() - wanted.keys())]
     if removed:
@@ -62,3 +63,11 @@ def assign(person: User, wanted: Mapping[int, Period]) -> None:
     moved = {(person.pk, pk): wanted[pk] for pk in wanted.keys() & stored.keys() if wanted[pk] != stored[pk]}
     if moved:
         WarehouseUserAssignment.objects.set_periods(moved)
+
+
+def _keep_or_end(rows: Any, stored: Mapping[int, Period], wanted: Mapping[int, Period]) -> None:
+    """The assignments of a locked person who is no warehouse user any more are kept while they are sent."""
+    if wanted not in ({}, stored):
+        raise InvalidValueException(detail="Only warehouse users have warehouses: isWarehouseUser must be true.")
+    if stored and not wanted:
+        rows.delete()

@@ -17,7 +17,7 @@ import django
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"  # a database of its own, gone afterwards
 os.environ["LOG_LEVEL"] = "ERROR"  # no line for each request
-os.environ["SCIM_ENABLED"] = "true"
+os.environ |= {"SCIM_ENABLED": "true", "SCIM_TOKEN_SECONDS": "86400"}
 django.setup()
 
 from django.db import connection  # noqa: E402 (the models need the settings above)

@@ -32,6 +32,7 @@ COMPANY_ACCOUNT = """
 INSERT INTO users_companyaccount (user_id, issuer, subject)
 SELECT id, 'https://login.example.test', 'a' FROM users_user
 """
+CLIENT = "INSERT INTO users_client (client_id, name) VALUES ('scanner', 'Scanner')"
 ASSIGNMENT = """
 INSERT INTO assignments_warehouseuserassignment (user_id, warehouse_id)
 SELECT users_user.id, warehouses_warehouse.id FROM users_user, warehouses_warehouse
@@ -45,7 +46,7 @@ SELECT 'users', id, 'en', 'people.csv', 'x', 'checking' FROM users_user
 WRITTEN: dict[str, tuple[str, ...]] = {
     "users.user": (PERSON,),
     "users.session": (PERSON, SESSION),
-    "users.client": ("INSERT INTO users_client (client_id, name) VALUES ('scanner', 'Scanner')",),
+    "users.client": (CLIENT,),
     "users.authorizationcode": (
         PERSON,
         "INSERT INTO users_authorizationcode (digest, user_id, proof, client_id, challenge, expires_at) "
@@ -61,6 +62,16 @@ WRITTEN: dict[str, tuple[str, ...]] = {
         PERSON,
         COMPANY_ACCOUNT,
         "INSERT INTO users_companysession (account_id) SELECT id FROM users_companyaccount",
+    ),
+    "users.directoryentry": (
+        PERSON,
+        "INSERT INTO users_directoryentry (user_id, user_name) SELECT id, 'jo' FROM users_user",
+    ),
+    "users.clientrole": (
+        CLIENT,
+        "INSERT INTO auth_group (name) VALUES ('Crew')",
+        "INSERT INTO users_clientrole (client_id, role_id) "
+        "SELECT users_client.id, auth_group.id FROM users_client, auth_group WHERE auth_group.name = 'Crew'",
     ),
     "users.logouttoken": ("INSERT INTO users_logouttoken (digest) VALUES ('a')",),
     "users.signingkey": (

@@ -7,6 +7,7 @@ All of them take back what they did, so that the next pair finds the same.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import islice
@@ -19,8 +20,11 @@ from django.db import connection, transaction
 from django.test import Client as Browser
 from django.test import RequestFactory
 from django.utils import timezone
+from scim2_server.handler import ScimHandler
+from scim2_server.requests import ScimRequest
 
 from assignments.models import ManagedWarehouse, WarehouseUserAssignment
+from assignments.scim.service import SERVICE, Storage
 from config.company_account.provider import Provider
 from config.database.periods import Period
 from config.history.positions import Operation
@@ -32,6 +36,8 @@ from tests.support.api.client import PASSWORD
 from tests.support.back_office.history import change_set
 from tests.support.back_office.sheets import ASSIGNMENTS, PEOPLE_HEADINGS, USERS, to_be_applied
 from tests.support.back_office.staff import person, signed_in
+from tests.support.scim.directory import OURS, PATCH, register
+from tests.support.scim.directory import person as scim_person
 from tests.support.servers.concurrency import beside, colleague, wait_until_blocked, wait_until_done_or_blocked
 from users.account_actions import DEACTIVATE
 from users.company_account.people import sign_in as company_sign_in
@@ -65,7 +71,7 @@ def _world(make_user: Callable[..., User]) -> World:
     north, river = (Warehouse.objects.create(name=name) for name in ("North Dock", "River Annex"))
     ManagedWarehouse.objects.set_for(max_, add=[north], remove=[])
     rows.set_active([(one.pk, place.pk, place == north) for one in (sam, pat) for place in (north, river)])
-    scanner = make_client()
+    scanner, directory = make_client(), register(roles=("Crew",))[0]
     for number, one in enumerate((sam, pat, bob, pat, sam)):
         Session.objects.create(
             user=one, client_id=scanner.client_id, refresh_digest=str(number) * 64, address="192.0.2.1",
@@ -132,6 +138,23 @@ def _redeem(world: World) -> None:
     redeem(code, Client(client_id=code.client_id), RequestFactory().get("/"))
 
 
+def _scim(method: str, path: str, body: Callable[[World], Any] = lambda w: None) -> Callable[[World], None]:
+    """By a company's directory."""
+
+    def send(world: World) -> None:
+        asked = ScimRequest(
+            method=method, base_url="", path=path.format(**vars(world)), body=json.dumps(body(world)).encode()
+        )
+        client = Client.objects.get(pk=world.directory.pk)
+        assert ScimHandler(SERVICE, Storage(client)).handle(asked).status < 300
+
+    return send
+
+
+def _operations(*operations: dict[str, Any]) -> dict[str, Any]:
+    return {"schemas": [PATCH], "Operations": operations}
+
+
 WRITES: dict[str, Callable[[World], Any]] = {
     "import people": _import(USERS),
     "import assignments": _import(ASSIGNMENTS),
@@ -164,6 +187,26 @@ WRITES: dict[str, Callable[[World], Any]] = {
         lambda w: {"action": "delete_selected", "_selected_action": _keys(), "index": "0", "post": "yes"},
     ),
     "undo": lambda w: undo(w.done, w.ada, ""),
+    "delete a role": _post("auth/group/{crew.pk}/delete/", lambda w: {"post": "yes"}),
+    "create by a directory": _scim(
+        "POST",
+        "/Users",
+        lambda w: scim_person(**{OURS: {"isWarehouseUser": True, "warehouses": [{"value": "North Dock"}]}}),
+    ),
+    "block by a directory, and have somebody work elsewhere": _scim(
+        "PATCH",
+        "/Users/{pat.uuid}",
+        lambda w: _operations(
+            {"op": "replace", "path": "active", "value": False},
+            {"op": "replace", "path": f"{OURS}:warehouses", "value": [{"value": "River Annex"}]},
+        ),
+    ),
+    "delete by a directory": _scim("DELETE", "/Users/{max_.uuid}"),
+    "give a role by a directory": _scim(
+        "PATCH",
+        "/Groups/{crew.pk}",
+        lambda w: _operations({"op": "replace", "path": "members", "value": [{"value": str(w.sam.uuid)}]}),
+    ),
     "delete a warehouse": lambda w: Warehouse.objects.get(pk=w.north.pk).remove(with_assignments=True),
 }
 
@@ -183,6 +226,7 @@ STOPS: dict[str, tuple[str, Callable[[World], Any]]] = {
     "sam": ("SELECT FROM users_user WHERE id = %s FOR UPDATE", lambda w: w.sam.pk),
     "max": ("SELECT FROM users_user WHERE id = %s FOR UPDATE", lambda w: w.max_.pk),
     "role": ("SELECT FROM auth_group WHERE id = %s FOR UPDATE", lambda w: w.crew.pk),
+    "directory's role": ("SELECT FROM users_clientrole WHERE role_id = %s FOR UPDATE", lambda w: w.crew.pk),
     "client": ("SELECT FROM users_client WHERE id = %s FOR UPDATE", lambda w: w.scanner.pk),
     "warehouse": ("SELECT FROM warehouses_warehouse WHERE id = %s FOR UPDATE", lambda w: w.north.pk),
     "assignment": (

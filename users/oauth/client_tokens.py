@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import Any, Self
 
-from authlib.oauth2.rfc6749.errors import UnauthorizedClientError, UnsupportedTokenTypeError
+from authlib.oauth2.rfc6749.errors import UnauthorizedClientError
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant as Base
 from django.conf import settings
 from rest_framework_simplejwt.exceptions import TokenError
@@ -16,6 +16,7 @@ from config.digests import digest
 from config.telemetry.signals import token_issued
 from users.models import SigningKey
 from users.models.client import Client
+from users.oauth.errors import IrrevocableError
 from users.oauth.grants import CLIENT_METHODS
 from users.oauth.requests import Request
 from users.oauth.token_lookup import IssuedToken
@@ -95,13 +96,13 @@ class IssuedClientToken(IssuedToken):
 
     @classmethod
     def to_withdraw(cls, text: str) -> None:
-        """Raises UnsupportedTokenTypeError (RFC 7009 section 2.2.1) for one that is still valid."""
+        """Raises IrrevocableError for one that is still valid."""
         try:
             client = ClientToken(text).live_client()
         except TokenError:
             return
         if client is not None:
-            raise UnsupportedTokenTypeError("Make the client a new secret to withdraw its tokens.")
+            raise IrrevocableError("Make the client a new secret to withdraw its tokens.")
 
     @classmethod
     def of_refresh_token(cls, text: str) -> None:

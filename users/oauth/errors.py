@@ -12,7 +12,6 @@ from authlib.oauth2.rfc6749.errors import (
     OAuth2Error,
     UnauthorizedClientError,
     UnsupportedGrantTypeError,
-    UnsupportedTokenTypeError,
 )
 from django.conf import settings
 
@@ -60,6 +59,12 @@ class UnreadableBodyError(InvalidRequestError):
     """A body of JSON that is not what the route takes. The description says why, and quotes nothing of it."""
 
 
+class IrrevocableError(OAuth2Error):
+    """A token that no request can end (RFC 7009 section 2.2.1)."""
+
+    error = "unsupported_token_type"
+
+
 class BadClientError(InvalidClientError):
     """The client is unknown, or its secret wrong. With `is_challenged`, 401 and `WWW-Authenticate`.
 
@@ -86,7 +91,7 @@ _SAYS_WHY = (
     TemporaryPasswordError,
     UnreadableBodyError,
     UnauthorizedClientError,
-    UnsupportedTokenTypeError,
+    IrrevocableError,
 )
 _MESSAGES = {"invalid_request": MALFORMED, "invalid_client": BAD_CLIENT, "invalid_grant": BAD_GRANT}
 

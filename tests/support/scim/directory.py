@@ -78,11 +78,11 @@ class Directory:
     def patch(self, path: str, *operations: dict[str, Any], **headers: str) -> Any:
         return self.send("PATCH", path, {"schemas": [PATCH], "Operations": operations}, **headers)
 
-    def create(self, user_name: str = "jo.miller@example.test", **attributes: Any) -> Any:
+    def create(self, user_name: str = "jo.miller@example.test", /, **attributes: Any) -> Any:
         return self.send("POST", "/Users", person(user_name, **attributes))
 
 
-def person(user_name: str = "jo.miller@example.test", **attributes: Any) -> dict[str, Any]:
+def person(user_name: str = "jo.miller@example.test", /, **attributes: Any) -> dict[str, Any]:
     """A User as directories send it."""
     body = {
         "schemas": [USER],
