@@ -18,6 +18,7 @@ from scim2_models import (
     InvalidValueException,
     ListResponse,
     NotImplementedException,
+    SCIMException,
     SearchRequest,
     UniquenessException,
 )
@@ -28,6 +29,7 @@ from scim2_server.storage import ScimStorage, SearchPage
 from assignments.scim import schemas
 from assignments.scim.people import People
 from assignments.scim.roles import Roles
+from config.audit_log import audit
 from config.rule_errors import RuleError
 from users.account_actions import LastAdministratorError
 from users.models import Client
@@ -45,7 +47,12 @@ class Service(ScimService):
 
     def apply_patch(self, current: Any, patch_op: Any, conditions: Any) -> Any:
         patch_op.operations = [meant for sent in patch_op.operations for meant in _as_meant(sent)]
-        return super().apply_patch(current, patch_op, conditions)
+        try:
+            return super().apply_patch(current, patch_op, conditions)
+        except SCIMException as problem:
+            if isinstance(problem.__cause__, PydanticError):  # in the words of the other requests
+                raise scim_exception_of(problem.__cause__) from problem
+            raise
 
     def patch_response(self, base_url: str, resource: Any, response_parameters: Any) -> ScimResponse:
         """With the whole user, for which Entra and Okta look; of a group, whose members may be many, with nothing."""
@@ -53,6 +60,12 @@ class Service(ScimService):
             published = self.publish(base_url, resource)
             return self.resource_response(published, Context.RESOURCE_REPLACEMENT_RESPONSE, response_parameters)
         return super().patch_response(base_url, resource, response_parameters)
+
+    def bulk_failure(self, outcome: dict[str, Any], exception: Exception) -> dict[str, Any]:
+        """Raises what nobody expected, which is logged and answered as everywhere; what was done before stays done."""
+        if not isinstance(exception, SCIMException):
+            raise exception
+        return super().bulk_failure(outcome, exception)
 
     def search_response(
         self, base_url: str, resource_types: list[Any], page: SearchPage, search_request: SearchRequest[Any]
@@ -97,6 +110,7 @@ class Storage(ScimStorage):
     """The rows of one client, in one transaction for each operation."""
 
     def __init__(self, client: Client) -> None:
+        self._client = client
         self._kinds: dict[str, Any] = {"User": People(client), "Group": Roles(client)}
 
     def get(self, resource_type: Any, resource_id: str, *, response_parameters: Any = None) -> Any:
@@ -134,8 +148,11 @@ class Storage(ScimStorage):
         try:
             with transaction.atomic():
                 yield
-        except LastAdministratorError as problem:
-            raise ForbiddenException(detail=problem.messages[0]) from problem
+        except (ForbiddenException, LastAdministratorError) as problem:
+            reason = problem.detail if isinstance(problem, ForbiddenException) else problem.messages[0]
+            client_id = self._client.client_id
+            audit.warning("Provisioning Refused", tag="provisioning_refused", client_id=client_id, reason=reason)
+            raise ForbiddenException(detail=reason) from problem
         except ValidationError as problem:
             raise InvalidValueException(detail=" ".join(_messages(problem))) from problem
         except RuleError as problem:

@@ -14,7 +14,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
-from scim2_models import ForbiddenException, PreconditionFailedException, SCIMException
+from scim2_models import PreconditionFailedException, SCIMException
 from scim2_server.handler import ScimHandler
 from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
@@ -22,7 +22,6 @@ from scim2_server.responses import ScimResponse
 from assignments.scim.service import SERVICE, Storage
 from config.api.errors import NO_STORE, SHAPES, ApiError, Fault
 from config.api.views import ApiViewSet
-from config.audit_log import audit
 from users.models.client import Client
 from users.oauth.client_tokens import ClientToken
 from users.oauth.endpoints import IntrospectionEndpoint
@@ -114,11 +113,6 @@ def _answered(asked: ScimRequest, client: Client) -> ScimResponse:
         except PreconditionFailedException as problem:
             if attempt == ATTEMPTS or asked.header("If-Match"):
                 return SERVICE.error_response(problem)
-        except ForbiddenException as problem:
-            audit.warning(
-                "Provisioning Refused", tag="provisioning_refused", client_id=client.client_id, reason=problem.detail
-            )
-            return SERVICE.error_response(problem)
         except SCIMException as problem:
             return SERVICE.error_response(problem)
     raise AssertionError("unreachable")

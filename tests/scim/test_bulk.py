@@ -10,7 +10,7 @@ from django.conf import settings
 
 from tests.support.back_office.staff import group, member
 from tests.support.scim.directory import GROUP, PATCH, ROOT, Directory, error, person, register
-from users.models import User
+from users.models import AuditEvent, User
 
 Watch = Callable[[], Any]
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
@@ -53,6 +53,8 @@ def test_of_several_operations_one_that_fails_leaves_the_others(giving: Director
     assert (answer.status_code, [one["status"] for one in done]) == (200, ["201", "403", "409", "200", "404"])
     assert [one.get("response") for one in done] == [None, ABOVE, TAKEN, None, error(404, "There is no such user.")]
     assert done[0]["location"] == f"http://testserver{ROOT}/Users/{User.objects.get(email=EMAIL).uuid}"
+    event = AuditEvent.objects.get(tag="provisioning_refused")
+    assert (event.client_id, event.details["reason"]) == (giving.client.client_id, ABOVE["detail"])
     states = dict(User.objects.values_list("email", "status"))
     assert states == {EMAIL: "active", olive.email: "active", sam.email: "blocked"}
 

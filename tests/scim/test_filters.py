@@ -57,7 +57,7 @@ def agree(directory: Directory, kind: str, texts: list[str]) -> None:
     source: Any = people.People(client) if kind == "Users" else roles.Roles(client)
     with schemas.PROVIDER:
         resources = source.resources(source.rows())
-        model = schemas.Person if kind == "Users" else schemas.Group
+        model = schemas.Person if kind == "Users" else schemas.DirectoryGroup
         for text in texts:
             parsed = ScimFilter[model](text)  # type: ignore[valid-type]
             expected = [one.id for one in resources if parsed.match(one)]

@@ -313,3 +313,24 @@ def test_every_directory_sees_the_same_people(directory: Directory) -> None:
     other = Directory(*register("fabrikam"))
     created = directory.create(externalId="00u1").json()
     assert other.get(f"/Users/{created['id']}").json() == created
+
+
+@each(
+    ("operation", "detail"),
+    [
+        (
+            {"op": "add", "path": f"{OURS}:warehouses", "value": [{"value": "North Dock", "startsAt": "x"}]},
+            "Input should be a valid datetime or date, input is too short: startsAt",
+        ),
+        (
+            {"op": "replace", "path": "active", "value": "maybe"},
+            "Input should be a valid boolean, unable to interpret input: active",
+        ),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_in_plain_words(
+    directory: Directory, pat: User, nothing_changes: Watch, operation: dict[str, Any], detail: str
+) -> None:
+    with nothing_changes():
+        answer = directory.patch(path_of(pat), operation)
+    assert (answer.status_code, answer.json()) == (400, error(400, detail, "invalidValue"))
