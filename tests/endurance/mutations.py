@@ -225,7 +225,7 @@ def run() -> None:
     with _copy() as folder:
         for tests in sorted({one.tests for one in MUTATIONS_TRIED}):
             assert _failed(folder, tests) == "", f"{tests} fails without any mutation"
-        rows = [(f"`{one.file}`", f"`{_line(one.text)}`", _noticed(folder, one)) for one in MUTATIONS_TRIED]
+        rows = [_tried(folder, one) for one in MUTATIONS_TRIED]
     write(
         MUTATIONS,
         "Confinement is taken out at one place at a time.",
@@ -244,11 +244,16 @@ def _copy() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _tried(folder: Path, mutation: Mutation) -> tuple[str, str, str]:
+    row = f"`{mutation.file}`", f"`{_line(mutation.text)}`", _noticed(folder, mutation)
+    print(*row, file=sys.stderr, flush=True)
+    return row
+
+
 def _noticed(folder: Path, mutation: Mutation) -> str:
     """The first test that fails, or ""."""
     path = folder / mutation.file
     before = path.read_text()
-    assert before.count(mutation.text) == 1, f"not there once: {mutation}"
     path.write_text(before.replace(mutation.text, mutation.mutant))
     try:
         return _failed(folder, mutation.tests)
