@@ -21,10 +21,10 @@ from scim2_models import (
 )
 
 from assignments.models import WarehouseUserAssignment
-from assignments.scim import schemas
+from assignments.scim import attributes
 from assignments.scim.filters import ALWAYS, Filters, folded, key, text, yes_or_no
 from assignments.scim.version import version_of
-from assignments.scim.warehouses import assign, periods_of
+from assignments.scim.warehouses import assign, assigned_by
 from config.database.periods import Period, not_ended
 from config.identifiers import parse_key, parse_uuid
 from config.text import normal_email, normal_name
@@ -97,7 +97,7 @@ class People:
         memberships = User.groups.through.objects.filter(group__client_roles__client=client)
         given = key(lambda value: _of_roles(memberships.filter(group=parse_key(value))), _of_roles(memberships))
         conditions = CONDITIONS | {"groups": given, "groups.value": given}
-        self.filters = Filters(conditions, str(schemas.DirectoryUser.__schema__))
+        self.filters = Filters(conditions, str(attributes.DirectoryUser.__schema__))
 
     # --- Reading ------------------------------------------------------------------------------------------------
     def rows(self) -> Any:
@@ -126,7 +126,7 @@ class People:
     # --- Writing ------------------------------------------------------------------------------------------------
     def create(self, resource: Any) -> Any:
         """Raises UniquenessException for a taken name or e-mail, also of a deleted person: only staff restore them."""
-        wanted = self._wanted(resource, None)
+        wanted = self._wanted(resource, None, None)
         self._require_free(wanted, None)
         person: Any = User(**wanted.fields)
         person.new_digest, person.group_names = _password_of(resource, person), ()
@@ -140,8 +140,8 @@ class People:
 
         Raises ForbiddenException for somebody above the client, and for the last administrator.
         """
-        person = self._locked(resource.id, expected_version)
-        wanted = self._wanted(resource, person)
+        person, stored = self._locked(resource.id, expected_version)
+        wanted = self._wanted(resource, person, stored[attributes.WarehouseUser])
         self._require_free(wanted, person)
         changed = [name for name, value in wanted.fields.items() if getattr(person, name) != value]
         if changed:
@@ -151,11 +151,11 @@ class People:
 
     def delete(self, resource_id: str, expected_version: str | None) -> None:
         """As staff delete people: the row is kept for the history, and everything of theirs ends."""
-        person = self._locked(resource_id, expected_version)
+        person, _stored = self._locked(resource_id, expected_version)
         self._save(person, {"status": User.Status.DELETED})
 
-    def _locked(self, resource_id: str, expected_version: str | None) -> User:
-        """The person, whom nobody else changes until the end of the transaction."""
+    def _locked(self, resource_id: str, expected_version: str | None) -> tuple[User, Any]:
+        """The person, whom nobody else changes until the end of the transaction, and their resource."""
         listed = User.objects.listed().filter(uuid=parse_uuid(resource_id))
         if listed.exclude(roles=[], is_superuser=False).exists():
             lock_administrators()  # before people: `users.locks`
@@ -164,9 +164,10 @@ class People:
             raise NotFoundException(detail="There is no such user.")
         if person.outranks(self.client):
             raise ForbiddenException(detail="This user may do more than this client may give: staff change them.")
-        if expected_version not in (None, self._one(listed).meta.version):
+        stored = self._one(listed)
+        if expected_version not in (None, stored.meta.version):
             raise PreconditionFailedException(detail="The user has changed in the meantime.")
-        return person
+        return person, stored
 
     def _save(self, person: User, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
@@ -203,8 +204,9 @@ class People:
         raise UniquenessException(detail="Another user has this userName or e-mail.")
 
     # --- What a resource says -----------------------------------------------------------------------------------
-    def _wanted(self, resource: Any, person: User | None) -> Wanted:
-        extension = resource[schemas.WarehouseUser] or schemas.WarehouseUser(language=None)
+    def _wanted(self, resource: Any, person: User | None, before: Any) -> Wanted:
+        """`before` is the extension as it was, or None."""
+        extension = resource[attributes.WarehouseUser] or attributes.WarehouseUser(language=None)
         user_name = normal_name(resource.user_name)
         email, has_mailbox = self._address(resource, user_name, person)
         fields = {
@@ -217,7 +219,8 @@ class People:
             "language": extension.language or User.Language.ENGLISH,
         }
         external_id = normal_name(resource.external_id or "")
-        return Wanted(fields, user_name, external_id, periods_of(extension.warehouses or ()))
+        assigned = assigned_by(extension, before and before.warehouse_names)
+        return Wanted(fields, user_name, external_id, assigned)
 
     def _address(self, resource: Any, user_name: str, person: User | None) -> tuple[str, bool]:
         """The e-mail, and whether mail reaches it: without `emails`, it is only a name to sign in with."""
@@ -238,16 +241,16 @@ def _resource(person: Any) -> Any:
     facts = [
         *(names, person.email, person.has_mailbox, person.first_name, person.last_name, person.status),
         *(person.is_warehouse_user, person.language, [(role.pk, role.name) for role in person.given]),
-        [(row.warehouse_id, row.starts_at, row.ends_at) for row in person.shown],
+        [(row.warehouse_id, row.warehouse.name, row.starts_at, row.ends_at) for row in person.shown],
     ]
-    resource = schemas.Person(
+    resource = attributes.Person(
         id=str(person.uuid),
         external_id=names[1],
         user_name=names[0],
-        name=schemas.Name(given_name=person.first_name, family_name=person.last_name),
+        name=attributes.Name(given_name=person.first_name, family_name=person.last_name),
         active=person.status == User.Status.ACTIVE,
-        emails=[schemas.Email(value=person.email, type="work", primary=True)] if person.has_mailbox else None,
-        groups=[schemas.Membership(value=str(role.pk), display=role.name) for role in person.given] or None,
+        emails=[attributes.Email(value=person.email, type="work", primary=True)] if person.has_mailbox else None,
+        groups=[attributes.Membership(value=str(role.pk), display=role.name) for role in person.given] or None,
         meta=Meta(
             resource_type="User",
             created=person.created_at,
@@ -255,7 +258,7 @@ def _resource(person: Any) -> Any:
             version=version_of(facts),
         ),
     )
-    resource[schemas.WarehouseUser] = _extension(person)
+    resource[attributes.WarehouseUser] = _extension(person)
     return resource
 
 
@@ -266,13 +269,16 @@ def _extension(person: Any) -> Any:
     warehouses = [_shown(row) for row in person.shown] or None
     if not (person.is_warehouse_user or language or warehouses):
         return None
-    return schemas.WarehouseUser(
-        is_warehouse_user=person.is_warehouse_user or None, language=language, warehouses=warehouses
+    return attributes.WarehouseUser(
+        is_warehouse_user=person.is_warehouse_user or None,
+        language=language,
+        warehouses=warehouses,
+        warehouse_names="; ".join(row.warehouse.name for row in person.shown) or None,
     )
 
 
 def _shown(row: WarehouseUserAssignment) -> Any:
-    return schemas.AssignedWarehouse(value=str(row.warehouse.uuid), starts_at=row.starts_at, ends_at=row.ends_at)
+    return attributes.AssignedWarehouse(value=str(row.warehouse.uuid), starts_at=row.starts_at, ends_at=row.ends_at)
 
 
 def _password_of(resource: Any, person: User) -> str:

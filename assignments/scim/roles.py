@@ -18,7 +18,7 @@ from scim2_models import (
     UniquenessException,
 )
 
-from assignments.scim import schemas
+from assignments.scim import attributes
 from assignments.scim.filters import Filters, key, text
 from assignments.scim.version import version_of
 from config.identifiers import parse_key, parse_uuid
@@ -44,7 +44,7 @@ CONDITIONS = {
     "members": _members,
     "members.value": _members,
 }
-FILTERS = Filters(CONDITIONS, str(schemas.DirectoryGroup.__schema__))
+FILTERS = Filters(CONDITIONS, str(attributes.DirectoryGroup.__schema__))
 #: `sortBy` in lower case → columns.
 ORDERS = {"id": ["role_id"], "displayname": [Lower("role__name"), "role_id"]}
 
@@ -142,10 +142,11 @@ class Roles:
 
 def _resource(row: ClientRole, people: Collection[User]) -> Any:
     members = [
-        schemas.Member(value=str(person.uuid), ref=Reference(f"Users/{person.uuid}"), type="User") for person in people
+        attributes.Member(value=str(person.uuid), ref=Reference(f"Users/{person.uuid}"), type="User")
+        for person in people
     ]
     facts = [row.role.name, row.external_id, [one.value for one in members]]
-    return schemas.DirectoryGroup(
+    return attributes.DirectoryGroup(
         id=str(row.role_id),
         external_id=row.external_id or None,
         display_name=row.role.name,

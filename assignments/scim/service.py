@@ -26,7 +26,7 @@ from scim2_server.responses import ScimResponse
 from scim2_server.service import ScimService, scim_exception_of
 from scim2_server.storage import ScimStorage, SearchPage
 
-from assignments.scim import schemas
+from assignments.scim import attributes
 from assignments.scim.people import People
 from assignments.scim.roles import Roles
 from config.audit_log import audit
@@ -39,10 +39,12 @@ class Service(ScimService):
     """Reads requests and builds answers."""
 
     def apply_replacement(self, current: Any, replacement: Any, conditions: Any) -> Any:
-        """A PUT that says nothing of our extension leaves it (RFC 7644 section 3.5.1): a directory that does not know
-        it must not take everybody's warehouses."""
-        if isinstance(replacement, schemas.Person) and replacement[schemas.WarehouseUser] is None:
-            replacement[schemas.WarehouseUser] = current[schemas.WarehouseUser]
+        """A PUT leaves what it does not name of our extension, as if it did not assert it (RFC 7644 section 3.5.1): a
+        directory that does not know it must not take everybody's warehouses."""
+        if isinstance(replacement, attributes.Person) and (kept := current[attributes.WarehouseUser]):
+            sent = replacement[attributes.WarehouseUser]
+            named = {name: getattr(sent, name) for name in sent.model_fields_set} if sent else {}
+            replacement[attributes.WarehouseUser] = kept.model_copy(update=named)
         return super().apply_replacement(current, replacement, conditions)
 
     def apply_patch(self, current: Any, patch_op: Any, conditions: Any) -> Any:
@@ -56,7 +58,7 @@ class Service(ScimService):
 
     def patch_response(self, base_url: str, resource: Any, response_parameters: Any) -> ScimResponse:
         """With the whole user, for which Entra and Okta look; of a group, whose members may be many, with nothing."""
-        if isinstance(resource, schemas.Person):
+        if isinstance(resource, attributes.Person):
             published = self.publish(base_url, resource)
             return self.resource_response(published, Context.RESOURCE_REPLACEMENT_RESPONSE, response_parameters)
         return super().patch_response(base_url, resource, response_parameters)
@@ -206,4 +208,4 @@ _ATTRIBUTES = {
     "external_id": "externalId",
 }
 
-SERVICE = Service(schemas.PROVIDER)
+SERVICE = Service(attributes.PROVIDER)

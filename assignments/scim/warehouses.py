@@ -9,11 +9,26 @@ from typing import Any
 from scim2_models import InvalidValueException
 
 from assignments.models import WarehouseUserAssignment
-from config.database.periods import Period, not_ended
+from assignments.scim import attributes
+from config.database.periods import ALWAYS, Period, not_ended
 from config.identifiers import parse_uuid
+from config.spreadsheets.columns import names_in
 from config.text import name_key
 from users.models import User
 from warehouses.models import Warehouse
+
+
+def assigned_by(extension: Any, names_before: str | None) -> dict[int, Period]:
+    """Key of each warehouse that a resource assigns → period. Raises as `periods_of` does.
+
+    It has them twice: `warehouseNames` decides if that is not what it was before, with the periods of `warehouses`.
+    """
+    listed = periods_of(extension.warehouses or ())
+    if extension.warehouse_names == names_before:
+        return listed
+    names = names_in(extension.warehouse_names or "")
+    named = periods_of(attributes.AssignedWarehouse(value=name) for name in names)
+    return {warehouse: listed.get(warehouse, ALWAYS) for warehouse in named}
 
 
 def periods_of(sent: Iterable[Any]) -> dict[int, Period]:

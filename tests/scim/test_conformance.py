@@ -36,6 +36,7 @@ def test_every_check_of_scim2_tester_passes(client: Any, north: Warehouse) -> No
     extension.model_fields["is_warehouse_user"].examples = [True]
     client.provider.model_for("User").get_field_root_type("emails").model_fields["primary"].examples = [True]
     extension.model_fields["language"].examples = ["de_DE"]
+    extension.model_fields["warehouse_names"].examples = [north.name]
     assigned = extension.get_field_root_type("warehouses").model_fields
     assigned["value"].examples = [str(north.uuid)]
     for name, year in (("starts_at", 2020), ("ends_at", 2090)):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scim2_models import ScimFilter
 
-from assignments.scim import people, roles, schemas
+from assignments.scim import attributes, people, roles
 from tests.support.back_office.staff import group, member
 from tests.support.cases import each
 from tests.support.scim.directory import OURS, ROOT, Directory, error, register
@@ -55,9 +55,9 @@ def agree(directory: Directory, kind: str, texts: list[str]) -> None:
     """Each filter finds what the library's `match` finds."""
     client = directory.client
     source: Any = people.People(client) if kind == "Users" else roles.Roles(client)
-    with schemas.PROVIDER:
+    with attributes.PROVIDER:
         resources = source.resources(source.rows())
-        model = schemas.Person if kind == "Users" else schemas.DirectoryGroup
+        model = attributes.Person if kind == "Users" else attributes.DirectoryGroup
         for text in texts:
             parsed = ScimFilter[model](text)  # type: ignore[valid-type]
             expected = [one.id for one in resources if parsed.match(one)]

@@ -192,11 +192,31 @@ def test_assignments_are_kept_of_who_is_no_warehouse_user_for_a_time(directory: 
     path = path_of(issued.pat)
     before = directory.get(path).json()[OURS]
     answer = directory.patch(path, replaced(f"{OURS}:isWarehouseUser", False))
-    assert answer.json()[OURS] == {"warehouses": before["warehouses"]}
+    assert answer.json()[OURS] == {name: before[name] for name in ("warehouses", "warehouseNames")}
     assert directory.patch(path, replaced(f"{OURS}:isWarehouseUser", True)).json()[OURS] == before
     directory.patch(path, replaced(f"{OURS}:isWarehouseUser", False))
     assert OURS not in directory.patch(path, {"op": "remove", "path": OURS}).json()
     assert not WarehouseUserAssignment.objects.exists()
+
+
+def test_warehouses_are_assigned_by_a_text_of_names(directory: Directory, pat: User, north: Any, river: Any) -> None:
+    """For directories that send texts only. The periods of those that stay are kept, and an empty text is nowhere."""
+    path, names, until = path_of(pat), f"{OURS}:warehouseNames", "2099-01-01T00:00:00Z"
+    directory.patch(path, replaced(f"{OURS}:warehouses", [{"value": "North Dock", "endsAt": until}]))
+    answer = directory.patch(path, replaced(names, "north dock;River Annex"))
+    assert answer.json()[OURS]["warehouseNames"] == "North Dock; River Annex"
+    assert answer.json()[OURS]["warehouses"] == [
+        {"value": str(north.uuid), "endsAt": until},
+        {"value": str(river.uuid)},
+    ]
+    again = directory.patch(path, replaced(names, "North Dock; River Annex"))
+    assert (again.json(), again["ETag"]) == (answer.json(), answer["ETag"])
+    unknown = directory.patch(path, replaced(names, "North Dock; Nowhere"))
+    detail = "There is no warehouse with this uuid or name: Nowhere."
+    assert (unknown.status_code, unknown.json()) == (400, error(400, detail, "invalidValue"))
+    assert directory.patch(path, replaced(names, "")).json()[OURS] == {"isWarehouseUser": True}
+    created = directory.create(**{OURS: {"isWarehouseUser": True, "warehouseNames": "River Annex"}})
+    assert created.json()[OURS]["warehouses"] == [{"value": str(river.uuid)}]
 
 
 def test_an_assignment_that_is_over_is_not_shown_and_is_renewed(directory: Directory, issued: Issued) -> None:

@@ -211,7 +211,7 @@ def test_a_replaced_person_is_what_was_sent(directory: Directory) -> None:
         "jo.mueller@example.test",
         name={"givenName": "Jo", "familyName": "Müller"},
         active=False,
-        **{OURS: {"isWarehouseUser": False}},
+        **{OURS: {"isWarehouseUser": False, "language": None}},
     )
     answer = directory.send("PUT", path_of(user), sent)
     user.refresh_from_db()
@@ -228,6 +228,16 @@ def test_a_put_that_says_nothing_of_our_extension_leaves_it(directory: Directory
     answer = directory.send("PUT", path_of(jo()), person(name={"givenName": "Jo", "familyName": "Moeller"}))
     assert answer.json()[OURS] == before[OURS]
     assert [one["value"] for one in before[OURS]["warehouses"]] == [str(north.uuid)]
+
+
+def test_a_put_that_names_a_part_of_our_extension_leaves_the_rest(directory: Directory, north: Any) -> None:
+    """Else a directory that maps `isWarehouseUser` alone would take everybody's warehouses."""
+    extension = {"isWarehouseUser": True, "language": "de_DE", "warehouses": [{"value": "North Dock"}]}
+    before = directory.create(**{OURS: extension}).json()[OURS]
+    path = path_of(jo())
+    assert directory.send("PUT", path, person(**{OURS: {"isWarehouseUser": True}})).json()[OURS] == before
+    emptied = directory.send("PUT", path, person(**{OURS: {"warehouses": []}})).json()[OURS]
+    assert emptied == {"isWarehouseUser": True, "language": "de_DE"}
 
 
 def test_nobody_is_given_the_name_of_another(directory: Directory, olive: User, nothing_changes: Watch) -> None:

@@ -91,6 +91,8 @@ class WarehouseUser(Extension):
     is_warehouse_user: bool | None = None
     language: str | None = Field(None, examples=["en_US", "de_DE"])
     warehouses: list[AssignedWarehouse] | None = None
+    #: The same by their names, with semicolons between them: some directories send texts only, such as Entra ID.
+    warehouse_names: str | None = None
 
 
 class Member(ComplexAttribute):
