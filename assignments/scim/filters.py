@@ -55,7 +55,7 @@ def text(column: str, *, is_folded: bool = False) -> Condition:
 
 def words(value: Any) -> str:
     """Raises InvalidFilterException for anything but a text."""
-    if not isinstance(value, str) or "\x00" in value:
+    if not isinstance(value, str) or "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
         raise InvalidFilterException(detail="This attribute is compared with a text, in double quotes.")
     return value
 

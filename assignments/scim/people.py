@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
-from django.db.models import Prefetch, Q
-from django.db.models.functions import Coalesce, Lower
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Prefetch
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_noop
 from scim2_models import (
     ForbiddenException,
+    InvalidValueException,
     Meta,
     NotFoundException,
     PreconditionFailedException,
@@ -22,11 +26,12 @@ from scim2_models import (
 
 from assignments.models import WarehouseUserAssignment
 from assignments.scim import attributes
-from assignments.scim.filters import ALWAYS, Filters, folded, key, text, yes_or_no
+from assignments.scim.searchable import ORDERS_OF_PEOPLE, by_user_name, filters_of_people
 from assignments.scim.version import version_of
 from assignments.scim.warehouses import assign, assigned_by
 from config.database.periods import Period, not_ended
-from config.identifiers import parse_key, parse_uuid
+from config.identifiers import parse_uuid
+from config.rule_errors import RuleError
 from config.text import normal_email, normal_name
 from users.account.sign_in_names import propose_sign_in_name
 from users.account_actions import require_administrator
@@ -36,46 +41,6 @@ from users.models import Client, DirectoryEntry, User
 
 #: Why sessions end when the directory blocks or deletes a person.
 ENDED_BY_DIRECTORY = gettext_noop("changed by the company's directory")
-
-_EXTENSION = "urn:ietf:params:scim:schemas:extension:warehouses:2.0:user"
-
-
-def _by_user_name(lookup: str, value: Any) -> Q:
-    """By the directory's name for a person, or the e-mail of who has none: two indexes instead of a join."""
-    if lookup == "isnull":
-        return ALWAYS
-    sought = {f"lower__{lookup}": folded(value)}
-    entries = DirectoryEntry.objects.alias(lower=Lower("user_name")).filter(**sought).values("user_id")
-    others = User.objects.order_by().alias(lower=Lower("email")).filter(directory_entry=None, **sought).values("pk")
-    return Q(pk__in=entries.union(others))
-
-
-def _of_roles(memberships: Any) -> Q:
-    return Q(pk__in=memberships.values("user_id"))
-
-
-_emails = text("email_lower", is_folded=True)
-_HAS_MAILBOX = Q(has_mailbox=True)
-CONDITIONS = {
-    "id": key(lambda value: Q(uuid=parse_uuid(value))),
-    "externalid": text("directory_entry__external_id"),
-    "username": _by_user_name,
-    "name.familyname": text("family", is_folded=True),
-    "name.givenname": text("given", is_folded=True),
-    "active": yes_or_no(Q(status=User.Status.ACTIVE)),
-    "emails": lambda lookup, value: _HAS_MAILBOX & _emails(lookup, value),
-    "emails.value": lambda lookup, value: _HAS_MAILBOX & _emails(lookup, value),
-    "emails.type": key(lambda value: _HAS_MAILBOX if value.lower() == "work" else ~ALWAYS, _HAS_MAILBOX),
-    "emails.primary": yes_or_no(_HAS_MAILBOX, _HAS_MAILBOX),
-    f"{_EXTENSION}:iswarehouseuser": yes_or_no(Q(is_warehouse_user=True)),
-}
-#: `sortBy` in lower case → columns.
-ORDERS = {
-    "id": ["uuid"],
-    "username": [Lower(Coalesce("directory_entry__user_name", "email")), "pk"],
-    "name.familyname": [Lower("last_name"), "pk"],
-    "name.givenname": [Lower("first_name"), "pk"],
-}
 
 
 class Wanted(NamedTuple):
@@ -90,14 +55,11 @@ class Wanted(NamedTuple):
 class People:
     """The people whom a client sees: all but deleted ones. It changes those who have no role that it cannot give."""
 
-    orders = ORDERS
+    orders = ORDERS_OF_PEOPLE
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        memberships = User.groups.through.objects.filter(group__client_roles__client=client)
-        given = key(lambda value: _of_roles(memberships.filter(group=parse_key(value))), _of_roles(memberships))
-        conditions = CONDITIONS | {"groups": given, "groups.value": given}
-        self.filters = Filters(conditions, str(attributes.DirectoryUser.__schema__))
+        self.filters = filters_of_people(client)
 
     # --- Reading ------------------------------------------------------------------------------------------------
     def rows(self) -> Any:
@@ -132,22 +94,34 @@ class People:
         person.new_digest, person.group_names = _password_of(resource, person), ()
         _validate(person)
         save_many([person], [], {})
-        self._write_rest(person, wanted)
+        self._write_rest(person, wanted, keeps_names=False)
         return self._one(User.objects.filter(pk=person.pk))
 
     def update(self, resource: Any, expected_version: str | None) -> Any:
         """Writes what differs, if anything does. Raises PreconditionFailedException if the person has changed since.
 
-        Raises ForbiddenException for somebody above the client, and for the last administrator.
+        Somebody is blocked whatever else the request says: what cannot be written of it is left as it was then. Raises
+        ForbiddenException for somebody above the client, and LastAdministratorError.
         """
         person, stored = self._locked(resource.id, expected_version)
-        wanted = self._wanted(resource, person, stored[attributes.WarehouseUser])
-        self._require_free(wanted, person)
-        changed = [name for name, value in wanted.fields.items() if getattr(person, name) != value]
-        if changed:
-            self._save(person, {name: wanted.fields[name] for name in changed})
-        self._write_rest(person, wanted)
+        is_blocking = resource.active is False and person.status == User.Status.ACTIVE
+        try:
+            with transaction.atomic() if is_blocking else nullcontext():
+                self._write(person, resource, stored)
+        except (ValidationError, RuleError, InvalidValueException, UniquenessException):
+            if not is_blocking:
+                raise
+            self._save(User.objects.get(pk=person.pk), {"status": User.Status.BLOCKED})
         return self._one(User.objects.filter(pk=person.pk))
+
+    def _write(self, person: User, resource: Any, stored: Any) -> None:
+        wanted = self._wanted(resource, person, stored[attributes.WarehouseUser])
+        if (wanted.fields["email"], wanted.user_name) != (person.email, stored.user_name):
+            self._require_free(wanted, person)
+        changed = {name: value for name, value in wanted.fields.items() if getattr(person, name) != value}
+        if changed:
+            self._save(person, changed)
+        self._write_rest(person, wanted, keeps_names=not changed or "status" in changed)
 
     def delete(self, resource_id: str, expected_version: str | None) -> None:
         """As staff delete people: the row is kept for the history, and everything of theirs ends."""
@@ -170,9 +144,12 @@ class People:
         return person, stored
 
     def _save(self, person: User, values: Mapping[str, Any]) -> None:
+        """Only what is written is validated: nobody stays in because their name would not be accepted today."""
         for name, value in values.items():
             setattr(person, name, value)
-        _validate(person)
+        person.clean_fields(exclude={field.name for field in person._meta.fields} - values.keys())
+        if "email" in values:
+            person.validate_constraints()
         person.new_digest, person.group_names = "", tuple(person.roles)  # type: ignore[attr-defined]
         groups = {group.name: group for group in Group.objects.filter(name__in=person.roles)}
         takes = takes_rights([person], groups)
@@ -180,12 +157,12 @@ class People:
         if takes:
             require_administrator()
 
-    def _write_rest(self, person: User, wanted: Wanted) -> None:
+    def _write_rest(self, person: User, wanted: Wanted, *, keeps_names: bool) -> None:
+        """`keeps_names`: whether somebody without an entry, whose names are the known ones, needs none yet."""
         entry = DirectoryEntry.objects.filter(user=person).first()
         names = {"user_name": wanted.user_name, "external_id": wanted.external_id}
-        known = (
-            {name: getattr(entry, name) for name in names} if entry else {"user_name": person.email, "external_id": ""}
-        )
+        unsaid = {"user_name": person.email, "external_id": ""} if keeps_names else {}
+        known = {name: getattr(entry, name) for name in names} if entry else unsaid
         if names != known:
             DirectoryEntry(**names).clean_fields(exclude=["user"])
             DirectoryEntry.objects.update_or_create(names, user=person)
@@ -193,7 +170,7 @@ class People:
 
     def _require_free(self, wanted: Wanted, person: User | None) -> None:
         others = User.objects.exclude(pk=person.pk if person else None)
-        by_name = others.filter(_by_user_name("exact", wanted.user_name))
+        by_name = others.filter(by_user_name("exact", wanted.user_name))
         found = others.by_email(wanted.fields["email"]).first() or by_name.first()
         if found is None:
             return

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.db.models import Prefetch, Q
-from django.db.models.functions import Lower
+from django.contrib.postgres.aggregates import StringAgg
+from django.db.models import OuterRef, Prefetch, Q, Subquery, TextField
+from django.db.models.functions import MD5, Cast, Lower
 from scim2_models import (
     ForbiddenException,
     InvalidValueException,
@@ -19,40 +20,34 @@ from scim2_models import (
 )
 
 from assignments.scim import attributes
-from assignments.scim.filters import Filters, key, text
+from assignments.scim.searchable import FILTERS_OF_ROLES, ORDERS_OF_ROLES
 from assignments.scim.version import version_of
 from config.identifiers import parse_key, parse_uuid
 from config.text import normal_name
 from users.account_actions import administrator_required
 from users.locks import lock_administrators
 from users.models import Client, ClientRole, User
+from users.role_names import GroupNames
 
 _MEMBERS = "members"
 
 
-def _with_members(**which: Any) -> Q:
-    people = User.objects.listed().order_by().filter(**which)
-    return Q(role__in=User.groups.through.objects.filter(user__in=people).values("group_id"))
-
-
-_members = key(lambda value: _with_members(uuid=parse_uuid(value)), _with_members())
-
-CONDITIONS = {
-    "id": key(lambda value: Q(role=parse_key(value))),
-    "externalid": text("external_id"),
-    "displayname": text("name", is_folded=True),
-    "members": _members,
-    "members.value": _members,
-}
-FILTERS = Filters(CONDITIONS, str(attributes.DirectoryGroup.__schema__))
-#: `sortBy` in lower case → columns.
-ORDERS = {"id": ["role_id"], "displayname": [Lower("role__name"), "role_id"]}
+_memberships: Any = User.groups.through.objects
+#: Of the members of each role, whether they are read or not: for the version.
+_DIGESTS = (
+    _memberships.filter(group=OuterRef("role"))
+    .exclude(user__status=User.Status.DELETED)
+    .order_by()
+    .values("group")
+    .annotate(digest=MD5(StringAgg(Cast("user_id", TextField()), ",", order_by="user_id")))
+    .values("digest")
+)
 
 
 class Roles:
     """The roles that a client may give (`ClientRole`); no other one exists for it."""
 
-    filters, orders = FILTERS, ORDERS
+    filters, orders = FILTERS_OF_ROLES, ORDERS_OF_ROLES
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -64,7 +59,7 @@ class Roles:
 
     def resources(self, rows: Any, *, only: Any = None) -> list[Any]:
         """The resources of these rows; without members if the answer has none. Two queries, or one."""
-        rows = rows.select_related("role")
+        rows = rows.select_related("role").annotate(members_digest=Subquery(_DIGESTS))
         has_members = _asks_for_members(only)
         if has_members:
             people = User.objects.listed().only("uuid").order_by("pk")
@@ -88,26 +83,30 @@ class Roles:
         row = ClientRole(client=self.client, role=role, external_id=normal_name(resource.external_id or ""))
         row.full_clean()
         row.save()
-        self._set_members(role, resource)
+        self._forget_roles()
+        people = self._lock(role, _uuids_of(resource), all_members=False)
+        self._set_members(role, people, set(), _uuids_of(resource))
         return self._one(self.rows().filter(pk=row.pk))
 
     def update(self, resource: Any, expected_version: str | None) -> Any:
-        """Gives and takes the role. Raises ForbiddenException for another name of a role with rights, and for members
-        above the client."""
+        """Gives and takes the role. Raises ForbiddenException for another name of a role with rights, or that others
+        give, and for members above the client."""
         with administrator_required():
             row, stored = self._unchanged(resource.id, expected_version)
-            if _uuids_of(resource) != _uuids_of(stored):
-                self._set_members(row.role, resource)  # locks people, before the role
+            is_renamed = _name_of(resource, row.role) != row.role.name
+            people = self._lock(row.role, _uuids_of(resource) ^ _uuids_of(stored), all_members=is_renamed)
+            self._set_members(row.role, people, _uuids_of(stored), _uuids_of(resource))
             self._set_names(row, resource)
         return self._one(self.rows().filter(pk=row.pk))
 
     def delete(self, resource_id: str, expected_version: str | None) -> None:
-        """Raises ForbiddenException for a role with rights, which only staff delete."""
+        """Raises ForbiddenException for a role with rights, or that others give, which only staff delete."""
         lock_administrators()  # before people: `users.locks`
         row, _stored = self._unchanged(resource_id, expected_version)
-        _require_without_rights(row.role)
-        len(User.objects.locked().filter(groups=row.role).order_by("pk").values_list("pk"))
+        self._lock(row.role, (), all_members=True)
+        _require_own(row)
         row.role.delete()
+        self._forget_roles()
 
     def _unchanged(self, resource_id: str, expected_version: str | None) -> tuple[ClientRole, Any]:
         """The role and its resource. The lock of the administrators keeps others from giving it by SCIM."""
@@ -117,35 +116,50 @@ class Roles:
             raise PreconditionFailedException(detail="The group has changed in the meantime.")
         return rows.select_related("role").get(), stored
 
+    def _lock(self, role: Group, uuids: Collection[str], *, all_members: bool) -> dict[str, User]:
+        """These people by uuid, and with `all_members` those who have the role: locked by id, before the role.
+
+        Raises ForbiddenException if one of them is above the client.
+        """
+        wanted = Q(uuid__in=[parse_uuid(value) for value in uuids])
+        people = User.objects.locked().filter(wanted | Q(groups=role) if all_members else wanted)
+        found = {str(person.uuid): person for person in people.order_by("pk")}
+        if any(person.outranks(self.client) for person in found.values()):
+            raise ForbiddenException(detail="A member may do more than this client may give: staff change them.")
+        return found
+
+    def _forget_roles(self) -> None:
+        """The client's roles by name have changed."""
+        self.client.__dict__.pop("grantable_roles", None)
+
     def _set_names(self, row: ClientRole, resource: Any) -> None:
         if (name := _name_of(resource, row.role)) != row.role.name:
-            _require_without_rights(row.role)
+            _require_own(row)
             row.role.name = name
             row.role.save(update_fields=["name"])
+            self._forget_roles()
         if (external_id := normal_name(resource.external_id or "")) != row.external_id:
             row.external_id = external_id
             row.full_clean()
             row.save(update_fields=["external_id", "updated_at"])
 
-    def _set_members(self, role: Group, resource: Any) -> None:
-        wanted = _members_of(resource)
-        memberships = User.groups.through.objects.filter(group=role)
-        stored = set(memberships.filter(user__in=User.objects.listed()).values_list("user_id", flat=True))
-        changed = wanted ^ stored
-        people = User.objects.locked().filter(pk__in=sorted(changed)).order_by("pk")
-        if any(person.outranks(self.client) for person in people):
-            raise ForbiddenException(detail="A member may do more than this client may give: staff change them.")
-        memberships.filter(user__in=stored - wanted).delete()
+    def _set_members(self, role: Group, people: Mapping[str, User], before: set[str], after: set[str]) -> None:
+        """Writes the difference alone: whom staff give the role meanwhile keeps it."""
         through = User.groups.through
-        through.objects.bulk_create(through(user_id=pk, group_id=role.pk) for pk in sorted(wanted - stored))
+        through.objects.filter(group=role, user__uuid__in=[parse_uuid(value) for value in before - after]).delete()
+        added = [people.get(value) for value in after - before]
+        if any(person is None or person.is_deleted for person in added):
+            raise InvalidValueException(detail="A member is no user of this site.")
+        rows = [through(user_id=person.pk, group_id=role.pk) for person in added if person]
+        through.objects.bulk_create(sorted(rows, key=lambda row: row.user_id), ignore_conflicts=True)
 
 
-def _resource(row: ClientRole, people: Collection[User]) -> Any:
+def _resource(row: Any, people: Collection[User]) -> Any:
     members = [
         attributes.Member(value=str(person.uuid), ref=Reference(f"Users/{person.uuid}"), type="User")
         for person in people
     ]
-    facts = [row.role.name, row.external_id, [one.value for one in members]]
+    facts = [row.role.name, row.external_id, row.members_digest]
     return attributes.DirectoryGroup(
         id=str(row.role_id),
         external_id=row.external_id or None,
@@ -161,8 +175,9 @@ def _asks_for_members(only: Any) -> bool:
     """Whether an answer with these `attributes` or `excludedAttributes` has members."""
     if only is None:
         return True
-    asked = [str(path).lower() for path in only.attributes or ()]
-    excluded = [str(path).lower() for path in only.excluded_attributes or ()]
+    core = f"{FILTERS_OF_ROLES.core}:"
+    asked = [str(path).lower().removeprefix(core) for path in only.attributes or ()]
+    excluded = [str(path).lower().removeprefix(core) for path in only.excluded_attributes or ()]
     return _MEMBERS not in excluded and (not asked or any(_MEMBERS in path for path in asked))
 
 
@@ -171,8 +186,12 @@ def _name_of(resource: Any, role: Group | None) -> str:
     name = normal_name(resource.display_name or "")
     if not 0 < len(name) <= 150:
         raise InvalidValueException(detail="displayName must have 1 to 150 characters.")
-    others = Group.objects.exclude(pk=role.pk) if role else Group.objects.all()
-    if others.alias(lower=Lower("name")).filter(lower=name.lower()).exists():
+    if role and name == role.name:
+        return name
+    if ";" in name:
+        raise InvalidValueException(detail="displayName must not contain a semicolon: sheets separate roles by it.")
+    known = GroupNames().known.get(name.casefold())  # also the translations of the shipped ones
+    if known is not None and not (role and known == role.name):
         raise UniquenessException(detail="Another role has this name. Staff can let this client give it.")
     return name
 
@@ -181,16 +200,7 @@ def _uuids_of(resource: Any) -> set[str]:
     return {(one.value or "").lower() for one in resource.members or ()}
 
 
-def _members_of(resource: Any) -> set[int]:
-    """Keys of people. Raises InvalidValueException if one of them does not exist."""
-    sent = _uuids_of(resource)
-    found = User.objects.listed().filter(uuid__in=[parse_uuid(value) for value in sent]).values_list("pk", flat=True)
-    people = set(found)
-    if len(people) < len(sent):
-        raise InvalidValueException(detail="A member is no user of this site.")
-    return people
-
-
-def _require_without_rights(role: Group) -> None:
-    if role.permissions.exists():
-        raise ForbiddenException(detail="This role has rights: only staff rename or delete it.")
+def _require_own(row: ClientRole) -> None:
+    """Raises ForbiddenException unless the role is nothing but a group of this client's directory."""
+    if row.role.permissions.exists() or row.role.client_roles.exclude(pk=row.pk).exists():
+        raise ForbiddenException(detail="This role has rights, or others give it: only staff rename or delete it.")

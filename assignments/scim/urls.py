@@ -5,5 +5,5 @@ from assignments.scim.views import ROOT, ScimView
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 urlpatterns = [
-    re_path(rf"^{ROOT}(?:/(?P<path>.*))?$", ScimView.as_view(dict.fromkeys(_METHODS, "answer")), name=ROOT),
+    re_path(rf"^{ROOT}(?:/(?P<path>[\s\S]*))?$", ScimView.as_view(dict.fromkeys(_METHODS, "answer")), name=ROOT),
 ]

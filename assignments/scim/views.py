@@ -14,12 +14,12 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
-from scim2_models import PreconditionFailedException, SCIMException
-from scim2_server.handler import ScimHandler
+from scim2_models import SCIMException
 from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
 
-from assignments.scim.service import SERVICE, Storage
+from assignments.scim.service import SERVICE, Handler
+from assignments.scim.storage import Storage
 from config.api.errors import NO_STORE, SHAPES, ApiError, Fault
 from config.api.views import ApiViewSet
 from users.models.client import Client
@@ -28,9 +28,6 @@ from users.oauth.endpoints import IntrospectionEndpoint
 from users.oauth.errors import BlockedError
 from users.oauth.requests import Request as OAuthRequest
 from users.oauth.server import server
-
-#: How often a request without `If-Match` is tried again when somebody else changed the row in between.
-ATTEMPTS = 3
 
 UNAUTHORIZED = Fault(401, "Send a token of /token (grant_type=client_credentials), or the client's ID and secret.")
 NO_RIGHT = Fault(403, "This client may not provision people. Staff can allow it in the Back Office, under Clients.")
@@ -91,7 +88,7 @@ class ScimView(ApiViewSet):
     def answer(self, request: Request, path: str = "") -> HttpResponse:
         client: Any = request.auth
         asked = ScimRequest(
-            method=request.method or "",
+            method="GET" if request.method == "HEAD" else request.method or "",
             base_url=f"{self.base}/{ROOT}",
             path=f"/{path}",
             query=request.GET.dict(),
@@ -99,20 +96,14 @@ class ScimView(ApiViewSet):
             body=request.body,
             subject=client,
         )
-        with pghistory.context(client="scim", provider=client.name):
+        with pghistory.context(client="scim", provider=client.name, client_id=client.client_id):
             response = _answered(asked, client)
         body = b"" if response.body is None else orjson.dumps(response.body)
         return HttpResponse(body, status=response.status, headers=response.headers | NO_STORE)
 
 
 def _answered(asked: ScimRequest, client: Client) -> ScimResponse:
-    handler = ScimHandler(SERVICE, Storage(client))
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return handler.handle(asked)
-        except PreconditionFailedException as problem:
-            if attempt == ATTEMPTS or asked.header("If-Match"):
-                return SERVICE.error_response(problem)
-        except SCIMException as problem:
-            return SERVICE.error_response(problem)
-    raise AssertionError("unreachable")
+    try:
+        return Handler(SERVICE, Storage(client)).handle(asked)
+    except SCIMException as problem:
+        return SERVICE.error_response(problem)

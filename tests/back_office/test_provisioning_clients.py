@@ -47,7 +47,8 @@ def test_a_new_client_provisions_people_and_gives_the_roles_that_are_ticked(as_a
     page = answer.content.decode()
     assert 'value="https://bapi.example.test/scim/v2"' in page
     assert 'value="https://bapi.example.test/token"' in page
-    as_ada.post(f"{LIST}{client.pk}/change/", FORM | {"provisions_people": "on", "roles": pk_of("Auditor")})
+    shown = {"initial-roles": sent["roles"], "provisions_people": "on"}
+    as_ada.post(f"{LIST}{client.pk}/change/", FORM | shown | {"roles": pk_of("Auditor")})
     assert given(client) == ["Auditor"]
     history = as_ada.get("/admin/history/").content.decode()
     for text in ("May give a role", "May no longer give a role", "May provision people (SCIM)"):
@@ -113,3 +114,39 @@ def test_the_page_of_a_person_says_what_the_directory_calls_them(as_ada: Browser
     assert "In the directory" not in as_ada.get(page).content.decode()
     DirectoryEntry.objects.create(user=pat, user_name="PAT@contoso.example")
     assert "PAT@contoso.example" in as_ada.get(page).content.decode()
+
+
+@pytest.mark.usefixtures("scim")
+def test_only_what_was_changed_on_the_page_of_roles_is_saved(as_ada: Browser) -> None:
+    """What the directory and colleagues have given and taken meanwhile stays so."""
+    client, _secret = register(roles=("Auditor", "Site manager"))
+    sales = Group.objects.create(name="Sales")
+    shown = {"initial-roles": pk_of("Auditor", "Site manager")}
+    ClientRole.objects.filter(client=client, role__name="Site manager").delete()
+    ClientRole.objects.create(client=client, role=sales)
+    sent = FORM | {"provisions_people": "on"} | shown
+    as_ada.post(f"{LIST}{client.pk}/change/", sent | {"roles": pk_of("Auditor", "Site manager"), "name": "New"})
+    client.refresh_from_db()
+    assert (client.name, given(client)) == ("New", ["Auditor", "Sales"])
+    as_ada.post(f"{LIST}{client.pk}/change/", sent | {"roles": pk_of("Site manager", "Staff manager")})
+    assert given(client) == ["Sales", "Staff manager"]
+
+
+@pytest.mark.usefixtures("scim")
+def test_a_client_that_begins_to_provision_gets_a_new_secret(as_ada: Browser) -> None:
+    """Somebody who may do less than it may have made the one before."""
+    client, secret = register(provisions_people=False)
+    answer = as_ada.post(f"{LIST}{client.pk}/change/", FORM | {"provisions_people": "on"})
+    client.refresh_from_db()
+    assert (client.provisions_people, client.check_client_secret(secret)) == (True, False)
+    assert 'id="client-secret"' in answer.content.decode()
+    again = as_ada.post(f"{LIST}{client.pk}/change/", FORM | {"provisions_people": "on", "name": "Other"})
+    assert again.status_code == 302
+
+
+@pytest.mark.usefixtures("scim")
+def test_the_page_of_a_role_says_which_directory_gives_it(as_ada: Browser) -> None:
+    pages = [f"/admin/auth/group/{pk}/change/" for pk in pk_of("Auditor", "Staff manager")]
+    register(roles=("Auditor",))
+    told = ["A directory gives this role to people: Contoso." in as_ada.get(page).content.decode() for page in pages]
+    assert told == [True, False]

@@ -24,7 +24,8 @@ from scim2_server.handler import ScimHandler
 from scim2_server.requests import ScimRequest
 
 from assignments.models import ManagedWarehouse, WarehouseUserAssignment
-from assignments.scim.service import SERVICE, Storage
+from assignments.scim.service import SERVICE
+from assignments.scim.storage import Storage
 from config.company_account.provider import Provider
 from config.database.periods import Period
 from config.history.positions import Operation

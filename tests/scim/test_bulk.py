@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 
 from tests.support.back_office.staff import group, member
 from tests.support.scim.directory import GROUP, PATCH, ROOT, Directory, error, person, register
@@ -104,3 +105,21 @@ def test_other_paths_are_refused_within(directory: Directory, nothing_changes: W
         [done] = send(directory, post(person(), path=path)).json()["Operations"]
     assert done["status"] in ("400", "404", "405")
     assert done["response"]["schemas"] == error(400, "")["schemas"]
+
+
+def test_who_was_given_a_new_role_is_still_the_clients_to_change(giving: Directory, olive: User) -> None:
+    member(olive, "Auditor")
+    group_of_olive = {"schemas": [GROUP], "displayName": "Crew", "members": [{"value": str(olive.uuid)}]}
+    path, blocked = f"/Users/{olive.uuid}", {"op": "replace", "path": "active", "value": True}
+    answer = send(giving, patch(path, blocked), post(group_of_olive, path="/Groups"), patch(path, BLOCK))
+    assert [one["status"] for one in answer.json()["Operations"]] == ["200", "201", "200"]
+
+
+def test_what_nobody_expected_is_answered_as_everywhere(giving: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr("assignments.scim.people.save_many", fail)
+    answer = send(giving, post(person()))
+    detail = "The database does not answer at the moment. Please try again."
+    assert (answer.status_code, answer.json()) == (503, error(503, detail))

@@ -70,6 +70,32 @@ def test_two_changes_of_one_person_are_both_made(several: list[Directory]) -> No
     assert (user.first_name, user.status) == ("Joan", User.Status.BLOCKED)
 
 
+@pytest.mark.parametrize("lost", ["client", "right", "secret"])
+def test_a_client_that_loses_its_right_while_its_request_waits_has_written_nothing(
+    several: list[Directory], lost: str
+) -> None:
+    path = f"/Users/{several[0].create().json()['id']}"
+    user = User.objects.get()
+    client = several[0].client
+    with beside() as start, colleague() as other:
+        other.execute("SELECT FROM users_user WHERE id = %s FOR UPDATE", [user.pk])
+        task = start(several[0].patch, path, replaced("active", False))
+        wait_until_blocked(other, 1, task)
+        if lost == "client":
+            client.remove()
+        elif lost == "right":
+            type(client).objects.filter(pk=client.pk).update(provisions_people=False)
+        else:
+            client.make_secret()
+            client.save()
+        other.rollback()
+        answer = task.result()
+    detail = "This client may no longer do this."
+    assert (answer.status_code, answer.json()) == (401, error(401, detail))
+    user.refresh_from_db()
+    assert user.status == User.Status.ACTIVE
+
+
 def test_who_asked_for_a_version_is_told(several: list[Directory]) -> None:
     answer = several[0].create()
     path, version = f"/Users/{answer.json()['id']}", answer["ETag"]

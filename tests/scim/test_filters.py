@@ -9,6 +9,7 @@ import pytest
 from scim2_models import ScimFilter
 
 from assignments.scim import attributes, people, roles
+from assignments.scim.searchable import FILTERS_OF_ROLES, ORDERS_OF_PEOPLE, ORDERS_OF_ROLES
 from tests.support.back_office.staff import group, member
 from tests.support.cases import each
 from tests.support.scim.directory import OURS, ROOT, Directory, error, register
@@ -161,7 +162,7 @@ def test_what_no_index_answers_is_refused_and_says_what_can_be_asked(giving: Dir
 
 def test_what_can_be_asked_is_told(giving: Directory) -> None:
     answer = asked(giving, "Groups", filter="meta.version pr")
-    detail = f"meta.version cannot be asked for. What can: {', '.join(roles.CONDITIONS)}."
+    detail = f"meta.version cannot be asked for. What can: {', '.join(FILTERS_OF_ROLES.conditions)}."
     assert (answer.status_code, answer.json()) == (400, error(400, detail, "invalidFilter"))
 
 
@@ -177,6 +178,12 @@ def test_a_value_is_only_a_value(giving: Directory, value: str) -> None:
     for name in ("userName", "externalId", "id", "emails.value", "name.familyName", "groups.value"):
         answer = asked(giving, "Users", filter=f'{name} eq "{value}"')
         assert (answer.status_code, answer.json().get("totalResults")) == (200, 0), (name, answer.content)
+
+
+def test_half_a_character_is_no_text(giving: Directory) -> None:
+    answer = asked(giving, "Users", filter='userName eq "\\ud800"')
+    detail = "This attribute is compared with a text, in double quotes."
+    assert (answer.status_code, answer.json()) == (400, error(400, detail, "invalidFilter"))
 
 
 # --- Pages and orders -------------------------------------------------------------------------------------------
@@ -201,6 +208,7 @@ def test_pages_join_to_the_whole(giving: Directory) -> None:
         ({"startIndex": -5, "count": 2}, 2),
         ({"startIndex": 10**6}, 0),
         ({"startIndex": 10**18}, 0),
+        ({"startIndex": 10**24}, 0),
     ],
 )
 def test_limits_of_pages_are_as_the_rfc_has_them(giving: Directory, query: dict[str, int], number: int) -> None:
@@ -218,7 +226,7 @@ def test_what_is_no_page_is_refused(giving: Directory, query: dict[str, str]) ->
 
 
 def test_each_order_goes_both_ways(giving: Directory) -> None:
-    for kind, orders in (("Users", people.ORDERS), ("Groups", roles.ORDERS)):
+    for kind, orders in (("Users", ORDERS_OF_PEOPLE), ("Groups", ORDERS_OF_ROLES)):
         for name in orders:
             up, down = (
                 [one["id"] for one in asked(giving, kind, sortBy=name, sortOrder=order).json()["Resources"]]

@@ -14,7 +14,7 @@ from tests.support.back_office.staff import member, signed_in
 from tests.support.cases import each
 from tests.support.oauth.held_tokens import Issued, holds, post
 from tests.support.scim.directory import OURS, Directory, error, register
-from users.models import Session, User
+from users.models import DirectoryEntry, Session, User
 
 Watch = Callable[[], Any]
 ENDED = "changed by the company's directory"
@@ -72,6 +72,35 @@ def test_staff_who_leave_are_out_of_the_back_office(directory: Directory, make_u
     assert browser.get("/admin/").status_code == 200
     assert giving.patch(path_of(mona), replaced("active", False)).status_code == 200
     assert browser.get("/admin/").status_code == 302
+
+
+BLOCK = {"op": "replace", "path": "active", "value": False}
+
+
+@each(
+    "others",
+    [
+        [{"op": "replace", "path": f"{OURS}:warehouses", "value": [{"value": "Renamed"}]}],
+        [{"op": "replace", "path": "name.givenName", "value": "a/b"}],
+        [{"op": "replace", "path": "userName", "value": "olive.office@example.test"}],
+    ],
+)
+def test_who_leaves_is_out_whatever_else_is_wrong_with_the_request(
+    directory: Directory, pat: User, olive: User, others: list[Any]
+) -> None:
+    answer = directory.patch(path_of(pat), *others, BLOCK)
+    assert (answer.status_code, answer.json()["active"]) == (200, False)
+    pat.refresh_from_db()
+    assert (pat.status, pat.first_name, pat.email) == ("blocked", "Pat", "pat.picker@example.test")
+
+
+def test_who_leaves_is_out_whatever_is_stored_of_them(directory: Directory, pat: User, sam: User) -> None:
+    """A name that would not be accepted today, and the e-mail that is another's name in the directory."""
+    User.objects.filter(pk__in=[pat.pk, sam.pk]).update(first_name="")
+    DirectoryEntry.objects.create(user=sam, user_name=pat.email)
+    assert directory.patch(path_of(pat), BLOCK).status_code == 200
+    assert directory.send("DELETE", path_of(sam)).status_code == 204
+    assert dict(User.objects.values_list("email", "status")) == {pat.email: "blocked", sam.email: "deleted"}
 
 
 def test_who_comes_back_must_sign_in_again(directory: Directory, issued: Issued) -> None:

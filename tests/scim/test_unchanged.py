@@ -147,7 +147,7 @@ def test_the_history_names_the_client(directory: Directory, made: Any) -> None:
 def test_a_refused_write_leaves_no_history(directory: Directory, made: Any, nothing_changes: Watch) -> None:
     broken = {"op": "replace", "path": f"{OURS}:warehouses", "value": [{"value": "Nowhere"}]}
     with nothing_changes():
-        answer = directory.patch(path_of(made), {"op": "replace", "path": "active", "value": False}, broken)
+        answer = directory.patch(path_of(made), {"op": "replace", "path": "name.givenName", "value": "Jay"}, broken)
         detail = "There is no warehouse with this uuid or name: Nowhere."
         assert (answer.status_code, answer.json()) == (400, error(400, detail, "invalidValue"))
 

@@ -344,3 +344,13 @@ def test_a_value_that_does_not_fit_is_refused_in_plain_words(
     with nothing_changes():
         answer = directory.patch(path_of(pat), operation)
     assert (answer.status_code, answer.json()) == (400, error(400, detail, "invalidValue"))
+
+
+def test_the_directory_finds_whom_it_has_created_when_staff_correct_the_e_mail(directory: Directory) -> None:
+    directory.create()
+    user = jo()
+    user.email = "jo.smith@example.test"
+    user.save()
+    assert [one["id"] for one in directory.find(f'userName eq "{EMAIL}"')] == [str(user.uuid)]
+    answer = directory.create()
+    assert (answer.status_code, answer.json(), User.objects.count()) == (409, TAKEN, 1)

@@ -139,7 +139,7 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         return found and Client.objects.select_for_update(no_key=True).filter(pk=found.pk).first()
 
     def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
-        if not change and obj.is_confidential:
+        if obj.is_confidential and (not change or form.begins_to_provision):
             obj.shown_once = obj.make_secret()
         super().save_model(request, obj, form, change)
 
@@ -154,6 +154,8 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         return self.response_post_save_add(request, obj)
 
     def response_change(self, request: HttpRequest, obj: Client) -> HttpResponse:
+        if hasattr(obj, "shown_once"):
+            return self._secret_page(request, obj, obj.shown_once)
         self.message_user(request, _now("Client “%(name)s” was saved.") % vars(obj), messages.SUCCESS)
         return self.response_post_save_change(request, obj)
 

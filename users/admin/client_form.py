@@ -17,6 +17,7 @@ from unfold.widgets import (
 
 from config.history.edit_conflicts import EditConflictFormMixin
 from config.history.pages import ReasonFormMixin
+from config.identifiers import parse_key
 from users.forms.person import GroupChoiceField
 from users.models import ClientRole, User
 from users.models.client import PROVISIONING, Client
@@ -107,6 +108,7 @@ class ClientForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         label=_("Roles that it may give"),
         queryset=Group.objects.none(),
         required=False,
+        show_hidden_initial=True,  # so that only what was changed on the page is saved
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_("Its groups are these roles. It cannot change anybody who has another role."),
     )
@@ -134,7 +136,7 @@ class ClientForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
             ),
             "provisions_people": _(
                 "Only for the directory of your company, such as Entra ID or Okta: it creates, changes, deactivates "
-                "and deletes users, and assigns them to warehouses."
+                "and deletes users, and assigns them to warehouses. A client that is there already gets a new secret."
             ),
         }
 
@@ -164,10 +166,18 @@ class ClientForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         return data
 
     def save_roles(self) -> None:
-        """After the client is saved, in the same transaction."""
-        if "roles" in self.changed_data:
-            chosen = self.cleaned_data["roles"]
-            self.instance.client_roles.exclude(role__in=chosen).delete()
-            known = set(self.instance.client_roles.values_list("role_id", flat=True))
-            added = [role for role in chosen if role.pk not in known]
-            ClientRole.objects.bulk_create(ClientRole(client=self.instance, role=role) for role in added)
+        """After the client is saved, in the same transaction: what was ticked and what no longer is. Roles that others
+        gave or took meanwhile stay so."""
+        if "roles" not in self.changed_data:
+            return
+        sent: Any = self.data
+        shown = {parse_key(text) for text in sent.getlist(self["roles"].html_initial_name)}
+        chosen = {role.pk for role in self.cleaned_data["roles"]}
+        self.instance.client_roles.filter(role__in=shown - chosen).delete()
+        rows = [ClientRole(client=self.instance, role_id=pk) for pk in sorted(chosen - shown)]
+        ClientRole.objects.bulk_create(rows, ignore_conflicts=True)
+
+    @property
+    def begins_to_provision(self) -> bool:
+        """Whether an existing client may do so from now on. Who may do less than it may know its secret."""
+        return bool(self.instance.pk and "provisions_people" in self.changed_data and self.instance.provisions_people)

@@ -27,7 +27,7 @@ from config.back_office.rights import in_words
 from config.database.search import Searched
 from config.history.pages import HistoryAdminMixin, ReasonFormMixin
 from users.account_actions import LastAdministratorError, administrator_required, locked_administrators
-from users.models import User
+from users.models import Client, User
 from users.roles import offered_to
 
 
@@ -55,12 +55,24 @@ class RoleForm(ReasonFormMixin, forms.ModelForm):
         rights: Any = self.fields.get("permissions")
         if rights:  # not with view permission only
             rights.queryset = offered_to(self.editor)
+            rights.help_text = _given_by(self.instance)
 
     def clean_permissions(self) -> QuerySet[Permission]:
         chosen = Q(pk__in=self.cleaned_data["permissions"])
         if self.instance.pk:
             chosen |= Q(pk__in=self.instance.permissions.exclude(pk__in=offered_to(self.editor).values("pk")))
         return Permission.objects.filter(chosen)
+
+
+def _given_by(role: Group) -> str:
+    """Which clients give the role by SCIM, or ""."""
+    clients = Client.objects.filter(client_roles__role=role.pk or 0, provisions_people=True).order_by("name")
+    text = _(
+        "A directory gives this role to people: %(clients)s. What the role may do, whoever controls that directory "
+        "may do."
+    )
+    names = ", ".join(client.name for client in clients)
+    return text % {"clients": names} if names else ""
 
 
 admin.site.unregister(Group)

@@ -23,6 +23,7 @@ from config.audit_log import audit
 from config.database.lost_updates import SavesChangedColumns
 from config.digests import digest
 from config.history.tracking import tracked
+from users.locks import NotFreeError, briefly
 from users.models.authorization_code import AuthorizationCode
 from users.models.session import Session
 from users.sign_in.refusals import redirect_reasons
@@ -106,6 +107,10 @@ PROVISIONING = (
 _identifier_rule = RegexValidator(
     r"\A[A-Za-z0-9._~-]{1,100}\Z", _("At most 100 letters, digits, dots, hyphens, underscores and tildes.")
 )
+
+
+class ClientChangedError(Exception):
+    """The client has lost its right to provision people, its secret or a role, or is being changed."""
 
 
 # --- Clients ----------------------------------------------------------------------------------------------------
@@ -226,6 +231,20 @@ class Client(ClientMixin, SavesChangedColumns):
         if not self.provisions_people or user.is_superuser:
             return False
         return not (all(map(user.may, PROVISIONING)) and user.grantable_roles.issuperset(self.grantable_roles))
+
+    def confirm_provisioning(self) -> None:
+        """Locks the client's row until the transaction ends. Call it last. Raises ClientChangedError."""
+        table = self._meta.db_table
+        try:
+            with briefly():
+                rows = list(Client.objects.raw(f'SELECT * FROM "{table}" WHERE id = %s FOR SHARE', [self.pk]))  # noqa: S608 (our own name)
+        except NotFreeError as problem:
+            raise ClientChangedError from problem
+        known = self.provisions_people, self.secret_digest
+        if not rows or (rows[0].provisions_people, rows[0].secret_digest) != known:
+            raise ClientChangedError
+        if not rows[0].grantable_roles >= vars(self).get("grantable_roles", frozenset()):
+            raise ClientChangedError
 
     def sessions(self) -> Any:
         """The sessions of this client."""
