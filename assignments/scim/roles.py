@@ -82,7 +82,7 @@ class Roles:
         role = Group.objects.create(name=name)
         row = ClientRole(client=self.client, role=role, external_id=normal_name(resource.external_id or ""))
         row.full_clean()
-        row.save()
+        row.save(force_insert=True)
         self._forget_roles()
         people = self._lock(role, _uuids_of(resource), all_members=False)
         self._set_members(role, people, set(), _uuids_of(resource))

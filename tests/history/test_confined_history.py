@@ -93,6 +93,7 @@ def test_only_kinds_that_belong_to_warehouses_are_offered(as_site: Client) -> No
     offered = as_site.get(HISTORY).context["form"].fields["kind"].choices
     assert {name for name, _label in offered if name} == {
         "users.companyaccount",
+        "users.directoryentry",
         "users.session",
         "users.user",
         "warehouses.warehouse",

@@ -148,7 +148,9 @@ class Session(RotatingCredential):
         return not any(self._reasons())
 
     def _reasons(self) -> Iterator[SessionReason]:
-        return session_reasons(self.ended_at, self.expires_at, timezone.now())
+        """An end counts at once, also if the clock that it was taken from is ahead of ours."""
+        now = timezone.now()
+        return session_reasons(self.ended_at, self.expires_at, max(now, self.ended_at or now))
 
     def refusal(self) -> StrEnum | None:
         """Why it is not prolonged, a SessionReason or a SignInReason, or None."""
