@@ -36,9 +36,9 @@ class ManagedWarehouseQuerySet(models.QuerySet[Any]):
         """All rows; for a confined person, those of the warehouses that they manage."""
         return self.filter(warehouse__in=user.managed) if user.is_confined else self
 
-    def lacks(self, warehouses: Collection[int]) -> bool:
-        """Whether one of these warehouses is not managed now by these rows, and was not deleted."""
-        return Warehouse.objects.filter(pk__in=warehouses).exclude(pk__in=self.current().values("warehouse")).exists()
+    def any_exists(self, warehouses: Collection[int]) -> bool:
+        """Whether one of these warehouses was not deleted."""
+        return Warehouse.objects.filter(pk__in=warehouses).exists()
 
     def set_for(
         self, person: User, *, add: Collection[Warehouse], remove: Collection[Warehouse], period: Period = ALWAYS

@@ -17,7 +17,7 @@ from tests.support.api.client import Api, sign_in
 from tests.support.back_office.staff import member, signed_in, told
 from tests.support.confinement import Site, confined
 from users import roles
-from users.models import Session
+from users.models import AuditEvent, Session
 
 LIST = "/admin/users/session/"
 WHY = "/admin/users/user/why/"
@@ -140,8 +140,9 @@ def nothing_counted_before() -> Any:
 def test_the_dashboard_counts_what_is_in_ones_warehouses(
     cora: Client, as_ada: Client, site: Site, sessions: dict[str, Session]
 ) -> None:
+    AuditEvent.objects.create(at=timezone.now(), event="Failed Login", tag="failed_login", level="warning")
     everything: Any = as_ada.get("/admin/").context  # counted before, and kept
-    assert (everything["working"], everything["open_sessions"]) == (3, 3)
+    assert (everything["working"], everything["open_sessions"], everything["failures_today"]) == (3, 3, 1)
     WarehouseUserAssignment.objects.filter(pk=site.elsewhere_other.pk).update(
         ends_at=timezone.now() + timedelta(days=1)
     )
@@ -152,7 +153,7 @@ def test_the_dashboard_counts_what_is_in_ones_warehouses(
     assert page["days"][0].sign_ins == 2
     assert site.other.name not in answer.content.decode().partition('id="latest"')[0]
     assert "failed sign-ins" not in answer.content.decode()
-    assert not any(day.failures for day in page["days"])
+    assert (page["failures_today"], [day.failures for day in page["days"] if day.failures]) == (0, [])
     assert as_ada.get("/admin/").context["working"] == 3
 
 

@@ -166,9 +166,11 @@ def test_the_page_of_a_person_in_both_counts_the_other_warehouses(site: Site, of
 
 
 def test_who_is_here_only_is_nowhere_else(site: Site, office: Client) -> None:
-    page = office.get(reverse("admin:assignments_assign_warehouses", args=[site.here.uuid])).content.decode()
+    url = reverse("admin:assignments_assign_warehouses", args=[site.here.uuid])
+    page = office.get(url).content.decode()
     assert "elsewhere:" not in page
     assert 'data-works-elsewhere=""' in page
+    assert names(office, url, side="available") == []  # they are not assigned to the other one
 
 
 def test_making_active_here_ends_the_work_elsewhere(site: Site, office: Client, of_both: str) -> None:

@@ -8,9 +8,7 @@ milliseconds.
 from __future__ import annotations
 
 import os
-import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -21,14 +19,14 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"  # a database of its own
 os.environ["LOG_LEVEL"] = "WARNING"  # no line for each request
 django.setup()
 
-from django.db import connection  # noqa: E402 (the models need the settings above)
-from django.test import Client  # noqa: E402
-from django.test.utils import CaptureQueriesContext, setup_databases, teardown_databases  # noqa: E402
+from django.test import Client  # noqa: E402 (the models need the settings above)
+from django.test.utils import setup_databases, teardown_databases  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from assignments.models import ManagedWarehouse  # noqa: E402
 from config.database.periods import Period  # noqa: E402
 from tests.benchmarks import report  # noqa: E402
+from tests.benchmarks.large import fill, times  # noqa: E402
 from tests.support.api.client import ASSIGNMENTS, Api, sign_in  # noqa: E402
 from tests.support.back_office.staff import member, signed_in  # noqa: E402
 from users import roles  # noqa: E402
@@ -38,7 +36,6 @@ from warehouses.models import Warehouse  # noqa: E402
 PEOPLE, WAREHOUSES, EACH = int(os.environ.get("CONFINED_PEOPLE", "1_000_000")), 5_000, 3
 #: How many warehouses each manager has, and until when they manage each of them: in how many days, from today on.
 MANAGED = ((3, ()), (500, ()), (500, (30,)), (500, range(1, 51)))
-TRIES = 15
 MOST = 300
 
 _USERS, _ROWS, _PLACES = (
@@ -98,22 +95,13 @@ FILL = (
 def run() -> None:
     made = setup_databases(verbosity=0, interactive=False)
     try:
-        _fill()
+        fill(FILL, people=PEOPLE, warehouses=WAREHOUSES, each=EACH)
         rows = [row for number, ends in MANAGED for row in _measured(_manager(number, ends), number)]
     finally:
         teardown_databases(made, verbosity=0)
     print(report.table(("Warehouses", "Question", "Median ms", "Slowest ms", "Queries"), rows))
     slow = [row for row in rows if float(row[2]) > MOST or not row[3]]
     sys.exit(f"more than {MOST} ms: {slow}" if slow else 0)
-
-
-def _fill() -> None:
-    with connection.cursor() as cursor:
-        for sql in FILL:
-            begun = time.perf_counter()
-            cursor.execute(sql.format(people=PEOPLE, warehouses=WAREHOUSES, each=EACH))
-            print(f"{time.perf_counter() - begun:6.0f} s  {sql[:60]}", file=sys.stderr, flush=True)
-        cursor.execute("VACUUM ANALYZE")
 
 
 def _manager(number: int, ends: Sequence[int]) -> User:
@@ -143,7 +131,7 @@ def _measured(manager: User, number: int) -> Iterator[tuple[str, ...]]:
     asked |= {name: _call(api, path) for name, path in CALLS.items()}
     kind = f"{number}, {len({*manager.managed_until.values()} - {None})} ends"
     for name, ask in asked.items():
-        yield (kind, name, *_times(name, ask))
+        yield (kind, name, *times(name, ask, MOST))
 
 
 def _page(browser: Client, path: str) -> Callable[[], Any]:
@@ -152,30 +140,6 @@ def _page(browser: Client, path: str) -> Callable[[], Any]:
 
 def _call(api: Api, path: str) -> Callable[[], Any]:
     return lambda: api.get(path)
-
-
-def _times(name: str, ask: Callable[[], Any]) -> tuple[str, ...]:
-    with CaptureQueriesContext(connection) as queries:
-        answer = ask()
-    captured = list(queries)
-    if answer.status_code != 200:
-        return str(answer.status_code), "", ""
-    taken = []
-    for _ in range(TRIES):
-        begun = time.perf_counter()
-        ask()
-        taken.append(1000 * (time.perf_counter() - begun))
-    if statistics.median(taken) > MOST:
-        for query in sorted(captured, key=lambda one: -float(one["time"]))[:2]:
-            print(name, query["time"], query["sql"][:1500], file=sys.stderr, flush=True)
-            _explain(query["sql"])
-    return f"{statistics.median(taken):.0f}", f"{max(taken):.0f}", str(len(captured))
-
-
-def _explain(sql: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS) {sql}")
-        print("\n".join(line for (line,) in cursor.fetchall()), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

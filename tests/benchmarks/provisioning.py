@@ -7,7 +7,6 @@ it when nothing has changed: it must write nothing, and no history. The bound of
 from __future__ import annotations
 
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,15 +20,16 @@ os.environ |= {"SCIM_ENABLED": "true", "SCIM_TOKEN_SECONDS": "86400"}
 django.setup()
 
 from django.db import connection  # noqa: E402 (the models need the settings above)
-from django.test.utils import CaptureQueriesContext, setup_databases, teardown_databases  # noqa: E402
+from django.test.utils import setup_databases, teardown_databases  # noqa: E402
 
 from config.history.tracking import tracked_models  # noqa: E402
 from tests.benchmarks import report  # noqa: E402
+from tests.benchmarks.large import fill, times  # noqa: E402
 from tests.support.scim.directory import Directory, register  # noqa: E402
 
 PEOPLE = int(os.environ.get("SCIM_PEOPLE", "500_000"))
 UNCHANGED = int(os.environ.get("SCIM_UNCHANGED", "100_000"))
-WAREHOUSES, PAGE, BULK, TRIES, MOST = 500, 100, 100, 15, 100
+WAREHOUSES, PAGE, BULK, MOST = 500, 100, 100, 100
 #: Without triggers: what they would write is not asked for here.
 FILL = (
     "SET session_replication_role = replica",
@@ -49,7 +49,7 @@ FILL = (
 def run() -> None:
     made = setup_databases(verbosity=0, interactive=False)
     try:
-        _fill()
+        fill(FILL, people=PEOPLE, warehouses=WAREHOUSES)
         directory = Directory(*register())
         rows = list(_measured(directory))
         print(report.table(("Request", "Median ms", "Slowest ms", "Queries"), rows))
@@ -59,15 +59,6 @@ def run() -> None:
     print(f"{UNCHANGED} unchanged people in {seconds:.0f} s: something was written in {written} tables")
     slow = [row for row in rows if row[0].startswith("page") and float(row[1]) > MOST]
     sys.exit(f"more than {MOST} ms, or written: {slow} {written}" if slow or written else 0)
-
-
-def _fill() -> None:
-    with connection.cursor() as cursor:
-        for sql in FILL:
-            begun = time.perf_counter()
-            cursor.execute(sql.format(people=PEOPLE, warehouses=WAREHOUSES))
-            print(f"{time.perf_counter() - begun:6.0f} s  {sql[:60]}", file=sys.stderr, flush=True)
-        cursor.execute("VACUUM ANALYZE")
 
 
 def _measured(directory: Directory) -> Iterator[tuple[str, ...]]:
@@ -101,28 +92,11 @@ def _measured(directory: Directory) -> Iterator[tuple[str, ...]]:
     states = iter([False, True] * 1_000)
     asked["patch of active"] = lambda: directory.patch(path, {"op": "replace", "path": "active", "value": next(states)})
     for words, ask in asked.items():
-        yield (words, *_times(words, ask))
+        yield (words, *times(words, ask, MOST))
 
 
 def _get(directory: Directory, path: str) -> Callable[[], Any]:
     return lambda: directory.get(path)
-
-
-def _times(words: str, ask: Callable[[], Any]) -> tuple[str, ...]:
-    with CaptureQueriesContext(connection) as queries:
-        answer = ask()
-    captured = list(queries)
-    if answer.status_code != 200:
-        return str(answer.status_code), answer.content.decode(), ""
-    taken = []
-    for _ in range(TRIES):
-        begun = time.perf_counter()
-        ask()
-        taken.append(1000 * (time.perf_counter() - begun))
-    if statistics.median(taken) > MOST:
-        for query in sorted(captured, key=lambda one: -float(one["time"]))[:2]:
-            print(words, query["time"], query["sql"][:800], file=sys.stderr, flush=True)
-    return f"{statistics.median(taken):.0f}", f"{max(taken):.0f}", str(len(captured))
 
 
 # --- A run without a change -----------------------------------------------------------------------------------------

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.conf import settings as site
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
@@ -19,36 +16,16 @@ from tests.support.cases import each
 from tests.support.company_account.forger import Forger, Walk, serving
 from tests.support.company_account.site import link, page_text
 from tests.support.docs import table
+from tests.support.loaded_modules import loaded
 from users.models import User
 
 #: `requests` is loaded by Django REST Framework, wherever it is installed.
-LOADED = """
-import re
-import sys
-import django
-django.setup()
-from django.conf import settings
-from django.urls import get_resolver
-from django.core.handlers.wsgi import WSGIHandler
-get_resolver().url_patterns
-WSGIHandler()
-ours = re.compile(r"authlib.integrations.(base|django|requests)_client|users.company_account")
-print(sorted(filter(ours.match, sys.modules)))
-"""
+OURS = r"authlib.integrations.(base|django|requests)_client|users.company_account"
 
 
 # --- Without ----------------------------------------------------------------------------------------------------
 def test_nothing_of_it_is_loaded() -> None:
-    environment = {"DJANGO_SETTINGS_MODULE": "config.settings", "PATH": "", "VAR_DIR": str(site.VAR_DIR)}
-    found = subprocess.run(
-        [sys.executable, "-c", LOADED],
-        cwd=site.BASE_DIR,
-        env=environment | {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "SECRET_KEY": "x" * 50}
-        | {"ALLOWED_HOSTS": "localhost", "ISSUER": "https://bapi.example.test"},
-        capture_output=True,
-        text=True,
-    )  # fmt: skip
-    assert (found.stdout, found.returncode) == ("[]\n", 0), found.stderr
+    assert loaded(OURS) == []
 
 
 def test_the_login_page_is_what_it_was(db: None, provided: Callable[..., Any]) -> None:

@@ -53,7 +53,7 @@ MUTATIONS_TRIED = (
     Mutation(
         "users/models/authority.py", "if now.is_confined and not (self.is_confined and", "if False and not (", _CORE
     ),
-    Mutation("users/models/authority.py", "if lost and now.managed_warehouses.lacks(lost):", "if False:", _CORE),
+    Mutation("users/models/authority.py", "if lost and now.managed_warehouses.any_exists(lost):", "if False:", _CORE),
     Mutation("users/models/authority.py", "now.may(right, rows[model][pk])", "True", _CORE),
     Mutation("users/querysets.py", "if not user.is_confined:\n            return self\n", "return self\n", _CORE),
     Mutation("users/querysets.py", "below.wholly_of(other) if other.is_confined else below", "below", _CORE),
@@ -184,12 +184,6 @@ MUTATIONS_TRIED = (
     Mutation("users/admin/user.py", "people = User.objects.visible_to(viewer)", "people = User.objects.all()", _ROSTER),
     Mutation("warehouses/admin.py", "once_locked=partial(require, request.user)", "", _RACES),
     Mutation("warehouses/admin.py", '"tells_of_others": not viewer.is_confined', '"tells_of_others": True', _HOUSES),
-    Mutation(
-        "assignments/models/managed_warehouse.py",
-        '.exclude(pk__in=self.current().values("warehouse")).exists()',
-        ".exists()",
-        _RACES,
-    ),
     Mutation("users/resources.py", "with_current_warehouse(viewer)", "with_current_warehouse()", _EXPORTS),
     Mutation(
         "assignments/resources/person.py",
@@ -212,9 +206,7 @@ MUTATIONS_TRIED = (
         "own",
         _EXPORTS,
     ),
-    Mutation(
-        "config/spreadsheets/jobs/worker.py", "job.widen_extent()", "pass", "tests/imports/test_confined_imports.py"
-    ),
+    Mutation("config/spreadsheets/jobs/worker.py", "job.widen_extent()", "pass", _EXPORTS),
     Mutation("users/querysets.py", "~Exists(longer), ", "", _CORE),
     Mutation("assignments/views.py", "rows.with_is_user_seen(self.caller)", "rows", _API),
     *(Mutation(*one) for one in PEOPLE_TRIED),

@@ -89,7 +89,6 @@ PEOPLE_TRIED = (
         "WarehouseUserAssignment.objects.all()",
         _SESSIONS,
     ),
-    (_DASHBOARD, "Warehouse.objects.visible_to(viewer).filter", "Warehouse.objects.filter", _SESSIONS),
     (_DASHBOARD, "Session.objects.visible_to(viewer)", "Session.objects.all()", _SESSIONS),
     (_DASHBOARD, "User.objects.listed().visible_to(viewer)", "User.objects.listed()", _SESSIONS),
     (_DASHBOARD, "failed.none() if viewer.is_confined else failed", "failed", _SESSIONS),

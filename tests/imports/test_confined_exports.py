@@ -117,6 +117,18 @@ def test_a_file_of_more_than_one_manages_now_is_missing(site: Site, office: Clie
     assert office.get(f"{ASSIGNMENTS}export/{job.pk}/file/").status_code == 200
 
 
+def test_a_file_of_a_warehouse_that_was_given_before_it_was_built_is_missing_once_that_is_taken(
+    site: Site, office: Client
+) -> None:
+    job = ask_for_export(office, ASSIGNMENTS, kind="csv")
+    ManagedWarehouse.objects.set_for(site.manager, add=[site.other], remove=[])
+    build(job)
+    path = f"{ASSIGNMENTS}export/{job.pk}/file/"
+    assert b"Other Hall" in office.get(path).content
+    ManagedWarehouse.objects.set_for(site.manager, add=[], remove=[site.other])
+    assert b"Other Hall" not in office.get(path).content
+
+
 def test_more_warehouses_take_no_file_away(site: Site, office: Client) -> None:
     job = build(ask_for_export(office, ASSIGNMENTS, kind="csv"))
     ManagedWarehouse.objects.set_for(site.manager, add=[site.other], remove=[])

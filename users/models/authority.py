@@ -195,7 +195,7 @@ class Authority(PermissionsMixin):
     def _is_still_granted(self, now: Any) -> bool:
         """Whether `may` gives the same answers again. Rows that the request has deleted do not count."""
         lost = vars(self).get("managed", frozenset()) - now.managed
-        if lost and now.managed_warehouses.lacks(lost):
+        if lost and now.managed_warehouses.any_exists(lost):
             return False
         keys: dict[type[Any], set[Any]] = defaultdict(set)
         for _right, model, pk in self._relied_on:

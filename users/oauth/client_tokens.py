@@ -19,7 +19,6 @@ from users.models.client import Client
 from users.oauth.errors import IrrevocableError
 from users.oauth.grants import CLIENT_METHODS
 from users.oauth.requests import Request
-from users.oauth.token_lookup import IssuedToken
 from users.oauth.tokens import SignedToken
 
 #: Its only scope. No person's token has it.
@@ -87,29 +86,11 @@ class ClientCredentialsGrant(Base):
         return 200, body, self.TOKEN_RESPONSE_HEADER
 
 
-class IssuedClientToken(IssuedToken):
-    """Such a token at `/revoke`, which cannot end it, and at `/introspect`, which does not know it."""
-
-    @classmethod
-    def of_access_token(cls, text: str) -> None:
-        return None
-
-    @classmethod
-    def to_withdraw(cls, text: str) -> None:
-        """Raises IrrevocableError for one that is still valid."""
-        try:
-            client = ClientToken(text).live_client()
-        except TokenError:
-            return
-        if client is not None:
-            raise IrrevocableError("Make the client a new secret to withdraw its tokens.")
-
-    @classmethod
-    def of_refresh_token(cls, text: str) -> None:
-        return None
-
-    def withdraw(self, *, everywhere: bool) -> None:
-        raise NotImplementedError("No instance is ever made.")
-
-    def claims(self) -> dict[str, Any]:
-        raise NotImplementedError("No instance is ever made.")
+def refuse_to_revoke(text: str) -> None:
+    """Raises IrrevocableError for a valid token of a client, which has no row that could be ended (`/revoke`)."""
+    try:
+        client = ClientToken(text).live_client()
+    except TokenError:
+        return
+    if client is not None:
+        raise IrrevocableError("Make the client a new secret to withdraw its tokens.")

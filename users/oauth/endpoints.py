@@ -12,6 +12,7 @@ from authlib.oauth2.rfc7662 import IntrospectionEndpoint as Introspection
 from config.audit_log import audit
 from config.telemetry.signals import token_introspected
 from users.models.client import Client
+from users.oauth.client_tokens import refuse_to_revoke
 from users.oauth.grants import CLIENT_METHODS
 from users.oauth.requests import Request
 from users.oauth.token_lookup import IssuedToken
@@ -34,7 +35,11 @@ class RevocationEndpoint(_AnyHint, Revocation):
     CLIENT_AUTH_METHODS = CLIENT_METHODS
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> IssuedToken | None:
-        return self.server.find_to_withdraw(token_string)
+        """Raises IrrevocableError."""
+        found = self.server.find_to_withdraw(token_string)
+        if found is None:
+            refuse_to_revoke(token_string)
+        return found
 
     def check_params(self, request: Request, client: Client) -> None:
         super().check_params(request, client)
