@@ -206,7 +206,12 @@ MUTATIONS_TRIED = (
         "own",
         _EXPORTS,
     ),
-    Mutation("config/spreadsheets/jobs/worker.py", "job.widen_extent()", "pass", _EXPORTS),
+    Mutation(
+        "config/spreadsheets/jobs/queue.py",
+        'fields["extent"] = self.person.extent',
+        'fields["extent"] = self.extent',
+        _EXPORTS,
+    ),
     Mutation("users/querysets.py", "~Exists(longer), ", "", _CORE),
     Mutation("assignments/views.py", "rows.with_is_user_seen(self.caller)", "rows", _API),
     *(Mutation(*one) for one in PEOPLE_TRIED),
@@ -256,7 +261,7 @@ def _noticed(folder: Path, mutation: Mutation) -> str:
 def _failed(folder: Path, tests: str) -> str:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests.split()]
     told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    failed = [line for line in told.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    failed = [line for line in told.stdout.splitlines() if line.startswith(("FAILED tests/", "ERROR tests/"))]
     assert told.returncode == bool(failed), told.stdout[-2000:] + told.stderr[-2000:]
     return failed[0].partition("::")[2].partition(" ")[0] if failed else ""
 

@@ -97,7 +97,7 @@ class Job(models.Model):
     state = models.CharField(max_length=8)
     #: No thread has taken it in its current state.
     is_waiting = models.BooleanField(default=False, db_default=False)
-    #: The keys of the warehouses whose rows it reads, or has read (`User.extent`); None for all.
+    #: The keys of the warehouses whose rows its result is of (`User.extent`), or at first may be; None for all.
     extent = ArrayField(models.BigIntegerField(), null=True)
     rows_done = models.PositiveIntegerField(default=0, db_default=0)
     rows_total = models.PositiveIntegerField(default=0, db_default=0)
@@ -138,7 +138,7 @@ class Job(models.Model):
         """Changes the state atomically. Returns false if the job was no longer in the given state."""
         if to not in self.RUNNING:
             fields["is_waiting"] = False
-            if to != self.STOPPED:  # with a result, which replaces that of former runs
+            if to != self.STOPPED:  # with a result, which replaces that of former runs; until then theirs stays
                 fields["extent"] = self.person.extent
         return bool(type(self).objects.filter(pk=self.pk, state=state).update(state=to, **fields))
 
@@ -146,12 +146,6 @@ class Job(models.Model):
         """Makes the job wait again. The caller calls `jobs.start` afterwards. Raises TooManyWaitingError."""
         with one_more_waiting(self.person):
             return self.move(state, to=to, is_waiting=True, rows_done=0, started_at=timezone.now(), **fields)
-
-    def widen_extent(self) -> None:
-        """Called before it runs. What former runs have found stays until there is a new result."""
-        read, reads = self.extent, self.person.extent
-        self.extent = None if read is None or reads is None else sorted({*read, *reads})
-        type(self).objects.filter(pk=self.pk).update(extent=self.extent)
 
     @property
     def ahead(self) -> int:

@@ -67,7 +67,6 @@ def run(job: Job) -> None:
         job.refresh_from_db(fields=["state"])
         try:
             if step := _STEPS.get(job.state):  # none if the job was stopped before it began
-                job.widen_extent()
                 step(job, beat)
         except AuthorityLostError:
             _refuse(job)
