@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from functools import reduce
-from operator import and_, or_
+from operator import and_
 from typing import Any
 
 from django.contrib.auth.models import Permission
@@ -68,16 +67,12 @@ class UserQuerySet(QuerySet[Any]):
 
         They have rights that this person will lack. None, and without a query, if no end is known.
         """
-        warehouses = defaultdict(list)
-        for warehouse, until in user.managed_until.items():
-            warehouses[until].append(warehouse)
-        longer = [
-            Q(managed_warehouses__warehouse__in=keys)
-            & (Q(managed_warehouses__ends_at=None) | Q(managed_warehouses__ends_at__gt=until))
-            for until, keys in warehouses.items()
-            if until is not None
-        ]
-        return self.filter(reduce(or_, longer)) if longer else self.none()
+        ending = [warehouse for warehouse, until in user.managed_until.items() if until is not None]
+        if not ending:
+            return self.none()
+        theirs = "managed_warehouses__warehouse__managed_warehouses"
+        longer = Q(managed_warehouses__ends_at=None) | Q(managed_warehouses__ends_at__gt=F(f"{theirs}__ends_at"))
+        return self.filter(longer, managed_warehouses__warehouse__in=ending, **{f"{theirs}__user": user})
 
     def _tied(self, condition: Q) -> Any:
         """The condition that a person is tied to such a warehouse, `there`, and that this is not over."""

@@ -59,6 +59,7 @@ def is_let_in(entry: Entry, email: str) -> bool:
     return SESSION_KEY in browser.session
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("entry", Entry)
 def test_every_state_is_decided_as_the_reasons_say(olive: User, provided: Callable[[], Any], entry: Entry) -> None:
     provided()

@@ -168,6 +168,7 @@ for name, value in cases:
 """
 
 
+@pytest.mark.thorough
 def test_a_setting_that_cannot_be_meant_stops_every_command(db: None) -> None:
     command = [sys.executable, "-c", CHECK_EACH, json.dumps([(name, value) for name, value, _ in REFUSED])]
     stopped = subprocess.run(

@@ -112,6 +112,7 @@ def _first_that_ends(servers: list[subprocess.Popen[str]]) -> int:
     return next(number for number, server in enumerate(servers) if server.poll() is not None)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "value", "line"),
     [

@@ -156,6 +156,7 @@ def test_a_deleted_assignment_and_a_token_for_it_meet_without_a_crash(
         assert not any(holds(answer.json()[0]["accessToken"]) for answer in answers if answer.status_code == 201)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["session", "warehouse"])
 def test_one_refresh_token_in_64_hands_gives_one_successor_and_ends(
     at_once: Callable[..., list[httpx.Response]], pat: User, north: Warehouse, kind: str

@@ -30,6 +30,7 @@ def client(directory: Directory) -> Iterator[Any]:
         signal.connect(close_old_connections)
 
 
+@pytest.mark.thorough
 def test_every_check_of_scim2_tester_passes(client: Any, north: Warehouse) -> None:
     """It makes up texts, which cannot be warehouses, and times, which are no texts: it is given some of these."""
     extension = client.provider.model_for(OURS)

@@ -70,6 +70,7 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+@pytest.mark.thorough
 def test_texts_are_compared_as_the_library_does_it(giving: Directory) -> None:
     values = [*NAMES, "p1", "@example.test", "P1.X@EXAMPLE.TEST", "a", "%", "_", "'", "\\", "nobody", "ż"]
     for name in TEXTS:

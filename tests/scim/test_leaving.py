@@ -259,6 +259,7 @@ def test_an_assignment_that_is_over_is_not_shown_and_is_renewed(directory: Direc
 
 
 # --- Many -------------------------------------------------------------------------------------------------------
+@pytest.mark.thorough
 @pytest.mark.drill
 def test_of_many_who_leave_nobody_is_let_in_later(
     directory: Directory, issued: Issued, password_hash: str, whole: bool

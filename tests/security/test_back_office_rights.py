@@ -125,6 +125,7 @@ def test_every_route_of_the_back_office_is_in_the_table() -> None:
 READERS = "RN"
 
 
+@pytest.mark.thorough
 @pytest.mark.drill
 @pytest.mark.parametrize("letter", ALL)
 def test_each_role_may_do_what_the_table_says_and_no_more(
@@ -155,6 +156,7 @@ def test_every_route_with_a_row_has_cells_for_the_confined() -> None:
     assert confined.ROWS.keys() - routes().keys() == set()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("route", confined.ROWS)
 def test_a_confined_site_manager_gets_at_each_row_what_the_table_says(route: str, site: Site) -> None:
     client, rows, found = signed_in(site.manager), confined.rows_of(site)[confined.model_of(route)], []
