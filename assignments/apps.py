@@ -9,7 +9,7 @@ class AssignmentsConfig(AppConfig):
     def ready(self) -> None:
         """Registers warehouse tokens with the authorization server of `users`, which does not import this app."""
         from assignments import undo  # noqa: F401 (registers how changes are undone)
-        from assignments.oauth import GrantToken, WarehouseRefreshGrant
+        from assignments.tokens.oauth import GrantToken, WarehouseRefreshGrant
         from users.oauth.server import server
 
         server.register_grant(WarehouseRefreshGrant)

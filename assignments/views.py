@@ -8,11 +8,12 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from assignments import errors, schema, tokens
+from assignments import errors, schema
 from assignments.filters import AssignmentFilterSet, PastAssignmentFilterSet
 from assignments.models import PastAssignment, WarehouseUserAssignment
 from assignments.models.past_assignment import history_span, recall_deleted
 from assignments.serializers import AssignmentSerializer
+from assignments.tokens.issuing import issue
 from config.api.errors import ApiError
 from config.api.filters import NOT_A_MOMENT
 from config.api.query import bad_parameter
@@ -143,7 +144,7 @@ class WarehouseTokenView(ApiViewSet):
 
     @schema.WAREHOUSE_TOKENS
     def create(self, request: Request) -> Response:
-        token, refresh_token = tokens.issue(cast(AccessToken, request.auth).session)
+        token, refresh_token = issue(cast(AccessToken, request.auth).session)
         answer: dict[str, Any] = {
             "tokenType": "Bearer",
             "expiresIn": token.seconds_left,

@@ -2,6 +2,7 @@
 
 A model takes part if its default manager has `past_retention()`, the queryset of its rows to delete. If the queryset
 has `expire()`, that is called instead of deleting: it may keep the rows, without their contents or what is over.
+History has its own: `config.history.retention`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from django.utils import timezone
 
 #: Rows deleted in one transaction, so that no lock is held for long.
 BATCH_SIZE = 5_000
+
+#: Retention of failed sign-ins in days. The dashboard shows some weeks of them.
+FAILURE_DAYS = 90
 
 
 def retention_cutoff() -> datetime:

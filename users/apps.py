@@ -9,7 +9,7 @@ class UsersConfig(AppConfig):
     verbose_name = _("Users")
 
     def ready(self) -> None:
-        from users.history import undo  # noqa: F401 (registers how changes are undone)
+        from users import undo  # noqa: F401 (registers how changes are undone)
         from users.oauth import client_checks  # noqa: F401 (registers the checks)
         from users.oauth.allowed_origins import is_allowed
 

@@ -27,7 +27,7 @@ from config.text import normal_name
 from users.account_actions import administrator_required
 from users.locks import lock_administrators
 from users.models import Client, ClientRole, User
-from users.role_names import GroupNames
+from users.resources.role_cell import GroupNames
 
 _MEMBERS = "members"
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from assignments.tokens import WarehouseToken
+from assignments.tokens.warehouse_token import WarehouseToken
 from config.database.compiled_queries import Parameter, Select, Update
 from config.identifiers import NIL
 from tests.support.api.client import ASSIGNMENTS, Api

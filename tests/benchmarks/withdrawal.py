@@ -24,8 +24,8 @@ import httpx
 import pytest
 from django.test import RequestFactory
 
-from assignments import tokens
 from assignments.models import WarehouseUserAssignment
+from assignments.tokens import issuing
 from tests.support.api.client import ASSIGNMENTS, JSON_API
 from tests.support.api.questions import ONE, question
 from tests.support.oauth.held_tokens import service
@@ -150,7 +150,7 @@ def _issued(person: int, is_for_warehouse: bool) -> tuple[str, str]:
     assert started is not None
     session = started[0]
     token = str(AccessToken.for_session(session, scopes_for(session.user, "")))
-    return token, str(tokens.issue(session)[0]) if is_for_warehouse else token
+    return token, str(issuing.issue(session)[0]) if is_for_warehouse else token
 
 
 def _report(delays: dict[str, list[float]], late: int) -> None:

@@ -184,9 +184,9 @@ MUTATIONS_TRIED = (
     Mutation("users/admin/user.py", "people = User.objects.visible_to(viewer)", "people = User.objects.all()", _ROSTER),
     Mutation("warehouses/admin.py", "once_locked=partial(require, request.user)", "", _RACES),
     Mutation("warehouses/admin.py", '"tells_of_others": not viewer.is_confined', '"tells_of_others": True', _HOUSES),
-    Mutation("users/resources.py", "with_current_warehouse(viewer)", "with_current_warehouse()", _EXPORTS),
+    Mutation("users/resources/user.py", "with_current_warehouse(viewer)", "with_current_warehouse()", _EXPORTS),
     Mutation(
-        "assignments/resources/person.py",
+        "assignments/resources/people_with_warehouses.py",
         "WarehouseUserAssignment.objects.visible_to(viewer)",
         "WarehouseUserAssignment.objects",
         _EXPORTS,

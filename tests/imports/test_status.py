@@ -12,7 +12,7 @@ from tests.support.api.client import sign_in
 from tests.support.back_office.sheets import USERS, apply, counts, faults, upload
 from tests.support.cases import each
 from users.models import Session, User
-from users.resources import UserResource
+from users.resources.user import UserResource
 
 
 def sheet(person: User, status: str) -> str:

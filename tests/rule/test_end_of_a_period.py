@@ -19,8 +19,8 @@ import httpx
 import pytest
 from django.test import RequestFactory
 
-from assignments import tokens
 from assignments.models import WarehouseUserAssignment
+from assignments.tokens import issuing
 from config.database.periods import database_now
 from tests.support.api.client import ASSIGNMENTS, JSON_API
 from tests.support.oauth.held_tokens import service
@@ -51,7 +51,7 @@ class Picker:
         assert started is not None
         self.row, self.picking = row, picking
         self.headers = {"Authorization": f"Bearer {AccessToken.for_session(started[0], scopes_for(row.user, ''))}"}
-        self.token = str(tokens.issue(started[0])[0])
+        self.token = str(issuing.issue(started[0])[0])
         self.ways: list[Callable[[httpx.Client], bool]] = [self.gets_a_token, self.is_vouched_for, self.makes_it_active]
 
     def gets_a_token(self, server: httpx.Client) -> bool:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from assignments.models import WarehouseGrant
-from assignments.resources.person import PersonResource
+from assignments.resources.people_with_warehouses import PersonResource
 from config.back_office.list_return import list_query, return_path
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people
@@ -35,7 +35,7 @@ from users.admin.why.page import WhyPage
 from users.forms import HireForm, ReasonForm, UserForm
 from users.models import User
 from users.querysets import PEOPLE
-from users.resources import UserResource
+from users.resources.user import UserResource
 from users.sign_in import device_cookies
 from warehouses.models import UNAVAILABLE
 

@@ -17,13 +17,15 @@ from django.views.decorators.http import require_POST
 from config.audit_log import audit
 from config.back_office.list_return import preserved_query
 from users.models import User
-from users.sign_in import lockouts, throttling, two_factor
-from users.sign_in.lockouts import Lockout
+from users.sign_in import lockouts_in_force, throttling, two_factor
+from users.sign_in.lockouts_in_force import Lockout
 
 
 def lockouts_of(person: User) -> list[Lockout]:
     """Lockouts of sign-in, password reset and second factor after too many failures."""
-    return lockouts.lockouts_of(person.email) + (two_factor.lockouts_of(person) if person.has_two_factor else [])
+    return lockouts_in_force.lockouts_of(person.email) + (
+        two_factor.lockouts_of(person) if person.has_two_factor else []
+    )
 
 
 def unlock_sign_in(person: User) -> int:

@@ -18,7 +18,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from config.web.paths import is_page
 from users.models import User
-from users.sign_in.lockouts import key_of
+from users.sign_in.lockouts_in_force import key_of
 
 SALT = "users.devices"
 #: People per cookie; the one who has not signed in for the longest time is dropped.

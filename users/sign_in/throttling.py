@@ -33,7 +33,7 @@ from config.web.paths import is_page
 from config.web.request_context import client_address
 from users.models import AuditEvent, DeviceFailure
 from users.sign_in.device_cookies import known_device
-from users.sign_in.lockouts import key_of, reset_paths
+from users.sign_in.lockouts_in_force import key_of, reset_paths
 
 logger = structlog.stdlib.get_logger(__name__)
 

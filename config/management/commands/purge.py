@@ -17,9 +17,6 @@ class Command(BaseCommand):
         "whose period is over: they are stored as inactive. Run it once a day."
     )
 
-    #: Retention of failed sign-ins in days. The dashboard shows some weeks of them.
-    FAILURE_DAYS = 90
-
     def handle(self, **options: Any) -> None:
         for rows in retention.past_retention():
             self.stdout.write(f"{retention.delete(rows):>9,} {rows.model._meta.verbose_name_plural}")
@@ -27,4 +24,4 @@ class Command(BaseCommand):
             if deleted := delete_old_events(model):
                 self.stdout.write(f"{deleted:>9,} entries in the history of {model._meta.verbose_name_plural}")
         call_command("clearsessions")
-        call_command("axes_reset_failure_logs", age=self.FAILURE_DAYS, stdout=self.stdout)
+        call_command("axes_reset_failure_logs", age=retention.FAILURE_DAYS, stdout=self.stdout)

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client as Browser
 
 from assignments.models import WarehouseUserAssignment
-from assignments.oauth import GrantToken
+from assignments.tokens.oauth import GrantToken
 from tests.support.api.client import FORM, Api, sign_in
 from tests.support.back_office.staff import signed_in
 from users.models import Session, User

@@ -10,8 +10,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from users.admin.why.base import are_met
 from users.admin.why.client import ClientConditions
-from users.admin.why.conditions import are_met
 from users.admin.why.events import FoundEvent, events_of, the_refusal, why_refused
 from users.admin.why.form import SEES_CLIENTS, WhyForm, refuse_unknown
 from users.admin.why.person import PersonConditions

@@ -22,10 +22,10 @@ from config.back_office.times import in_words
 from config.database.periods import Period
 from config.history import changes
 from config.identifiers import NIL
-from users.admin.why.conditions import Condition, Conditions, change_of, labelled
+from users.admin.why.base import Condition, Conditions, change_of, labelled
 from users.models import Session, User
 from users.sign_in.account_recovery import lockouts_of
-from users.sign_in.lockouts import wrong_passwords
+from users.sign_in.lockouts_in_force import wrong_passwords
 from users.sign_in.refusals import PasswordState, SessionReason, SignInReason, password_reasons, session_reasons
 from warehouses.models import Warehouse
 

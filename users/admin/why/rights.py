@@ -11,7 +11,7 @@ from assignments.models import ManagedWarehouse
 from config.back_office import periods
 from config.back_office.rights import NoRight, in_words
 from config.database.periods import Period
-from users.admin.why.conditions import Condition, change_of, labelled
+from users.admin.why.base import Condition, change_of, labelled
 from users.admin.why.person import PersonConditions
 from users.models import User
 from warehouses.models import Warehouse

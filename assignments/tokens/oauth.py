@@ -1,4 +1,4 @@
-"""Refresh, revocation and introspection of warehouse tokens (contract 0.4)."""
+"""Checks warehouse tokens: introspection, refresh and revocation (contract 0.4)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_noop
 from rest_framework_simplejwt.exceptions import TokenError
 
 from assignments.models import WarehouseGrant
-from assignments.tokens import WarehouseToken
+from assignments.tokens.warehouse_token import WarehouseToken
 from users.models import User
 from users.oauth.errors import BAD_REFRESH_TOKEN
 from users.oauth.grants import RotatingGrant, token_answer

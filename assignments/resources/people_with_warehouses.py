@@ -18,7 +18,7 @@ from config.database.periods import not_ended
 from config.spreadsheets.columns import Column, names_in
 from config.text import email_key, normal_name
 from users.models.user import EMAIL_REFUSED
-from users.resources import NOT_CONFINED, UserResource
+from users.resources.user import NOT_CONFINED, UserResource
 from warehouses.models import Warehouse
 
 

@@ -25,7 +25,7 @@ from users.account_actions import LeftOut, require_administrator, why_unchangeab
 from users.bulk_save import save_many, takes_rights
 from users.locks import NotFreeError, briefly
 from users.models import User
-from users.role_names import GroupNames
+from users.resources.role_cell import GroupNames
 
 EXAMPLE = "jo.miller@example.com"
 #: What a confined importer is told of columns that only others change.
