@@ -10,27 +10,49 @@ import importlib
 import logging
 import os
 import signal
+import subprocess
 import sys
+from types import ModuleType
 
 import django
 
 #: In the order in which they run; all together stay under 30 minutes.
 PARTS = ("faults", "restarts", "failover", "floods", "fuzz", "pages", "rights", "mutations", "drills")
+#: Those that set Django up themselves, with a database of their own.
+OWN_DATABASE = ("fuzz", "pages", "rights")
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    django.setup()
-    modules = {part: importlib.import_module(f"tests.endurance.{part}") for part in PARTS}
     parser = argparse.ArgumentParser(prog="python -m tests.endurance", description=__doc__)
     parser.add_argument("parts", nargs="*", default=PARTS, help=f"some of: {', '.join(PARTS)}")
-    options = parser.parse_args()
-    if unknown := set(options.parts) - set(PARTS):
+    parts = parser.parse_args().parts
+    if unknown := set(parts) - set(PARTS):
         parser.error(f"There is no part {', '.join(sorted(unknown))}.")
+    if len(parts) == 1:
+        return _run(parts[0])
+    for part in parts:
+        _run_elsewhere(part)
+
+
+def load(part: str) -> ModuleType:
+    if part not in OWN_DATABASE:
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+        django.setup()
+    return importlib.import_module(f"tests.endurance.{part}")
+
+
+def _run(part: str) -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that servers are stopped
     logging.getLogger("httpx").setLevel(logging.WARNING)  # not a line for each request, of thousands
-    for part in options.parts:
-        modules[part].run()
+    load(part).run()
+
+
+def _run_elsewhere(part: str) -> None:
+    """In a process of its own: parts have different settings. Ends this one, too, if it fails."""
+    process = subprocess.Popen([sys.executable, "-m", "tests.endurance", part])
+    signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
+    if status := process.wait():
+        sys.exit(status)
 
 
 if __name__ == "__main__":

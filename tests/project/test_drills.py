@@ -9,16 +9,30 @@ import sys
 import pytest
 
 from config.installation import BASE_DIR
+from tests.endurance.__main__ import PARTS
 from tests.endurance.mutations import MUTATIONS_TRIED
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("module", ["tests.endurance", "tests.drill", "tests.benchmarks"])
-def test_every_part_loads(module: str) -> None:
+def test_every_program_starts(module: str) -> None:
+    assert _python("-m", module, "--help").returncode == 0
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_loads_with_the_settings_that_it_chooses(part: str) -> None:
+    program = (
+        "import os; from django.conf import settings; from tests.endurance.__main__ import load; "
+        f"assert load({part!r}).run; assert os.environ['DJANGO_SETTINGS_MODULE'] == settings.SETTINGS_MODULE"
+    )
+    assert _python("-c", program).returncode == 0
+
+
+def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    command = [sys.executable, "-m", module, "--help"]
-    done = subprocess.run(command, cwd=BASE_DIR, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=BASE_DIR, env=environment, text=True, check=False)
 
 
 def test_every_place_of_the_mutations_is_there_once() -> None:
