@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from django import forms
@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -23,7 +24,7 @@ from assignments.roster.spells import Spell
 from config.audit_log import audit
 from config.back_office.moments import LocalMomentField
 from config.back_office.rights import may_see_people
-from config.back_office.times import in_words
+from config.back_office.times import in_words, time_tag
 from config.history.pages import SUBJECTS, SubjectField
 from config.identifiers import parse_key
 from config.spreadsheets import exports
@@ -98,6 +99,8 @@ class RosterPages:
                 return _file(request, _headings(request), partial(_roster_lines, request, moment, house))
             rows, more = roster_at(moment, house, request.user, after=parse_key(request.GET.get("after")) or 0)
             fixed = {"warehouse": house.pk if house else "", "moment": moment.isoformat()}
+            tag = cache(_spell_tag)  # most rows began or end with others
+            context["lines"] = [(row, tag(row.assigned), tag(row.worked)) for row in rows]
             context |= _links(request, fixed, more) | {"rows": rows, "moment": moment, "house": house}
             context |= {"working": sum(row.worked is not None for row in rows), "is_later": "after" in request.GET}
             context["unrecorded"] = unrecorded(moment, warehouse=house.pk) if house else 0
@@ -117,7 +120,9 @@ class RosterPages:
                 return _file(request, _STAY_HEADINGS, lambda: map(_stay_line, stays[:MAX_EXPORTED]))
             fixed = {"person": person.pk, "since": since.isoformat(), "until": until.isoformat()}
             context |= _links(request, fixed, None) | {"person": person, "since": since, "until": until}
-            context |= {"stays": stays[-MAX_ROWS:], "left_out": max(0, len(stays) - MAX_ROWS)}
+            shown = stays[-MAX_ROWS:]
+            context |= {"stays": shown, "left_out": len(stays) - len(shown)}
+            context["lines"] = [(stay, _spell_tag(stay.spell)) for stay in shown]
             context["unrecorded"] = unrecorded(until, request.user, user=person.pk)
         return self._roster_page(request, "admin/assignments/roster_person.html", _("Where a person was"), context)
 
@@ -138,6 +143,18 @@ def _span() -> tuple[datetime | None, datetime]:
     """The beginning of the history, and now, rounded up to a second: the form has no smaller parts."""
     began_at, now = history_span()
     return began_at, now.replace(microsecond=0) + timedelta(seconds=1) if now.microsecond else now
+
+
+def _spell_tag(spell: Spell | None) -> str:
+    """From when until when, for a page; "" for None."""
+    if spell is None:
+        return ""
+    until = time_tag(spell.until) or _("open")
+    if spell.is_beginning_known:
+        return format_html("{} \N{EN DASH} {}", time_tag(spell.since), until)
+    doubt = _("It may have begun earlier: its history begins then.")
+    parts = doubt, _("at the latest"), time_tag(spell.since), until
+    return format_html('<span title="{}">{} </span>{} \N{EN DASH} {}', *parts)
 
 
 def _links(request: HttpRequest, fixed: dict[str, Any], more: int | None) -> dict[str, Any]:
