@@ -253,6 +253,7 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
                 "columns": [(name, title, name in picker.order) for name, title in picker.columns.items()],
                 "current": (current := picker.current()),
                 "elsewhere": picker.elsewhere(),
+                "hint": picker.hint(),
                 "is_idle": current and not (current.is_active and picker.subject.is_active),
                 "seen": picker.history().newest(),
                 "may_edit": self.may_edit,

@@ -27,6 +27,7 @@ from config.back_office.periods import in_words
 from config.database.periods import ALWAYS, Period, not_ended
 from config.identifiers import parse_key, parse_uuid
 from users.models import User
+from users.sign_in.company_accounts import hint_of_warehouses
 from warehouses.models import Warehouse
 
 #: Whoever may change the person gives and takes, nobody for themselves.
@@ -83,6 +84,9 @@ class ManagedPicker(WarehousePicker):
             return Elsewhere()
         others = self.user.managed_warehouses.filter(not_ended()).exclude(warehouse__in=self.viewer.managed)
         return Elsewhere(**others.aggregate(assigned=Count("pk")))
+
+    def hint(self) -> str:
+        return hint_of_warehouses(self.user, self.viewer)
 
     def save(self, choice: Choice) -> Saved:
         """Raises PermissionDenied if the person may not be changed any more, as they are under the lock, and

@@ -172,6 +172,10 @@ class Picker(ABC):
         """What is not shown of a user."""
         return Elsewhere()
 
+    def hint(self) -> str:
+        """What else decides about the rows of a user."""
+        return ""
+
     def is_in_sight(self) -> bool:
         """Whether the viewer may still see the user or warehouse, after their own change."""
         return True

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from structlog.testing import capture_logs
 
@@ -155,10 +156,26 @@ def test_the_history_names_the_provider_and_the_page_says_who_gives_what(
     page = as_ada.get(f"/admin/users/user/{linked.pk}/view/").content.decode()
     assert "Own Hall (from Forger), Third Hall<" in page
     form = as_ada.get(f"/admin/users/user/{linked.pk}/change/").context["adminform"].form
-    assert form.fields["is_confined"].help_text == (
+    said = (
         f"Forger decides this at each sign-in. Forger gives and takes at each sign-in:  own  HALL, {OTHER.upper()}, "
         "Own Hall."
     )
+    assert form.fields["is_confined"].help_text == said
+    assert as_ada.get(managed_page(linked)).context["hint"] == said
+
+
+def test_a_confined_colleague_is_not_told_by_name_which_warehouses_a_provider_gives(
+    linked: User, halls: Site, forger: Forger
+) -> None:
+    sign_in(forger, "own-managers")
+    page = signed_in(halls.manager).get(managed_page(linked))
+    assert page.context["hint"] == "Forger decides this at each sign-in."
+    assert '<p class="assign-notice">Forger decides this at each sign-in.</p>' in page.content.decode()
+    assert OTHER.upper() not in page.content.decode()
+
+
+def managed_page(person: User) -> str:
+    return reverse("admin:assignments_managed_warehouses", args=[person.uuid])
 
 
 def test_an_unknown_warehouse_gives_nothing_and_is_logged(

@@ -38,10 +38,19 @@ def hints(person: User) -> dict[str, str]:
     """Field of the form → what a provider says of it at each sign-in. One query, none without providers."""
     providers = _providers_of(_accounts_of(person)) if person.pk else []
     roles = [(one.label, sorted(map(_, one.mapped_roles))) for one in providers if one.roles]
-    warehouses = [(one.label, sorted(one.mapped_warehouses)) for one in providers if one.warehouses]
-    decides = [_("%(provider)s decides this at each sign-in.") % {"provider": label} for label, _names in warehouses]
-    found = {"groups": _given(roles), "is_confined": " ".join([*decides, _given(warehouses)]).strip()}
+    found = {"groups": _given(roles), "is_confined": _confining(providers, with_names=True)}
     return {field: text for field, text in found.items() if text}
+
+
+def hint_of_warehouses(person: User, viewer: User) -> str:
+    """What a provider says at each sign-in of the warehouses that a person manages; no names for a confined viewer."""
+    return _confining(_providers_of(_accounts_of(person)), with_names=not viewer.is_confined)
+
+
+def _confining(providers: list[Provider], *, with_names: bool) -> str:
+    mapped = [(one.label, sorted(one.mapped_warehouses)) for one in providers if one.warehouses]
+    decides = [_("%(provider)s decides this at each sign-in.") % {"provider": label} for label, _names in mapped]
+    return " ".join([*decides, _given(mapped if with_names else [])]).strip()
 
 
 def _given(mapped: list[tuple[str, list[str]]]) -> str:
