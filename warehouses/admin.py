@@ -16,12 +16,12 @@ from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action, display
 from unfold.widgets import INPUT_CLASSES
 
 from assignments.models import WarehouseUserAssignment
 from config.back_office.authority import require
+from config.back_office.filters import OptionsFilter
 from config.back_office.list_return import list_query, preserved_query
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people, shows_emails
@@ -37,15 +37,13 @@ _IS_ACTIVE = _("Status")
 MAX_SHOWN = 20
 
 
-class AvailabilityFilter(RadioFilter):
+class AvailabilityFilter(OptionsFilter):
     title = _IS_ACTIVE
     parameter_name = "is_active"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("1", _("Available")), ("0", _("Not available"))]
-
-    def queryset(self, request: HttpRequest, warehouses: Any) -> Any:
-        return warehouses.filter(is_active=self.value() == "1") if self.value() in {"0", "1"} else warehouses
+    options = {
+        "1": (_("Available"), lambda warehouses: warehouses.filter(is_active=True)),
+        "0": (_("Not available"), lambda warehouses: warehouses.filter(is_active=False)),
+    }
 
 
 def _warehouses_for_history(text: str, viewer: Any) -> list[Warehouse]:
