@@ -66,7 +66,7 @@ def assign(person: User, wanted: Mapping[int, Period]) -> None:
     period.
     """
     rows = WarehouseUserAssignment.objects.filter(not_ended(), user=person)
-    stored = {row.warehouse_id: Period(row.starts_at, row.ends_at) for row in rows}
+    stored = {row.warehouse_id: row.period for row in rows}
     if not person.is_warehouse_user:
         _keep_or_end(rows, stored, wanted)
         return
