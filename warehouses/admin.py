@@ -10,7 +10,6 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.html import format_html
@@ -132,26 +131,25 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         warehouse = self._with_people(request, object_id)
         if warehouse is None:
             return self.missing(request, object_id)
-        title = gettext("View Warehouse: %(name)s") % {"name": warehouse.name}
-        may_delete = self.has_delete_permission(request, warehouse)
         warehouse.may_see_people = self.has_people_permission(request)
-        context = self._context(request, warehouse) | {"title": title, "may_delete": may_delete}
+        context: dict[str, Any] = {"may_delete": self.has_delete_permission(request, warehouse)}
         context |= {"assigned": self.assigned(warehouse), "working": self.working(warehouse)}
         if warehouse.may_see_people:
             people = warehouse.assignments.with_state().current_first()
             context |= {"rows": people[:MAX_SHOWN], "with_emails": may_see_people(request.user)}
             context["input_classes"] = " ".join(INPUT_CLASSES)
-        return TemplateResponse(request, "admin/warehouses/view.html", context)
+        title = gettext("View Warehouse: %(name)s") % {"name": warehouse.name}
+        return self._page(request, "admin/warehouses/view.html", title, warehouse, **context)
 
-    def _context(self, request: HttpRequest, warehouse: Any) -> dict[str, Any]:
-        return self.admin_site.each_context(request) | {
-            "opts": self.opts,
+    def _page(self, request: HttpRequest, template: str, title: str, warehouse: Any, **context: Any) -> HttpResponse:
+        context |= {
             "warehouse": warehouse,
             "original": warehouse,
             "people_url": _people_url(request, warehouse),
             "may_change": self.has_change_permission(request, warehouse),
             "may_see_people": self.has_people_permission(request),
         }
+        return self.render_page(request, template, title, **context)
 
     @action(description=_("Edit"), url_path="edit", icon="edit", permissions=["change"])
     def edit_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -232,9 +230,8 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         if request.method == "POST" and form is not None and form.is_valid():
             return self._deleted(request, warehouse, with_assignments="name" in form.fields)
         title = gettext("Delete warehouse: %(name)s") % {"name": warehouse.name}
-        context = self._context(request, warehouse) | {"title": title, "form": form}
-        context["names"] = named(warehouse, warehouse.working, with_emails=may_see_people(request.user))
-        return TemplateResponse(request, "admin/warehouses/delete.html", context)
+        names = named(warehouse, warehouse.working, with_emails=may_see_people(request.user))
+        return self._page(request, "admin/warehouses/delete.html", title, warehouse, form=form, names=names)
 
     def _deleted(self, request: HttpRequest, warehouse: Any, *, with_assignments: bool) -> HttpResponse:
         try:

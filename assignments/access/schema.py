@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from authlib.oauth2.rfc6749.errors import OAuth2Error
 from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
@@ -69,13 +68,12 @@ _ELSEWHERE = {"resource": {"type": WAREHOUSE, "id": "0f0d0a53-1f0c-4c3e-9a53-6d1
 _DENIED = {"decision": False, "context": {"reason": Reason.ACTIVE_ELSEWHERE}}
 
 
-def _refusals(*refused: OAuth2Error) -> dict[int, Any]:
-    answers = [server.handle_error_response(None, error) for error in refused]
-    always = (errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY, errors.CRASHED)
-    return refusals("oauth", *answers, *always)
-
-
-_REFUSALS = (UnreadableBodyError("`subject` is missing."), BadClientError(is_challenged=True), BlockedError(240))
+_REFUSED = (UnreadableBodyError("`subject` is missing."), BadClientError(is_challenged=True), BlockedError(240))
+_REFUSALS = refusals(
+    "oauth",
+    *(server.handle_error_response(None, error) for error in _REFUSED),
+    *(errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY, errors.CRASHED),
+)
 
 EVALUATION = extend_schema(
     operation_id="evaluate",
@@ -90,7 +88,7 @@ EVALUATION = extend_schema(
     ),
     responses={
         200: response(_DECISION, "The decision.", {"Yes": {"decision": True}, "No, and why": _DENIED}),
-        **_refusals(*_REFUSALS),
+        **_REFUSALS,
     },
 )
 
@@ -134,7 +132,7 @@ EVALUATIONS = extend_schema(
             "The decisions, in the order of the questions; without questions, one.",
             {"Yes and no": {"evaluations": [{"decision": True}, _DENIED]}},
         ),
-        **_refusals(*_REFUSALS),
+        **_REFUSALS,
     },
 )
 

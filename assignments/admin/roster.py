@@ -95,7 +95,7 @@ class RosterPages:
         if form.is_valid():
             house, moment = form.cleaned_data["warehouse"] or None, form.cleaned_data["moment"]
             if "format" in request.GET:
-                return _file(request, _headings(request), partial(_roster_lines, request, moment, house))
+                return _file(request, _HEADINGS, partial(_roster_lines, request, moment, house))
             rows, more = roster_at(moment, house, request.user, after=parse_key(request.GET.get("after")) or 0)
             fixed = {"warehouse": house.pk if house else "", "moment": moment.isoformat()}
             context |= _links(request, fixed, more) | {"rows": rows, "moment": moment, "house": house}
@@ -169,17 +169,16 @@ def _file(request: Any, headings: list[Any], lines: Any) -> HttpResponse:
     return exports.table([str(heading) for heading in headings], lines(), exports.dated("roster"), kind)
 
 
-_TIMES = [
+_HEADINGS = [
+    gettext_lazy("E-mail"),
+    gettext_lazy("Name"),
+    gettext_lazy("Warehouse"),
     gettext_lazy("Assigned from"),
     gettext_lazy("Assigned until"),
     gettext_lazy("Worked there from"),
     gettext_lazy("Worked there until"),
 ]
 _STAY_HEADINGS = [gettext_lazy("Warehouse"), gettext_lazy("What"), gettext_lazy("From"), gettext_lazy("Until")]
-
-
-def _headings(request: HttpRequest) -> list[Any]:
-    return [gettext_lazy("E-mail"), gettext_lazy("Name"), gettext_lazy("Warehouse"), *_TIMES]
 
 
 def _roster_lines(request: Any, moment: datetime, house: Any) -> Iterator[list[str]]:

@@ -62,7 +62,7 @@ def roster_at(
     which takes longer.
     """
     if warehouse is None:
-        assigned = _seen(_assigned_at(moment), viewer)
+        assigned = _seen(PastAssignment.objects.at(moment).current().order_by("id"), viewer)
         ids = list(assigned.filter(id__gt=after).values_list("id", flat=True)[: limit + 1])
         rows = _named(_rows(_steps(Q(id__in=ids)), moment), viewer)
     else:
@@ -70,10 +70,6 @@ def roster_at(
         rows = sorted(_named(found, viewer), key=_by_name)
         rows = rows[next((n for n, row in enumerate(rows, 1) if row.id == after), 0) :]
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
-
-
-def _assigned_at(moment: datetime) -> Any:
-    return PastAssignment.objects.at(moment).current().order_by("id")
 
 
 def _seen(rows: Any, viewer: User | None) -> Any:
