@@ -24,7 +24,7 @@ from assignments.models.bulk_writes import AssignedCounts
 from assignments.models.managed_warehouse import outlasts
 from config.back_office.list_return import return_path
 from config.back_office.periods import in_words
-from config.database.periods import ALWAYS, Period, not_ended
+from config.database.periods import Period, not_ended
 from config.identifiers import parse_key, parse_uuid
 from users.models import User
 from warehouses.models import Warehouse
@@ -173,8 +173,8 @@ class PeriodView(PickerView):
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         row = self.picker.row(self._key)
-        form = SetPeriodForm(request.POST, stored=_period_of(row))
-        if row is None or not form.is_valid():
+        form = row and SetPeriodForm(request.POST, stored=row.period)
+        if form is None or not form.is_valid():
             return self._page(form)
         try:
             seen = parse_key(request.POST.get("seen"))
@@ -213,16 +213,12 @@ class PeriodView(PickerView):
             _("Set period: %(warehouse)s") % {"warehouse": row.warehouse},
             row=row,
             name=self.picker.name,
-            period=in_words(_period_of(row)),
+            period=in_words(row.period),
             seen=self.picker.history().newest(),
-            form=form or SetPeriodForm(stored=_period_of(row)),
+            form=form or SetPeriodForm(stored=row.period),
             back=self._back,
         )
         return response
-
-
-def _period_of(row: ManagedWarehouse | None) -> Period:
-    return Period(row.starts_at, row.ends_at) if row else ALWAYS
 
 
 def urls(model_admin: Any) -> Iterator[URLPattern]:

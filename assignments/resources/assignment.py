@@ -119,16 +119,8 @@ class AssignmentResource(SheetResource):
     def exported(cls, rows: Any, viewer: Any) -> Any:
         of_account = ("email", "first_name", "last_name", "status", "employed_until", "is_warehouse_user")
         of_user = (f"user__{name}" for name in of_account)
-        fields = (
-            "is_active",
-            "starts_at",
-            "ends_at",
-            "created_at",
-            *of_user,
-            "warehouse__name",
-            "warehouse__is_active",
-        )
-        return rows.of_listed_people().with_is_current().select_related("user", "warehouse").only(*fields)
+        own = ("is_active", "starts_at", "ends_at", "created_at", "warehouse__name", "warehouse__is_active")
+        return rows.of_listed_people().with_state().only(*own, *of_user)
 
     # --- Import ---
     def prefetch(self, rows: list[dict[str, str]]) -> None:
