@@ -74,10 +74,9 @@ def _cached(name: str, count: Callable[[User], dict[str, Any]], viewer: User) ->
     key = f"dashboard.{name}"
     if viewer.is_confined:
         key += f".{viewer.pk}.{digest(','.join(map(str, sorted(viewer.managed))))}"
-    figures: dict[str, Any] | None = cache.get(key)
-    if figures is None:
-        figures = count(viewer) | {f"{name}_at": timezone.now()}
-        cache.set(key, figures, CACHE_SECONDS)
+    figures: dict[str, Any] = cache.get_or_set(
+        key, lambda: count(viewer) | {f"{name}_at": timezone.now()}, CACHE_SECONDS
+    )
     return figures
 
 
