@@ -74,10 +74,7 @@ def _cached(name: str, count: Callable[[User], dict[str, Any]], viewer: User) ->
     key = f"dashboard.{name}"
     if viewer.is_confined:
         key += f".{viewer.pk}.{digest(','.join(map(str, sorted(viewer.managed))))}"
-    figures: dict[str, Any] = cache.get_or_set(
-        key, lambda: count(viewer) | {f"{name}_at": timezone.now()}, CACHE_SECONDS
-    )
-    return figures
+    return cache.get_or_set(key, lambda: count(viewer) | {f"{name}_at": timezone.now()}, CACHE_SECONDS)
 
 
 # --- People per warehouse ----------------------------------------------------------------------------------------

@@ -100,8 +100,7 @@ class ManagedPicker(WarehousePicker):
     def row(self, key: int | None) -> ManagedWarehouse | None:
         """The row with this key, if it is not over and the viewer sees it."""
         rows = ManagedWarehouse.objects.visible_to(self.viewer).filter(not_ended(), user=self.user, pk=key)
-        found: ManagedWarehouse | None = rows.select_related("warehouse").first()
-        return found
+        return rows.select_related("warehouse").first()
 
     def period_url(self, assignment: int) -> str:
         return reverse("admin:assignments_managed_period", args=[self.user.uuid], query={"row": assignment})
@@ -207,7 +206,7 @@ class PeriodView(PickerView):
         row = self.picker.row(self._key)
         if row is None:
             return self._gone()
-        response: HttpResponse = self.model_admin.render_page(
+        return self.model_admin.render_page(
             self.request,
             "admin/assignments/managed_period.html",
             _("Set period: %(warehouse)s") % {"warehouse": row.warehouse},
@@ -218,7 +217,6 @@ class PeriodView(PickerView):
             form=form or SetPeriodForm(stored=row.period),
             back=self._back,
         )
-        return response
 
 
 def urls(model_admin: Any) -> Iterator[URLPattern]:

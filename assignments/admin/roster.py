@@ -130,8 +130,7 @@ class RosterPages:
             "opts": None,  # else the heading would be the model's
             "time_zone": settings.TIME_ZONE,
         }
-        response: HttpResponse = self.render_page(request, template, title, **shared, **context)
-        return response
+        return self.render_page(request, template, title, **shared, **context)
 
 
 def _span() -> tuple[datetime | None, datetime]:

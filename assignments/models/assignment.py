@@ -66,8 +66,7 @@ class AssignmentQuerySet(BulkWrites):
     def _existing(self, user: User | None, warehouse: Warehouse | None) -> WarehouseUserAssignment | None:
         if user is None or warehouse is None:
             return None
-        row: WarehouseUserAssignment | None = self.with_is_over().filter(user=user, warehouse=warehouse).first()
-        return row
+        return self.with_is_over().filter(user=user, warehouse=warehouse).first()
 
 
 class AssignmentManager(models.Manager.from_queryset(AssignmentQuerySet)):  # type: ignore[misc]

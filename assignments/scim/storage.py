@@ -110,8 +110,7 @@ def _order(kind: Any, sort_by: str) -> list[Any]:
     name = sort_by.lower().removeprefix(f"{kind.filters.core}:")
     if name not in kind.orders:
         raise InvalidPathException(detail=f"sortBy can be one of: {', '.join(kind.orders)}.")
-    columns: list[Any] = kind.orders[name]
-    return columns
+    return kind.orders[name]
 
 
 def _of_integrity(problem: Any) -> Exception:
