@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, ProtectedError, QuerySet
+from django.db.models import OuterRef, ProtectedError, QuerySet, Value
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import number_format
@@ -93,11 +93,9 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Counts people in one query, for the rows of the page only."""
         page = super().get_changelist_instance(request)
-        people = _with_people().in_bulk([warehouse.pk for warehouse in page.result_list])
+        counted = _with_people(may_see=self.has_people_permission(request))
+        people = counted.in_bulk([warehouse.pk for warehouse in page.result_list])
         page.result_list = [people.get(warehouse.pk, warehouse) for warehouse in page.result_list]
-        may_see = self.has_people_permission(request)
-        for warehouse in page.result_list:
-            warehouse.may_see_people = may_see
         return page
 
     @display(description=_("Warehouse ID"), ordering="id")
@@ -118,7 +116,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     def _with_people(self, request: HttpRequest, object_id: str) -> Any:
         found = self.get_object(request, object_id)
-        return found and _with_people().filter(pk=found.pk).first()
+        return found and _with_people(may_see=self.has_people_permission(request)).filter(pk=found.pk).first()
 
     # --- Actions ------------------------------------------------------------------------------------------------
     @action(description=_("Create Warehouse"), url_path="create", icon="add", permissions=["add"])
@@ -131,7 +129,6 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         warehouse = self._with_people(request, object_id)
         if warehouse is None:
             return self.missing(request, object_id)
-        warehouse.may_see_people = self.has_people_permission(request)
         context: dict[str, Any] = {"may_delete": self.has_delete_permission(request, warehouse)}
         context |= {"assigned": self.assigned(warehouse), "working": self.working(warehouse)}
         if warehouse.may_see_people:
@@ -147,7 +144,6 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
             "original": warehouse,
             "people_url": _people_url(request, warehouse),
             "may_change": self.has_change_permission(request, warehouse),
-            "may_see_people": self.has_people_permission(request),
         }
         return self.render_page(request, template, title, **context)
 
@@ -251,9 +247,9 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         return HttpResponseRedirect(reverse("admin:warehouses_warehouse_changelist") + list_query(request))
 
 
-def _with_people() -> QuerySet[Warehouse]:
+def _with_people(*, may_see: bool) -> QuerySet[Warehouse]:
     """Warehouses with the numbers of assignments that are `over` and that are not (`assigned`), which an index alone
-    counts, and of the people who are `working` there now.
+    counts, and of the people who are `working` there now. `may_see` says whether the figures link to them.
     """
     assignments, warehouse = WarehouseUserAssignment.objects, OuterRef("pk")
     over = assignments.filter(ended()).number_in(warehouse)
@@ -261,6 +257,7 @@ def _with_people() -> QuerySet[Warehouse]:
         over=over,
         assigned=assignments.all().number_in(warehouse) - over,
         working=assignments.working().number_in(warehouse),
+        may_see_people=Value(may_see),
     )
 
 
