@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
@@ -124,7 +125,6 @@ class RosterPages:
     def _roster_page(self: Any, request: HttpRequest, template: str, title: str, context: Any) -> HttpResponse:
         shared = {
             "with_emails": may_see_people(request.user),
-            "may_export": _may_export(request),
             "max_rows": grouped(MAX_ROWS),
             "max_exported": grouped(MAX_EXPORTED),
             "opts": None,  # else the heading would be the model's
@@ -143,12 +143,7 @@ def _links(request: HttpRequest, fixed: dict[str, Any], more: int | None) -> dic
     """Links to the same rows as files, and to the next ones. The moment is given with its offset."""
 
     def link(**also: Any) -> str:
-        query = request.GET.copy()
-        for name in ("after", "format"):
-            query.pop(name, None)
-        for name, value in (fixed | also).items():
-            query[name] = str(value)
-        return f"?{query.urlencode()}"
+        return f"?{urlencode(fixed | also)}"
 
     files = {kind: link(format=kind) for kind in exports.FORMATS} if _may_export(request) else {}
     return {"files": files, "first_url": link(), "more_url": link(after=more) if more else None}
