@@ -69,7 +69,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return context | parts
 
 
-def _cached(name: str, count: Callable[[User], dict[str, Any]], viewer: User) -> dict[str, Any]:
+def _cached(name: str, count: Callable[[User], dict[str, Any]], viewer: User) -> Any:
     """The figures, counted at most once a minute by each server process, and the time of the count."""
     key = f"dashboard.{name}"
     if viewer.is_confined:

@@ -172,7 +172,7 @@ class PeriodView(PickerView):
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         row = self.picker.row(self._key)
-        form = row and SetPeriodForm(request.POST, stored=row.period)
+        form = SetPeriodForm(request.POST, stored=row.period) if row else None
         if form is None or not form.is_valid():
             return self._page(form)
         try:

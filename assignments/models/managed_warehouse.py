@@ -90,7 +90,7 @@ class ManagedWarehouseQuerySet(models.QuerySet[Any]):
             self.filter(pk__in=[pk for key, pk in stored.items() if key not in rows]).delete()
             self._give([self.model(user_id=user, warehouse_id=house) for user, house in sorted(rows - stored.keys())])
 
-    def _give(self, rows: Collection[ManagedWarehouse]) -> None:
+    def _give(self, rows: list[Any]) -> None:
         """Inserts the rows, or changes the periods of those that are there."""
         changed = ["starts_at", "ends_at"]
         self.bulk_create(rows, update_conflicts=True, unique_fields=["user", "warehouse"], update_fields=changed)

@@ -10,7 +10,7 @@ from config.digests import digest
 from users.models import Client
 
 
-class Kind:
+class ResourceKind:
     """The resources of one kind that a client sees."""
 
     #: One of them, in refusals.

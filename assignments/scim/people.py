@@ -24,7 +24,7 @@ from scim2_models import (
 
 from assignments.models import WarehouseUserAssignment
 from assignments.scim import attributes
-from assignments.scim.kinds import Kind, version_of
+from assignments.scim.kinds import ResourceKind, version_of
 from assignments.scim.searchable import ORDERS_OF_PEOPLE, by_user_name, filters_of_people
 from assignments.scim.warehouses import assign, assigned_by
 from config.database.periods import Period, not_ended
@@ -50,7 +50,7 @@ class Wanted(NamedTuple):
     assigned: dict[int, Period]
 
 
-class People(Kind):
+class People(ResourceKind):
     """The people whom a client sees: all but deleted ones. It changes those who have no role that it cannot give."""
 
     noun = "user"
