@@ -33,7 +33,6 @@ _PAT_IN_NORTH_DOCK = WarehouseUserAssignment(
 _PAT_IN_NORTH_DOCK.is_current = True
 _NEW = {"userUuid": str(PAT.uuid), "warehouse": {"uuid": str(NORTH_DOCK.uuid)}}
 _TWO_WEEKS = {"startsAt": "2026-11-30T00:00:00+01:00", "endsAt": "2026-12-14T00:00:00+01:00"}
-_END = {"endsAt": _TWO_WEEKS["endsAt"]}
 
 ASSIGNMENTS = extend_schema_view(
     list=extend_schema(

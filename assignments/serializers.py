@@ -94,8 +94,7 @@ class AssignmentSerializer(ModelSerializer):
     # --- What the caller sees -----------------------------------------------------------------------------------
     @property
     def _caller(self) -> User:
-        caller: User = self.context["view"].caller
-        return caller
+        return self.context["view"].caller
 
     def _missing_rows(self, data: dict[str, Any]) -> list[Fault]:
         """The faults of user and warehouse, of those that were sent."""

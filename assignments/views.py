@@ -109,19 +109,16 @@ class AssignmentViewSet(ModelViewSet):
         return page
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Raises NOT_FOUND for a warehouse user who names another one (contract section 2.6, no. 1)."""
         sent: Any = request.data
-        self._refuse_acting_for_others(sent.get("user_uuid"))
+        user_uuid = sent.get("user_uuid")
+        names_another = isinstance(user_uuid, str) and user_uuid.lower() != str(self.caller.uuid)
+        if names_another and not self.caller.acts_for_others:
+            raise ApiError(errors.NOT_FOUND)
         return super().create(request, *args, **kwargs)
 
     def perform_destroy(self, instance: WarehouseUserAssignment) -> None:
         instance.deassign()
-
-    def _refuse_acting_for_others(self, user_uuid: Any) -> None:
-        """Raises NOT_FOUND for a warehouse user who names another one (contract section 2.6, no. 1)."""
-        if self.caller.acts_for_others or not isinstance(user_uuid, str):
-            return
-        if user_uuid.lower() != str(self.caller.uuid):
-            raise ApiError(errors.NOT_FOUND)
 
 
 def _known_moment(text: str) -> datetime:

@@ -8,20 +8,19 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, ProtectedError, QuerySet
+from django.db.models import OuterRef, ProtectedError, QuerySet, Value
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action, display
 from unfold.widgets import INPUT_CLASSES
 
 from assignments.models import WarehouseUserAssignment
 from config.back_office.authority import require
+from config.back_office.filters import OptionsFilter
 from config.back_office.list_return import list_query, preserved_query
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people, shows_emails
@@ -37,15 +36,13 @@ _IS_ACTIVE = _("Status")
 MAX_SHOWN = 20
 
 
-class AvailabilityFilter(RadioFilter):
+class AvailabilityFilter(OptionsFilter):
     title = _IS_ACTIVE
     parameter_name = "is_active"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("1", _("Available")), ("0", _("Not available"))]
-
-    def queryset(self, request: HttpRequest, warehouses: Any) -> Any:
-        return warehouses.filter(is_active=self.value() == "1") if self.value() in {"0", "1"} else warehouses
+    options = {
+        "1": (_("Available"), lambda warehouses: warehouses.filter(is_active=True)),
+        "0": (_("Not available"), lambda warehouses: warehouses.filter(is_active=False)),
+    }
 
 
 def _warehouses_for_history(text: str, viewer: Any) -> list[Warehouse]:
@@ -96,11 +93,9 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Counts people in one query, for the rows of the page only."""
         page = super().get_changelist_instance(request)
-        people = _with_people().in_bulk([warehouse.pk for warehouse in page.result_list])
+        counted = _with_people(may_see=self.has_people_permission(request))
+        people = counted.in_bulk([warehouse.pk for warehouse in page.result_list])
         page.result_list = [people.get(warehouse.pk, warehouse) for warehouse in page.result_list]
-        may_see = self.has_people_permission(request)
-        for warehouse in page.result_list:
-            warehouse.may_see_people = may_see
         return page
 
     @display(description=_("Warehouse ID"), ordering="id")
@@ -121,7 +116,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     def _with_people(self, request: HttpRequest, object_id: str) -> Any:
         found = self.get_object(request, object_id)
-        return found and _with_people().filter(pk=found.pk).first()
+        return found and _with_people(may_see=self.has_people_permission(request)).filter(pk=found.pk).first()
 
     # --- Actions ------------------------------------------------------------------------------------------------
     @action(description=_("Create Warehouse"), url_path="create", icon="add", permissions=["add"])
@@ -134,26 +129,23 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         warehouse = self._with_people(request, object_id)
         if warehouse is None:
             return self.missing(request, object_id)
-        title = gettext("View Warehouse: %(name)s") % {"name": warehouse.name}
-        may_delete = self.has_delete_permission(request, warehouse)
-        warehouse.may_see_people = self.has_people_permission(request)
-        context = self._context(request, warehouse) | {"title": title, "may_delete": may_delete}
+        context: dict[str, Any] = {"may_delete": self.has_delete_permission(request, warehouse)}
         context |= {"assigned": self.assigned(warehouse), "working": self.working(warehouse)}
         if warehouse.may_see_people:
             people = warehouse.assignments.with_state().current_first()
             context |= {"rows": people[:MAX_SHOWN], "with_emails": may_see_people(request.user)}
             context["input_classes"] = " ".join(INPUT_CLASSES)
-        return TemplateResponse(request, "admin/warehouses/view.html", context)
+        title = gettext("View Warehouse: %(name)s") % {"name": warehouse.name}
+        return self._page(request, "admin/warehouses/view.html", title, warehouse, **context)
 
-    def _context(self, request: HttpRequest, warehouse: Any) -> dict[str, Any]:
-        return self.admin_site.each_context(request) | {
-            "opts": self.opts,
+    def _page(self, request: HttpRequest, template: str, title: str, warehouse: Any, **context: Any) -> HttpResponse:
+        context |= {
             "warehouse": warehouse,
             "original": warehouse,
             "people_url": _people_url(request, warehouse),
             "may_change": self.has_change_permission(request, warehouse),
-            "may_see_people": self.has_people_permission(request),
         }
+        return self.render_page(request, template, title, **context)
 
     @action(description=_("Edit"), url_path="edit", icon="edit", permissions=["change"])
     def edit_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -234,9 +226,8 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         if request.method == "POST" and form is not None and form.is_valid():
             return self._deleted(request, warehouse, with_assignments="name" in form.fields)
         title = gettext("Delete warehouse: %(name)s") % {"name": warehouse.name}
-        context = self._context(request, warehouse) | {"title": title, "form": form}
-        context["names"] = named(warehouse, warehouse.working, with_emails=may_see_people(request.user))
-        return TemplateResponse(request, "admin/warehouses/delete.html", context)
+        names = named(warehouse, warehouse.working, with_emails=may_see_people(request.user))
+        return self._page(request, "admin/warehouses/delete.html", title, warehouse, form=form, names=names)
 
     def _deleted(self, request: HttpRequest, warehouse: Any, *, with_assignments: bool) -> HttpResponse:
         try:
@@ -256,9 +247,9 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
         return HttpResponseRedirect(reverse("admin:warehouses_warehouse_changelist") + list_query(request))
 
 
-def _with_people() -> QuerySet[Warehouse]:
+def _with_people(*, may_see: bool) -> QuerySet[Warehouse]:
     """Warehouses with the numbers of assignments that are `over` and that are not (`assigned`), which an index alone
-    counts, and of the people who are `working` there now.
+    counts, and of the people who are `working` there now. `may_see` says whether the figures link to them.
     """
     assignments, warehouse = WarehouseUserAssignment.objects, OuterRef("pk")
     over = assignments.filter(ended()).number_in(warehouse)
@@ -266,6 +257,7 @@ def _with_people() -> QuerySet[Warehouse]:
         over=over,
         assigned=assignments.all().number_in(warehouse) - over,
         working=assignments.working().number_in(warehouse),
+        may_see_people=Value(may_see),
     )
 
 

@@ -28,12 +28,8 @@ MISSING = [
 ]
 
 
-class _MissingError(Exception):
-    """A question lacks something."""
-
-
-#: A person and a warehouse; None for a question about something else; or what the question lacks.
-_Question = tuple[UUID, UUID] | None | _MissingError
+#: A person and a warehouse; None for a question about something else; or in words what the question lacks.
+_Question = tuple[UUID, UUID] | None | str
 
 
 def evaluate(body: bytes, *, with_reasons: bool) -> dict[str, Any]:
@@ -71,8 +67,8 @@ def evaluate_all(body: bytes, *, with_reasons: bool) -> dict[str, Any]:
 
 def _single(document: dict[str, Any], *, with_reasons: bool) -> dict[str, Any]:
     question = _question(document)
-    if isinstance(question, _MissingError):
-        raise UnreadableBodyError(str(question))
+    if isinstance(question, str):
+        raise UnreadableBodyError(question)
     return _answers([question], with_reasons=with_reasons)[0]
 
 
@@ -112,10 +108,10 @@ def _typed(document: dict[str, Any], name: str, kind: type, words: str, default:
 def _question(document: dict[str, Any]) -> _Question:
     for entity, members in _ENTITIES.items():
         if entity not in document:
-            return _MissingError(_MISSING % entity)
+            return _MISSING % entity
         for member in members:
             if member not in document[entity]:
-                return _MissingError(_MISSING % f"{entity}.{member}")
+                return _MISSING % f"{entity}.{member}"
     subject, action, resource = (document[entity] for entity in _ENTITIES)
     if (subject["type"], action["name"], resource["type"]) != (PERSON, WORK, WAREHOUSE):
         return None
@@ -129,8 +125,8 @@ def _answers(questions: list[_Question], *, with_reasons: bool) -> list[dict[str
 
 
 def _answer(question: _Question, decisions: Any, with_reasons: bool) -> dict[str, Any]:
-    if isinstance(question, _MissingError):
-        return {"decision": False, "context": {"error": {"status": 400, "message": str(question)}}}
+    if isinstance(question, str):
+        return {"decision": False, "context": {"error": {"status": 400, "message": question}}}
     decision: Decision = next(decisions) if question else UNSUPPORTED
     if decision.is_permitted or not with_reasons:
         return {"decision": decision.is_permitted}

@@ -50,5 +50,4 @@ def warehouse_of(person: int, moment: datetime) -> Warehouse | None:
     if row is None:
         return None
     recall_deleted([row])
-    warehouse: Warehouse | None = row.warehouse
-    return warehouse
+    return row.warehouse

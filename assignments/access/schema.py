@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from authlib.oauth2.rfc6749.errors import OAuth2Error
 from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
@@ -37,14 +36,15 @@ def _entity(*required: str, is_complete: bool) -> dict[str, Any]:
     return members(required if is_complete else [], **dict.fromkeys(required, _TEXT), properties=_OBJECT)
 
 
-def _question(*, is_complete: bool) -> dict[str, Any]:
-    """A question; in a list of them, what is missing may be a default."""
+def _question(*, is_complete: bool, **more: Any) -> dict[str, Any]:
+    """A question and more members; in a list of them, what is missing may be a default."""
     return members(
         ["subject", "action", "resource"] if is_complete else [],
         subject=_entity("type", "id", is_complete=is_complete),
         action=_entity("name", is_complete=is_complete),
         resource=_entity("type", "id", is_complete=is_complete),
         context=_OBJECT | {"description": "Not needed, and not looked at."},
+        **more,
     )
 
 
@@ -63,19 +63,19 @@ _DECISION = Component(
         },
     ),
 )
+_DECISIONS = {"type": "array", "minItems": 1, "items": _DECISION}
 _SUBJECT = {"subject": {"type": PERSON, "id": str(PAT.uuid)}, "action": {"name": WORK}}
 _IN_NORTH_DOCK = {"resource": {"type": WAREHOUSE, "id": str(NORTH_DOCK.uuid)}}
 _ELSEWHERE = {"resource": {"type": WAREHOUSE, "id": "0f0d0a53-1f0c-4c3e-9a53-6d1b1f3c9f4e"}}
 _DENIED = {"decision": False, "context": {"reason": Reason.ACTIVE_ELSEWHERE}}
 
 
-def _refusals(*refused: OAuth2Error) -> dict[int, Any]:
-    answers = [server.handle_error_response(None, error) for error in refused]
-    always = (errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY, errors.CRASHED)
-    return refusals("oauth", *answers, *always)
-
-
-_REFUSALS = (UnreadableBodyError("`subject` is missing."), BadClientError(is_challenged=True), BlockedError(240))
+_REFUSED = (UnreadableBodyError("`subject` is missing."), BadClientError(is_challenged=True), BlockedError(240))
+_REFUSALS = refusals(
+    "oauth",
+    *(server.handle_error_response(None, error) for error in _REFUSED),
+    *(errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY, errors.CRASHED),
+)
 
 EVALUATION = extend_schema(
     operation_id="evaluate",
@@ -90,7 +90,7 @@ EVALUATION = extend_schema(
     ),
     responses={
         200: response(_DECISION, "The decision.", {"Yes": {"decision": True}, "No, and why": _DENIED}),
-        **_refusals(*_REFUSALS),
+        **_REFUSALS,
     },
 )
 
@@ -105,39 +105,29 @@ EVALUATIONS = extend_schema(
         _JSON,
         Component(
             "EvaluationsRequest",
-            _question(is_complete=False)
-            | {
-                "properties": _question(is_complete=False)["properties"]
-                | {
-                    "evaluations": {
-                        "type": "array",
-                        "maxItems": MAX_EVALUATIONS,
-                        "items": _question(is_complete=False),
-                    },
-                    "options": members([], evaluations_semantic={"type": "string", "enum": [*SEMANTICS]}),
-                }
-            },
+            _question(
+                is_complete=False,
+                evaluations={"type": "array", "maxItems": MAX_EVALUATIONS, "items": _question(is_complete=False)},
+                options=members([], evaluations_semantic={"type": "string", "enum": [*SEMANTICS]}),
+            ),
         ),
         {"In which of two warehouses?": _SUBJECT | {"evaluations": [_IN_NORTH_DOCK, _ELSEWHERE]}},
     ),
     responses={
         200: response(
-            Component(
-                "Decisions",
-                {
-                    "anyOf": [
-                        members(evaluations={"type": "array", "minItems": 1, "items": _DECISION}),
-                        _DECISION,
-                    ]
-                },
-            ),
+            Component("Decisions", {"anyOf": [members(evaluations=_DECISIONS), _DECISION]}),
             "The decisions, in the order of the questions; without questions, one.",
             {"Yes and no": {"evaluations": [{"decision": True}, _DENIED]}},
         ),
-        **_refusals(*_REFUSALS),
+        **_REFUSALS,
     },
 )
 
+_METADATA = {
+    "policy_decision_point": settings.ISSUER,
+    "access_evaluation_endpoint": f"{settings.ISSUER}/access/v1/evaluation",
+    "access_evaluations_endpoint": f"{settings.ISSUER}/access/v1/evaluations",
+}
 CONFIGURATION = extend_schema(
     operation_id="getAccessConfiguration",
     tags=["Decisions"],
@@ -146,20 +136,9 @@ CONFIGURATION = extend_schema(
     parameters=[header("Cache-Control", 200, "How long the answer may be kept.")],
     responses={
         200: response(
-            Component(
-                "AccessConfiguration",
-                members(
-                    policy_decision_point=_TEXT, access_evaluation_endpoint=_TEXT, access_evaluations_endpoint=_TEXT
-                ),
-            ),
+            Component("AccessConfiguration", members(**dict.fromkeys(_METADATA, _TEXT))),
             "The metadata.",
-            {
-                "The metadata": {
-                    "policy_decision_point": settings.ISSUER,
-                    "access_evaluation_endpoint": f"{settings.ISSUER}/access/v1/evaluation",
-                    "access_evaluations_endpoint": f"{settings.ISSUER}/access/v1/evaluations",
-                }
-            },
+            {"The metadata": _METADATA},
         ),
         **refusals("oauth", errors.CRASHED),
     },

@@ -15,8 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.generic import TemplateView, View
-from unfold.views import UnfoldModelAdminViewMixin
+from django.views.generic import View
 
 from assignments.admin.period_pages import NOT_CURRENT, is_not_current
 from assignments.admin.picker import ASSIGNED, AVAILABLE, Choice, Picker, PickerQuery, Rows, Saved
@@ -166,15 +165,8 @@ class ChangesView(PickerView):
         return JsonResponse({"seen": newest, "changes": history.changes_since(seen) if is_newer else []})
 
 
-class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
+class AssignView(PickerView):
     """The page. POST saves a selection."""
-
-    template_name = "admin/assignments/assign.html"
-    permission_required = ()  # `PickerView` checks it
-
-    @property
-    def title(self) -> str:
-        return self.assign_page.title % {"user": self.picker.name, "warehouse": self.picker.name}
 
     @cached_property
     def may_edit(self) -> bool:
@@ -184,6 +176,10 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
     @cached_property
     def may_switch(self) -> bool:
         return self.picker.may("change")
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        title = self.assign_page.title % {"user": self.picker.name, "warehouse": self.picker.name}
+        return self.model_admin.render_page(request, "admin/assignments/assign.html", title, **self._context())
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         form = SelectionForm(request.POST)
@@ -241,34 +237,31 @@ class AssignView(UnfoldModelAdminViewMixin, PickerView, TemplateView):
         elif saved.is_switched:
             yield _("There is no current warehouse now.")
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+    def _context(self) -> dict[str, Any]:
         page, picker, query = self.assign_page, self.picker, PickerQuery.parse(self.request.GET)
         available = page.texts["available" if self.may_edit else "others"]
-        return (
-            super().get_context_data(**kwargs)
-            | page.texts
-            | {
-                "search_label": picker.search_label,
-                "with_also": "also" in picker.columns,
-                "columns": [(name, title, name in picker.order) for name, title in picker.columns.items()],
-                "current": (current := picker.current()),
-                "elsewhere": picker.elsewhere(),
-                "hint": picker.hint(),
-                "is_idle": current and not (current.is_active and picker.subject.is_active),
-                "seen": picker.history().newest(),
-                "may_edit": self.may_edit,
-                "may_switch": self.may_switch,
-                "period_url": picker.period_url(0) if self.may_switch else "",
-                "period_form": SelectionForm(),
-                "rows_url": reverse(f"admin:{page.name}_rows", args=[picker.subject.uuid]),
-                "changes_url": reverse(f"admin:{page.name}_changes", args=[picker.subject.uuid]),
-                "back_url": reverse(page.list_url) + list_query(self.request),
-                "query": query,
-                "page": self._page(query),
-                "available": available,
-                "sides": [(AVAILABLE, available), (ASSIGNED, page.texts["assigned"])],
-            }
-        )
+        return page.texts | {
+            "search_label": picker.search_label,
+            "with_also": "also" in picker.columns,
+            "columns": [(name, title, name in picker.order) for name, title in picker.columns.items()],
+            "current": (current := picker.current()),
+            "elsewhere": picker.elsewhere(),
+            "hint": picker.hint(),
+            "is_idle": current and not (current.is_active and picker.subject.is_active),
+            "seen": picker.history().newest(),
+            "may_edit": self.may_edit,
+            "may_switch": self.may_switch,
+            "period_url": picker.period_url(0) if self.may_switch else "",
+            "period_form": SelectionForm(),
+            "rows_url": reverse(f"admin:{page.name}_rows", args=[picker.subject.uuid]),
+            "changes_url": reverse(f"admin:{page.name}_changes", args=[picker.subject.uuid]),
+            "back_url": reverse(page.list_url) + list_query(self.request),
+            "query": query,
+            "page": self._page(query),
+            "available": available,
+            "sides": [(AVAILABLE, available), (ASSIGNED, page.texts["assigned"])],
+            "opts": None,  # else the heading would be the model's
+        }
 
     def _page(self, query: PickerQuery) -> Rows:
         """One page for browsers without scripts, whose rows have their links."""

@@ -69,16 +69,12 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return context | parts
 
 
-def _cached(name: str, count: Callable[[User], dict[str, Any]], viewer: User) -> dict[str, Any]:
+def _cached(name: str, count: Callable[[User], dict[str, Any]], viewer: User) -> Any:
     """The figures, counted at most once a minute by each server process, and the time of the count."""
     key = f"dashboard.{name}"
     if viewer.is_confined:
         key += f".{viewer.pk}.{digest(','.join(map(str, sorted(viewer.managed))))}"
-    figures: dict[str, Any] | None = cache.get(key)
-    if figures is None:
-        figures = count(viewer) | {f"{name}_at": timezone.now()}
-        cache.set(key, figures, CACHE_SECONDS)
-    return figures
+    return cache.get_or_set(key, lambda: count(viewer) | {f"{name}_at": timezone.now()}, CACHE_SECONDS)
 
 
 # --- People per warehouse ----------------------------------------------------------------------------------------

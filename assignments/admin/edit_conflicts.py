@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Max, OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -14,6 +14,7 @@ from config.back_office.periods import in_words
 from config.back_office.rights import shows_emails
 from config.database.periods import Period
 from config.history.names import Names
+from config.history.tracking import seen_events
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -39,9 +40,8 @@ class History:
         self._viewer = viewer
         self._subject = subject
 
-    def _events(self) -> QuerySet[Any]:
-        events: QuerySet[Any] = self.model.pgh_event_model.objects.filter(**self._subject)
-        return events.filter(warehouse__in=self._viewer.managed) if self._viewer.is_confined else events
+    def _events(self) -> Any:
+        return seen_events(self.model, self._viewer).filter(**self._subject)
 
     def newest(self) -> int:
         """The number of the newest event, or 0.
@@ -67,7 +67,7 @@ class History:
         found = [self._message(event, names) for event in events[:_MAX_LISTED]]
         return [*found, _("Meanwhile others changed more; the lists show it.")] if len(events) > _MAX_LISTED else found
 
-    def _later_than(self, seen: int) -> QuerySet[Any]:
+    def _later_than(self, seen: int) -> Any:
         """With the period before each; None if that is not recorded."""
         former = (
             self._events()

@@ -11,11 +11,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
+from django.utils.functional import lazy
 from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action, display
 
 from assignments.admin import assign_pages, managed_warehouses
@@ -30,7 +30,7 @@ from assignments.admin.period_pages import (
 from assignments.admin.roster import RosterPages
 from assignments.models import WarehouseUserAssignment
 from assignments.resources.assignment import AssignmentResource
-from config.back_office.filters import VisibleRowFilter
+from config.back_office.filters import OptionsFilter, VisibleRowFilter
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.paging import InfinitePaginator
 from config.back_office.periods import MAX_DAYS_TO_END
@@ -43,42 +43,31 @@ from config.spreadsheets.import_pages import SheetAdminMixin
 from warehouses.models import UNAVAILABLE
 
 
-class WorksHereFilter(RadioFilter):
+class WorksHereFilter(OptionsFilter):
     title = gettext_lazy("works here now")
     parameter_name = "is_active__exact"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("1", _("Yes")), ("0", _("No"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[WarehouseUserAssignment]:
-        ways = {"1": queryset.working, "0": queryset.not_working}
-        return ways.get(self.value() or "", queryset.all)()
+    options = {
+        "1": (gettext_lazy("Yes"), lambda rows: rows.working()),
+        "0": (gettext_lazy("No"), lambda rows: rows.not_working()),
+    }
 
 
-class PeriodFilter(RadioFilter):
+def _ends_soon() -> str:
+    return _("Ends within %(days)d days") % {"days": MAX_DAYS_TO_END}
+
+
+class PeriodFilter(OptionsFilter):
     """An index has the rows of each choice."""
 
     title = gettext_lazy("period")
     parameter_name = "period"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [
-            ("current", _("Current")),
-            ("later", _("Not begun")),
-            ("over", _("Over")),
-            ("ending", _("Ends within %(days)d days") % {"days": MAX_DAYS_TO_END}),
-            ("not-over", _("Current or not begun")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[WarehouseUserAssignment]:
-        chosen = {
-            "current": queryset.current,
-            "later": queryset.not_begun,
-            "over": queryset.ended,
-            "ending": queryset.ending_soon,
-            "not-over": queryset.not_ended,
-        }
-        return chosen.get(self.value() or "", queryset.all)()
+    options = {
+        "current": (gettext_lazy("Current"), lambda rows: rows.current()),
+        "later": (gettext_lazy("Not begun"), lambda rows: rows.not_begun()),
+        "over": (gettext_lazy("Over"), lambda rows: rows.ended()),
+        "ending": (lazy(_ends_soon, str)(), lambda rows: rows.ending_soon()),
+        "not-over": (gettext_lazy("Current or not begun"), lambda rows: rows.not_ended()),
+    }
 
 
 @admin.register(WarehouseUserAssignment)

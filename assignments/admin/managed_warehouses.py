@@ -24,7 +24,7 @@ from assignments.models.bulk_writes import AssignedCounts
 from assignments.models.managed_warehouse import outlasts
 from config.back_office.list_return import return_path
 from config.back_office.periods import in_words
-from config.database.periods import ALWAYS, Period, not_ended
+from config.database.periods import Period, not_ended
 from config.identifiers import parse_key, parse_uuid
 from users.models import User
 from users.sign_in.company_accounts import hint_of_warehouses
@@ -104,8 +104,7 @@ class ManagedPicker(WarehousePicker):
     def row(self, key: int | None) -> ManagedWarehouse | None:
         """The row with this key, if it is not over and the viewer sees it."""
         rows = ManagedWarehouse.objects.visible_to(self.viewer).filter(not_ended(), user=self.user, pk=key)
-        found: ManagedWarehouse | None = rows.select_related("warehouse").first()
-        return found
+        return rows.select_related("warehouse").first()
 
     def period_url(self, assignment: int) -> str:
         return reverse("admin:assignments_managed_period", args=[self.user.uuid], query={"row": assignment})
@@ -177,8 +176,8 @@ class PeriodView(PickerView):
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         row = self.picker.row(self._key)
-        form = SetPeriodForm(request.POST, stored=_period_of(row))
-        if row is None or not form.is_valid():
+        form = SetPeriodForm(request.POST, stored=row.period) if row else None
+        if form is None or not form.is_valid():
             return self._page(form)
         try:
             seen = parse_key(request.POST.get("seen"))
@@ -211,22 +210,17 @@ class PeriodView(PickerView):
         row = self.picker.row(self._key)
         if row is None:
             return self._gone()
-        response: HttpResponse = self.model_admin.render_page(
+        return self.model_admin.render_page(
             self.request,
             "admin/assignments/managed_period.html",
             _("Set period: %(warehouse)s") % {"warehouse": row.warehouse},
             row=row,
             name=self.picker.name,
-            period=in_words(_period_of(row)),
+            period=in_words(row.period),
             seen=self.picker.history().newest(),
-            form=form or SetPeriodForm(stored=_period_of(row)),
+            form=form or SetPeriodForm(stored=row.period),
             back=self._back,
         )
-        return response
-
-
-def _period_of(row: ManagedWarehouse | None) -> Period:
-    return Period(row.starts_at, row.ends_at) if row else ALWAYS
 
 
 def urls(model_admin: Any) -> Iterator[URLPattern]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
@@ -96,7 +97,7 @@ class RosterPages:
         if form.is_valid():
             house, moment = form.cleaned_data["warehouse"] or None, form.cleaned_data["moment"]
             if "format" in request.GET:
-                return _file(request, _headings(request), partial(_roster_lines, request, moment, house))
+                return _file(request, _HEADINGS, partial(_roster_lines, request, moment, house))
             rows, more = roster_at(moment, house, request.user, after=parse_key(request.GET.get("after")) or 0)
             fixed = {"warehouse": house.pk if house else "", "moment": moment.isoformat()}
             tag = cache(_spell_tag)  # most rows began or end with others
@@ -129,14 +130,12 @@ class RosterPages:
     def _roster_page(self: Any, request: HttpRequest, template: str, title: str, context: Any) -> HttpResponse:
         shared = {
             "with_emails": may_see_people(request.user),
-            "may_export": _may_export(request),
             "max_rows": grouped(MAX_ROWS),
             "max_exported": grouped(MAX_EXPORTED),
             "opts": None,  # else the heading would be the model's
             "time_zone": settings.TIME_ZONE,
         }
-        response: HttpResponse = self.render_page(request, template, title, **shared, **context)
-        return response
+        return self.render_page(request, template, title, **shared, **context)
 
 
 def _span() -> tuple[datetime | None, datetime]:
@@ -161,12 +160,7 @@ def _links(request: HttpRequest, fixed: dict[str, Any], more: int | None) -> dic
     """Links to the same rows as files, and to the next ones. The moment is given with its offset."""
 
     def link(**also: Any) -> str:
-        query = request.GET.copy()
-        for name in ("after", "format"):
-            query.pop(name, None)
-        for name, value in (fixed | also).items():
-            query[name] = str(value)
-        return f"?{query.urlencode()}"
+        return f"?{urlencode(fixed | also)}"
 
     files = {kind: link(format=kind) for kind in exports.FORMATS} if _may_export(request) else {}
     return {"files": files, "first_url": link(), "more_url": link(after=more) if more else None}
@@ -186,17 +180,16 @@ def _file(request: Any, headings: list[Any], lines: Any) -> HttpResponse:
     return exports.table([str(heading) for heading in headings], lines(), exports.dated("roster"), kind)
 
 
-_TIMES = [
+_HEADINGS = [
+    gettext_lazy("E-mail"),
+    gettext_lazy("Name"),
+    gettext_lazy("Warehouse"),
     gettext_lazy("Assigned from"),
     gettext_lazy("Assigned until"),
     gettext_lazy("Worked there from"),
     gettext_lazy("Worked there until"),
 ]
 _STAY_HEADINGS = [gettext_lazy("Warehouse"), gettext_lazy("What"), gettext_lazy("From"), gettext_lazy("Until")]
-
-
-def _headings(request: HttpRequest) -> list[Any]:
-    return [gettext_lazy("E-mail"), gettext_lazy("Name"), gettext_lazy("Warehouse"), *_TIMES]
 
 
 def _roster_lines(request: Any, moment: datetime, house: Any) -> Iterator[list[str]]:

@@ -66,8 +66,7 @@ class AssignmentQuerySet(BulkWrites):
     def _existing(self, user: User | None, warehouse: Warehouse | None) -> WarehouseUserAssignment | None:
         if user is None or warehouse is None:
             return None
-        row: WarehouseUserAssignment | None = self.with_is_over().filter(user=user, warehouse=warehouse).first()
-        return row
+        return self.with_is_over().filter(user=user, warehouse=warehouse).first()
 
 
 class AssignmentManager(models.Manager.from_queryset(AssignmentQuerySet)):  # type: ignore[misc]
@@ -163,15 +162,6 @@ class WarehouseUserAssignment(AssignmentState, models.Model):
     def __str__(self) -> str:
         return f"{self.user.get_full_name()} → {self.warehouse}"
 
-    @classmethod
-    def history_within(cls, viewer: User) -> models.Q:
-        """The events in the warehouses of a confined person (`config.history.tracking.seen_by`)."""
-        return models.Q(warehouse__in=viewer.managed)
-
-    def is_within(self, user: User, right: str) -> bool:
-        """Whether a confined person manages its warehouse (`User.may`)."""
-        return self.warehouse_id in user.managed
-
     def activate(self) -> None:
         """Makes this the user's only active assignment.
 
@@ -181,7 +171,9 @@ class WarehouseUserAssignment(AssignmentState, models.Model):
         with transaction.atomic():
             lock_assignable([self.user_id])
             if not self._is_already(active=True):
-                self._make_active()
+                # Two statements: PostgreSQL checks the partial index row by row, so one UPDATE would violate it.
+                _DEACTIVATE_OTHERS.run(user=self.user_id, row=self.pk)
+                self._set_active(True)
 
     def deactivate(self) -> None:
         """Leaves the user without an active assignment, if this one is active. Raises as `activate` does."""
@@ -227,17 +219,12 @@ class WarehouseUserAssignment(AssignmentState, models.Model):
         condition = ACTIVE if active else models.Q(is_active=False)
         return self.is_active is active and WarehouseUserAssignment.objects.filter(condition, pk=self.pk).exists()
 
-    def _make_active(self) -> None:
-        # Two statements: PostgreSQL checks the partial index row by row, so one UPDATE of both rows would violate it.
-        _DEACTIVATE_OTHERS.run(user=self.user_id, row=self.pk)
-        self._set_active(True)
-
     def _set_active(self, is_active: bool) -> None:
         """Writes only a real change: a repeated request withdraws no token."""
         changed = (_ACTIVATE if is_active else _DEACTIVATE).run(row=self.pk)
         if not changed:
             self._check_unchanged(is_active)
-        self._note_state(is_active=is_active, is_current=is_active or Period(self.starts_at, self.ends_at).is_current)
+        self._note_state(is_active=is_active, is_current=is_active or self.period.is_current)
 
     def _check_unchanged(self, is_active: bool) -> None:
         row = WarehouseUserAssignment.objects.with_is_current().filter(pk=self.pk).first()

@@ -10,6 +10,7 @@ import pghistory
 from django.db import models, transaction
 
 from assignments import bulk_sql, errors
+from assignments.bulk_sql import run
 from assignments.querysets import AssignmentQueries, UserWarehouse
 from config.database.compiled_queries import Parameter, Select
 from config.database.periods import ALWAYS, Period
@@ -55,8 +56,8 @@ class BulkWrites(AssignmentQueries):
         _check(period)
         with transaction.atomic():
             lock_assignable(user_id for user_id, _warehouse_id in (*add, *remove))
-            deassigned = bulk_sql.deassign(remove)
-            assigned = bulk_sql.assign(add, period)
+            deassigned = run(bulk_sql.DEASSIGN, remove)
+            assigned = run(bulk_sql.ASSIGN, ((*row, False, *period) for row in add))
         return AssignedCounts(assigned, deassigned)
 
     def set_periods(self, periods: dict[UserWarehouse, Period]) -> int:
@@ -68,7 +69,11 @@ class BulkWrites(AssignmentQueries):
         _check(*periods.values())
         with transaction.atomic():
             lock_assignable(user_id for user_id, _warehouse_id in periods)
-            return bulk_sql.set_periods(periods)
+            # What is not current must not become active by a later end, and what is not current any more is not active.
+            run(bulk_sql.DEACTIVATE_IF_NOT_CURRENT, periods)
+            changed = run(bulk_sql.SET_PERIODS, ((*key, *period) for key, period in periods.items()))
+            run(bulk_sql.DEACTIVATE_IF_NOT_CURRENT, periods)
+        return changed
 
     def set_active(
         self, rows: Collection[tuple[int, int, bool]], periods: Mapping[UserWarehouse, Period] = NO_PERIODS
@@ -82,7 +87,11 @@ class BulkWrites(AssignmentQueries):
         _check(*periods.values())
         with transaction.atomic():
             lock_assignable(user_id for user_id, _warehouse_id, _is_active in rows)
-            if not bulk_sql.set_active(rows, periods):
+            # Only real changes, and each once: the history has one event for each.
+            run(bulk_sql.DEACTIVATE, rows)
+            run(bulk_sql.ASSIGN, ((*row, *periods.get(row[:2], ALWAYS)) for row in rows))
+            run(bulk_sql.ACTIVATE, rows)
+            if run(bulk_sql.WANTED_BUT_NOT_CURRENT, rows):
                 raise RuleError(errors.NOT_CURRENT)
 
     def switch(self, rows: Collection[tuple[int, int, bool]]) -> None:
@@ -92,7 +101,8 @@ class BulkWrites(AssignmentQueries):
         """
         with transaction.atomic():
             lock_assignable(user_id for user_id, _warehouse_id, _is_active in rows)
-            bulk_sql.switch(rows)
+            run(bulk_sql.DEACTIVATE, rows)
+            run(bulk_sql.ACTIVATE, rows)
 
     def past_retention(self) -> Any:
         """The rows that `manage.py purge` changes by `expire`: stored as active though their period is over."""
@@ -102,7 +112,7 @@ class BulkWrites(AssignmentQueries):
         """Stores that they are not active, and in the history why. None of them counted as active any more."""
         with transaction.atomic(), pghistory.context(reason=ENDED):
             self.lock_people()
-            bulk_sql.deactivate_if_not_current(self.values_list("user_id", "warehouse_id"))
+            run(bulk_sql.DEACTIVATE_IF_NOT_CURRENT, self.values_list("user_id", "warehouse_id"))
 
     def lock_people(self) -> None:
         """Locks the users of these assignments in the order of their keys (`users.locks`)."""

@@ -10,13 +10,12 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from assignments import errors
+from assignments.models.state import InWarehouse
 from config.database.periods import ALWAYS, Period, current, not_ended
 from config.history.tracking import tracked
 from config.rule_errors import RuleError
 from users.models import User
 from warehouses.models import Warehouse
-
-_KEY = ("user_id", "warehouse_id")
 
 
 def outlasts(by: User, warehouse: int, period: Period) -> bool:
@@ -52,20 +51,14 @@ class ManagedWarehouseQuerySet(models.QuerySet[Any]):
             raise RuleError(errors.INVALID_PERIOD)
         with transaction.atomic():
             User.objects.locked().get(pk=person.pk)
-            there = Warehouse.objects.select_for_update(no_key=True).filter(pk__in=[one.pk for one in (*add, *remove)])
-            warehouses = {one.pk: one for one in there.order_by("pk")}
+            there = _locked({one.pk for one in (*add, *remove)})
             taken, _per_model = self.filter(user=person, warehouse__in=remove).delete()
-            rows = [
+            given = [
                 self.model(user=person, warehouse=one, starts_at=period[0], ends_at=period[1])
                 for one in add
-                if one.pk in warehouses
+                if one.pk in there
             ]
-            given = self.bulk_create(
-                rows,
-                update_conflicts=True,
-                unique_fields=["user", "warehouse"],
-                update_fields=["starts_at", "ends_at"],
-            )
+            self._give(given)
         return len(given), taken
 
     def set_named(self, person: User, wanted: Collection[str], owned: Collection[str]) -> set[str]:
@@ -75,7 +68,7 @@ class ManagedWarehouseQuerySet(models.QuerySet[Any]):
         """
         named = Warehouse.objects.by_names_or_uuids(owned)
         to_manage = {named[text] for text in wanted if text in named}
-        stored = {row.warehouse_id: Period(row.starts_at, row.ends_at) for row in self.filter(user=person)}
+        stored = {row.warehouse_id: row.period for row in self.filter(user=person)}
         add = [one for one in to_manage if stored.get(one.pk) != ALWAYS]
         remove = [one for one in {*named.values()} - to_manage if one.pk in stored]
         if add or remove:
@@ -90,24 +83,27 @@ class ManagedWarehouseQuerySet(models.QuerySet[Any]):
         """
         with transaction.atomic():
             len(User.objects.locked().filter(pk__in=wanted).order_by("pk").only("pk"))
-            named = {pk for pks in wanted.values() for pk in pks}
-            houses = Warehouse.objects.select_for_update(no_key=True).filter(pk__in=named).order_by("pk")
-            there = {*houses.values_list("pk", flat=True)}
+            there = _locked({pk for pks in wanted.values() for pk in pks})
             rows = {(user, house) for user, houses in wanted.items() for house in houses if house in there}
-            stored = {
-                (row.user_id, row.warehouse_id): row.pk for row in self.filter(not_ended(), user__in=wanted).only(*_KEY)
-            }
+            managed = self.filter(not_ended(), user__in=wanted).values_list("pk", "user_id", "warehouse_id")
+            stored = {(user, house): pk for pk, user, house in managed}
             self.filter(pk__in=[pk for key, pk in stored.items() if key not in rows]).delete()
-            self.bulk_create(
-                [self.model(user_id=user, warehouse_id=house) for user, house in sorted(rows - stored.keys())],
-                update_conflicts=True,
-                unique_fields=["user", "warehouse"],
-                update_fields=["starts_at", "ends_at"],
-            )
+            self._give([self.model(user_id=user, warehouse_id=house) for user, house in sorted(rows - stored.keys())])
+
+    def _give(self, rows: list[Any]) -> None:
+        """Inserts the rows, or changes the periods of those that are there."""
+        changed = ["starts_at", "ends_at"]
+        self.bulk_create(rows, update_conflicts=True, unique_fields=["user", "warehouse"], update_fields=changed)
+
+
+def _locked(warehouses: Collection[int]) -> set[int]:
+    """Locks these warehouses in the order of their keys. Returns those that are there."""
+    rows = Warehouse.objects.select_for_update(no_key=True).filter(pk__in=warehouses).order_by("pk")
+    return {*rows.values_list("pk", flat=True)}
 
 
 @tracked(exclude=["created_at"])
-class ManagedWarehouse(models.Model):
+class ManagedWarehouse(InWarehouse, models.Model):
     """One warehouse that one person manages. It counts only while `User.is_confined`."""
 
     history_seen_with: ClassVar[str] = "users.view_user"
@@ -138,12 +134,3 @@ class ManagedWarehouse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user.get_full_name()} → {self.warehouse}"
-
-    @classmethod
-    def history_within(cls, viewer: User) -> models.Q:
-        """The events in the warehouses of a confined person (`config.history.tracking.seen_by`)."""
-        return models.Q(warehouse__in=viewer.managed)
-
-    def is_within(self, user: User, right: str) -> bool:
-        """Whether a confined person manages the warehouse, too (`User.may`)."""
-        return self.warehouse_id in user.managed

@@ -20,8 +20,6 @@ from config.history.retention import kept_since
 from users.models import User
 from warehouses.models import Warehouse
 
-_EVENTS: Any = WarehouseUserAssignment.pgh_event_model  # type: ignore[attr-defined]
-
 #: The conditions at the moment of `PastAssignmentQuerySet.at`: that a row was current, and that it was active.
 WAS_CURRENT = includes(models.F("as_of"))
 WAS_ACTIVE = models.Q(is_active=True) & WAS_CURRENT
@@ -94,7 +92,7 @@ class PastAssignment(models.Model):
 
     class Meta:
         managed = False
-        db_table = _EVENTS._meta.db_table
+        db_table = WarehouseUserAssignment.pgh_event_model._meta.db_table  # type: ignore[attr-defined]
         default_permissions = ()
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
 
@@ -13,7 +14,24 @@ from config.database.periods import Period
 from users.models import User
 
 
-class AssignmentState:
+class InWarehouse:
+    """Properties of a row that belongs to a warehouse for a period."""
+
+    @classmethod
+    def history_within(cls, viewer: User) -> Q:
+        """The events in the warehouses of a confined person (`config.history.tracking.seen_by`)."""
+        return Q(warehouse__in=viewer.managed)
+
+    def is_within(self: Any, user: User, right: str) -> bool:
+        """Whether a confined person manages its warehouse (`User.may`)."""
+        return self.warehouse_id in user.managed
+
+    @property
+    def period(self: Any) -> Period:
+        return Period(self.starts_at, self.ends_at)
+
+
+class AssignmentState(InWarehouse):
     """Properties of an assignment. Those in words need the columns of `AssignmentQueries.with_state`."""
 
     #: Whether the period is now. Only rows of `with_is_current` and written ones have it.
@@ -22,10 +40,6 @@ class AssignmentState:
     is_over: bool
     #: The database's time when the row was read. Only rows of `with_is_current` have it.
     read_at: datetime
-
-    @property
-    def period(self: Any) -> Period:
-        return Period(self.starts_at, self.ends_at)
 
     @property
     def works_now(self: Any) -> bool:

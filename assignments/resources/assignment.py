@@ -119,16 +119,8 @@ class AssignmentResource(SheetResource):
     def exported(cls, rows: Any, viewer: Any) -> Any:
         of_account = ("email", "first_name", "last_name", "status", "employed_until", "is_warehouse_user")
         of_user = (f"user__{name}" for name in of_account)
-        fields = (
-            "is_active",
-            "starts_at",
-            "ends_at",
-            "created_at",
-            *of_user,
-            "warehouse__name",
-            "warehouse__is_active",
-        )
-        return rows.of_listed_people().with_is_current().select_related("user", "warehouse").only(*fields)
+        own = ("is_active", "starts_at", "ends_at", "created_at", "warehouse__name", "warehouse__is_active")
+        return rows.of_listed_people().with_state().only(*own, *of_user)
 
     # --- Import ---
     def prefetch(self, rows: list[dict[str, str]]) -> None:
@@ -161,16 +153,14 @@ class AssignmentResource(SheetResource):
 
     def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
         """An assignment that is over is renewed by a row without a last day. One that is not now is not active."""
-        if self._is_over(instance) and not row.get("until_day"):
+        is_over = instance.ends_at is not None and instance.ends_at <= self._now
+        if is_over and not row.get("until_day"):
             instance.until_day = None
             instance.from_day = instance.from_day if row.get("from_day") else None
         if not (row.get("active") or self._period_of(instance).includes(self._now)):
             instance.is_active_in_file = False
         self._second_active = self._second_active_of(instance, row)
         return super().skip_row(instance, original, row, import_validation_errors) and not self._second_active
-
-    def _is_over(self, instance: Any) -> bool:
-        return instance.ends_at is not None and instance.ends_at <= self._now
 
     def _period_of(self, instance: Any) -> Period:
         """As the row of the file says."""

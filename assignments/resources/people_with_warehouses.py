@@ -94,10 +94,9 @@ class PersonResource(UserResource):
     # --- Import ---
     def __init__(self, importer: Any = None, **options: Any) -> None:
         super().__init__(importer, **options)
-        #: User id and warehouse id of the assignments that a batch names and that are not over, of those that have not
-        #: begun, and user id → current warehouse.
-        self._assigned: set[tuple[int, int]] = set()
-        self._not_begun: set[tuple[int, int]] = set()
+        #: User id and warehouse id of the assignments that a batch names and that are not over → whether they have
+        #: begun; and user id → current warehouse.
+        self._assigned: dict[tuple[int, int], bool] = {}
         self._workplaces: dict[int, Warehouse] = {}
         self._wanted: list[tuple[int, int, bool]] = []
         #: User id → names, and user id → ids of the warehouses that they are to manage.
@@ -116,9 +115,7 @@ class PersonResource(UserResource):
         ends = [(self.get_instance(None, row), several.get(name)) for name, row in named]
         keys = [(person.pk, warehouse.pk) for person, warehouse in ends if person and warehouse]
         assigned = WarehouseUserAssignment.objects.not_ended().with_is_current().with_keys(keys)
-        found = {row[:2]: row[2] for row in assigned.values_list("user_id", "warehouse_id", "is_current")}
-        self._assigned = {*found}
-        self._not_begun = {key for key, is_current in found.items() if not is_current}
+        self._assigned = {row[:2]: row[2] for row in assigned.values_list("user_id", "warehouse_id", "is_current")}
         self._managed = managed_by(self._people.values(), self.importer)
         active = WarehouseUserAssignment.objects.visible_to(self.importer).active_of(self._people.values())
         self._workplaces = {row.user_id: row.warehouse for row in active}
@@ -146,7 +143,7 @@ class PersonResource(UserResource):
             words = _("Only warehouse users have warehouses. Write yes in the column %(heading)s, or leave this empty.")
             yield column, words % {"heading": self._headings["is_warehouse_user"]}
 
-        if instance.workplace and (instance.pk, instance.workplace.pk) in self._not_begun:
+        if instance.workplace and self._assigned.get((instance.pk, instance.workplace.pk)) is False:
             yield "works_in", _("Their assignment to this warehouse has not begun yet.")
         if "manages" in changed and instance.manages != "":
             yield from self._rules_of_managing(instance)

@@ -45,7 +45,8 @@ class RelatedWidget(Widget):
         return found
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return "" if value is None else str(getattr(value, self.attribute))
+        """Of the object, or of its attribute itself."""
+        return "" if value is None else str(getattr(value, self.attribute, value))
 
 
 class WarehouseWidget(RelatedWidget):
@@ -54,9 +55,6 @@ class WarehouseWidget(RelatedWidget):
     def __init__(self) -> None:
         missing = gettext_lazy("There is no warehouse with this name. Check the spelling.")
         super().__init__("name", missing, name_key)
-
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return "" if value is None else str(value)
 
     def prefetch(self, names: Iterable[str], importer: Any) -> None:
         """Reads the warehouses with these names by one query, and similar ones of a limited number of unknown names.

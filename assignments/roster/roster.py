@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
 from assignments.models import PastAssignment, WarehouseUserAssignment
 from assignments.roster.spells import COLUMNS, PastState, Spell, in_effect, spells
@@ -62,18 +62,14 @@ def roster_at(
     which takes longer.
     """
     if warehouse is None:
-        assigned = _seen(_assigned_at(moment), viewer)
+        assigned = _seen(PastAssignment.objects.at(moment).current().order_by("id"), viewer)
         ids = list(assigned.filter(id__gt=after).values_list("id", flat=True)[: limit + 1])
-        rows = _named(_rows(_steps(Q(id__in=ids)), moment), viewer)
+        rows = _named(_rows(_steps(ids), moment), viewer)
     else:
         found = _rows(_steps_of(PastAssignment.objects.filter(warehouse=warehouse.pk)), moment, warehouse.pk)
         rows = sorted(_named(found, viewer), key=_by_name)
         rows = rows[next((n for n, row in enumerate(rows, 1) if row.id == after), 0) :]
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
-
-
-def _assigned_at(moment: datetime) -> Any:
-    return PastAssignment.objects.at(moment).current().order_by("id")
 
 
 def _seen(rows: Any, viewer: User | None) -> Any:
@@ -155,14 +151,13 @@ def _steps_of(events: Any) -> dict[int, list[PastState]]:
 
     By two queries: in one, PostgreSQL takes each event for one of another assignment, and may read the whole table.
     """
-    ids = list(events.order_by().values_list("id", flat=True).distinct())
-    return _steps(Q(id__in=ids)) if ids else {}
+    return _steps(list(events.order_by().values_list("id", flat=True).distinct()))
 
 
-def _steps(condition: Q) -> dict[int, list[PastState]]:
+def _steps(ids: list[int]) -> dict[int, list[PastState]]:
     """All events of these assignments, by the assignment's id."""
     steps: dict[int, list[PastState]] = defaultdict(list)
-    for row in PastAssignment.objects.filter(condition).order_by("id", "event").values_list(*COLUMNS):
+    for row in PastAssignment.objects.filter(id__in=ids).order_by("id", "event").values_list(*COLUMNS):
         steps[row[0]].append(PastState(*row))
     return steps
 

@@ -19,15 +19,13 @@ from scim2_models import (
     ForbiddenException,
     InvalidValueException,
     Meta,
-    NotFoundException,
-    PreconditionFailedException,
     UniquenessException,
 )
 
 from assignments.models import WarehouseUserAssignment
 from assignments.scim import attributes
+from assignments.scim.kinds import ResourceKind, version_of
 from assignments.scim.searchable import ORDERS_OF_PEOPLE, by_user_name, filters_of_people
-from assignments.scim.version import version_of
 from assignments.scim.warehouses import assign, assigned_by
 from config.database.periods import Period, not_ended
 from config.identifiers import parse_uuid
@@ -52,13 +50,14 @@ class Wanted(NamedTuple):
     assigned: dict[int, Period]
 
 
-class People:
+class People(ResourceKind):
     """The people whom a client sees: all but deleted ones. It changes those who have no role that it cannot give."""
 
+    noun = "user"
     orders = ORDERS_OF_PEOPLE
 
     def __init__(self, client: Client) -> None:
-        self.client = client
+        super().__init__(client)
         self.filters = filters_of_people(client)
 
     # --- Reading ------------------------------------------------------------------------------------------------
@@ -78,12 +77,7 @@ class People:
 
     def get(self, resource_id: str, *, only: Any = None) -> Any:
         """Raises NotFoundException, also for a deleted person."""
-        return self._one(User.objects.listed().filter(uuid=parse_uuid(resource_id)))
-
-    def _one(self, rows: Any) -> Any:
-        for resource in self.resources(rows):
-            return resource
-        raise NotFoundException(detail="There is no such user.")
+        return self.one(User.objects.listed().filter(uuid=parse_uuid(resource_id)))
 
     # --- Writing ------------------------------------------------------------------------------------------------
     def create(self, resource: Any) -> Any:
@@ -92,10 +86,10 @@ class People:
         self._require_free(wanted, None)
         person: Any = User(**wanted.fields)
         person.new_digest, person.group_names = _password_of(resource, person), ()
-        _validate(person)
+        person.full_clean(exclude=["password"])
         save_many([person], [], {})
         self._write_rest(person, wanted, keeps_names=False)
-        return self._one(User.objects.filter(pk=person.pk))
+        return self.one(User.objects.filter(pk=person.pk))
 
     def update(self, resource: Any, expected_version: str | None) -> Any:
         """Writes what differs, if anything does. Raises PreconditionFailedException if the person has changed since.
@@ -112,7 +106,7 @@ class People:
             if not is_blocking:
                 raise
             self._save(User.objects.get(pk=person.pk), {"status": User.Status.BLOCKED})
-        return self._one(User.objects.filter(pk=person.pk))
+        return self.one(User.objects.filter(pk=person.pk))
 
     def _write(self, person: User, resource: Any, stored: Any) -> None:
         wanted = self._wanted(resource, person, stored[attributes.WarehouseUser])
@@ -133,15 +127,10 @@ class People:
         listed = User.objects.listed().filter(uuid=parse_uuid(resource_id))
         if listed.exclude(roles=[], is_superuser=False).exists():
             lock_administrators()  # before people: `users.locks`
-        person: User | None = listed.locked().first()
-        if person is None:
-            raise NotFoundException(detail="There is no such user.")
-        if person.outranks(self.client):
+        person: Any = listed.locked().first()
+        if person and person.outranks(self.client):
             raise ForbiddenException(detail="This user may do more than this client may give: staff change them.")
-        stored = self._one(listed)
-        if expected_version not in (None, stored.meta.version):
-            raise PreconditionFailedException(detail="The user has changed in the meantime.")
-        return person, stored
+        return person, self.unchanged(listed, expected_version)
 
     def _save(self, person: User, values: Mapping[str, Any]) -> None:
         """Only what is written is validated: nobody stays in because their name would not be accepted today."""
@@ -243,19 +232,18 @@ def _extension(person: Any) -> Any:
     """What differs from the defaults, or None. Also the warehouses of who is no warehouse user at present: they are
     kept, and a PATCH that says nothing of them must not take them."""
     language = None if person.language == User.Language.ENGLISH else person.language
-    warehouses = [_shown(row) for row in person.shown] or None
+    warehouses = [
+        attributes.AssignedWarehouse(value=str(row.warehouse.uuid), starts_at=row.starts_at, ends_at=row.ends_at)
+        for row in person.shown
+    ]
     if not (person.is_warehouse_user or language or warehouses):
         return None
     return attributes.WarehouseUser(
         is_warehouse_user=person.is_warehouse_user or None,
         language=language,
-        warehouses=warehouses,
+        warehouses=warehouses or None,
         warehouse_names="; ".join(row.warehouse.name for row in person.shown) or None,
     )
-
-
-def _shown(row: WarehouseUserAssignment) -> Any:
-    return attributes.AssignedWarehouse(value=str(row.warehouse.uuid), starts_at=row.starts_at, ends_at=row.ends_at)
 
 
 def _password_of(resource: Any, person: User) -> str:
@@ -264,8 +252,3 @@ def _password_of(resource: Any, person: User) -> str:
         return ""
     validate_password(resource.password, person)
     return make_password(resource.password)
-
-
-def _validate(person: User) -> None:
-    """Raises ValidationError for names, an e-mail or a language that staff could not enter either."""
-    person.full_clean(exclude=["password"])

@@ -13,25 +13,22 @@ from scim2_models import (
     ForbiddenException,
     InvalidValueException,
     Meta,
-    NotFoundException,
-    PreconditionFailedException,
+    Path,
     Reference,
     UniquenessException,
 )
 
 from assignments.scim import attributes
+from assignments.scim.kinds import ResourceKind, version_of
 from assignments.scim.searchable import FILTERS_OF_ROLES, ORDERS_OF_ROLES
-from assignments.scim.version import version_of
 from config.identifiers import parse_key, parse_uuid
 from config.text import normal_name
 from users.account_actions import administrator_required
 from users.locks import lock_administrators
-from users.models import Client, ClientRole, User
+from users.models import ClientRole, User
 from users.resources.role_cell import GroupNames
 
-_MEMBERS = "members"
-
-
+_PATHS = Path[attributes.DirectoryGroup]
 _memberships: Any = User.groups.through.objects
 #: Of the members of each role, whether they are read or not: for the version.
 _DIGESTS = (
@@ -44,13 +41,11 @@ _DIGESTS = (
 )
 
 
-class Roles:
+class Roles(ResourceKind):
     """The roles that a client may give (`ClientRole`); no other one exists for it."""
 
+    noun = "group"
     filters, orders = FILTERS_OF_ROLES, ORDERS_OF_ROLES
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
 
     # --- Reading ------------------------------------------------------------------------------------------------
     def rows(self) -> Any:
@@ -68,12 +63,7 @@ class Roles:
 
     def get(self, resource_id: str, *, only: Any = None) -> Any:
         """Raises NotFoundException for a role that the client may not give."""
-        return self._one(self.rows().filter(role=parse_key(resource_id) or 0), only)
-
-    def _one(self, rows: Any, only: Any = None) -> Any:
-        for resource in self.resources(rows, only=only):
-            return resource
-        raise NotFoundException(detail="There is no such group.")
+        return self.one(self.rows().filter(role=parse_key(resource_id) or 0), only)
 
     # --- Writing ------------------------------------------------------------------------------------------------
     def create(self, resource: Any) -> Any:
@@ -86,7 +76,7 @@ class Roles:
         self._forget_roles()
         people = self._lock(role, _uuids_of(resource), all_members=False)
         self._set_members(role, people, set(), _uuids_of(resource))
-        return self._one(self.rows().filter(pk=row.pk))
+        return self.one(self.rows().filter(pk=row.pk))
 
     def update(self, resource: Any, expected_version: str | None) -> Any:
         """Gives and takes the role. Raises ForbiddenException for another name of a role with rights, or that others
@@ -97,7 +87,7 @@ class Roles:
             people = self._lock(row.role, _uuids_of(resource) ^ _uuids_of(stored), all_members=is_renamed)
             self._set_members(row.role, people, _uuids_of(stored), _uuids_of(resource))
             self._set_names(row, resource)
-        return self._one(self.rows().filter(pk=row.pk))
+        return self.one(self.rows().filter(pk=row.pk))
 
     def delete(self, resource_id: str, expected_version: str | None) -> None:
         """Raises ForbiddenException for a role with rights, or that others give, which only staff delete."""
@@ -111,9 +101,7 @@ class Roles:
     def _unchanged(self, resource_id: str, expected_version: str | None) -> tuple[ClientRole, Any]:
         """The role and its resource. The lock of the administrators keeps others from giving it by SCIM."""
         rows = self.rows().filter(role=parse_key(resource_id) or 0)
-        stored = self._one(rows)
-        if expected_version not in (None, stored.meta.version):
-            raise PreconditionFailedException(detail="The group has changed in the meantime.")
+        stored = self.unchanged(rows, expected_version)
         return rows.select_related("role").get(), stored
 
     def _lock(self, role: Group, uuids: Collection[str], *, all_members: bool) -> dict[str, User]:
@@ -175,10 +163,8 @@ def _asks_for_members(only: Any) -> bool:
     """Whether an answer with these `attributes` or `excludedAttributes` has members."""
     if only is None:
         return True
-    core = f"{FILTERS_OF_ROLES.core}:"
-    asked = [str(path).lower().removeprefix(core) for path in only.attributes or ()]
-    excluded = [str(path).lower().removeprefix(core) for path in only.excluded_attributes or ()]
-    return _MEMBERS not in excluded and (not asked or any(_MEMBERS in path for path in asked))
+    kept = _PATHS.iter_paths(attributes=only.attributes, excluded_attributes=only.excluded_attributes)
+    return "members" in map(str, kept)
 
 
 def _name_of(resource: Any, role: Group | None) -> str:

@@ -99,21 +99,18 @@ def _found(kind: Any, search_request: SearchRequest[Any]) -> Any:
     rows = kind.rows()
     if search_request.filter:
         rows = rows.filter(kind.filters.condition_of(search_request.filter))
-    return rows.order_by(*_order(kind, search_request)) if search_request.sort_by else rows
+    if not search_request.sort_by:
+        return rows
+    rows = rows.order_by(*_order(kind, str(search_request.sort_by)))
+    return rows.reverse() if search_request.sort_order == SearchRequest.SortOrder.descending else rows
 
 
-def _order(kind: Any, search_request: SearchRequest[Any]) -> list[Any]:
+def _order(kind: Any, sort_by: str) -> list[Any]:
     """Columns to sort by. Raises InvalidPathException for an attribute without an index."""
-    name = str(search_request.sort_by).lower().removeprefix(f"{kind.filters.core}:")
+    name = sort_by.lower().removeprefix(f"{kind.filters.core}:")
     if name not in kind.orders:
         raise InvalidPathException(detail=f"sortBy can be one of: {', '.join(kind.orders)}.")
-    columns = kind.orders[name]
-    is_descending = search_request.sort_order == SearchRequest.SortOrder.descending
-    return [_descending(column) for column in columns] if is_descending else columns
-
-
-def _descending(column: Any) -> Any:
-    return f"-{column}" if isinstance(column, str) else column.desc()
+    return kind.orders[name]
 
 
 def _of_integrity(problem: Any) -> Exception:

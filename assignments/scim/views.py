@@ -14,7 +14,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
-from scim2_models import SCIMException
+from scim2_models import Error, SCIMException
 from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
 
@@ -36,8 +36,7 @@ ROOT = "scim/v2"
 
 def _error(faults: Sequence[Fault]) -> dict[str, Any]:
     """RFC 7644 section 3.12, for refusals before scim2-server is asked."""
-    schema = "urn:ietf:params:scim:api:messages:2.0:Error"
-    return {"schemas": [schema], "status": str(faults[0].status), "detail": faults[0].detail}
+    return Error(status=faults[0].status, detail=faults[0].detail).model_dump()
 
 
 SHAPES["scim"] = ("application/scim+json", _error, NO_STORE)

@@ -11,9 +11,7 @@ from scim2_models import InvalidValueException
 from assignments.models import WarehouseUserAssignment
 from assignments.scim import attributes
 from config.database.periods import ALWAYS, Period, not_ended
-from config.identifiers import parse_uuid
 from config.spreadsheets.columns import names_in
-from config.text import name_key
 from users.models import User
 from warehouses.models import Warehouse
 
@@ -39,17 +37,12 @@ def periods_of(sent: Iterable[Any]) -> dict[int, Period]:
     rows = list(sent)
     if not all(row.value for row in rows):
         raise InvalidValueException(detail="A warehouse needs its uuid or name: value.")
-    named = {row.value for row in rows}
-    uuids = [parse_uuid(value) for value in named]
-    by_uuid = {str(one.uuid): one.pk for one in Warehouse.objects.filter(uuid__in=uuids)} if named else {}
-    names = [value for value in named if value.lower() not in by_uuid]
-    by_name = {one.name.lower(): one.pk for one in Warehouse.objects.by_names(names)} if names else {}
+    named = Warehouse.objects.by_names_or_uuids(row.value for row in rows)
     assigned: dict[int, Period] = {}
     for row in rows:
-        warehouse = by_uuid.get(row.value.lower()) or by_name.get(name_key(row.value))
-        if warehouse is None:
+        if row.value not in named:
             raise InvalidValueException(detail=f"There is no warehouse with this uuid or name: {row.value}.")
-        assigned[warehouse] = Period(_moment(row.starts_at), _moment(row.ends_at))
+        assigned[named[row.value].pk] = Period(_moment(row.starts_at), _moment(row.ends_at))
     return assigned
 
 
@@ -66,7 +59,7 @@ def assign(person: User, wanted: Mapping[int, Period]) -> None:
     period.
     """
     rows = WarehouseUserAssignment.objects.filter(not_ended(), user=person)
-    stored = {row.warehouse_id: Period(row.starts_at, row.ends_at) for row in rows}
+    stored = {row.warehouse_id: row.period for row in rows}
     if not person.is_warehouse_user:
         _keep_or_end(rows, stored, wanted)
         return

@@ -1,12 +1,28 @@
-"""List filters by one row of another table."""
+"""List filters with fixed options, and by one row of another table."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
+
+
+class OptionsFilter(RadioFilter):
+    """A radio filter with fixed options. An unknown value filters nothing."""
+
+    #: Value → label, and the function that filters the queryset.
+    options: dict[str, tuple[Any, Callable[[Any], Any]]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(value, label) for value, (label, _filtered) in self.options.items()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+        _label, filtered = self.options.get(self.value() or "", ("", lambda rows: rows))
+        return filtered(queryset)
 
 
 class VisibleRowForm(AutocompleteDropdownForm):

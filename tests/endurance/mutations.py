@@ -162,8 +162,8 @@ MUTATIONS_TRIED = (
     ),
     Mutation(
         "assignments/admin/edit_conflicts.py",
-        "events.filter(warehouse__in=self._viewer.managed) if self._viewer.is_confined else events",
-        "events",
+        "seen_events(self.model, self._viewer)",
+        "self.model.pgh_event_model.objects",
         _WORK,
     ),
     Mutation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from unfold.contrib.filters.forms import AutocompleteDropdownForm
 from unfold.widgets import INPUT_CLASSES
 
 from assignments.models import WarehouseUserAssignment
+from config.back_office.filters import OptionsFilter
 from config.database.periods import not_ended
 from config.identifiers import parse_key
 from users.admin.paging import CappedPaginator
@@ -39,20 +40,6 @@ class StatusFilter(RadioFilter):
         if self.value() in User.Status.values:
             return queryset.filter(status=self.value())
         return queryset if self.value() == "all" else queryset.listed()
-
-
-class OptionsFilter(RadioFilter):
-    """A radio filter with fixed options. An unknown value filters nothing."""
-
-    #: Value → label, and the function that filters the queryset.
-    options: dict[str, tuple[Any, Callable[[Any], Any]]]
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(value, label) for value, (label, _filtered) in self.options.items()]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
-        _label, filtered = self.options.get(self.value() or "", ("", lambda rows: rows))
-        return filtered(queryset)
 
 
 class KindFilter(OptionsFilter):
