@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import F, Model, Q
@@ -59,28 +60,25 @@ class HistoryAdminMixin:
         if found is None:
             return self.missing(request, object_id)
         context = {"title": gettext("History: %(object)s") % {"object": found}, "opts": self.opts, "original": found}
-        return _page(request, self.admin_site, context | (extra_context or {}), about=found)
+        return _page(request, context | (extra_context or {}), about=found)
 
 
-def history_view(request: HttpRequest, *, site: Any) -> HttpResponse:
+def history_view(request: HttpRequest) -> HttpResponse:
     """All changes of the models that the user may view."""
     if not kinds_for(request.user):
         raise PermissionDenied
-    return _page(request, site, {"title": gettext("History")})
+    return _page(request, {"title": gettext("History")})
 
 
-def _page(request: HttpRequest, site: Any, context: dict[str, Any], *, about: Model | None = None) -> HttpResponse:
+def _page(request: HttpRequest, context: dict[str, Any], *, about: Model | None = None) -> HttpResponse:
     kinds = kinds_for(request.user)
     form = HistoryForm(request.GET, kinds=kinds, about=about, viewer=request.user)
     rows: list[changes.RecordedChange] = []
     more = None
     if form.is_valid():
         rows, more = changes.find(form.query(request.GET.get("after", "")), PAGE_ROWS)
-    request.current_app = site.name
-    page = {"form": form, "changes": rows, "is_later": "after" in request.GET}
-    return TemplateResponse(
-        request, "admin/history/page.html", site.each_context(request) | page | links_to_others(request, more) | context
-    )
+    page = {"form": form, "changes": rows, "is_later": "after" in request.GET, **links_to_others(request, more)}
+    return TemplateResponse(request, "admin/history/page.html", admin.site.each_context(request) | page | context)
 
 
 def links_to_others(request: HttpRequest, more: Position | None) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class SheetPages:
         return f"{self.opts.app_label}_{self.opts.model_name}"
 
     def _url(self: Any, name: str, *args: Any) -> str:
-        return reverse(f"{self.admin_site.name}:{self._url_name}_{name}", args=args)
+        return reverse(f"admin:{self._url_name}_{name}", args=args)
 
     def _job_urls(self: Any, what: str, views: dict[str, Any]) -> list[URLPattern]:
         """The pages of one job; `views` has the view of each, by the last part of its path."""
@@ -84,7 +84,6 @@ class SheetPages:
     def _page(
         self: Any, request: HttpRequest, name: str, sheet: type[SheetResource], title: str, **context: Any
     ) -> HttpResponse:
-        request.current_app = self.admin_site.name
         shared = {
             "opts": self.opts,
             "title": title,
