@@ -17,10 +17,10 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db.models import CharField, Model, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, JSONObject
-from django.utils import formats, timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from config.back_office import times
 from config.history.names import Names, for_reader
 from config.history.positions import Operation, Position
 from config.history.retention import kept_since
@@ -291,6 +291,6 @@ def _words(column: Any, value: Any, names: Names) -> str:
     if isinstance(value, list):
         return ", ".join(_(one) if one else "" for one in value)  # built-in roles have translations
     if column.get_internal_type() == "DateTimeField":
-        return formats.date_format(timezone.localtime(column.to_python(value)), "SHORT_DATETIME_FORMAT")
+        return times.in_words(column.to_python(value))
     model = column.model.pgh_tracked_model._meta.concrete_model
     return for_reader(model, str(dict(column.flatchoices).get(value, value)))

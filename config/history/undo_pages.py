@@ -13,10 +13,11 @@ from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
+from config.back_office.times import in_words
 from config.history import changes
 from config.history.pages import PAGE_ROWS, ReasonFormMixin, kinds_for, links_to_others, query_for
 from config.history.positions import OPERATION, Operation, Position
-from config.history.preview import Preview, already, when
+from config.history.preview import Preview, already
 from config.history.tracking import REASON
 from config.history.undo import MAX_EVENTS, may_undo, number_of_events, undone
 from config.spreadsheets.import_pages import changes_url
@@ -41,11 +42,11 @@ def change_set_view(request: HttpRequest) -> HttpResponse:
     number = number_of_events(operation, request.user)
     can_undo = 0 < number <= MAX_EVENTS and may_undo(request.user) and not former
     context = {
-        "title": _("Changes of %(when)s") % {"when": when(operation)},
+        "title": _("Changes of %(when)s") % {"when": in_words(operation.moment)},
         "changes": rows,
         "is_later": "after" in request.GET,
         "former": former and {"url": former.operation.url, "text": already(former, request.user)},
-        "undoes": undoes and {"url": undoes.url, "when": when(undoes)},
+        "undoes": undoes and {"url": undoes.url, "when": in_words(undoes.moment)},
         "too_large": _TOO_LARGE if number > MAX_EVENTS else "",
         "undo_url": reverse("admin:undo", query={OPERATION: str(operation)}) if can_undo else "",
         **links_to_others(request, more),
@@ -95,7 +96,7 @@ def _done(number: int) -> str:
 
 def _reason(request: HttpRequest, operation: Operation) -> str:
     given = request.POST.get(REASON, "").strip()
-    reason = _("Undo of the changes of %(when)s") % {"when": when(operation)}
+    reason = _("Undo of the changes of %(when)s") % {"when": in_words(operation.moment)}
     return ": ".join(filter(None, [reason, given]))[:255]
 
 
@@ -195,7 +196,7 @@ def _query(request: HttpRequest, operation: Operation, after: str = "") -> chang
 
 
 def _undo_page(request: HttpRequest, operation: Operation, first: Any, **context: Any) -> HttpResponse:
-    title = _("Undo the changes of %(when)s") % {"when": when(operation)}
+    title = _("Undo the changes of %(when)s") % {"when": in_words(operation.moment)}
     return _page(request, "undo", operation, first, {"title": title, "form": ReasonFormMixin(), **context})
 
 
