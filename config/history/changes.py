@@ -24,10 +24,7 @@ from config.back_office import times
 from config.history.names import Names, for_reader
 from config.history.positions import Operation, Position
 from config.history.retention import kept_since
-from config.history.tracking import tracked_models as tracked_models
-
-#: Recorded fields that are not shown.
-_HIDDEN = {"id", "uuid", "activation"}
+from config.history.tracking import HIDDEN
 
 
 @dataclass(frozen=True)
@@ -161,7 +158,7 @@ def _beyond(model: type[Model], position: Position | None) -> list[Q]:
 
 def recorded_fields(events: Any) -> list[Any]:
     """The fields of an event that are shown."""
-    return [one for one in events._meta.fields if not one.name.startswith("pgh_") and one.name not in _HIDDEN]
+    return [one for one in events._meta.fields if not one.name.startswith("pgh_") and one.name not in HIDDEN]
 
 
 def _pointed_at(changes: Iterable[_Reader]) -> dict[type[Model], set[Any]]:

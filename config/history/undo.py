@@ -19,10 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from config.database.timeouts import use_job_limits_in_transaction
 from config.history.change_sets import ChangeSet, Key, NetChange, Since, State
 from config.history.positions import Operation
-from config.history.tracking import seen_events, tracked_models
-
-#: Recorded fields that nobody sees.
-_HIDDEN = {"id", "uuid", "activation"}
+from config.history.tracking import HIDDEN, seen_events, tracked_models
 
 CHANGED_SINCE = _("Changed since.")
 DELETED_SINCE = _("Deleted since.")
@@ -284,4 +281,4 @@ def not_undone(operation: Operation, viewer: Any) -> Counter[type[Model]]:
 def _changed(change: NetChange) -> Iterator[tuple[str, Any]]:
     """The columns that the change set changed, with their former values."""
     before, after = change.before or {}, change.after or {}
-    return ((name, value) for name, value in before.items() if name not in _HIDDEN and value != after[name])
+    return ((name, value) for name, value in before.items() if name not in HIDDEN and value != after[name])
