@@ -57,8 +57,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request.META.pop("HTTP_RANGE", None)
-        response: HttpResponseBase = super().__call__(request)
-        return response
+        return super().__call__(request)
 
 
 class ConnectionMiddleware(MiddlewareMixin):

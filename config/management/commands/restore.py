@@ -33,8 +33,6 @@ All is as it was when the backup was made: who was blocked, deassigned or signed
 passwords, second factors and signing keys are those of then. If a key was replaced because it had leaked, replace it
 again: manage.py rotate_signing_key --compromised.
 """
-
-
 _NO_KEY_YET = """
 No token is signed or verified with the new SECRET_KEY, and /health/ready says so, until there is a key for it:
 manage.py rotate_signing_key.

@@ -41,8 +41,6 @@ _log = logging.getLogger(__name__)
 _APPLY_LOCK = 4_711_000
 #: Most jobs that one server process runs at a time.
 MAX_RUNNING = 2
-
-
 _CHANGED_SINCE = gettext_lazy("Someone has changed the data since you looked. Nothing was applied: look again.")
 
 
