@@ -22,6 +22,7 @@ from config.api.errors import ApiError, Fault
 from config.api.openapi import Component, members, refusals, response
 from config.api.renderers import PlainJSONRenderer
 from config.api.views import ApiViewSet
+from config.database.sql import row_of
 
 
 # --- Checks -----------------------------------------------------------------------------------------------------
@@ -30,10 +31,8 @@ def database_takes_changes() -> None:
 
     Raises OperationalError, which also becomes a 503, if the database does not answer.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW transaction_read_only")  # always on while PostgreSQL is in recovery
-        if cursor.fetchone() == ("on",):
-            raise ApiError(errors.READ_ONLY)
+    if row_of("SHOW transaction_read_only") == ("on",):  # always while PostgreSQL is in recovery
+        raise ApiError(errors.READ_ONLY)
 
 
 @cache  # success only: migrations are not reverted while a server runs

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import IO
 
 from django.db import OperationalError, connection
-from django.db.backends.utils import CursorWrapper
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
+
+from config.database.sql import row_of, rows_of
 
 #: The schema of the site's tables. A backup contains no other.
 SCHEMA = "public"
@@ -162,15 +163,8 @@ def _send(path: Path, script: IO[bytes], *, before: str, then: str) -> str:
 # --- Contents of the database -------------------------------------------------------------------------------------
 def rows_in_database() -> dict[str, int]:
     """Table → number of rows, in the site's schema."""
-    with connection.cursor() as cursor:
-        cursor.execute(_OBJECTS)
-        tables = [name for kind, name in cursor.fetchall() if kind == "TABLE"]
-        return {table: _count(cursor, table) for table in tables}
-
-
-def _count(cursor: CursorWrapper, table: str) -> int:
-    cursor.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 (quoted by PostgreSQL)
-    return int(cursor.fetchone()[0])
+    tables = [name for kind, name in rows_of(_OBJECTS) if kind == "TABLE"]
+    return {table: row_of(f"SELECT count(*) FROM {table}")[0] for table in tables}  # noqa: S608 (quoted by PostgreSQL)
 
 
 # --- PostgreSQL's client programs ---------------------------------------------------------------------------------

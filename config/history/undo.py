@@ -12,10 +12,11 @@ from enum import Enum
 from typing import Any, ClassVar, NamedTuple
 
 import pghistory
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
+from config.database.sql import row_of
 from config.database.timeouts import use_job_limits_in_transaction
 from config.history.change_sets import ChangeSet, Key, NetChange, Since, State
 from config.history.positions import Operation
@@ -188,8 +189,7 @@ class UndoPlan:
             undoer.check(self.possible(undoer.model), self)
 
     def _lock(self, changes: dict[Undoer, dict[Key, NetChange]]) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_UNDO_LOCK, str(self.operation)])
+        row_of("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", _UNDO_LOCK, str(self.operation))
         for locked in self.undoers:
             locked.lock(
                 {

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -14,6 +13,7 @@ from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
 from config.back_office.times import in_words
+from config.database.sql import row_of
 from config.history import changes
 from config.history.pages import PAGE_ROWS, ReasonFormMixin, kinds_for, links_to_others, query_for
 from config.history.positions import OPERATION, Operation, Position
@@ -102,10 +102,7 @@ def _reason(request: HttpRequest, operation: Operation) -> str:
 
 def _own(request: HttpRequest) -> Operation:
     """The change set of this request."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT transaction_timestamp()")
-        (moment,) = cursor.fetchone()
-    return Operation(moment, request_id(request))
+    return Operation(row_of("SELECT transaction_timestamp()")[0], request_id(request))
 
 
 # --- Jobs ---

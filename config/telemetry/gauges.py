@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from django.apps import apps
-from django.db import connection
 
+from config.database.sql import rows_of
 from config.history.tracking import tracked_models
 
 
@@ -36,7 +36,6 @@ def sources() -> Iterator[Callable[[], Iterator[Gauge]]]:
 def _history() -> Iterator[Gauge]:
     """PostgreSQL's own estimate, as of the last VACUUM or ANALYZE: a history of years must not be counted."""
     tables = [model.pgh_event_model._meta.db_table for model in tracked_models()]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT relname, greatest(reltuples, 0) FROM pg_class WHERE oid = ANY(%s::regclass[])", [tables])
-        rows = dict(cursor.fetchall())
+    estimates = "SELECT relname, greatest(reltuples, 0) FROM pg_class WHERE oid = ANY(%s::regclass[])"
+    rows = dict(rows_of(estimates, tables))
     yield Gauge("warehouse_history_rows", "Rows of the history by table, as PostgreSQL estimates.", rows, "table")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from config import encryption
 from config.audit_log import audit
 from config.database import backup
 from config.database.preparation import wait_for_preparation_lock
+from config.database.sql import row_of
 
 _REASON = gettext_noop("restored from a backup")
 #: SQL, because the backup may be of an earlier release. The first statement is `SessionQuerySet.end_all`, the second
@@ -71,7 +71,8 @@ class Command(BaseCommand):
             raise CommandError(f"Nothing was restored, and nothing has changed: {problem}") from None
         self._upgrade(", and all sessions have ended" if end_sessions else "")
         if end_sessions:
-            self._report_ended_sessions(moment)
+            (ended,) = row_of(_COUNT_ENDED, moment, _REASON)
+            self.stdout.write(f"{ended:,} sessions were ended.")
         audit.warning("Database Restored", tag="database_restored", rows=rows)
         self.stdout.write(f"{rows:,} rows were restored.\n{_REMINDER.strip()}")
         if new_secret_key:
@@ -95,11 +96,6 @@ class Command(BaseCommand):
         if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write(f"The backup is of an earlier release: {len(missing)} migrations follow.")
             call_command("migrate", verbosity=0)
-
-    def _report_ended_sessions(self, moment: datetime) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(_COUNT_ENDED, [moment, _REASON])
-            self.stdout.write(f"{cursor.fetchone()[0]:,} sessions were ended.")
 
 
 def _check(file: Path, *, new_secret_key: bool) -> int:

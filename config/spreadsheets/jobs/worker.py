@@ -26,6 +26,7 @@ from django.utils.translation import gettext_lazy
 
 from config.audit_log import audit
 from config.back_office.authority import AuthorityLostError
+from config.database.sql import row_of
 from config.history import undo_job
 from config.spreadsheets import exports
 from config.spreadsheets.jobs.queue import Job, take_next
@@ -111,8 +112,7 @@ def _apply(job: Import, beat: Any) -> None:
     report, resource = Report(), _resource(job, is_applied=True)
     deque(_process(job, report, beat, resource.load_rows), maxlen=0)  # hashes passwords for minutes, without a lock
     with pghistory.context(**job.context), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_APPLY_LOCK])
+        row_of("SELECT pg_advisory_xact_lock(%s)", _APPLY_LOCK)
         applied = _write(job, report, resource, beat)
         if applied:
             left_out = job.sealed(exports.compressed(resource.left_out)) if report.faulty_rows else b""
