@@ -79,9 +79,8 @@ class Report:
 
     def add_created(self, row: int, label: str, differences: list[Difference]) -> None:
         self.created_rows += 1
-        self._add(
-            self.created, "created", row, label, {column: after for column, _before, after in differences if after}
-        )
+        values = {column: after for column, _before, after in differences if after}
+        self._add(self.created, "created", row, label, values)
 
     def add_changed(self, row: int, label: str, differences: list[Difference]) -> None:
         self.changed_rows += 1
