@@ -194,6 +194,7 @@ class _Reader:
                 yield from ((column.related_model, state.get(column.name)) for state in (self.state, self.before))
 
     def read(self, names: Names) -> RecordedChange:
+        request_id = self.context.get("request_id", "")
         return RecordedChange(
             position=self.position,
             label=self.label,
@@ -205,8 +206,8 @@ class _Reader:
             who=self._who(names),
             through=self._through(),
             reason=self.context.get("reason", ""),
-            request_id=self.context.get("request_id", ""),
-            change_set=self._change_set(),
+            request_id=request_id,
+            change_set=Operation(self.position.moment, request_id).url if request_id else "",
             undoes=self.context.get("undoes", ""),
             differences=list(self._differences(names)),
         )
@@ -251,10 +252,6 @@ class _Reader:
             "company-account": _("Sign-in by company account"),
             "scim": _("Directory (SCIM)"),
         }.get(self.context.get("client", ""), "")
-
-    def _change_set(self) -> str:
-        request_id = self.context.get("request_id")
-        return Operation(self.position.moment, request_id).url if request_id else ""
 
     def _differences(self, names: Names) -> Iterator[Difference]:
         """The changed fields; all fields of a created or deleted object, unless the subject shows them."""
