@@ -55,10 +55,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": _("Warehouse users"),
     "SITE_SYMBOL": "warehouse",
     "SITE_URL": None,
-    "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "SHOW_LANGUAGES": False,
-    "SHOW_BACK_BUTTON": False,
     "DASHBOARD_CALLBACK": "assignments.admin.dashboard.dashboard",
     "ACCOUNT": {
         "navigation": [
@@ -72,8 +69,6 @@ UNFOLD: dict[str, Any] = {
     "SCRIPTS": [_file(name) for name in ("policy.js", "kept_form.js", "emails.js", "keys.js")],
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _file("icon.svg")}],
     "SIDEBAR": {
-        "show_search": False,
-        "show_all_applications": False,
         "navigation": [
             {
                 "title": None,

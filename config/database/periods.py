@@ -67,6 +67,6 @@ def not_past(column: str, moment: Any = Now()) -> Q:  # noqa: B008 (an expressio
     return Q(**{column: None}) | Q(**{f"{column}__gt": moment})
 
 
-def ended(path: str = "") -> Q:
+def ended() -> Q:
     """The condition that a row's period is over."""
-    return Q(**{f"{path}ends_at__lte": Now()})
+    return Q(ends_at__lte=Now())
