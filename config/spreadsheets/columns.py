@@ -8,11 +8,10 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.db.models import Model
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import override
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 from import_export.fields import Field
 from import_export.widgets import CharWidget
 
@@ -76,9 +75,13 @@ class Column(Field):
         """Every accepted heading, normalized."""
         return _normalized(self.column_name, *in_every_language(self.heading), *self.aliases)
 
+    @property
+    def _use(self) -> Any:
+        return _("required") if self.is_required else _("optional")
+
     def description(self) -> list[str]:
         """Heading, whether it is required, and explanation, as the template has them."""
-        return [str(self.heading), _("required") if self.is_required else _("optional"), str(self.explanation)]
+        return [str(self.heading), str(self._use), str(self.explanation)]
 
     def remark(self) -> str:
         """The line of the CSV template that describes the column."""
@@ -86,12 +89,7 @@ class Column(Field):
 
     def beginnings_of_remark(self) -> set[str]:
         """What the remark begins with in every language, whatever its explanation was in an older version."""
-        found = set()
-        for code, _name in settings.LANGUAGES:
-            with override(code):
-                heading, use, _explanation = self.description()
-                found.add(_REMARK.format(heading, use, ""))
-        return found
+        return in_every_language(format_lazy(_REMARK, self.heading, self._use, ""))
 
     def display(self, value: Any) -> str:
         return ("•••" if value else "") if self.is_secret else self.widget.render(value)
