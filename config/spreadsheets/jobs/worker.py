@@ -94,11 +94,7 @@ def _stop(job: Job) -> None:
 def _check(job: Import, beat: Any, *notes: str) -> None:
     # A check that is cut short knows no sheets: those of the former one are still those of the file.
     report = Report(notes=[*notes], sheets=job.report.get("sheets", []))
-    job.fault_pages.all().delete()
-    resource = _resource(job, is_applied=False)
-    for _batch in _process(job, report, beat, lambda sheet: resource.run(sheet, report)):
-        job.store_faults(report.pop_pages())
-    job.store_faults(report.pop_pages(is_last=True))
+    _run_rows(job, report, _resource(job, is_applied=False), beat)
     result = {"report": report.to_json(), "rows_total": report.rows, "sheet_name": job.sheet_name}
     job.move(Import.State.CHECKING, to=Import.State.CHECKED, **result)
 
@@ -113,7 +109,7 @@ def _apply(job: Import, beat: Any) -> None:
     deque(_process(job, report, beat, resource.load_rows), maxlen=0)  # hashes passwords for minutes, without a lock
     with pghistory.context(**job.context), transaction.atomic():
         row_of("SELECT pg_advisory_xact_lock(%s)", _APPLY_LOCK)
-        applied = _write(job, report, resource, beat)
+        applied = _run_rows(job, report, resource, beat) and report.plan == job.report.get("plan")
         if applied:
             left_out = job.sealed(exports.compressed(resource.left_out)) if report.faulty_rows else b""
             result = {"report": report.to_json(), "content": left_out, "applied_at": TransactionNow()}
@@ -129,16 +125,18 @@ def _apply(job: Import, beat: Any) -> None:
         _check(job, beat, *(report.problems or [str(_CHANGED_SINCE)]))
 
 
-def _write(job: Import, report: Report, resource: SheetResource, beat: Any) -> bool:
-    """Writes the rows. Returns false if the changes are not those of the check: the caller rolls back."""
+def _run_rows(job: Import, report: Report, resource: SheetResource, beat: Any) -> bool:
+    """Checks or writes the rows, and stores their faults. Returns whether the rows may be applied.
+
+    Writing ends at faults that forbid it.
+    """
     job.fault_pages.all().delete()
     for _batch in _process(job, report, beat, lambda sheet: resource.run(sheet, report)):
-        if not report.is_applicable(leaves_out_faulty=job.leaves_out_faulty):
-            break
         job.store_faults(report.pop_pages())
+        if resource.is_applied and not report.is_applicable(leaves_out_faulty=job.leaves_out_faulty):
+            break
     job.store_faults(report.pop_pages(is_last=True))
-    is_applicable = report.is_applicable(leaves_out_faulty=job.leaves_out_faulty)
-    return is_applicable and report.plan == job.report.get("plan")
+    return report.is_applicable(leaves_out_faulty=job.leaves_out_faulty)
 
 
 def _resource(job: Import, *, is_applied: bool) -> SheetResource:
