@@ -17,8 +17,6 @@ _OWN_ENTRIES = ("/import/", "/roster/")
 
 
 def _is_active(url: Any) -> Callable[[HttpRequest], bool]:
-    """Whether the current page belongs to an entry."""
-
     def is_active(request: HttpRequest) -> bool:
         entry, page = str(url), request.path
         for part in _OWN_ENTRIES:

@@ -97,7 +97,11 @@ def in_words(rows: Iterable[dict[str, Any]], *, with_emails: bool) -> list[Recor
     its `state` and the state `before`, or None.
     """
     changes = [_Reader(row) for row in rows]
-    names = Names(_pointed_at(changes), with_emails=with_emails)
+    wanted: dict[type[Model], set[Any]] = defaultdict(set)
+    for change in changes:
+        for model, pk in change.points_at():
+            wanted[model].add(pk)
+    names = Names(wanted, with_emails=with_emails)
     return [change.read(names) for change in changes]
 
 
@@ -159,15 +163,6 @@ def _beyond(model: type[Model], position: Position | None) -> list[Q]:
 def recorded_fields(events: Any) -> list[Any]:
     """The fields of an event that are shown."""
     return [one for one in events._meta.fields if not one.name.startswith("pgh_") and one.name not in HIDDEN]
-
-
-def _pointed_at(changes: Iterable[_Reader]) -> dict[type[Model], set[Any]]:
-    """The keys of all related objects, by model."""
-    found: dict[type[Model], set[Any]] = defaultdict(set)
-    for change in changes:
-        for model, pk in change.points_at():
-            found[model].add(pk)
-    return found
 
 
 # --- Texts ------------------------------------------------------------------------------------------------------
@@ -275,7 +270,6 @@ def _is_empty(value: Any) -> bool:
 
 
 def _words(column: Any, value: Any, names: Names) -> str:
-    """The text of a stored value."""
     if _is_empty(value):
         return ""
     if column.related_model:

@@ -87,7 +87,8 @@ def _undo(request: HttpRequest, operation: Operation, preview: Preview) -> HttpR
             preview.left_out,
         )
         messages.warning(request, text % {"count": preview.left_out, "why": preview.first_reason})
-    return HttpResponseRedirect(_own(request).url)
+    own = Operation(row_of("SELECT transaction_timestamp()")[0], request_id(request))
+    return HttpResponseRedirect(own.url)
 
 
 def _done(number: int) -> str:
@@ -98,11 +99,6 @@ def _reason(request: HttpRequest, operation: Operation) -> str:
     given = request.POST.get(REASON, "").strip()
     reason = _("Undo of the changes of %(when)s") % {"when": in_words(operation.moment)}
     return ": ".join(filter(None, [reason, given]))[:255]
-
-
-def _own(request: HttpRequest) -> Operation:
-    """The change set of this request."""
-    return Operation(row_of("SELECT transaction_timestamp()")[0], request_id(request))
 
 
 # --- Jobs ---

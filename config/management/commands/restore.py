@@ -81,7 +81,10 @@ class Command(BaseCommand):
     def _upgrade(self, done: str) -> None:
         """Migrates, in transactions of its own. Raises CommandError with what is done and what remains to do."""
         try:
-            self._migrate()
+            executor = MigrationExecutor(connection)
+            if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                self.stdout.write(f"The backup is of an earlier release: {len(missing)} migrations follow.")
+                call_command("migrate", verbosity=0)
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE")  # the new tables have no statistics yet
         except Exception as problem:  # a migration may raise anything
@@ -90,12 +93,6 @@ class Command(BaseCommand):
                 f"{backup.first_error(str(problem))}. When the cause is gone, run manage.py migrate, or start "
                 "the site, which does so too; there is no need to restore again."
             ) from problem
-
-    def _migrate(self) -> None:
-        executor = MigrationExecutor(connection)
-        if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            self.stdout.write(f"The backup is of an earlier release: {len(missing)} migrations follow.")
-            call_command("migrate", verbosity=0)
 
 
 def _check(file: Path, *, new_secret_key: bool) -> int:

@@ -212,7 +212,6 @@ def resource_of(kind: str) -> type[SheetResource]:
 
 
 def _page_of(kind: str) -> Any:
-    """The admin of a kind's model."""
     return admin.site.get_model_admin(apps.get_model(kind.partition("/")[0]))
 
 
