@@ -73,14 +73,13 @@ def _truncated_trace(trace: str) -> str:
 
 def _drop_refusal_trace(logger: Any, method: str, line: dict[str, Any]) -> dict[str, Any]:
     """A 4xx response, such as for an unknown host, is the client's error: its stack trace is of no use."""
-    record = line.get("_record")
-    if record is not None and _is_refusal(record):
+    if _is_refusal(line.get("_record")):
         line.pop("exc_info", None)
     return line
 
 
-def _is_refusal(record: logging.LogRecord) -> bool:
-    """Whether the record is Django's about a 4xx response."""
+def _is_refusal(record: logging.LogRecord | None) -> bool:
+    """Whether the record is Django's about a 4xx response. structlog's own lines have none."""
     return 400 <= getattr(record, "status_code", 0) < 500
 
 

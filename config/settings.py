@@ -86,7 +86,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 #: Uploaded files have a limit of their own, and are written to disk.
 MAX_UPLOAD_BYTES = 5 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = [
-    "config.spreadsheets.reading.uploads.SizeLimit",
+    "config.spreadsheets.reading.limits.SizeLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]

@@ -31,8 +31,7 @@ from assignments.admin.roster import RosterPages
 from assignments.models import WarehouseUserAssignment
 from assignments.resources.assignment import AssignmentResource
 from config.back_office.filters import OptionsFilter, VisibleRowFilter
-from config.back_office.model_admin import ModelAdmin
-from config.back_office.paging import InfinitePaginator
+from config.back_office.model_admin import InfinitePaginator, ModelAdmin
 from config.back_office.periods import MAX_DAYS_TO_END
 from config.back_office.rights import may_see_people
 from config.back_office.times import time_tag

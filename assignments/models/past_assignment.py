@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from assignments.models.assignment import WarehouseUserAssignment
 from config.database.periods import database_now, includes
-from config.history.deleted_rows import deleted_rows
+from config.history.past_states import deleted_rows
 from config.history.retention import kept_since
 from users.models import User
 from warehouses.models import Warehouse

@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef
 
 from assignments.models import PastAssignment, WarehouseUserAssignment
 from assignments.roster.spells import COLUMNS, PastState, Spell, in_effect, spells
-from config.history.deleted_rows import deleted_rows
+from config.history.past_states import deleted_rows
 from users.models import User
 from warehouses.models import Warehouse
 

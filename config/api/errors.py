@@ -50,13 +50,6 @@ class Fault:
     pointer: str | None = None
     parameter: str | None = None
 
-    @property
-    def source(self) -> dict[str, str]:
-        """JSON:API's `source` member."""
-        if self.pointer is not None:
-            return {"pointer": self.pointer}
-        return {"parameter": self.parameter} if self.parameter is not None else {}
-
 
 class ApiError(Exception):
     """Refuses a request with all faults that were found. The first one's status is the response's."""
@@ -118,8 +111,13 @@ def handle(exc: Exception, context: dict[str, Any]) -> HttpResponse:
     view = context["view"]
     faults = faults_of(exc)
     response = respond(getattr(view, "error_shape", "jsonapi"), faults)
-    for name, value in _headers_of(exc, faults, view).items():
+    headers = exc.headers if isinstance(exc, ApiError) else {}
+    for name, value in headers.items():
         response[name] = value
+    if response.status_code == 401:
+        response["WWW-Authenticate"] = "Bearer"  # RFC 6750 section 3
+    if response.status_code == 405:
+        response["Allow"] = ", ".join(view.allowed_methods)
     return response
 
 
@@ -160,10 +158,6 @@ def is_unavailable(problem: BaseException | None) -> bool:
 _ENDED_BY_POSTGRESQL = (IdleInTransactionSessionTimeout, TransactionTimeout, ReadOnlySqlTransaction)
 
 
-def _from_drf(exc: Any) -> list[Fault]:
-    return [Fault(exc.status_code, str(exc.detail))]
-
-
 def faults_in(errors: Any, pointer: str = "/data/attributes") -> list[Fault]:
     """The faults of a serializer's nested errors, each with a JSON pointer into the request document."""
     if isinstance(errors, list):
@@ -192,17 +186,8 @@ _TRANSLATIONS: list[tuple[tuple[type[Exception], ...], Callable[[Any], Sequence[
     ((drf.ValidationError,), lambda exc: faults_in(exc.detail)),
     ((ModelValidationError,), lambda exc: [Fault(400, message) for message in exc.messages]),
     ((IntegrityError,), _from_constraint),
-    ((drf.APIException,), _from_drf),
+    ((drf.APIException,), lambda exc: [Fault(exc.status_code, str(exc.detail))]),
 ]
-
-
-def _headers_of(exc: Exception, faults: Sequence[Fault], view: Any) -> dict[str, str]:
-    headers = dict(exc.headers) if isinstance(exc, ApiError) else {}
-    if faults[0].status == 401:
-        headers["WWW-Authenticate"] = "Bearer"  # RFC 6750 section 3
-    if faults[0].status == 405:
-        headers["Allow"] = ", ".join(view.allowed_methods)
-    return headers
 
 
 # --- Responses ----------------------------------------------------------------------------------------------
@@ -226,8 +211,10 @@ def _error_object(fault: Fault) -> dict[str, Any]:
     if fault.code is not None:
         document["code"] = fault.code
     document |= {"title": HTTPStatus(fault.status).phrase, "detail": fault.detail, "message": fault.detail}
-    if fault.source:
-        document["source"] = fault.source
+    if fault.pointer is not None:
+        document["source"] = {"pointer": fault.pointer}
+    elif fault.parameter is not None:
+        document["source"] = {"parameter": fault.parameter}
     return document
 
 

@@ -22,6 +22,7 @@ from config.api.errors import ApiError, Fault
 from config.api.openapi import Component, members, refusals, response
 from config.api.renderers import PlainJSONRenderer
 from config.api.views import ApiViewSet
+from config.database.sql import row_of
 
 
 # --- Checks -----------------------------------------------------------------------------------------------------
@@ -30,10 +31,8 @@ def database_takes_changes() -> None:
 
     Raises OperationalError, which also becomes a 503, if the database does not answer.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW transaction_read_only")  # always on while PostgreSQL is in recovery
-        if cursor.fetchone() == ("on",):
-            raise ApiError(errors.READ_ONLY)
+    if row_of("SHOW transaction_read_only") == ("on",):  # always while PostgreSQL is in recovery
+        raise ApiError(errors.READ_ONLY)
 
 
 @cache  # success only: migrations are not reverted while a server runs
@@ -44,10 +43,10 @@ def migrations_are_applied() -> None:
 
 
 # --- The endpoints ----------------------------------------------------------------------------------------------
-def _described(id: str, summary: str, description: str, status: str, *faults: Fault) -> Any:
+def _described(status: str, summary: str, description: str, *faults: Fault) -> Any:
     schema = Component(f"{status.title()}Status", members(status={"type": "string", "enum": [status]}))
     return extend_schema(
-        operation_id=id,
+        operation_id=f"health_{status}",
         tags=["Health"],
         summary=summary,
         description=description,
@@ -71,10 +70,9 @@ class LiveView(HealthViewSet):
     """`GET /health/live`: restart a process that does not answer. Makes no query."""
 
     @_described(
-        "health_live",
+        "live",
         "Is the process alive?",
         "Answered whenever the process answers at all; the database is not asked. Restart what does not answer.",
-        "live",
     )
     def retrieve(self, request: Request) -> Response:
         return Response({"status": "live"})
@@ -87,12 +85,11 @@ class ReadyView(HealthViewSet):
     checks: Sequence[Callable[[], None]] = ()
 
     @_described(
-        "health_ready",
+        "ready",
         "Can it serve?",
         "The database answers and takes changes, all migrations are applied, and a signing key can be read. The "
         "error names the first check that fails. Send no requests to a server that refuses this; there is no need to "
         "restart it.",
-        "ready",
         errors.UNAVAILABLE,
         errors.READ_ONLY,
         errors.NOT_MIGRATED,

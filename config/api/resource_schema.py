@@ -169,7 +169,6 @@ PATH_ID = OpenApiParameter("uuid", _UUID, OpenApiParameter.PATH, description="Th
 
 
 def _list_of(name: str, description: str, items: dict[str, Any], **others: Any) -> OpenApiParameter:
-    """A parameter with a comma list."""
     schema = {"type": "array", "items": items, **others}
     return OpenApiParameter(name, schema, description=description, style="form", explode=False)
 
@@ -283,7 +282,6 @@ def writing(
 
 
 def _query_refusals(serializer: SerializerClass) -> list[ApiError]:
-    """Refusals of `include` and `fields[…]`."""
     return [filters.unknown_include("cats"), filters.unknown_field(serializer.Meta.resource_name, "colour")]
 
 

@@ -17,8 +17,6 @@ _OWN_ENTRIES = ("/import/", "/roster/")
 
 
 def _is_active(url: Any) -> Callable[[HttpRequest], bool]:
-    """Whether the current page belongs to an entry."""
-
     def is_active(request: HttpRequest) -> bool:
         entry, page = str(url), request.path
         for part in _OWN_ENTRIES:
@@ -44,16 +42,18 @@ def _list_entry(title: Any, icon: str, model: str) -> dict[str, Any]:
     return _entry(title, icon, f"admin:{model}_changelist", f"{app}.view_{name}")
 
 
+def _file(name: str) -> Callable[[HttpRequest], str]:
+    """The URL of a static file, which is known once the files are collected."""
+    return lambda request: static(f"config/{name}")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("Back Office"),
     "SITE_HEADER": _("Back Office"),
     "SITE_SUBHEADER": _("Warehouse users"),
     "SITE_SYMBOL": "warehouse",
     "SITE_URL": None,
-    "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "SHOW_LANGUAGES": False,
-    "SHOW_BACK_BUTTON": False,
     "DASHBOARD_CALLBACK": "assignments.admin.dashboard.dashboard",
     "ACCOUNT": {
         "navigation": [
@@ -63,21 +63,10 @@ UNFOLD: dict[str, Any] = {
         ]
     },
     # The palette is a file, since the Content-Security-Policy forbids inline styles (`config.web.csp`).
-    "STYLES": [
-        lambda request: static("config/palette.css"),
-        lambda request: static("config/frame.css"),
-        lambda request: static("config/print.css"),
-    ],
-    "SCRIPTS": [
-        lambda request: static("config/policy.js"),
-        lambda request: static("config/kept_form.js"),
-        lambda request: static("config/emails.js"),
-        lambda request: static("config/keys.js"),
-    ],
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("config/icon.svg")}],
+    "STYLES": [_file(name) for name in ("palette.css", "frame.css", "print.css")],
+    "SCRIPTS": [_file(name) for name in ("policy.js", "kept_form.js", "emails.js", "keys.js")],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _file("icon.svg")}],
     "SIDEBAR": {
-        "show_search": False,
-        "show_all_applications": False,
         "navigation": [
             {
                 "title": None,

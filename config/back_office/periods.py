@@ -62,14 +62,18 @@ def end_of_soon() -> datetime:
 
 
 # --- Asking -----------------------------------------------------------------------------------------------------
+#: The browser's own control, which is localized and accessible by keyboard.
+DAY_INPUT = forms.DateInput({"type": "date", "class": " ".join(INPUT_CLASSES)}, format="%Y-%m-%d")
+
+
 class DayField(forms.DateField):
-    """An optional day, entered in the browser's own control, which is localized and accessible by keyboard."""
+    """An optional day."""
 
     def __init__(self, label: Any) -> None:
         super().__init__(
             label=label,
             required=False,
-            widget=forms.DateInput({"type": "date", "class": " ".join(INPUT_CLASSES)}, format="%Y-%m-%d"),
+            widget=DAY_INPUT,
             validators=[MinValueValidator(FIRST_DAY, OUT_OF_RANGE), MaxValueValidator(LAST_DAY, OUT_OF_RANGE)],
             error_messages={"invalid": _("Enter a date, such as 2026-12-31.")},
         )

@@ -1,7 +1,7 @@
 """The Back Office's admin site: Django's admin with Unfold."""
 
 from collections.abc import Callable, Iterable
-from functools import partial, wraps
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
@@ -59,8 +59,7 @@ class BackOffice(UnfoldAdminSite):
             except DataError as refusal:
                 raise BadRequest("The database cannot read a value.") from refusal
 
-        is_shown = getattr(view, "func", view).__name__ in _SHOWN
-        shown = replica.shown_from_replica(refusing) if is_shown else refusing
+        shown = replica.shown_from_replica(refusing) if view.__name__ in _SHOWN else refusing
         allowed = super().admin_view(confirmed(shown), cacheable)
 
         @wraps(allowed)
@@ -88,12 +87,9 @@ class BackOffice(UnfoldAdminSite):
     def extra_urls(self) -> list[Any]:
         """Pages that belong to no model."""
         return [
-            path("history/", self._page(history_view), name="history"),
-            path("history/change-set/", self._page(change_set_view), name="change_set"),
-            path("history/undo/", self._page(undo_view), name="undo"),
-            path("history/undo/<uuid:pk>/", self._page(undo_job_view), name="undo_job"),
-            path("history/undo/<uuid:pk>/progress/", self._page(undo_progress_view), name="undo_progress"),
+            path("history/", self.admin_view(history_view), name="history"),
+            path("history/change-set/", self.admin_view(change_set_view), name="change_set"),
+            path("history/undo/", self.admin_view(undo_view), name="undo"),
+            path("history/undo/<uuid:pk>/", self.admin_view(undo_job_view), name="undo_job"),
+            path("history/undo/<uuid:pk>/progress/", self.admin_view(undo_progress_view), name="undo_progress"),
         ]
-
-    def _page(self, view: Callable[..., Any]) -> Callable[..., Any]:
-        return self.admin_view(partial(view, site=self))

@@ -12,16 +12,17 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from django.db import OperationalError, connection
-from django.db.backends.utils import CursorWrapper
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
+
+from config.database.sql import row_of, rows_of
 
 #: The schema of the site's tables. A backup contains no other.
 SCHEMA = "public"
@@ -101,19 +102,15 @@ def read_table(path: Path, table: str) -> list[dict[str, str]]:
 def _rows(path: Path, *options: str) -> Iterator[tuple[bytes, bytes]]:
     """Columns and values of each row: `COPY` writes one a line, and `\\.` after the last."""
     arguments = _command("pg_restore", "--data-only", "--file=-", *options, str(path))
-    with tempfile.TemporaryFile() as messages:
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=messages) as reader:  # noqa: S603 (no shell)
-            assert reader.stdout is not None  # noqa: S101 (it is a pipe)
-            columns = None
-            for line in reader.stdout:
-                if columns is None:
-                    columns = found[1] if (found := _COPY.fullmatch(line)) else None
-                elif line == b"\\.\n":
-                    columns = None
-                else:
-                    yield columns, line
-        if reader.returncode:
-            raise BackupError(_error_in(messages))
+    with _running(arguments, stdout=subprocess.PIPE) as reader:
+        columns = None
+        for line in reader.stdout:
+            if columns is None:
+                columns = found[1] if (found := _COPY.fullmatch(line)) else None
+            elif line == b"\\.\n":
+                columns = None
+            else:
+                yield columns, line
 
 
 # --- Restore ----------------------------------------------------------------------------------------------------
@@ -124,26 +121,11 @@ def load(path: Path, *, replace: bool, then: str = "") -> None:
     sent after pg_restore has succeeded. (`psql --single-transaction` would commit when its input ends early.)
     """
     arguments = _command("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", *_address())
-    with (
-        tempfile.TemporaryFile() as messages,
-        subprocess.Popen(  # noqa: S603 (no shell)
-            arguments,
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=messages,
-            env=_environment(),
-        ) as psql,
-    ):
-        assert psql.stdin is not None  # noqa: S101 (it is a pipe)
-        try:
-            error = _send(path, psql.stdin, before=_DROP_OBJECTS if replace else "", then=then)
-            psql.communicate()
-        except BaseException:
-            psql.kill()
-            raise
-        if psql.returncode or error:  # psql's error first: pg_restore also fails if psql ends
-            raise BackupError(_error_in(messages) if psql.returncode else error)
+    with _running(arguments, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as psql:
+        error = _send(path, psql.stdin, before=_DROP_OBJECTS if replace else "", then=then)
+        psql.communicate()
+    if error:  # after psql's own: pg_restore also fails if psql ends
+        raise BackupError(error)
 
 
 def _send(path: Path, script: IO[bytes], *, before: str, then: str) -> str:
@@ -162,15 +144,8 @@ def _send(path: Path, script: IO[bytes], *, before: str, then: str) -> str:
 # --- Contents of the database -------------------------------------------------------------------------------------
 def rows_in_database() -> dict[str, int]:
     """Table → number of rows, in the site's schema."""
-    with connection.cursor() as cursor:
-        cursor.execute(_OBJECTS)
-        tables = [name for kind, name in cursor.fetchall() if kind == "TABLE"]
-        return {table: _count(cursor, table) for table in tables}
-
-
-def _count(cursor: CursorWrapper, table: str) -> int:
-    cursor.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 (quoted by PostgreSQL)
-    return int(cursor.fetchone()[0])
+    tables = [name for kind, name in rows_of(_OBJECTS) if kind == "TABLE"]
+    return {table: row_of(f"SELECT count(*) FROM {table}")[0] for table in tables}  # noqa: S608 (quoted by PostgreSQL)
 
 
 # --- PostgreSQL's client programs ---------------------------------------------------------------------------------
@@ -181,6 +156,21 @@ def run(program: str, *arguments: str) -> str:
     if done.returncode:
         raise BackupError(first_error(done.stderr))
     return done.stdout
+
+
+@contextmanager
+def _running(command: list[str], **streams: Any) -> Iterator[Any]:
+    """The program, which is killed if the block fails. Raises BackupError with its first error."""
+    with tempfile.TemporaryFile() as messages:
+        with subprocess.Popen(command, stderr=messages, env=_environment(), **streams) as program:  # noqa: S603 (no shell)
+            try:
+                yield program
+            except BaseException:
+                program.kill()
+                raise
+        if program.returncode:
+            messages.seek(0)
+            raise BackupError(first_error(messages.read().decode(errors="replace")))
 
 
 def check_connection() -> None:
@@ -243,11 +233,6 @@ def _environment() -> dict[str, str]:
     """libpq reads the password from here."""
     password = connection.get_connection_params().get("password")
     return {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
-
-
-def _error_in(messages: IO[bytes]) -> str:
-    messages.seek(0)
-    return first_error(messages.read().decode(errors="replace"))
 
 
 def first_error(text: str) -> str:

@@ -6,11 +6,12 @@ A period is half-open: it includes `starts_at` and excludes `ends_at`. Either ma
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
+
+from config.database.sql import row_of
 
 #: Bounds of all moments of a period, which every time zone can show. They stand for None when rows are sorted.
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
@@ -42,10 +43,7 @@ ALWAYS = Period()
 
 def database_now() -> datetime:
     """Now, by the database's clock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
-        (now,) = cursor.fetchone()
-    return cast(datetime, now)
+    return row_of("SELECT statement_timestamp()")[0]
 
 
 def current(path: str = "") -> Q:
@@ -69,6 +67,6 @@ def not_past(column: str, moment: Any = Now()) -> Q:  # noqa: B008 (an expressio
     return Q(**{column: None}) | Q(**{f"{column}__gt": moment})
 
 
-def ended(path: str = "") -> Q:
+def ended() -> Q:
     """The condition that a row's period is over."""
-    return Q(**{f"{path}ends_at__lte": Now()})
+    return Q(ends_at__lte=Now())

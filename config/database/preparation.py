@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from django.conf import settings
 from django.core.management import CommandError
 from django.db import connection
+
+from config.database.sql import row_of
 
 #: Intervals of attempts, and of messages to the operator.
 _POLL_SECONDS = 0.2
@@ -22,20 +23,15 @@ def wait_for_preparation_lock(report: Callable[[str], object]) -> None:
     started = reported = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
-        while not _has_lock(cursor):
-            waited = time.monotonic() - started
-            if waited > settings.MIGRATION_WAIT_SECONDS:
-                raise CommandError(
-                    f"Another process has been preparing the database for more than {settings.MIGRATION_WAIT_SECONDS} "
-                    "seconds (manage.py serve or restore, on any server): see what it says, or end it. Nothing was "
-                    "changed. MIGRATION_WAIT_SECONDS sets how long this one waits."
-                )
-            if time.monotonic() - reported > _MESSAGE_SECONDS:
-                reported = time.monotonic()
-                report(f"Waiting for another process that prepares the database, for {waited:.0f} seconds so far ...")
-            time.sleep(_POLL_SECONDS)
-
-
-def _has_lock(cursor: Any) -> bool:
-    cursor.execute("SELECT pg_try_advisory_lock(hashtext('manage.py serve'))")
-    return bool(cursor.fetchone()[0])
+    while not row_of("SELECT pg_try_advisory_lock(hashtext('manage.py serve'))")[0]:
+        waited = time.monotonic() - started
+        if waited > settings.MIGRATION_WAIT_SECONDS:
+            raise CommandError(
+                f"Another process has been preparing the database for more than {settings.MIGRATION_WAIT_SECONDS} "
+                "seconds (manage.py serve or restore, on any server): see what it says, or end it. Nothing was "
+                "changed. MIGRATION_WAIT_SECONDS sets how long this one waits."
+            )
+        if time.monotonic() - reported > _MESSAGE_SECONDS:
+            reported = time.monotonic()
+            report(f"Waiting for another process that prepares the database, for {waited:.0f} seconds so far ...")
+        time.sleep(_POLL_SECONDS)

@@ -20,6 +20,8 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 
+from config.database.sql import row_of
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -101,31 +103,24 @@ def is_usable() -> bool:
 
 def _is_near() -> bool:
     """By the primary's clock alone. A replica that has everything may have seen no commit for hours."""
-    with connections[DEFAULT_DB_ALIAS].cursor() as primary:
-        primary.execute("SELECT pg_current_wal_lsn(), clock_timestamp()")
-        position, now = primary.fetchone()
-    with connections[REPLICA].cursor() as replica:
-        replica.execute(
-            "SELECT pg_is_in_recovery() AND (pg_last_wal_replay_lsn() >= %s"
-            " OR coalesce(%s - pg_last_xact_replay_timestamp() <= make_interval(secs => %s), false))",
-            [position, now, settings.REPLICA_MAX_LAG_SECONDS],
-        )
-        return bool(replica.fetchone()[0])
+    position, now = row_of("SELECT pg_current_wal_lsn(), clock_timestamp()")
+    is_near = (
+        "SELECT pg_is_in_recovery() AND (pg_last_wal_replay_lsn() >= %s"
+        " OR coalesce(%s - pg_last_xact_replay_timestamp() <= make_interval(secs => %s), false))"
+    )
+    return row_of(is_near, position, now, settings.REPLICA_MAX_LAG_SECONDS, using=connections[REPLICA])[0]
 
 
 def _has_everything() -> bool:
     """Whether it has what is committed now, after a short wait if need be."""
     end = time.monotonic() + _PATIENCE_SECONDS
-    with connections[DEFAULT_DB_ALIAS].cursor() as primary, connections[REPLICA].cursor() as replica:
-        primary.execute("SELECT pg_current_wal_lsn()")
-        (position,) = primary.fetchone()
-        while True:
-            replica.execute("SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= %s", [position])
-            if replica.fetchone()[0]:
-                return True
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.1)
+    (position,) = row_of("SELECT pg_current_wal_lsn()")
+    has_replayed = "SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= %s"
+    while not row_of(has_replayed, position, using=connections[REPLICA])[0]:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _give_up(problem: Exception) -> None:

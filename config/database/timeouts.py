@@ -15,6 +15,8 @@ from typing import Any
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
 
+from config.database.sql import rows_of
+
 #: PostgreSQL's parameter → setting with the limit for requests, in seconds.
 REQUEST_LIMITS = {
     "statement_timeout": "STATEMENT_TIMEOUT_SECONDS",
@@ -58,11 +60,8 @@ def fault_of_pool() -> str | None:
     pool.settings_dict |= settings.POOL
     with closing(pool):
         try:
-            with pool.cursor() as cursor:
-                cursor.execute(
-                    "SELECT name, setting::bigint FROM pg_settings WHERE name = ANY(%s)", [[*REQUEST_LIMITS]]
-                )
-                found = dict(cursor.fetchall())
+            settings_there = "SELECT name, setting::bigint FROM pg_settings WHERE name = ANY(%s)"
+            found = dict(rows_of(settings_there, [*REQUEST_LIMITS], using=pool))
         except Error as problem:
             return f"POOL_URL: the pooler does not answer ({str(problem).strip().splitlines()[0]})."
     for name, setting in REQUEST_LIMITS.items():

@@ -96,8 +96,7 @@ class ChangeSet:
         """The first event of the change set that has undone this one."""
         first = self._identity[0]
         later = self._events.filter(Exists(self._own.filter(**{first: OuterRef(first)})))
-        found: State | None = later.filter(pgh_context__undoes=str(self._operation)).values().first()
-        return found
+        return later.filter(pgh_context__undoes=str(self._operation)).values().first()
 
     def _by_id(self, ids: Iterable[int | None]) -> dict[int, State]:
         wanted = [one for one in ids if one is not None]

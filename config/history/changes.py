@@ -17,17 +17,14 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db.models import CharField, Model, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, JSONObject
-from django.utils import formats, timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from config.back_office import times
 from config.history.names import Names, for_reader
 from config.history.positions import Operation, Position
 from config.history.retention import kept_since
-from config.history.tracking import tracked_models as tracked_models
-
-#: Recorded fields that are not shown.
-_HIDDEN = {"id", "uuid", "activation"}
+from config.history.tracking import HIDDEN
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,11 @@ def in_words(rows: Iterable[dict[str, Any]], *, with_emails: bool) -> list[Recor
     its `state` and the state `before`, or None.
     """
     changes = [_Reader(row) for row in rows]
-    names = Names(_pointed_at(changes), with_emails=with_emails)
+    wanted: dict[type[Model], set[Any]] = defaultdict(set)
+    for change in changes:
+        for model, pk in change.points_at():
+            wanted[model].add(pk)
+    names = Names(wanted, with_emails=with_emails)
     return [change.read(names) for change in changes]
 
 
@@ -161,16 +162,7 @@ def _beyond(model: type[Model], position: Position | None) -> list[Q]:
 
 def recorded_fields(events: Any) -> list[Any]:
     """The fields of an event that are shown."""
-    return [one for one in events._meta.fields if not one.name.startswith("pgh_") and one.name not in _HIDDEN]
-
-
-def _pointed_at(changes: Iterable[_Reader]) -> dict[type[Model], set[Any]]:
-    """The keys of all related objects, by model."""
-    found: dict[type[Model], set[Any]] = defaultdict(set)
-    for change in changes:
-        for model, pk in change.points_at():
-            found[model].add(pk)
-    return found
+    return [one for one in events._meta.fields if not one.name.startswith("pgh_") and one.name not in HIDDEN]
 
 
 # --- Texts ------------------------------------------------------------------------------------------------------
@@ -197,6 +189,7 @@ class _Reader:
                 yield from ((column.related_model, state.get(column.name)) for state in (self.state, self.before))
 
     def read(self, names: Names) -> RecordedChange:
+        request_id = self.context.get("request_id", "")
         return RecordedChange(
             position=self.position,
             label=self.label,
@@ -208,8 +201,8 @@ class _Reader:
             who=self._who(names),
             through=self._through(),
             reason=self.context.get("reason", ""),
-            request_id=self.context.get("request_id", ""),
-            change_set=self._change_set(),
+            request_id=request_id,
+            change_set=Operation(self.position.moment, request_id).url if request_id else "",
             undoes=self.context.get("undoes", ""),
             differences=list(self._differences(names)),
         )
@@ -255,10 +248,6 @@ class _Reader:
             "scim": _("Directory (SCIM)"),
         }.get(self.context.get("client", ""), "")
 
-    def _change_set(self) -> str:
-        request_id = self.context.get("request_id")
-        return Operation(self.position.moment, request_id).url if request_id else ""
-
     def _differences(self, names: Names) -> Iterator[Difference]:
         """The changed fields; all fields of a created or deleted object, unless the subject shows them."""
         if self._text_of_model("history_subjects"):
@@ -281,7 +270,6 @@ def _is_empty(value: Any) -> bool:
 
 
 def _words(column: Any, value: Any, names: Names) -> str:
-    """The text of a stored value."""
     if _is_empty(value):
         return ""
     if column.related_model:
@@ -291,6 +279,6 @@ def _words(column: Any, value: Any, names: Names) -> str:
     if isinstance(value, list):
         return ", ".join(_(one) if one else "" for one in value)  # built-in roles have translations
     if column.get_internal_type() == "DateTimeField":
-        return formats.date_format(timezone.localtime(column.to_python(value)), "SHORT_DATETIME_FORMAT")
+        return times.in_words(column.to_python(value))
     model = column.model.pgh_tracked_model._meta.concrete_model
     return for_reader(model, str(dict(column.flatchoices).get(value, value)))

@@ -54,11 +54,9 @@ def _name_of(model: Any, with_emails: bool) -> Any:
         return Concat("content_type__app_label", Value("."), "codename")
     if model is not get_user_model():
         return F("name")
-    return (
-        F(model.USERNAME_FIELD)
-        if with_emails
-        else Concat("first_name", Value(" "), "last_name", output_field=CharField())
-    )
+    if with_emails:
+        return F(model.USERNAME_FIELD)
+    return Concat("first_name", Value(" "), "last_name", output_field=CharField())
 
 
 def _called(model: Any, rows: QuerySet[Any], key: str, name: Any) -> QuerySet[Any, dict[str, Any]]:

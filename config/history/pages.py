@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import F, Model, Q
 from django.db.models.lookups import IsNull
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from config.back_office.periods import DAY_INPUT, period_of
 from config.back_office.rights import shows_emails
 from config.database import replica
 from config.history import changes
 from config.history.positions import Position
-from config.history.tracking import DATABASE, NOTHING, seen_by
+from config.history.tracking import DATABASE, NOTHING, seen_by, tracked_models
 
 PAGE_ROWS = 50
 #: The length of the longest e-mail or name.
@@ -59,28 +60,25 @@ class HistoryAdminMixin:
         if found is None:
             return self.missing(request, object_id)
         context = {"title": gettext("History: %(object)s") % {"object": found}, "opts": self.opts, "original": found}
-        return _page(request, self.admin_site, context | (extra_context or {}), about=found)
+        return _page(request, context | (extra_context or {}), about=found)
 
 
-def history_view(request: HttpRequest, *, site: Any) -> HttpResponse:
+def history_view(request: HttpRequest) -> HttpResponse:
     """All changes of the models that the user may view."""
     if not kinds_for(request.user):
         raise PermissionDenied
-    return _page(request, site, {"title": gettext("History")})
+    return _page(request, {"title": gettext("History")})
 
 
-def _page(request: HttpRequest, site: Any, context: dict[str, Any], *, about: Model | None = None) -> HttpResponse:
+def _page(request: HttpRequest, context: dict[str, Any], *, about: Model | None = None) -> HttpResponse:
     kinds = kinds_for(request.user)
     form = HistoryForm(request.GET, kinds=kinds, about=about, viewer=request.user)
     rows: list[changes.RecordedChange] = []
     more = None
     if form.is_valid():
         rows, more = changes.find(form.query(request.GET.get("after", "")), PAGE_ROWS)
-    request.current_app = site.name
-    page = {"form": form, "changes": rows, "is_later": "after" in request.GET}
-    return TemplateResponse(
-        request, "admin/history/page.html", site.each_context(request) | page | links_to_others(request, more) | context
-    )
+    page = {"form": form, "changes": rows, "is_later": "after" in request.GET, **links_to_others(request, more)}
+    return TemplateResponse(request, "admin/history/page.html", admin.site.each_context(request) | page | context)
 
 
 def links_to_others(request: HttpRequest, more: Position | None) -> dict[str, Any]:
@@ -97,7 +95,7 @@ def _same_query(request: HttpRequest, **also: str) -> str:
 
 def kinds_for(person: Any) -> dict[type[Model], Q]:
     """The tracked models that the person may view, each with the condition of the events that they may see."""
-    models = (model for model in changes.tracked_models() if person.may_somewhere(_view_permission(model)))
+    models = (model for model in tracked_models() if person.may_somewhere(_view_permission(model)))
     conditions = ((model, seen_by(model, person)) for model in models)
     return {model: condition for model, condition in conditions if condition != NOTHING}
 
@@ -114,15 +112,6 @@ def _view_permission(model: Any) -> str:
 
 
 # --- The form ---------------------------------------------------------------------------------------------------
-class _DateInput(forms.DateInput):
-    """The browser's date picker."""
-
-    input_type = "date"
-
-    def __init__(self) -> None:
-        super().__init__(attrs={"class": " ".join(INPUT_CLASSES)}, format="%Y-%m-%d")
-
-
 _IN_CALENDAR = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
 
 
@@ -180,8 +169,8 @@ class HistoryForm(forms.Form):
         widget=UnfoldAdminTextInputWidget,
     )
     kind = forms.ChoiceField(label=_("Kind"), required=False, widget=UnfoldAdminSelectWidget)
-    since = forms.DateField(label=_("From"), required=False, widget=_DateInput, validators=_IN_CALENDAR)
-    until = forms.DateField(label=_("Up to and including"), required=False, widget=_DateInput, validators=_IN_CALENDAR)
+    since = forms.DateField(label=_("From"), required=False, widget=DAY_INPUT, validators=_IN_CALENDAR)
+    until = forms.DateField(label=_("Up to and including"), required=False, widget=DAY_INPUT, validators=_IN_CALENDAR)
 
     def __init__(self, data: Any, *, kinds: Mapping[type[Model], Q], about: Model | None, viewer: Any) -> None:
         super().__init__(data)
@@ -210,17 +199,13 @@ class HistoryForm(forms.Form):
 
     def query(self, after: str) -> changes.HistoryQuery:
         answers = self.cleaned_data
-        asked = answers["kind"]
+        asked, period = answers["kind"], period_of(answers["since"], answers["until"])
         return changes.HistoryQuery(
             kinds={kind: seen for kind, seen in self._kinds.items() if asked in ("", kind._meta.label_lower)},
             about=[one for one in (self._about, *(answers.get(name) for name in SUBJECTS)) if one],
             actor=answers["actor"],
-            since=_midnight(answers["since"]),
-            until=_midnight(answers["until"] and answers["until"] + timedelta(days=1)),
+            since=period.starts_at,
+            until=period.ends_at,
             after=Position.parse(after),
             with_emails=shows_emails(self._viewer),
         )
-
-
-def _midnight(day: date | None) -> datetime | None:
-    return timezone.make_aware(datetime.combine(day, time.min)) if day else None

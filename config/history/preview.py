@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
-from django.utils import formats, timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from config.back_office import times
 from config.back_office.rights import shows_emails
 from config.history.changes import RecordedChange, in_words, recorded_fields
 from config.history.names import Names
 from config.history.pages import kinds_for
-from config.history.positions import Operation, Position
+from config.history.positions import Operation
 from config.history.undo import Former, Kind, Obstacle, Step, UndoPlan, not_undone, undo
 from config.rule_errors import RuleError
 
@@ -129,8 +129,7 @@ def _why(obstacle: Obstacle, names: Names) -> str:
     if since is None:
         return obstacle.why
     who = _("Database") if since.user is None else names[get_user_model(), since.user]
-    when = formats.date_format(timezone.localtime(since.moment), "SHORT_DATETIME_FORMAT")
-    return f"{obstacle.why} ({who}, {when})"
+    return f"{obstacle.why} ({who}, {times.in_words(since.moment)})"
 
 
 def _event(step: Step) -> dict[str, Any]:
@@ -153,10 +152,5 @@ def _event(step: Step) -> dict[str, Any]:
 def already(former: Former, reader: Any) -> str:
     """That it was undone before, and by whom."""
     names = Names({get_user_model(): {former.user}}, with_emails=shows_emails(reader))
-    words = {"who": names[get_user_model(), former.user], "when": when(former.operation)}
+    words = {"who": names[get_user_model(), former.user], "when": times.in_words(former.operation.moment)}
     return _("This was undone by %(who)s, %(when)s.") % words
-
-
-def when(moment: Operation | Position) -> str:
-    """Its date and time."""
-    return str(formats.date_format(timezone.localtime(moment.moment), "SHORT_DATETIME_FORMAT"))

@@ -24,6 +24,9 @@ REASON = "change_reason"
 #: The actor of changes without a request: raw SQL or a management command.
 DATABASE = "database"
 
+#: Recorded fields that nobody sees.
+HIDDEN = {"id", "uuid", "activation"}
+
 #: The condition that no event meets.
 NOTHING = Q(pk__in=())
 

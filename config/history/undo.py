@@ -12,17 +12,15 @@ from enum import Enum
 from typing import Any, ClassVar, NamedTuple
 
 import pghistory
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
+from config.database.sql import row_of
 from config.database.timeouts import use_job_limits_in_transaction
 from config.history.change_sets import ChangeSet, Key, NetChange, Since, State
 from config.history.positions import Operation
-from config.history.tracking import seen_events, tracked_models
-
-#: Recorded fields that nobody sees.
-_HIDDEN = {"id", "uuid", "activation"}
+from config.history.tracking import HIDDEN, seen_events, tracked_models
 
 CHANGED_SINCE = _("Changed since.")
 DELETED_SINCE = _("Deleted since.")
@@ -191,8 +189,7 @@ class UndoPlan:
             undoer.check(self.possible(undoer.model), self)
 
     def _lock(self, changes: dict[Undoer, dict[Key, NetChange]]) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_UNDO_LOCK, str(self.operation)])
+        row_of("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", _UNDO_LOCK, str(self.operation))
         for locked in self.undoers:
             locked.lock(
                 {
@@ -284,4 +281,4 @@ def not_undone(operation: Operation, viewer: Any) -> Counter[type[Model]]:
 def _changed(change: NetChange) -> Iterator[tuple[str, Any]]:
     """The columns that the change set changed, with their former values."""
     before, after = change.before or {}, change.after or {}
-    return ((name, value) for name, value in before.items() if name not in _HIDDEN and value != after[name])
+    return ((name, value) for name, value in before.items() if name not in HIDDEN and value != after[name])

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
+from config.back_office.times import in_words
+from config.database.sql import row_of
 from config.history import changes
 from config.history.pages import PAGE_ROWS, ReasonFormMixin, kinds_for, links_to_others, query_for
 from config.history.positions import OPERATION, Operation, Position
-from config.history.preview import Preview, already, when
+from config.history.preview import Preview, already
 from config.history.tracking import REASON
 from config.history.undo import MAX_EVENTS, may_undo, number_of_events, undone
 from config.spreadsheets.import_pages import changes_url
@@ -32,7 +33,7 @@ _TOO_LARGE = gettext_lazy("These are too many changes to be undone at once.")
 _NEXT = {Undo.State.PLANNED: Undo.State.UNDOING, Undo.State.STOPPED: Undo.State.PLANNING}
 
 
-def change_set_view(request: HttpRequest, *, site: Any) -> HttpResponse:
+def change_set_view(request: HttpRequest) -> HttpResponse:
     """What one transaction has changed, who did it, when and why, as far as the viewer may see it."""
     operation = _operation(request)
     first = _first(request, operation)
@@ -41,19 +42,19 @@ def change_set_view(request: HttpRequest, *, site: Any) -> HttpResponse:
     number = number_of_events(operation, request.user)
     can_undo = 0 < number <= MAX_EVENTS and may_undo(request.user) and not former
     context = {
-        "title": _("Changes of %(when)s") % {"when": when(operation)},
+        "title": _("Changes of %(when)s") % {"when": in_words(operation.moment)},
         "changes": rows,
         "is_later": "after" in request.GET,
         "former": former and {"url": former.operation.url, "text": already(former, request.user)},
-        "undoes": undoes and {"url": undoes.url, "when": when(undoes)},
+        "undoes": undoes and {"url": undoes.url, "when": in_words(undoes.moment)},
         "too_large": _TOO_LARGE if number > MAX_EVENTS else "",
         "undo_url": reverse("admin:undo", query={OPERATION: str(operation)}) if can_undo else "",
         **links_to_others(request, more),
     }
-    return _page(request, site, "change_set", operation, first, context)
+    return _page(request, "change_set", operation, first, context)
 
 
-def undo_view(request: HttpRequest, *, site: Any) -> HttpResponse:
+def undo_view(request: HttpRequest) -> HttpResponse:
     """Shows what would be put back, what is left out and why; POST does it. If that is too much for a request, POST
     begins a job.
     """
@@ -70,9 +71,9 @@ def undo_view(request: HttpRequest, *, site: Any) -> HttpResponse:
     if request.method == "POST":
         return _begin(request, operation) if is_large else _undo(request, operation, preview)
     if is_large:
-        return _undo_page(request, site, operation, first, number=number, button=_("See what can be undone"))
+        return _undo_page(request, operation, first, number=number, button=_("See what can be undone"))
     preview.read()
-    return _undo_page(request, site, operation, first, preview=preview, button=_("Undo") if preview.done else "")
+    return _undo_page(request, operation, first, preview=preview, button=_("Undo") if preview.done else "")
 
 
 def _undo(request: HttpRequest, operation: Operation, preview: Preview) -> HttpResponse:
@@ -86,7 +87,8 @@ def _undo(request: HttpRequest, operation: Operation, preview: Preview) -> HttpR
             preview.left_out,
         )
         messages.warning(request, text % {"count": preview.left_out, "why": preview.first_reason})
-    return HttpResponseRedirect(_own(request).url)
+    own = Operation(row_of("SELECT transaction_timestamp()")[0], request_id(request))
+    return HttpResponseRedirect(own.url)
 
 
 def _done(number: int) -> str:
@@ -95,16 +97,8 @@ def _done(number: int) -> str:
 
 def _reason(request: HttpRequest, operation: Operation) -> str:
     given = request.POST.get(REASON, "").strip()
-    reason = _("Undo of the changes of %(when)s") % {"when": when(operation)}
+    reason = _("Undo of the changes of %(when)s") % {"when": in_words(operation.moment)}
     return ": ".join(filter(None, [reason, given]))[:255]
-
-
-def _own(request: HttpRequest) -> Operation:
-    """The change set of this request."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT transaction_timestamp()")
-        (moment,) = cursor.fetchone()
-    return Operation(moment, request_id(request))
 
 
 # --- Jobs ---
@@ -123,7 +117,7 @@ def _begin(request: HttpRequest, operation: Operation) -> HttpResponse:
     return HttpResponseRedirect(_job_url(job))
 
 
-def undo_job_view(request: HttpRequest, pk: Any, *, site: Any) -> HttpResponse:
+def undo_job_view(request: HttpRequest, pk: Any) -> HttpResponse:
     """The progress of a large undo, what would be put back, and then what was. POST does the next step."""
     job = _job(request, pk)
     operation = Operation.parse(job.operation)
@@ -140,10 +134,10 @@ def undo_job_view(request: HttpRequest, pk: Any, *, site: Any) -> HttpResponse:
         told |= {"done": _done(job.report["done"]), "changes_url": changes_url(job)}
     elif job.report.get("done"):
         told["button"] = _("Undo")
-    return _undo_page(request, site, operation, first, job=job, preview=job.report, **told)
+    return _undo_page(request, operation, first, job=job, preview=job.report, **told)
 
 
-def undo_progress_view(request: HttpRequest, pk: Any, *, site: Any) -> HttpResponseBase:
+def undo_progress_view(request: HttpRequest, pk: Any) -> HttpResponseBase:
     """For the script of the page."""
     return progress_of(_job(request, pk))
 
@@ -194,17 +188,14 @@ def _query(request: HttpRequest, operation: Operation, after: str = "") -> chang
     return query_for(request.user, operation=operation, after=Position.parse(after))
 
 
-def _undo_page(request: HttpRequest, site: Any, operation: Operation, first: Any, **context: Any) -> HttpResponse:
-    title = _("Undo the changes of %(when)s") % {"when": when(operation)}
-    return _page(request, site, "undo", operation, first, {"title": title, "form": ReasonFormMixin(), **context})
+def _undo_page(request: HttpRequest, operation: Operation, first: Any, **context: Any) -> HttpResponse:
+    title = _("Undo the changes of %(when)s") % {"when": in_words(operation.moment)}
+    return _page(request, "undo", operation, first, {"title": title, "form": ReasonFormMixin(), **context})
 
 
-def _page(
-    request: HttpRequest, site: Any, name: str, operation: Operation, first: Any, context: dict[str, Any]
-) -> HttpResponse:
-    request.current_app = site.name
-    shared = {"first": first, "change_set_url": operation.url}
-    return TemplateResponse(request, f"admin/history/{name}.html", site.each_context(request) | shared | context)
+def _page(request: HttpRequest, name: str, operation: Operation, first: Any, context: dict[str, Any]) -> HttpResponse:
+    shared = admin.site.each_context(request) | {"first": first, "change_set_url": operation.url}
+    return TemplateResponse(request, f"admin/history/{name}.html", shared | context)
 
 
 def _refuse(request: HttpRequest, operation: Operation, text: Any) -> HttpResponse:

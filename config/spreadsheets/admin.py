@@ -15,8 +15,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import display
 
-from config.back_office.model_admin import ModelAdmin, ReadOnlyMixin
-from config.back_office.paging import InfinitePaginator
+from config.back_office.model_admin import InfinitePaginator, ModelAdmin, ReadOnlyMixin
 from config.back_office.rights import may_see_people
 from config.back_office.times import time_tag
 from config.spreadsheets.import_pages import changes_url, job_url, sheet_url

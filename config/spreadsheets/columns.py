@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.db.models import Model
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import override
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 from import_export.fields import Field
 from import_export.widgets import CharWidget
 
@@ -35,42 +34,32 @@ class UnknownNamesError(ValueError):
     """Raised by a widget. Its argument is a list of `UnknownName`."""
 
 
+@dataclass(eq=False, repr=False)
 class Column(Field):
     """A field of django-import-export with what a person needs to know to fill it in. Its name is the `column_name`."""
 
-    def __init__(
-        self,
-        attribute: str,
-        heading: Any,
-        *,
-        explanation: Any,
-        example: Any = "",
-        blank: Any = "",
-        aliases: tuple[str, ...] = (),
-        is_required: bool = False,
-        is_secret: bool = False,
-        normal: Callable[[str], str] = str,
-        ignores_case: bool = False,
-        has_several_names: bool = False,
-        widget: Any = None,
-    ) -> None:
-        super().__init__(attribute=attribute, widget=widget or CharWidget())
-        #: Written in the language of the reader; read in every language of the site.
-        self.heading = heading
-        self.explanation = explanation
-        self.example = example
-        #: What a blank cell means, for reports of changes.
-        self.blank = blank
-        #: Further accepted headings.
-        self.aliases = aliases
-        self.is_required = is_required
-        #: Imported, but never displayed and never exported.
-        self.is_secret = is_secret
-        #: The text of a cell in its normal form (`config.text`).
-        self.normal = normal
-        self.ignores_case = ignores_case
-        #: Whether a cell may have several names (`names_in`).
-        self.has_several_names = has_several_names
+    attribute: str
+    #: Written in the language of the reader; read in every language of the site.
+    heading: Any
+    _: KW_ONLY
+    explanation: Any
+    example: Any = ""
+    #: What a blank cell means, for reports of changes.
+    blank: Any = ""
+    #: Further accepted headings.
+    aliases: tuple[str, ...] = ()
+    is_required: bool = False
+    #: Imported, but never displayed and never exported.
+    is_secret: bool = False
+    #: The text of a cell in its normal form (`config.text`).
+    normal: Callable[[str], str] = str
+    ignores_case: bool = False
+    #: Whether a cell may have several names (`names_in`).
+    has_several_names: bool = False
+    widget: Any = None
+
+    def __post_init__(self) -> None:
+        super().__init__(attribute=self.attribute, widget=self.widget or CharWidget())
 
     def key(self, text: str) -> str:
         """Two cells with the same key mean the same."""
@@ -86,9 +75,13 @@ class Column(Field):
         """Every accepted heading, normalized."""
         return _normalized(self.column_name, *in_every_language(self.heading), *self.aliases)
 
+    @property
+    def _use(self) -> Any:
+        return _("required") if self.is_required else _("optional")
+
     def description(self) -> list[str]:
         """Heading, whether it is required, and explanation, as the template has them."""
-        return [str(self.heading), _("required") if self.is_required else _("optional"), str(self.explanation)]
+        return [str(self.heading), str(self._use), str(self.explanation)]
 
     def remark(self) -> str:
         """The line of the CSV template that describes the column."""
@@ -96,12 +89,7 @@ class Column(Field):
 
     def beginnings_of_remark(self) -> set[str]:
         """What the remark begins with in every language, whatever its explanation was in an older version."""
-        found = set()
-        for code, _name in settings.LANGUAGES:
-            with override(code):
-                heading, use, _explanation = self.description()
-                found.add(_REMARK.format(heading, use, ""))
-        return found
+        return in_every_language(format_lazy(_REMARK, self.heading, self._use, ""))
 
     def display(self, value: Any) -> str:
         return ("•••" if value else "") if self.is_secret else self.widget.render(value)

@@ -126,8 +126,7 @@ class ExportPages(SheetPages):
 
     def _export(self: Any, request: HttpRequest, pk: Any) -> Export:
         """Raises Http404 for another person's."""
-        job: Export = self._found(request, Export.objects.of(request.user), pk, self._may_export)
-        return job
+        return self._found(request, Export.objects.of(request.user), pk, self._may_export)
 
     def _export_title(self: Any, sheet: type[SheetResource]) -> str:
         return _("Export %(what)s") % {"what": sheet.title()}

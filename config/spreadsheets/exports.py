@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from config.database import replica
 from config.spreadsheets import ods_writer
 from config.spreadsheets.cells import writable
+from config.spreadsheets.columns import Column
 from config.spreadsheets.resources import SheetResource
 
 #: Most rows of an export, by format: openpyxl is slow, and Excel opens no CSV of more than a million rows.
@@ -82,28 +83,19 @@ def counted(resource: type[SheetResource], rows: Any, viewer: Any) -> int:
 
 def template(resource: type[SheetResource], kind: str) -> HttpResponse:
     """The headings, one example row and an explanation of each column."""
-    columns = resource.columns()
-    lines = [[str(column.example) for column in columns]]
-    table = _safe([str(column.heading) for column in columns], iter(lines))
-    name = resource.file_name
-    if kind == "csv":
-        content = _csv(table, [column.remark() for column in columns]).encode()
-    else:
-        content = _workbook(kind, table, name, [column.description() for column in columns])
-    return _attached(HttpResponse(content), f"{name}-template.{kind}")
+    columns, name = resource.columns(), resource.file_name
+    rows = _safe([str(column.heading) for column in columns], [[str(column.example) for column in columns]])
+    return _attached(HttpResponse(_content(kind, rows, name, columns)), f"{name}-template.{kind}")
 
 
 def table(headings: Sequence[str], lines: Iterable[Sequence[Any]], name: str, kind: str = "csv") -> HttpResponse:
     """A file of these lines, in one of `FORMATS`."""
-    rows = _safe(headings, iter(lines))
-    return _attached(
-        HttpResponse(_csv(rows, ()) if kind == "csv" else _workbook(kind, rows, name, ())), f"{name}.{kind}"
-    )
+    return _attached(HttpResponse(_content(kind, _safe(headings, lines), name)), f"{name}.{kind}")
 
 
 def compressed(lines: Sequence[Sequence[Any]]) -> bytes:
     """A CSV file, compressed with gzip, as `download` takes it. The first line has the headings."""
-    return _compressed_csv(_safe(lines[0], iter(lines[1:])))
+    return _compressed_csv(_safe(lines[0], lines[1:]))
 
 
 def _monitored(lines: Iterator[list[str]], most: int, progress: Callable[[int], None]) -> Iterator[list[str]]:
@@ -122,14 +114,17 @@ def _attached(answer: HttpResponse, name: str) -> HttpResponse:
     return answer
 
 
-def _safe(head: Sequence[str], lines: Iterator[Sequence[Any]]) -> Iterator[list[str]]:
+def _safe(head: Sequence[str], lines: Iterable[Sequence[Any]]) -> Iterator[list[str]]:
     yield list(head)
     yield from ([writable(str(cell)) for cell in line] for line in lines)
 
 
-def _csv(rows: Iterator[list[str]], remarks: Sequence[str]) -> str:
+def _content(kind: str, rows: Iterator[list[str]], name: str, explained: Sequence[Column] = ()) -> str | bytes:
+    """The rows, and then what these columns mean."""
+    if kind != "csv":
+        return _workbook(kind, rows, name, [column.description() for column in explained])
     text = io.StringIO(newline="")
-    _write_csv(text, chain(rows, ([remark] for remark in remarks)))
+    _write_csv(text, chain(rows, ([column.remark()] for column in explained)))
     return text.getvalue()
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextInputWidget
 
+from config.history.pages import ReasonFormMixin
 from config.spreadsheets.reading.limits import too_large
 
 
-class UploadForm(forms.Form):
+class UploadForm(ReasonFormMixin):
     """The file to import, and the reason for the history."""
 
     file = forms.FileField(
@@ -19,12 +19,6 @@ class UploadForm(forms.Form):
             "required": _("Choose a file first."),
             "empty": _("The file is empty. Start from the template."),
         },
-    )
-    change_reason = forms.CharField(
-        label=_("Reason (optional, kept in the history)"),
-        required=False,
-        max_length=255,
-        widget=UnfoldAdminTextInputWidget,
     )
 
     def __init__(self, *args: Any, has_too_large_file: bool = False, **kwargs: Any) -> None:

@@ -189,13 +189,11 @@ class SheetAdminMixin(ExportPages):
 
     def _job(self: Any, request: HttpRequest, pk: Any) -> Import:
         """Anybody's: whoever may import may look at what others imported, unless they are confined."""
-        job: Import = self._found(request, Import.objects.visible_to(request.user), pk, self._may_import)
-        return job
+        return self._found(request, Import.objects.visible_to(request.user), pk, self._may_import)
 
     def _own(self: Any, request: HttpRequest, pk: Any) -> Import:
         """Raises Http404 for another person's."""
-        job: Import = self._found(request, Import.objects.of(request.user), pk, self._may_import)
-        return job
+        return self._found(request, Import.objects.of(request.user), pk, self._may_import)
 
     # --- Template ---
     @action(

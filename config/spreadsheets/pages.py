@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import number_format
 from django.utils.translation import get_language
@@ -53,7 +52,7 @@ class SheetPages:
         return f"{self.opts.app_label}_{self.opts.model_name}"
 
     def _url(self: Any, name: str, *args: Any) -> str:
-        return reverse(f"{self.admin_site.name}:{self._url_name}_{name}", args=args)
+        return reverse(f"admin:{self._url_name}_{name}", args=args)
 
     def _job_urls(self: Any, what: str, views: dict[str, Any]) -> list[URLPattern]:
         """The pages of one job; `views` has the view of each, by the last part of its path."""
@@ -84,18 +83,14 @@ class SheetPages:
     def _page(
         self: Any, request: HttpRequest, name: str, sheet: type[SheetResource], title: str, **context: Any
     ) -> HttpResponse:
-        request.current_app = self.admin_site.name
         shared = {
-            "opts": self.opts,
-            "title": title,
             "columns_explained": sheet.columns(),
             "template_url": f"{self._url('template_sheet')}?{SHEET}={sheet.variant}",
             "list_url": self._url("changelist"),
             "most_rows": grouped(limits.MAX_ROWS),
             "most_megabytes": limits.MAX_BYTES // 1024**2,
         }
-        everything = self.admin_site.each_context(request) | shared | context
-        return TemplateResponse(request, f"admin/spreadsheets/{name}.html", everything)
+        return self.render_page(request, f"admin/spreadsheets/{name}.html", title, **shared, **context)
 
 
 def find_job(jobs: QuerySet[_Job], pk: Any) -> _Job:

@@ -52,10 +52,6 @@ class Report:
     #: Digest of all changes, in order: reports with the same plan describe the same changes.
     plan: str = ""
 
-    @property
-    def is_sound(self) -> bool:
-        return not (self.problems or self.faulty_rows)
-
     def is_applicable(self, *, leaves_out_faulty: bool) -> bool:
         """Whether the rows may be written: all, or those without faults."""
         return not self.problems and (leaves_out_faulty or not self.faulty_rows)
@@ -79,9 +75,8 @@ class Report:
 
     def add_created(self, row: int, label: str, differences: list[Difference]) -> None:
         self.created_rows += 1
-        self._add(
-            self.created, "created", row, label, {column: after for column, _before, after in differences if after}
-        )
+        values = {column: after for column, _before, after in differences if after}
+        self._add(self.created, "created", row, label, values)
 
     def add_changed(self, row: int, label: str, differences: list[Difference]) -> None:
         self.changed_rows += 1

@@ -59,7 +59,6 @@ class SheetResource(RowResource):
         super().__init__()
         self.importer = importer
         self.is_applied = is_applied
-        #: Normalized headings of unknown columns that are not read.
         self.ignored = ignored
         #: Column → key of a name in the file → name that is read instead.
         self._replacements: dict[str, dict[str, str]] = defaultdict(dict)

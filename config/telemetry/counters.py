@@ -77,11 +77,8 @@ class CountingHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         line: dict[str, Any] = record.msg if isinstance(record.msg, dict) else {}
-        security_events.labels(tag if (tag := _tag(line)) in TITLES else OTHER).inc()
-
-
-def _tag(line: dict[str, Any]) -> str:
-    return str(line.get("tag") or _TAGS.get(line.get("event", "")))
+        tag = str(line.get("tag") or _TAGS.get(line.get("event", "")))
+        security_events.labels(tag if tag in TITLES else OTHER).inc()
 
 
 _TAGS = {title: tag for tag, title in TITLES.items()}

@@ -17,10 +17,6 @@ def start() -> None:
     folder = Path(settings.VAR_DIR, "metrics", str(settings.METRICS_PORT))  # one for each server, as the port is
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    _listen(folder)
-
-
-def _listen(folder: Path) -> None:
     from prometheus_client import CollectorRegistry, start_http_server
 
     from config.telemetry.collectors import Installation, SiteState

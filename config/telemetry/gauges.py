@@ -7,11 +7,11 @@ bounded by `config.telemetry.collectors.MAX_SECONDS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.apps import apps
-from django.db import connection
 
+from config.database.sql import rows_of
 from config.history.tracking import tracked_models
 
 
@@ -35,12 +35,7 @@ def sources() -> Iterator[Callable[[], Iterator[Gauge]]]:
 
 def _history() -> Iterator[Gauge]:
     """PostgreSQL's own estimate, as of the last VACUUM or ANALYZE: a history of years must not be counted."""
-    tables = [_event_table(model) for model in tracked_models()]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT relname, greatest(reltuples, 0) FROM pg_class WHERE oid = ANY(%s::regclass[])", [tables])
-        rows = dict(cursor.fetchall())
+    tables = [model.pgh_event_model._meta.db_table for model in tracked_models()]
+    estimates = "SELECT relname, greatest(reltuples, 0) FROM pg_class WHERE oid = ANY(%s::regclass[])"
+    rows = dict(rows_of(estimates, tables))
     yield Gauge("warehouse_history_rows", "Rows of the history by table, as PostgreSQL estimates.", rows, "table")
-
-
-def _event_table(model: type[Any]) -> str:
-    return str(model.pgh_event_model._meta.db_table)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
@@ -45,7 +46,8 @@ class TracingMiddleware:
         parent = propagate.extract(request.headers)
         with _tracer.start_as_current_span(method, parent, SpanKind.SERVER) as span:
             request_context.set_trace_id(request, format_trace_id(span.get_span_context().trace_id))
-            response = self._answered(request, is_traced=span.is_recording())
+            with each_statement(_trace_statement) if span.is_recording() else nullcontext():
+                response = self._get_response(request)
             route = route_of(request)
             span.update_name(f"{method} {route}")
             span.set_attributes(
@@ -59,12 +61,6 @@ class TracingMiddleware:
             if response.status_code >= 500:
                 span.set_status(StatusCode.ERROR)
             return response
-
-    def _answered(self, request: HttpRequest, *, is_traced: bool) -> HttpResponseBase:
-        if not is_traced:
-            return self._get_response(request)
-        with each_statement(_trace_statement):
-            return self._get_response(request)
 
 
 def _trace_statement(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:

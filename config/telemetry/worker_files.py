@@ -37,8 +37,7 @@ class WorkerFiles:
         with self._lock:  # else another scrape would count twice what is being merged
             for kind in _KINDS:
                 self._merge_ended(kind)
-            metrics: Iterable[Metric] = self._collector.collect()
-            return metrics
+            return self._collector.collect()
 
     def _merge_ended(self, kind: str) -> None:
         """One file in the place of those of workers that have ended."""

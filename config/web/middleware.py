@@ -57,8 +57,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request.META.pop("HTTP_RANGE", None)
-        response: HttpResponseBase = super().__call__(request)
-        return response
+        return super().__call__(request)
 
 
 class ConnectionMiddleware(MiddlewareMixin):
@@ -96,15 +95,14 @@ class LanguageMiddleware(LocaleMiddleware):
     """
 
     def process_request(self, request: HttpRequest) -> None:
-        language = _language_of(request) if is_page(request) else settings.LANGUAGE_CODE
+        if not is_page(request):
+            language = settings.LANGUAGE_CODE
+        elif request.user.is_authenticated:
+            language = request.user.language_code
+        else:
+            language = translation.get_language_from_request(request)
         translation.activate(language)
         request.LANGUAGE_CODE = translation.get_language()
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         return super().process_response(request, response) if is_page(request) else response
-
-
-def _language_of(request: HttpRequest) -> str:
-    if request.user.is_authenticated:
-        return request.user.language_code
-    return translation.get_language_from_request(request)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from config import encryption
 from config.audit_log import audit
 from config.database import backup
 from config.database.preparation import wait_for_preparation_lock
+from config.database.sql import row_of
 
 _REASON = gettext_noop("restored from a backup")
 #: SQL, because the backup may be of an earlier release. The first statement is `SessionQuerySet.end_all`, the second
@@ -33,8 +33,6 @@ All is as it was when the backup was made: who was blocked, deassigned or signed
 passwords, second factors and signing keys are those of then. If a key was replaced because it had leaked, replace it
 again: manage.py rotate_signing_key --compromised.
 """
-
-
 _NO_KEY_YET = """
 No token is signed or verified with the new SECRET_KEY, and /health/ready says so, until there is a key for it:
 manage.py rotate_signing_key.
@@ -73,7 +71,8 @@ class Command(BaseCommand):
             raise CommandError(f"Nothing was restored, and nothing has changed: {problem}") from None
         self._upgrade(", and all sessions have ended" if end_sessions else "")
         if end_sessions:
-            self._report_ended_sessions(moment)
+            (ended,) = row_of(_COUNT_ENDED, moment, _REASON)
+            self.stdout.write(f"{ended:,} sessions were ended.")
         audit.warning("Database Restored", tag="database_restored", rows=rows)
         self.stdout.write(f"{rows:,} rows were restored.\n{_REMINDER.strip()}")
         if new_secret_key:
@@ -82,7 +81,10 @@ class Command(BaseCommand):
     def _upgrade(self, done: str) -> None:
         """Migrates, in transactions of its own. Raises CommandError with what is done and what remains to do."""
         try:
-            self._migrate()
+            executor = MigrationExecutor(connection)
+            if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                self.stdout.write(f"The backup is of an earlier release: {len(missing)} migrations follow.")
+                call_command("migrate", verbosity=0)
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE")  # the new tables have no statistics yet
         except Exception as problem:  # a migration may raise anything
@@ -91,17 +93,6 @@ class Command(BaseCommand):
                 f"{backup.first_error(str(problem))}. When the cause is gone, run manage.py migrate, or start "
                 "the site, which does so too; there is no need to restore again."
             ) from problem
-
-    def _migrate(self) -> None:
-        executor = MigrationExecutor(connection)
-        if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            self.stdout.write(f"The backup is of an earlier release: {len(missing)} migrations follow.")
-            call_command("migrate", verbosity=0)
-
-    def _report_ended_sessions(self, moment: datetime) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(_COUNT_ENDED, [moment, _REASON])
-            self.stdout.write(f"{cursor.fetchone()[0]:,} sessions were ended.")
 
 
 def _check(file: Path, *, new_secret_key: bool) -> int:

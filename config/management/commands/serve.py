@@ -66,7 +66,7 @@ class Command(BaseCommand):
             self.stderr.write(str(found.msg))
 
     def _announce(self, logins: str) -> None:
-        self.stdout.write(_BANNER.format(site=f"http://{_place()}", logins=logins))
+        self.stdout.write(_BANNER.format(site=f"http://{_place(settings.HOST, settings.PORT)}", logins=logins))
         self.stdout.flush()  # for readers of a pipe
 
 
@@ -110,22 +110,15 @@ def _reserved(address: str) -> socket.socket:
 
 
 def _taken(problem: OSError) -> CommandError:
+    other = 8_002 if settings.PORT == 8_001 else 8_001
     return CommandError(
-        f"Cannot listen on {_place()} ({problem.strerror}): "
-        f"stop the program that uses the port, or choose another one: PORT={_other_port()} make run"
+        f"Cannot listen on {_place(settings.HOST, settings.PORT)} ({problem.strerror}): "
+        f"stop the program that uses the port, or choose another one: PORT={other} make run"
     )
 
 
-def _place() -> str:
-    return _joined(settings.HOST, settings.PORT)
-
-
-def _joined(host: str, port: int) -> str:
+def _place(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _other_port() -> int:
-    return 8_002 if settings.PORT == 8_001 else 8_001
 
 
 def _export_metrics() -> None:
@@ -134,7 +127,7 @@ def _export_metrics() -> None:
     try:
         exporter.start()
     except OSError as problem:
-        place = _joined(settings.METRICS_HOST, settings.METRICS_PORT)
+        place = _place(settings.METRICS_HOST, settings.METRICS_PORT)
         raise CommandError(
             f"Cannot serve metrics on {place} ({problem.strerror}): choose another METRICS_PORT or METRICS_HOST."
         ) from None

@@ -14,11 +14,12 @@ from typing import Any, ClassVar, TypeVar
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
-from django.db import connection, models, transaction
+from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from config import encryption, retention
+from config.database.sql import row_of, rows_of
 
 #: Retention of a file and its details, from `started_at`. Longer than any job runs.
 _RETENTION = timedelta(days=1)
@@ -163,14 +164,12 @@ class Job(models.Model):
         self.refresh_from_db()
 
     def _is_locked(self) -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND "
-                "database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND "
-                "(classid::bigint << 32) | objid::bigint = %s",
-                [self.lock],
-            )
-            return cursor.fetchone() is not None
+        holders = (
+            "SELECT true FROM pg_locks WHERE locktype = 'advisory' AND granted AND "
+            "database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND "
+            "(classid::bigint << 32) | objid::bigint = %s"
+        )
+        return bool(rows_of(holders, self.lock))
 
 
 def kinds() -> list[type[Job]]:
@@ -186,8 +185,8 @@ def delete_old() -> None:
 @contextmanager
 def one_more_waiting(person: Any) -> Iterator[None]:
     """A transaction that adds a waiting job, one per person at a time. Raises TooManyWaitingError."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashint8(%s))", [QUEUE_LOCK, person.pk])
+    with transaction.atomic():
+        row_of("SELECT pg_advisory_xact_lock(%s, hashint8(%s))", QUEUE_LOCK, person.pk)
         if sum(model.objects.waiting().filter(person=person).count() for model in kinds()) >= MAX_WAITING:
             raise TooManyWaitingError
         yield
@@ -198,8 +197,8 @@ def take_next() -> Job | None:
     for model in kinds():
         for taken in model.objects.running().defer(*model.LARGE_FIELDS):
             taken.detect_crash()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [QUEUE_LOCK])
+    with transaction.atomic():
+        row_of("SELECT pg_advisory_xact_lock(%s)", QUEUE_LOCK)
         job = min(_first_of_each_kind(), key=lambda job: (job.started_at, job.pk), default=None)
         if job:
             job.asked_at, job.is_waiting, job.started_at = job.started_at, False, timezone.now()

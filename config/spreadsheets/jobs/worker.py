@@ -26,6 +26,7 @@ from django.utils.translation import gettext_lazy
 
 from config.audit_log import audit
 from config.back_office.authority import AuthorityLostError
+from config.database.sql import row_of
 from config.history import undo_job
 from config.spreadsheets import exports
 from config.spreadsheets.jobs.queue import Job, take_next
@@ -41,8 +42,6 @@ _log = logging.getLogger(__name__)
 _APPLY_LOCK = 4_711_000
 #: Most jobs that one server process runs at a time.
 MAX_RUNNING = 2
-
-
 _CHANGED_SINCE = gettext_lazy("Someone has changed the data since you looked. Nothing was applied: look again.")
 
 
@@ -95,11 +94,7 @@ def _stop(job: Job) -> None:
 def _check(job: Import, beat: Any, *notes: str) -> None:
     # A check that is cut short knows no sheets: those of the former one are still those of the file.
     report = Report(notes=[*notes], sheets=job.report.get("sheets", []))
-    job.fault_pages.all().delete()
-    resource = _resource(job, is_applied=False)
-    for _batch in _process(job, report, beat, lambda sheet: resource.run(sheet, report)):
-        job.store_faults(report.pop_pages())
-    job.store_faults(report.pop_pages(is_last=True))
+    _run_rows(job, report, _resource(job, is_applied=False), beat)
     result = {"report": report.to_json(), "rows_total": report.rows, "sheet_name": job.sheet_name}
     job.move(Import.State.CHECKING, to=Import.State.CHECKED, **result)
 
@@ -113,9 +108,8 @@ def _apply(job: Import, beat: Any) -> None:
     report, resource = Report(), _resource(job, is_applied=True)
     deque(_process(job, report, beat, resource.load_rows), maxlen=0)  # hashes passwords for minutes, without a lock
     with pghistory.context(**job.context), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_APPLY_LOCK])
-        applied = _write(job, report, resource, beat)
+        row_of("SELECT pg_advisory_xact_lock(%s)", _APPLY_LOCK)
+        applied = _run_rows(job, report, resource, beat) and report.plan == job.report.get("plan")
         if applied:
             left_out = job.sealed(exports.compressed(resource.left_out)) if report.faulty_rows else b""
             result = {"report": report.to_json(), "content": left_out, "applied_at": TransactionNow()}
@@ -131,16 +125,18 @@ def _apply(job: Import, beat: Any) -> None:
         _check(job, beat, *(report.problems or [str(_CHANGED_SINCE)]))
 
 
-def _write(job: Import, report: Report, resource: SheetResource, beat: Any) -> bool:
-    """Writes the rows. Returns false if the changes are not those of the check: the caller rolls back."""
+def _run_rows(job: Import, report: Report, resource: SheetResource, beat: Any) -> bool:
+    """Checks or writes the rows, and stores their faults. Returns whether the rows may be applied.
+
+    Writing ends at faults that forbid it.
+    """
     job.fault_pages.all().delete()
     for _batch in _process(job, report, beat, lambda sheet: resource.run(sheet, report)):
-        if not report.is_applicable(leaves_out_faulty=job.leaves_out_faulty):
-            break
         job.store_faults(report.pop_pages())
+        if resource.is_applied and not report.is_applicable(leaves_out_faulty=job.leaves_out_faulty):
+            break
     job.store_faults(report.pop_pages(is_last=True))
-    is_applicable = report.is_applicable(leaves_out_faulty=job.leaves_out_faulty)
-    return is_applicable and report.plan == job.report.get("plan")
+    return report.is_applicable(leaves_out_faulty=job.leaves_out_faulty)
 
 
 def _resource(job: Import, *, is_applied: bool) -> SheetResource:
@@ -216,7 +212,6 @@ def resource_of(kind: str) -> type[SheetResource]:
 
 
 def _page_of(kind: str) -> Any:
-    """The admin of a kind's model."""
     return admin.site.get_model_admin(apps.get_model(kind.partition("/")[0]))
 
 

@@ -23,17 +23,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from config.spreadsheets.cells import text_of
-from config.spreadsheets.reading import csv_reader
+from config.spreadsheets.reading import csv_reader, limits
 from config.spreadsheets.reading.headings import is_remark_above
-from config.spreadsheets.reading.limits import (
-    MAX_BYTES,
-    MAX_ROW_CHARACTERS,
-    MAX_ROWS,
-    too_large,
-    too_long,
-    too_many_rows,
-    too_wide,
-)
 from config.spreadsheets.reading.tables import MAX_ROW_NUMBER, Refusal
 
 #: Wall-clock timeout of the process that parses XLSX and ODS. Its processor time is limited in `workbook_reader`.
@@ -109,8 +100,8 @@ def read(content: bytes, known: Iterable[str], remarks: Collection[str] = (), wa
 
     The `known` headings help to find it, and `remarks` are the beginnings of those to skip.
     """
-    if len(content) > MAX_BYTES:
-        raise ValidationError(too_large())
+    if len(content) > limits.MAX_BYTES:
+        raise ValidationError(limits.too_large())
     if content.startswith(b"PK"):
         return _read_workbook(content, {*known}, remarks, wanted)
     if content.startswith(b"\xd0\xcf\x11\xe0"):
@@ -148,10 +139,10 @@ class _Rows:
         characters = 0
         for count, row in enumerate(self._filled()):
             characters += sum(map(len, row.cells))
-            if count > MAX_ROWS:
-                raise ValidationError(too_many_rows())
-            if characters > MAX_BYTES:
-                raise ValidationError(too_large())
+            if count > limits.MAX_ROWS:
+                raise ValidationError(limits.too_many_rows())
+            if characters > limits.MAX_BYTES:
+                raise ValidationError(limits.too_large())
             yield row
 
     def _filled(self) -> Iterator[Row]:
@@ -174,9 +165,9 @@ class _Rows:
 def _cells(number: int, values: Sequence[Any]) -> list[str]:
     """Without the blank cells at the end."""
     if number > MAX_ROW_NUMBER:
-        raise ValidationError(too_many_rows())
-    if sum(len(value) for value in values if isinstance(value, str)) > MAX_ROW_CHARACTERS:
-        raise ValidationError(too_long(number))
+        raise ValidationError(limits.too_many_rows())
+    if sum(len(value) for value in values if isinstance(value, str)) > limits.MAX_ROW_CHARACTERS:
+        raise ValidationError(limits.too_long(number))
     cells = [text_of(value) for value in values]
     while cells and not cells[-1]:
         cells.pop()
@@ -199,14 +190,13 @@ def _read_workbook(content: bytes, known: Collection[str], remarks: Collection[s
 
 
 def _notes(summary: dict[str, Any]) -> list[str]:
-    hidden = ", ".join(f"“{name}”" for name in summary["hidden"])
-    notes = {
-        _("Hidden sheets were not read: %(hidden)s.") % {"hidden": hidden}: hidden,
-        _("There are merged cells: their value was read in each of their rows. Look whether it belongs there."): (
-            summary["is_merged"]
-        ),
-    }
-    return [words for words, applies in notes.items() if applies]
+    notes = []
+    if hidden := ", ".join(f"“{name}”" for name in summary["hidden"]):
+        notes.append(_("Hidden sheets were not read: %(hidden)s.") % {"hidden": hidden})
+    if summary["is_merged"]:
+        words = _("There are merged cells: their value was read in each of their rows. Look whether it belongs there.")
+        notes.append(words)
+    return notes
 
 
 def _run_workbook_reader(content: bytes, known: Collection[str], wanted: str) -> bytes:
@@ -236,7 +226,7 @@ def _message_of(refusal: str) -> str:
         Refusal.PASSWORD: _("The file has a password. Save it without one."),
         Refusal.MACROS: _("The file holds macros. Save it as .xlsx, which has none."),
         Refusal.TOO_LARGE: _("The file is far larger inside than outside. Copy the cells into the template."),
-        Refusal.TOO_MANY_COLUMNS: too_wide(),
-        Refusal.TOO_MANY_ROWS: too_many_rows(),
+        Refusal.TOO_MANY_COLUMNS: limits.too_wide(),
+        Refusal.TOO_MANY_ROWS: limits.too_many_rows(),
     }
     return words.get(Refusal(refusal), _("The file is damaged. Open it, save it again, and try once more."))

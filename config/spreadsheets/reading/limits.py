@@ -1,8 +1,11 @@
-"""What a file may have at most, and the words that refuse more."""
+"""What a file may have at most, the words that refuse more, and the upload handler that stops reading it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
@@ -33,3 +36,19 @@ def too_long(row: int) -> str:
     return _(
         "Row %(row)s has more than %(characters)s characters. If it should not, look for a missing quotation mark."
     ) % {"row": row, "characters": number_format(MAX_ROW_CHARACTERS, force_grouping=True)}
+
+
+class SizeLimit(FileUploadHandler):
+    """The first upload handler, since `DATA_UPLOAD_MAX_MEMORY_SIZE` does not count files.
+
+    Discards a larger file and sets `request.has_too_large_file` for the form.
+    """
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        if start + len(raw_data) > MAX_BYTES:
+            self.request.has_too_large_file = True  # type: ignore[union-attr]
+            raise SkipFile
+        return raw_data
+
+    def file_complete(self, file_size: int) -> Any:
+        return None  # the file is the next handler's

@@ -98,7 +98,7 @@ def _lines(tables: Iterator[Table], known: frozenset[str], wanted: str, summary:
         if wanted in ("", table.name) and table.likelihood > (chosen.likelihood if chosen else _Peeked.BLANK):
             chosen, lines = table, table.lines()
     if chosen:
-        summary.name, summary.is_merged = chosen.name, chosen.is_merged
+        summary.name, summary.is_merged = chosen.name, chosen.merged.is_used
         summary.sheets = visible[_Peeked.MEANT] or visible[_Peeked.FILLED]
         if chosen.error:
             raise chosen.error
@@ -111,33 +111,28 @@ def _add_name(names: list[str], name: str) -> None:
 
 
 class _Peeked:
-    """A table whose first row is read."""
+    """A table that is read up to its first row that is no remark."""
 
     BLANK, FILLED, MEANT = range(3)
 
     def __init__(self, table: Table, known: frozenset[str]) -> None:
-        self._known = known
         #: With single blanks, so that it comes back from a form as it is.
         self.name = " ".join(table.name.split())[:_MAX_NAME_CHARACTERS]
-        self.is_hidden = table.is_hidden
-        self._rows, self._merged = table.rows, table.merged
-        self._first: list[tuple[int, list[Any]]] = []
+        self.is_hidden, self.merged = table.is_hidden, table.merged
+        #: What is wrong in it. It is not raised, because another table may be read instead.
         self.error: Exception | None = None
-        self._peek()
+        self._known, self._rows = known, self._until_error(table.rows)
+        self._first: list[tuple[int, list[Any]]] = []
+        for row in self._rows:
+            self._first.append(row)
+            if not is_remark_above(row[1], known):
+                break
 
-    def _peek(self) -> None:
-        """Reads up to the first row that is no remark."""
+    def _until_error(self, rows: Iterator[tuple[int, list[Any]]]) -> Iterator[tuple[int, list[Any]]]:
         try:
-            for row in self._rows:
-                self._first.append(row)
-                if not is_remark_above(row[1], self._known):
-                    break
+            yield from rows
         except (WorkbookRefusedError, ValueError, KeyError, IndexError) as error:
             self.error = error
-
-    @property
-    def is_merged(self) -> bool:
-        return self._merged.is_used
 
     @property
     def is_meant(self) -> bool:
@@ -151,16 +146,14 @@ class _Peeked:
         return self.FILLED if self._first or self.error else self.BLANK
 
     def lines(self) -> list[str]:
-        """Its rows as JSON. What is wrong in it is kept as `error`, because another table may be read instead."""
+        """Its rows as JSON."""
         lines, written = [], 0
-        try:
-            for row in chain(self._first, self._rows):
-                lines.append(json.dumps(row) + "\n")
-                written += len(lines[-1])
-                if written > _MAX_OUTPUT_CHARACTERS:
-                    raise WorkbookRefusedError(Refusal.TOO_LARGE)
-        except (WorkbookRefusedError, ValueError, KeyError, IndexError) as error:
-            self.error = error
+        for row in chain(self._first, self._rows):
+            lines.append(json.dumps(row) + "\n")
+            written += len(lines[-1])
+            if written > _MAX_OUTPUT_CHARACTERS:
+                self.error = WorkbookRefusedError(Refusal.TOO_LARGE)
+                break
         return lines
 
 
