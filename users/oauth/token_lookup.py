@@ -7,7 +7,6 @@ from typing import Any, Self
 
 from authlib.oauth2.rfc6749 import TokenMixin
 from django.utils.translation import gettext_noop
-from rest_framework_simplejwt.exceptions import TokenError
 
 from users.models import Session, User
 from users.models.client import Client
@@ -106,11 +105,8 @@ class SessionToken(IssuedToken):
 
 def _access_token_in(text: str) -> AccessToken | None:
     """The user access token in this text, if its signature and times are valid."""
-    try:
-        token = AccessToken(text)
-    except TokenError:
-        return None
-    return token if "id_user" in token.subject else None
+    token = AccessToken.read(text)
+    return token if token and "id_user" in token.subject else None
 
 
 def _has_role(user: User, token: AccessToken) -> bool:
