@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 from authlib.integrations.django_oauth2 import AuthorizationServer as DjangoAuthorizationServer
-from authlib.oauth2.rfc6749 import TokenEndpoint
-from authlib.oauth2.rfc6749.errors import (
-    InvalidClientError,
-    InvalidRequestError,
-    OAuth2Error,
-)
+from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError, OAuth2Error
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -42,45 +37,20 @@ class AuthorizationServer(DjangoAuthorizationServer):
         super().__init__(client_model=None, token_model=None)
         self._token_kinds: list[type[IssuedToken]] = []
 
-    # --- The routes ---------------------------------------------------------------------------------------------
+    # --- Requests -----------------------------------------------------------------------------------------------
+    def create_oauth2_request(self, request: HttpRequest, body: bytes | None = None) -> Request:
+        """Requires a signing key first, so that nothing is written without one."""
+        _ = key_ring.current
+        return Request(request, body)
+
     def authorization_response(self, request: HttpRequest) -> HttpResponse:
-        """`POST /authorize`. Checks in the order of contract section 2.2, the password last."""
-        return self._answered(lambda: self._authorize(Request(request)))
-
-    def token_response(self, request: HttpRequest) -> HttpResponse:
-        """`POST /token`."""
-        return self._answered(lambda: self.create_token_response(request))
-
-    def endpoint_response(self, endpoint: type[TokenEndpoint], request: HttpRequest) -> HttpResponse:
-        """`POST /revoke` and `POST /introspect`."""
-        return self._answered(lambda: self.create_endpoint_response(endpoint.ENDPOINT_NAME, request))
-
-    def client_response(self, request: HttpRequest, answer: Callable[[Client], dict[str, Any]]) -> HttpResponse:
-        """What `answer` returns to a confidential client, which proves itself by HTTP Basic: the body is not a form.
-
-        Refusals are those of `/introspect`; `answer` may raise OAuth2Error.
-        """
-
-        def answered() -> HttpResponse:
-            client = self.authenticate_client(Request(request, body=b""), IntrospectionEndpoint.IN_HEADER, "access")
-            return self.handle_response(HTTPStatus.OK, answer(client), PasswordGrant.TOKEN_RESPONSE_HEADER)
-
-        return self._answered(answered)
-
-    def _authorize(self, request: Request) -> HttpResponse:
-        if request.payload.client_id is None or not CodeGrant.check_authorization_endpoint(request):
+        """`POST /authorize`. Checks in the order of contract section 2.2, the password last. Raises OAuth2Error."""
+        asked = self.create_oauth2_request(request)
+        if asked.payload.client_id is None or not CodeGrant.check_authorization_endpoint(asked):
             raise InvalidRequestError  # Authlib's error cannot quote every response type
-        grant = self.get_authorization_grant(request)
+        grant = self.get_authorization_grant(asked)
         redirect_uri = grant.validate_authorization_request()
         return self.handle_response(*grant.create_authorization_response(redirect_uri, grant.sign_in()))
-
-    def _answered(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
-        """The response, also for errors. Requires a signing key first, so that nothing is written without one."""
-        _ = key_ring.current
-        try:
-            return answer()
-        except OAuth2Error as error:
-            return self.handle_error_response(None, error)
 
     # --- Clients ------------------------------------------------------------------------------------------------
     def query_client(self, client_id: str) -> Client | None:
@@ -101,6 +71,14 @@ class AuthorizationServer(DjangoAuthorizationServer):
             is_challenged = endpoint != "token" and (method == "client_secret_basic" or "none" not in methods)
             raise BadClientError(is_challenged=is_challenged) from None
 
+    def client_in_header(self, request: HttpRequest) -> Client:
+        """The confidential client that proves itself by HTTP Basic: the body is not a form.
+
+        Raises the errors of `/introspect`.
+        """
+        asked = self.create_oauth2_request(request, body=b"")
+        return self.authenticate_client(asked, IntrospectionEndpoint.IN_HEADER, "access")
+
     # --- Tokens -------------------------------------------------------------------------------------------------
     def register_token(self, kind: type[IssuedToken]) -> None:
         """Adds a kind of token for `/revoke` and `/introspect`."""
@@ -119,9 +97,6 @@ class AuthorizationServer(DjangoAuthorizationServer):
         """Saves nothing: the grants have saved their rows."""
         kind = token["refresh_token"].partition(".")[0]
         token_issued.send(sender=type(self), grant=request.payload.grant_type, kind=kind)
-
-    def create_oauth2_request(self, request: HttpRequest) -> Request:
-        return Request(request)
 
     # --- Errors -------------------------------------------------------------------------------------------------
     def handle_error_response(self, request: Request | None, error: OAuth2Error) -> HttpResponse:
