@@ -72,6 +72,3 @@ class WarehouseRefreshGrant(RotatingGrant):
         successor = self.rotated(refresh_token.grant)
         token = WarehouseToken.for_grant(refresh_token.grant)
         return token_answer(str(token), successor, token.seconds_left)
-
-    def revoke_old_credential(self, refresh_token: GrantToken) -> None:
-        """Nothing to do: rotation has replaced it."""
