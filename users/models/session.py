@@ -23,7 +23,7 @@ from config.retention import retention_cutoff
 from config.telemetry.gauges import Gauge
 from users.models.refresh_token import RotatingCredential
 from users.models.signing_key import SigningKey
-from users.models.user import User
+from users.models.user import User, within_people_seen
 from users.querysets import active_account
 from users.sign_in.refusals import SessionReason, session_reasons
 
@@ -110,6 +110,7 @@ class Session(RotatingCredential):
 
     kind: ClassVar[str] = "session"
     history_labels: ClassVar[dict[str, Any]] = {"insert": _("Signed in")}
+    history_within = staticmethod(within_people_seen)
     #: Precision of `last_used_at` in seconds, and minimum interval of its writes.
     LAST_USED_SECONDS: ClassVar[int] = 300
 
@@ -163,11 +164,6 @@ class Session(RotatingCredential):
     def is_within(self, user: User, right: str) -> bool:
         """Whether a confined person has a right for this session: the one for its person (`User.may`)."""
         return self.user.is_within(user, right.replace("_session", "_user"))
-
-    @classmethod
-    def history_within(cls, viewer: User) -> models.Q:
-        """The events of the sessions of people whom a confined person sees (`config.history.tracking.seen_by`)."""
-        return User.objects.all().keys_visible_to(viewer, "user")
 
     @property
     def names(self) -> dict[str, str]:
