@@ -277,16 +277,13 @@ class User(SavesChangedColumns, Password, PasswordRule, AbstractBaseUser, Author
         self.signed_out_at = timezone.now()
         self.save(update_fields=["signed_out_at"])
 
-    def get_session_auth_hash(self) -> str:
-        """A new password or a sign-out changes it, which invalidates Back Office sessions and authorization codes."""
-        return self._session_proof()
-
     def get_session_auth_fallback_hash(self) -> Iterator[str]:
-        """The same under each of `SECRET_KEY_FALLBACKS`."""
+        """`get_session_auth_hash` under each of `SECRET_KEY_FALLBACKS`."""
         for secret in settings.SECRET_KEY_FALLBACKS:
-            yield self._session_proof(secret)
+            yield self.get_session_auth_hash(secret)
 
-    def _session_proof(self, secret: str | None = None) -> str:
+    def get_session_auth_hash(self, secret: str | None = None) -> str:
+        """A new password or a sign-out changes it, which invalidates Back Office sessions and authorization codes."""
         signed_out_at = self.signed_out_at and self.signed_out_at.isoformat()
         return salted_hmac("users.User", f"{self.password} {signed_out_at}", secret, algorithm="sha256").hexdigest()
 
