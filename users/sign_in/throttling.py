@@ -9,7 +9,7 @@ and lockout, and every failure restarts it.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_network
 from math import ceil
 from typing import Any
 from uuid import UUID
@@ -47,12 +47,10 @@ def account_of(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
 
 def _network_of(request: HttpRequest) -> str | None:
     """The IPv4 address, or the /64 network of an IPv6 address: a subscriber has all addresses of one."""
-    if (known := client_address(request)) is None:
-        return None
-    address = ip_address(known)
-    if isinstance(address, IPv6Address):
-        address = address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64)
-    return str(address)
+    address = client_address(request)
+    if address is None or ":" not in address:
+        return address
+    return str(ip_network(f"{address}/64", strict=False).network_address)
 
 
 # --- Counting ---------------------------------------------------------------------------------------------------
