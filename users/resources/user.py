@@ -21,7 +21,7 @@ from config.spreadsheets.cells import NONE, ChoiceWidget, LastDayWidget, YesNoWi
 from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
 from config.text import email_key, normal_email, normal_name
-from users.account_actions import LeftOut, require_administrator, why_unchangeable
+from users.account_actions import BEYOND, LeftOut, require_administrator, why_unchangeable
 from users.bulk_save import save_many, takes_rights
 from users.locks import NotFreeError, briefly
 from users.models import User
@@ -251,11 +251,7 @@ class UserResource(SheetResource):
         if switched and self.importer.is_confined:
             yield "groups", str(NOT_CONFINED)
         elif beyond := sorted(switched - self.importer.grantable_roles):
-            yield (
-                "groups",
-                _("You cannot give or take the role %(names)s: it allows more than you may do yourself.")
-                % {"names": ", ".join(beyond)},
-            )
+            yield "groups", BEYOND % {"names": ", ".join(beyond)}
 
     def _rules_of_password(self, person: User) -> Iterator[tuple[str, str]]:
         try:
