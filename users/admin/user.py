@@ -134,10 +134,9 @@ class UserAdmin(
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         if person := kwargs.get("obj"):
-            name = f"{person.first_name} {person.last_name}"
             edits = self.has_change_permission(request, person)
             title = _now("Edit User: %(name)s") if edits else _now("User: %(name)s")
-            own = {"title": title % {"name": name}, "subtitle": None}
+            own = {"title": title % {"name": person.get_full_name()}, "subtitle": None}
             context |= own | {"tabs": self.tabs(request, person)}
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -56,10 +56,11 @@ def ask(request: HttpRequest, provider: Provider, destination: str, *, again: bo
     client.save_authorize_data(request, **kept, **begun)
     if not request.user.is_authenticated:
         request.session.set_expiry(MAX_SECONDS)  # a session of nobody, which is kept no longer
-    return _redirect(begun["url"])
+    return to_provider(begun["url"])
 
 
-def _redirect(url: str) -> HttpResponse:
+def to_provider(url: str) -> HttpResponse:
+    """A redirect to a URL of any length."""
     return HttpResponse(status=302, headers={"Location": url})
 
 

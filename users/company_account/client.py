@@ -146,8 +146,7 @@ def client_of(provider: Provider) -> _Client:
 
 def asked_of(session: Any, provider: Provider, state: str) -> dict[str, Any] | None:
     """What `save_authorize_data` has kept in this session for an answer with this state. Calls nobody."""
-    kept: dict[str, Any] | None = DjangoIntegration(provider.name).get_state_data(session, state)
-    return kept
+    return DjangoIntegration(provider.name).get_state_data(session, state)
 
 
 def _loaded(provider: Provider) -> _Client:

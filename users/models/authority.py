@@ -123,8 +123,7 @@ class Authority(PermissionsMixin):
 
     def manages_longer_than(self, other: Any) -> bool:
         """Whether this person manages one of a confined person's warehouses for longer than that person does."""
-        longer: bool = _people(self).managing_longer_than(other).filter(pk=self.pk).exists()
-        return longer
+        return _people(self).managing_longer_than(other).filter(pk=self.pk).exists()
 
     def outranks(self, other: Any) -> bool:
         """Whether this person has rights that the other lacks."""
@@ -141,8 +140,7 @@ class Authority(PermissionsMixin):
     def _is_among(self, annotation: str, people: Any, other: Any) -> bool:
         if annotation in vars(self):
             return bool(vars(self)[annotation])
-        found: bool = people(other).filter(pk=self.pk).exists()
-        return found
+        return people(other).filter(pk=self.pk).exists()
 
     # --- Employment ---------------------------------------------------------------------------------------------
     @property

@@ -28,8 +28,7 @@ class WhyPage:
         context: dict[str, Any] = {"form": form, "opts": None}  # else the heading would be the model's
         if form.is_valid():
             context |= _Answer(self, request, form).told()
-        response: HttpResponse = self.render_page(request, "admin/users/why.html", _("Why?"), **context)
-        return response
+        return self.render_page(request, "admin/users/why.html", _("Why?"), **context)
 
 
 class _Answer:
