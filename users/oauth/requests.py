@@ -66,13 +66,9 @@ def _parameters(body: bytes) -> dict[str, str]:
     if len(values) < len(pairs):
         raise InvalidRequestError
     if "scope" in values:
-        values["scope"] = _known_scopes(values["scope"])
+        known = (word for word in values["scope"].split() if word in set(Scope))
+        values["scope"] = " ".join(dict.fromkeys(known))  # without repeated ones
     return values
-
-
-def _known_scopes(scope: str) -> str:
-    """The requested scope without unknown and repeated values."""
-    return " ".join(dict.fromkeys(word for word in scope.split() if word in set(Scope)))
 
 
 def _form_pairs(body: bytes) -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -86,12 +85,12 @@ class AuthorizationServer(DjangoAuthorizationServer):
 
     def find_access_token(self, text: str) -> IssuedToken | None:
         """The valid access token in this text, or None. One query."""
-        return next(_found(kind.of_access_token(text) for kind in self._token_kinds), None)
+        return next(filter(None, (kind.of_access_token(text) for kind in self._token_kinds)), None)
 
     def find_to_withdraw(self, text: str) -> IssuedToken | None:
         """The access or refresh token in this text, valid or not, or None."""
         ways = [way for kind in self._token_kinds for way in (kind.to_withdraw, kind.of_refresh_token)]
-        return next(_found(way(text) for way in ways), None)
+        return next(filter(None, (way(text) for way in ways)), None)
 
     def save_token(self, token: dict[str, Any], request: Request) -> None:
         """Saves nothing: the grants have saved their rows."""
@@ -110,10 +109,6 @@ class AuthorizationServer(DjangoAuthorizationServer):
             response.status_code = HTTPStatus.UNAUTHORIZED
             response["WWW-Authenticate"] = 'Basic realm="clients", charset="UTF-8"'
         return response
-
-
-def _found(tokens: Iterator[IssuedToken | None]) -> Iterator[IssuedToken]:
-    return (token for token in tokens if token is not None)
 
 
 def _count_failure(request: Request) -> None:

@@ -162,9 +162,14 @@ class AccessToken(SignedToken):
         return None
 
 
+def role_of(user: User) -> Scope:
+    """The scope of the account's rights."""
+    return Scope.WAREHOUSE_USER if user.is_warehouse_user else Scope.BACK_OFFICE_USER
+
+
 def scopes_for(user: User, requested: str) -> list[str]:
     """The scopes of a token for this account. The requested ones can only narrow them."""
-    role = Scope.WAREHOUSE_USER if user.is_warehouse_user else Scope.BACK_OFFICE_USER
+    role = role_of(user)
     wanted = set(requested.split()) & set(Scope)
     if wanted and role is Scope.BACK_OFFICE_USER and role not in wanted:
         return [Scope.USER]
