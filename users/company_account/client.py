@@ -175,6 +175,15 @@ def _made(provider: Provider) -> _Client:
     return client
 
 
+def expected(provider: Provider, *also: str) -> dict[str, Any]:
+    """The claims that a token of the provider must have, besides others of any value, for Authlib."""
+    return {
+        "iss": {"essential": True, "value": provider.issuer},
+        "aud": {"essential": True, "value": provider.client_id},
+        **{name: {"essential": True} for name in also},
+    }
+
+
 @contextmanager
 def answers() -> Iterator[None]:
     """Raises CompanyAccountError for whatever goes wrong in the block. No text of the other side is in it."""
