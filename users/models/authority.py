@@ -12,7 +12,7 @@ from django.utils.functional import cached_property
 from config.back_office.authority import AuthorityLostError
 from config.back_office.rights import NoRight
 from config.database import replica
-from config.database.periods import database_now
+from config.database.periods import Period, database_now
 from users.locks import NotFreeError, briefly
 from users.roles import ADMINISTRATION, CONFINABLE, grantable_by
 
@@ -143,6 +143,10 @@ class Authority(PermissionsMixin):
         return people(other).filter(pk=self.pk).exists()
 
     # --- Employment ---------------------------------------------------------------------------------------------
+    @property
+    def employment(self) -> Period:
+        return Period(None, self.employed_until)
+
     @property
     def is_employed(self) -> bool:
         """Whether the employment had not ended at `read_at`. No query if no end is known."""

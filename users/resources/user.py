@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from config.back_office.periods import last_day
-from config.database.periods import Period
 from config.spreadsheets.cells import NONE, ChoiceWidget, LastDayWidget, YesNoWidget
 from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
@@ -201,11 +200,11 @@ class UserResource(SheetResource):
 
     def import_field(self, field: Any, instance: User, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
         """Keeps the spelling of an existing e-mail, and the moment of an end of employment on the same day."""
-        until = instance.employed_until
+        before = instance.employment
         if field.column_name != "email" or instance.pk is None:
             super().import_field(field, instance, row, is_m2m, **kwargs)
-        if last_day(Period(None, until)) == last_day(Period(None, instance.employed_until)):
-            instance.employed_until = until
+        if last_day(before) == last_day(instance.employment):
+            instance.employed_until = before.ends_at
 
     def changeable(self, people: Any) -> Any:
         """Without people with more rights than the importer, whose rows would otherwise stay locked."""
