@@ -69,19 +69,16 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     # --- The page of one client --------------------------------------------------------------------------------
     def get_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
-        if obj is None:
-            return (
-                *("client_id", "name", "is_confidential", "redirect_uris", "allowed_origins", "reads_reasons"),
-                *(PROVISIONING_FIELDS if may_let_provision(actor(request)) else ()),
-                "change_reason",
-            )
-        if not self.has_change_permission(request, obj):
-            given = ("given_roles",) if obj.provisions_people else ()
-            of_kind = ("reads_reasons", *given, "created", "secret_made_at") if obj.is_confidential else ("created",)
-            return (*_FIXED, "name", "redirect_lines", "origin_lines", *of_kind)
         provisioning = PROVISIONING_FIELDS if may_let_provision(actor(request)) else ()
-        confidential = ("reads_reasons", *provisioning, "created", "secret_made_at")
-        of_kind = confidential if obj.is_confidential else ("created",)
+        if obj is None:
+            given = ("client_id", "name", "is_confidential", "redirect_uris", "allowed_origins", "reads_reasons")
+            return (*given, *provisioning, "change_reason")
+        edits = self.has_change_permission(request, obj)
+        if not edits:
+            provisioning = ("given_roles",) if obj.provisions_people else ()
+        of_kind = ("reads_reasons", *provisioning, "created", "secret_made_at") if obj.is_confidential else ("created",)
+        if not edits:
+            return (*_FIXED, "name", "redirect_lines", "origin_lines", *of_kind)
         return (*_FIXED, "name", "redirect_uris", "allowed_origins", *of_kind, "change_reason", "seen")
 
     @display(description=_("Client ID"))
