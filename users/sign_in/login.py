@@ -81,19 +81,23 @@ class SignInView(BackOfficePage, LoginView):
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method == "GET" and SESSION_KEY in request.session:
-            if admin.site.has_permission(request):
-                return HttpResponseRedirect(self.get_success_url())
-            if request.user.is_authenticated and request.user.must_change_password:
-                return redirect("account_password")
-            is_account_only = request.session.get(ACCOUNT_ONLY)
-            if is_account_only and not request.user.needs_company_account:
-                return redirect("account")
-            if (
-                request.user.is_staff and not is_account_only
-            ):  # without the second factor that `REQUIRE_TWO_FACTOR` demands
-                return redirect("admin_two_factor")
+            if onward := self.onward(request):
+                return onward
             logout(request)  # access was revoked: the session must not be valid again if it is granted again
         return super().dispatch(request, *args, **kwargs)
+
+    def onward(self, request: Any) -> HttpResponse | None:
+        """Where somebody goes who is signed in already; None if that opens nothing here."""
+        if admin.site.has_permission(request):
+            return HttpResponseRedirect(self.get_success_url())
+        if request.user.is_authenticated and request.user.must_change_password:
+            return redirect("account_password")
+        is_account_only = request.session.get(ACCOUNT_ONLY)
+        if is_account_only and not request.user.needs_company_account:
+            return redirect("account")
+        if request.user.is_staff and not is_account_only:  # no second factor, which `REQUIRE_TWO_FACTOR` demands
+            return redirect("admin_two_factor")
+        return None
 
     def get_default_redirect_url(self) -> str:
         return reverse("admin:index")
