@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from authlib.oauth2.rfc6749.errors import (
-    InvalidGrantError,
-    InvalidRequestError,
-    OAuth2Error,
-    UnsupportedGrantTypeError,
-)
+from authlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidRequestError, OAuth2Error, UnsupportedGrantTypeError
 from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -42,6 +37,11 @@ def _refusals(*refused: OAuth2Error) -> dict[int, Any]:
     return refusals("oauth", *answers, *always)
 
 
+def _body(name: str, examples: dict[str, Any], required: list[str], **known: Any) -> Any:
+    """A request with these parameters, as a form."""
+    return request(_FORM, Component(name, parameters(required, **known)), examples)
+
+
 AUTHORIZE = extend_schema(
     operation_id="authorize",
     tags=["Tokens"],
@@ -50,23 +50,8 @@ AUTHORIZE = extend_schema(
     f"code to `POST /token` within {settings.AUTHORIZATION_CODE_SECONDS} seconds. Only `S256`; the redirect address "
     f"must be registered, character by character. {_BODIES}",
     parameters=[_NO_STORE],
-    request=request(
-        _FORM,
-        Component(
-            "AuthorizeRequest",
-            parameters(
-                ["response_type", "client_id", "code_challenge", "code_challenge_method", "username", "password"],
-                response_type={"const": "code"},
-                client_id=text(),
-                redirect_uri=optional("May be left out where only one is registered."),
-                scope=SCOPE,
-                state=optional(),
-                code_challenge=text(pattern=_PKCE),
-                code_challenge_method={"const": "S256"},
-                username=text("The e-mail."),
-                password=_PASSWORD,
-            ),
-        ),
+    request=_body(
+        "AuthorizeRequest",
         {
             "As the Fulfillment App does": {
                 "client_id": settings.DEFAULT_CLIENT_ID,
@@ -79,6 +64,16 @@ AUTHORIZE = extend_schema(
                 "password": "correct-Horse-7!",
             }
         },
+        ["response_type", "client_id", "code_challenge", "code_challenge_method", "username", "password"],
+        response_type={"const": "code"},
+        client_id=text(),
+        redirect_uri=optional("May be left out where only one is registered."),
+        scope=SCOPE,
+        state=optional(),
+        code_challenge=text(pattern=_PKCE),
+        code_challenge_method={"const": "S256"},
+        username=text("The e-mail."),
+        password=_PASSWORD,
     ),
     responses={
         200: response(
@@ -208,27 +203,22 @@ REVOKE = extend_schema(
     description="RFC 7009. An access or refresh token of a sign-in ends that session with all its tokens; a warehouse "
     "token ends itself and its refresh token. From the next request on, on every server. An unknown token is answered "
     f"alike. {_BODIES}",
-    request=request(
-        _FORM,
-        Component(
-            "RevokeRequest",
-            parameters(
-                ["token"],
-                token=text(),
-                token_type_hint=_HINT,
-                everywhere={
-                    "anyOf": [{"type": "string", "enum": ["true", "false"]}, OMITTED],
-                    "default": "false",
-                    "description": "`true` signs the person out of every device. Not by warehouse tokens.",
-                },
-                client_id=CLIENT_ID,
-                client_secret=CLIENT_SECRET,
-            ),
-        ),
+    request=_body(
+        "RevokeRequest",
         {
             "Sign out": {"token": _REFRESH_TOKEN},
             "Sign out everywhere": {"token": _REFRESH_TOKEN, "everywhere": "true"},
         },
+        ["token"],
+        token=text(),
+        token_type_hint=_HINT,
+        everywhere={
+            "anyOf": [{"type": "string", "enum": ["true", "false"]}, OMITTED],
+            "default": "false",
+            "description": "`true` signs the person out of every device. Not by warehouse tokens.",
+        },
+        client_id=CLIENT_ID,
+        client_secret=CLIENT_SECRET,
     ),
     responses={
         200: response({"type": "object", "maxProperties": 0}, "It is withdrawn.", {"Done": {}}),
@@ -261,19 +251,14 @@ INTROSPECT = extend_schema(
     "Whatever is not a valid access or warehouse token is answered with `active: false` and nothing else. "
     f"{_BODIES}",
     parameters=[_NO_STORE],
-    request=request(
-        _FORM,
-        Component(
-            "IntrospectRequest",
-            parameters(
-                ["token"],
-                token=text(),
-                token_type_hint=_HINT,
-                client_id=optional(),
-                client_secret=CLIENT_SECRET,
-            ),
-        ),
+    request=_body(
+        "IntrospectRequest",
         {"With the secret in the body": {"token": _ACCESS_TOKEN, "client_id": "picking", "client_secret": "…"}},
+        ["token"],
+        token=text(),
+        token_type_hint=_HINT,
+        client_id=optional(),
+        client_secret=CLIENT_SECRET,
     ),
     responses={
         200: response(
