@@ -138,13 +138,12 @@ def log_in(
     request.session.set_expiry(timedelta(seconds=settings.SESSION_COOKIE_AGE))
     request.session.pop(COMPANY_ACCOUNT, None)
     request.session[ACCOUNT_ONLY] = not (user.is_staff and (company_account or user.password_opens_back_office))
+    by = {"provider": company_account["label"]} if company_account else {}
+    audit.info("Successful Login", tag="successful_login", username=user.email, **by)
     if company_account:
         request.session[COMPANY_ACCOUNT] = company_account
-        audit.info("Successful Login", tag="successful_login", username=user.email, provider=company_account["label"])
-    else:
-        audit.info("Successful Login", tag="successful_login", username=user.email)
-        if user.is_break_glass and settings.OIDC_PROVIDERS:
-            audit.warning("Break-Glass Sign-in", tag="break_glass_sign_in", username=user.email)
+    elif user.is_break_glass and settings.OIDC_PROVIDERS:
+        audit.warning("Break-Glass Sign-in", tag="break_glass_sign_in", username=user.email)
     url = reverse("account_password") if user.must_change_password else destination
     return device_cookies.remember(request, HttpResponseRedirect(url), user)
 

@@ -61,23 +61,12 @@ def account_reasons(status: str | None, employed_until: datetime | None, at: dat
 _OF_STATUS = {None: SignInReason.UNKNOWN_PERSON, "deleted": SignInReason.DELETED}
 
 
-class PasswordState(NamedTuple):
-    """What is so of a password and of the lockouts of its account; None in what is not known."""
-
-    must_change_by: datetime | None
-    is_usable: bool | None = None
-    is_locked: bool | None = None
-
-
-def password_reasons(state: PasswordState, at: datetime) -> Iterator[SignInReason]:
-    """Why nobody could sign in by this password at a moment, except that a wrong one was entered."""
-    if state.must_change_by is not None:
-        is_over = state.must_change_by <= at
-        yield SignInReason.TEMPORARY_PASSWORD_EXPIRED if is_over else SignInReason.TEMPORARY_PASSWORD
-    elif state.is_usable is False:
-        yield SignInReason.NO_PASSWORD
-    if state.is_locked:
-        yield SignInReason.LOCKED
+def password_reason(must_change_by: datetime | None, at: datetime, *, is_usable: bool = True) -> SignInReason | None:
+    """Why nobody could sign in by a password at a moment, except that a wrong one was entered."""
+    if must_change_by is not None:
+        is_over = must_change_by <= at
+        return SignInReason.TEMPORARY_PASSWORD_EXPIRED if is_over else SignInReason.TEMPORARY_PASSWORD
+    return None if is_usable else SignInReason.NO_PASSWORD
 
 
 class Entry(Enum):
@@ -94,9 +83,9 @@ def sign_in_reasons(person: Any, entry: Entry, at: datetime) -> Iterator[SignInR
     `person` is a `User`, as stored or as they were by the history.
     """
     yield from account_reasons(person.status, person.employed_until, at)
-    for reason in password_reasons(PasswordState(person.must_change_password_by), at):
-        if entry is Entry.APP or reason is not SignInReason.TEMPORARY_PASSWORD:  # which the pages let them change
-            yield reason
+    reason = password_reason(person.must_change_password_by, at)
+    if reason and (entry is Entry.APP or reason is not SignInReason.TEMPORARY_PASSWORD):  # which the pages let change
+        yield reason
     if entry is Entry.BACK_OFFICE and person.is_warehouse_user:
         yield SignInReason.NOT_A_BACK_OFFICE_USER
     elif entry is Entry.BACK_OFFICE and not person.password_opens_back_office:
