@@ -92,16 +92,12 @@ def sign_in_reasons(person: Any, entry: Entry, at: datetime) -> Iterator[SignInR
         yield SignInReason.COMPANY_ACCOUNT_ONLY
 
 
-def session_reasons(
-    ended_at: datetime | None, expires_at: datetime, at: datetime, *, is_key_known: bool = True
-) -> Iterator[SessionReason]:
-    """Why the tokens of a session were refused at a moment, as `SessionQuerySet.live` and `SigningKeyQuerySet.have`."""
+def session_reasons(ended_at: datetime | None, expires_at: datetime, at: datetime) -> Iterator[SessionReason]:
+    """Why the tokens of a session were refused at a moment, as `SessionQuerySet.live`."""
     if ended_at is not None and ended_at <= at:
         yield SessionReason.SESSION_ENDED
     elif expires_at <= at:
         yield SessionReason.SESSION_EXPIRED
-    if not is_key_known:
-        yield SessionReason.KEY_REMOVED
 
 
 class ClientState(NamedTuple):
