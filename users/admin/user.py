@@ -229,7 +229,7 @@ class UserAdmin(
         if not self.has_end_sessions_permission(request):
             raise PermissionDenied
         person = self.person_or_404(request, pk)
-        if not self.may_sign_out(request, person):
+        if not actor(request).may("users.change_session", person):
             raise PermissionDenied
         ended = END_SESSIONS.apply([person.pk], actor(request)).counted
         self.message_user(request, sessions_ended(ended), messages.SUCCESS)
@@ -255,15 +255,9 @@ class UserAdmin(
             not actor(request).is_confined or self.has_hire_permission(request)
         )
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not for people with more rights than the user."""
-        allowed = super().has_change_permission(request, obj)
-        return allowed and (obj is None or obj.may_be_changed_by(request.user))
-
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nor for those who are deleted."""
-        allowed = super().has_delete_permission(request, obj)
-        return allowed and (obj is None or (obj.may_be_changed_by(request.user) and not obj.is_deleted))
+        """Not for those who are deleted."""
+        return super().has_delete_permission(request, obj) and (obj is None or not obj.is_deleted)
 
     def has_hire_permission(self, request: HttpRequest) -> bool:
         """Whether the form that creates a person also assigns warehouses."""
