@@ -26,7 +26,7 @@ from config.history.tracking import tracked
 from users.locks import NotFreeError, briefly
 from users.models.authorization_code import AuthorizationCode
 from users.models.session import Session
-from users.sign_in.refusals import redirect_reasons
+from users.sign_in.refusals import is_registered
 
 #: Loopback hosts, for which plain http is allowed (RFC 8252 section 7.3).
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -275,7 +275,7 @@ class Client(ClientMixin, SavesChangedColumns):
         return scope or ""
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return not any(redirect_reasons(self.redirect_uris, redirect_uri))
+        return is_registered(redirect_uri, self.redirect_uris)
 
     def check_client_secret(self, client_secret: str) -> bool:
         return bool(self.secret_digest) and constant_time_compare(self.secret_digest, digest(client_secret))

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import chain
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -25,7 +24,7 @@ from users.models.refresh_token import RotatingCredential
 from users.models.signing_key import SigningKey
 from users.models.user import User, within_people_seen
 from users.querysets import active_account
-from users.sign_in.refusals import SessionReason, session_reasons
+from users.sign_in.refusals import SessionReason, session_reason
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -146,16 +145,16 @@ class Session(RotatingCredential):
 
     @property
     def is_live(self) -> bool:
-        return not any(self._reasons())
+        return self._reason() is None
 
-    def _reasons(self) -> Iterator[SessionReason]:
+    def _reason(self) -> SessionReason | None:
         """An end counts at once, also if the clock that it was taken from is ahead of ours."""
         now = timezone.now()
-        return session_reasons(self.ended_at, self.expires_at, max(now, self.ended_at or now))
+        return session_reason(self.ended_at, self.expires_at, max(now, self.ended_at or now))
 
     def refusal(self) -> StrEnum | None:
         """Why it is not prolonged, a SessionReason or a SignInReason, or None."""
-        return next(chain(self._reasons(), self.user.account_reasons()), None)
+        return self._reason() or next(self.user.account_reasons(), None)
 
     def outranks(self, user: User) -> bool:
         """Whether its person has rights that the other lacks."""

@@ -33,7 +33,7 @@ from users.oauth.requests import Request
 from users.oauth.sessions import redeem, start_session
 from users.oauth.token_lookup import IssuedToken, SessionToken
 from users.oauth.tokens import AccessToken, scopes_for
-from users.sign_in.refusals import Entry, redirect_reasons, sign_in_reasons
+from users.sign_in.refusals import Entry, is_registered, sign_in_reasons
 from users.sign_in.throttling import is_blocked, log_failure
 
 #: Authentication methods: `none` for public clients, the others for confidential ones (RFC 6749 section 2.3).
@@ -141,7 +141,7 @@ class CodeGrant(AuthorizationCodeGrant):
     def validate_authorization_redirect_uri(request: Request, client: Client) -> str:
         """The URI as sent, optional if the client has only one."""
         sent: str = request.payload.redirect_uri or ""
-        if any(redirect_reasons(client.redirect_uris, sent)):
+        if not is_registered(sent, client.redirect_uris):
             raise InvalidClientError("The redirect address is not registered for this client.")
         return sent
 

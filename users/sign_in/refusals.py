@@ -92,12 +92,11 @@ def sign_in_reasons(person: Any, entry: Entry, at: datetime) -> Iterator[SignInR
         yield SignInReason.COMPANY_ACCOUNT_ONLY
 
 
-def session_reasons(ended_at: datetime | None, expires_at: datetime, at: datetime) -> Iterator[SessionReason]:
+def session_reason(ended_at: datetime | None, expires_at: datetime, at: datetime) -> SessionReason | None:
     """Why the tokens of a session were refused at a moment, as `SessionQuerySet.live`."""
     if ended_at is not None and ended_at <= at:
-        yield SessionReason.SESSION_ENDED
-    elif expires_at <= at:
-        yield SessionReason.SESSION_EXPIRED
+        return SessionReason.SESSION_ENDED
+    return SessionReason.SESSION_EXPIRED if expires_at <= at else None
 
 
 class ClientState(NamedTuple):
@@ -113,18 +112,16 @@ def client_reasons(state: ClientState, redirect_uri: str = "") -> Iterator[Clien
     """Why a registered client is refused with this redirect address, or without one, and what it is not told."""
     if state.is_confidential and not state.has_secret:
         yield ClientReason.NO_SECRET
-    if redirect_uri:
-        yield from redirect_reasons(state.redirect_uris, redirect_uri)
-    elif not (state.redirect_uris or state.is_confidential):
+    is_optional = not redirect_uri and (state.redirect_uris or state.is_confidential)
+    if not (is_optional or is_registered(redirect_uri, state.redirect_uris)):
         yield ClientReason.REDIRECT_NOT_REGISTERED
     if state.is_confidential and not state.reads_reasons:
         yield ClientReason.MAY_NOT_READ_REASONS
 
 
-def redirect_reasons(registered: Sequence[str], sent: str) -> Iterator[ClientReason]:
-    """Why `/authorize` refuses an address, compared as a whole (RFC 9700 section 2.1).
+def is_registered(redirect_uri: str, registered: Sequence[str]) -> bool:
+    """Whether `/authorize` takes an address, compared as a whole (RFC 9700 section 2.1).
 
     "" is the client's only one (RFC 6749 section 3.1.2.3).
     """
-    if sent not in registered if sent else len(registered) != 1:
-        yield ClientReason.REDIRECT_NOT_REGISTERED
+    return redirect_uri in registered if redirect_uri else len(registered) == 1

@@ -25,7 +25,7 @@ from users.admin.why.base import Condition, Conditions, change_of, labelled
 from users.models import Session, User
 from users.sign_in.account_recovery import lockouts_of
 from users.sign_in.lockouts_in_force import wrong_passwords
-from users.sign_in.refusals import SessionReason, SignInReason, password_reason, session_reasons
+from users.sign_in.refusals import SessionReason, SignInReason, password_reason, session_reason
 from warehouses.models import Warehouse
 
 #: Most ended sessions that are named.
@@ -135,14 +135,14 @@ class PersonConditions(Conditions):
         over = every.alias(over_at=Least("ended_at", "expires_at")).filter(over_at__lte=self.now)
         found = {change.object_id: change for change in self.changes(Session, self.person) if change.label == "update"}
         for session in over.order_by("-over_at")[:MAX_SESSIONS]:
-            code = next(session_reasons(session.ended_at, session.expires_at, self.now))
+            code = session_reason(session.ended_at, session.expires_at, self.now)
             told = {"since": in_words(session.created_at), "until": in_words(session.expires_at)}
             if code is SessionReason.SESSION_ENDED:
                 told["reason"] = _(session.end_reason) if session.end_reason else _("not recorded")
                 text, change = _("The session since %(since)s ended: %(reason)s."), found.get(str(session.pk))
             else:
                 text, change = _("The session since %(since)s expired on %(until)s."), None
-            yield Condition(None, text % told, change, code=code)
+            yield Condition(None, text % told, change, code=code or "")
 
     # --- Working ------------------------------------------------------------------------------------------------
     def work(self, decision: Decision, warehouse: Warehouse) -> Iterator[Condition]:
