@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from users.admin.why.base import are_met
 from users.admin.why.client import ClientConditions
 from users.admin.why.events import FoundEvent, events_of, the_refusal, why_refused
-from users.admin.why.form import SEES_CLIENTS, WhyForm, refuse_unknown
+from users.admin.why.form import WhyForm, refuse_unknown
 from users.admin.why.person import PersonConditions
 from users.admin.why.rights import rights_of
 
@@ -55,7 +55,7 @@ class _Answer:
         refusal = the_refusal(self.found)
         event = refusal.event
         self.asked |= {"person": refusal.person, "warehouse": None, "moment": event.at}
-        if self._sees_clients:
+        if "client" in self.asked:
             self.asked |= {"client": refusal.client, "redirect_uri": event.details.get("redirect_uri") or ""}
         unknown = ""
         try:
@@ -68,11 +68,6 @@ class _Answer:
     def _then(self, moment: datetime) -> tuple[PersonConditions | None, Sequence[str]]:
         client = self._client(moment) if self.asked.get("client") else None
         return self._person(moment) if self.asked["person"] else None, client.reasons if client else ()
-
-    @property
-    def _sees_clients(self) -> bool:
-        viewer: Any = self.request.user
-        return bool(viewer.has_perm(SEES_CLIENTS))
 
     # --- Then and now -------------------------------------------------------------------------------------------
     def _of_states(self) -> dict[str, Any]:
