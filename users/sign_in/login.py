@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth import SESSION_KEY, login, logout, signals
+from django.contrib.auth import SESSION_KEY, login, logout
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -64,8 +64,7 @@ class LoginForm(AuthenticationForm):
     def confirm_login_allowed(self, user: Any) -> None:
         """Counts the correct password of a user without access as a failure, like a wrong password."""
         if any(sign_in_reasons(user, self.entry, user.read_at)):
-            credentials = {"username": self.cleaned_data["username"]}
-            signals.user_login_failed.send(sender=__name__, credentials=credentials, request=self.request)
+            throttling.record_failure(self.request, throttling.key_of(self.cleaned_data["username"]))
             raise self.get_invalid_login_error()
 
 
@@ -181,12 +180,13 @@ def second_step(request: HttpRequest, login: str = "admin:login") -> HttpRespons
         return redirect(login)
     form = two_factor.CodeForm(request.POST or None)
     if form.is_valid():
-        if not throttling.is_open(request, user.email):
-            return throttling.page(request, request.retry_after)  # type: ignore[attr-defined]
+        account = throttling.key_of(user.email)
+        if seconds := throttling.blocked_seconds(request, account):
+            return throttling.page(request, seconds)
         if device := two_factor.device_accepting(user, form.cleaned_data["code"]):
             return _accept(request, user, device)
-        signals.user_login_failed.send(sender=__name__, credentials={"username": user.email}, request=request)
-        throttling.log_failure(request, throttling.key_of(user.email))
+        throttling.record_failure(request, account)
+        throttling.log_failure(request, account)
         form.refuse()
     return two_factor.page(request, "two_factor/second_step.html", _("Two-factor sign-in"), form=form)
 

@@ -16,7 +16,6 @@ from uuid import UUID
 
 import structlog
 from axes.handlers.database import AxesDatabaseHandler
-from axes.handlers.proxy import AxesProxyHandler
 from axes.models import AccessFailureLog
 from django.conf import settings
 from django.contrib import admin
@@ -141,11 +140,6 @@ def log_failure(request: HttpRequest, username: str) -> None:
 
 
 # --- Responses --------------------------------------------------------------------------------------------------
-def is_open(request: HttpRequest, email: str) -> bool:
-    """Whether sign-in to this account is not locked for this request."""
-    return AxesProxyHandler.is_allowed(request, {"username": email})
-
-
 def is_blocked(request: HttpRequest) -> bool:
     """Whether axes has refused this request without checking its password."""
     return bool(getattr(request, "axes_locked_out", False))
