@@ -54,7 +54,9 @@ class _Answer:
             return {}
         refusal = the_refusal(self.found)
         event = refusal.event
-        self.asked |= {"person": refusal.person, "warehouse": None, "moment": event.at}
+        self.asked |= {"person": refusal.person, "moment": event.at}
+        if "warehouse" in self.asked:
+            self.asked["warehouse"] = None
         if "client" in self.asked:
             self.asked |= {"client": refusal.client, "redirect_uri": event.details.get("redirect_uri") or ""}
         unknown = ""
