@@ -6,7 +6,6 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from users.sign_in import login, passwords
@@ -29,14 +28,12 @@ class AccountSignInView(login.SignInView):
     template_name = "account/sign_in.html"
     authentication_form = AccountLoginForm
     title = _("Your account")
+    next_page = "account"
     second_step, forgotten = "account_second_step", "account_password_reset"
     offers_company_accounts = False
 
     def onward(self, request: Any) -> HttpResponse | None:
         return redirect(self.get_success_url()) if request.user.is_authenticated else None
-
-    def get_default_redirect_url(self) -> str:
-        return reverse("account")
 
 
 class AccountForgottenPasswordView(passwords.ForgottenPasswordView):

@@ -108,9 +108,8 @@ class _Client(DjangoOAuth2App):
         return self.server_metadata
 
     def fetch_jwk_set(self, force: bool = False) -> Any:
-        if force and time.monotonic() - self.refetched_at < REFETCH_SECONDS:
-            force = False
-        elif force:
+        force = force and time.monotonic() - self.refetched_at >= REFETCH_SECONDS
+        if force:
             self.refetched_at = time.monotonic()
         return super().fetch_jwk_set(force=force)
 

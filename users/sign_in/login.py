@@ -74,6 +74,7 @@ class SignInView(BackOfficePage, LoginView):
     template_name = "admin/login.html"
     authentication_form = LoginForm
     title = _("Login")
+    next_page = "admin:index"
     #: The names of the URLs of the second step and of "Forgot password?".
     second_step, forgotten = "admin_second_step", "admin_password_reset"
     offers_company_accounts = True
@@ -97,9 +98,6 @@ class SignInView(BackOfficePage, LoginView):
         if request.user.is_staff and not is_account_only:  # no second factor, which `REQUIRE_TWO_FACTOR` demands
             return redirect("admin_two_factor")
         return None
-
-    def get_default_redirect_url(self) -> str:
-        return reverse("admin:index")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         forgotten = reverse(self.forgotten) if settings.SENDS_EMAIL else ""
