@@ -47,7 +47,6 @@ class ClientReason(StrEnum):
     WRONG_SECRET = "wrong_secret"  # noqa: S105 (as above)
     REDIRECT_NOT_REGISTERED = "redirect_not_registered"
     MAY_NOT_READ_REASONS = "may_not_read_reasons"
-    NO_SIGNING_KEY = "no_signing_key"
 
 
 def account_reasons(status: str | None, employed_until: datetime | None, at: datetime) -> Iterator[SignInReason]:
