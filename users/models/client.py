@@ -262,14 +262,7 @@ class Client(ClientMixin, SavesChangedColumns):
             audit.info("Client Removed", tag="client_removed", client_id=self.client_id)
         return int(ended)
 
-    # --- Authlib's interface ------------------------------------------------------------------------------------
-    def get_client_id(self) -> str:
-        return self.client_id
-
-    def get_default_redirect_uri(self) -> str | None:
-        """The redirect URI of a request without one (RFC 6749 section 3.1.2.3)."""
-        return self.redirect_uris[0] if len(self.redirect_uris) == 1 else None
-
+    # --- Authlib's interface, as far as our grants ask ----------------------------------------------------------
     def get_allowed_scope(self, scope: str | None) -> str:
         """Every scope: rights depend on the account, not on the client."""
         return scope or ""
