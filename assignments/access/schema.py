@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from authlib.oauth2.rfc6749.errors import OAuth2Error
 from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
@@ -13,7 +12,7 @@ from assignments.access.evaluation import MAX_EVALUATIONS, PERSON, SEMANTICS, WA
 from config.api import errors
 from config.api.openapi import Component, header, members, refusals, request, response
 from users.oauth.errors import BadClientError, BlockedError, UnreadableBodyError
-from users.oauth.server import server
+from users.oauth.schema.operations import oauth_refusals
 from users.schema import PAT
 from warehouses.schema import NORTH_DOCK
 
@@ -68,13 +67,6 @@ _IN_NORTH_DOCK = {"resource": {"type": WAREHOUSE, "id": str(NORTH_DOCK.uuid)}}
 _ELSEWHERE = {"resource": {"type": WAREHOUSE, "id": "0f0d0a53-1f0c-4c3e-9a53-6d1b1f3c9f4e"}}
 _DENIED = {"decision": False, "context": {"reason": Reason.ACTIVE_ELSEWHERE}}
 
-
-def _refusals(*refused: OAuth2Error) -> dict[int, Any]:
-    answers = [server.handle_error_response(None, error) for error in refused]
-    always = (errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY, errors.CRASHED)
-    return refusals("oauth", *answers, *always)
-
-
 _REFUSALS = (UnreadableBodyError("`subject` is missing."), BadClientError(is_challenged=True), BlockedError(240))
 
 EVALUATION = extend_schema(
@@ -90,7 +82,7 @@ EVALUATION = extend_schema(
     ),
     responses={
         200: response(_DECISION, "The decision.", {"Yes": {"decision": True}, "No, and why": _DENIED}),
-        **_refusals(*_REFUSALS),
+        **oauth_refusals(*_REFUSALS),
     },
 )
 
@@ -134,7 +126,7 @@ EVALUATIONS = extend_schema(
             "The decisions, in the order of the questions; without questions, one.",
             {"Yes and no": {"evaluations": [{"decision": True}, _DENIED]}},
         ),
-        **_refusals(*_REFUSALS),
+        **oauth_refusals(*_REFUSALS),
     },
 )
 

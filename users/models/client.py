@@ -36,15 +36,10 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 def check_redirect_uri(text: str) -> None:
     """Raises ValidationError unless `text` is an absolute URL with https or of a loopback host."""
     if "#" in text or "*" in text:
-        raise ValidationError(
-            _("“%(value)s” must not contain # or *: every address is written out in full."), params={"value": text}
-        )
+        raise _refusal(text, _("“%(value)s” must not contain # or *: every address is written out in full."))
     address = _parsed(text)
     if address is None:
-        raise ValidationError(
-            _("“%(value)s” is not a complete address, such as https://app.example.com/oauth/cb."),
-            params={"value": text},
-        )
+        raise _refusal(text, _("“%(value)s” is not a complete address, such as https://app.example.com/oauth/cb."))
     _refuse_plain_http(text, address)
 
 
@@ -52,13 +47,11 @@ def check_origin(text: str) -> None:
     """Raises ValidationError unless `text` is a serialized origin (RFC 6454 section 6.2)."""
     address = _parsed(text)
     if address is None or "*" in text or text != _origin_of(address):
-        raise ValidationError(
-            _(
-                "“%(value)s” must be the beginning of an address in small letters, with nothing after the name of the "
-                "site, such as https://app.example.com."
-            ),
-            params={"value": text},
+        words = _(
+            "“%(value)s” must be the beginning of an address in small letters, with nothing after the name of the "
+            "site, such as https://app.example.com."
         )
+        raise _refusal(text, words)
     _refuse_plain_http(text, address)
 
 
@@ -82,10 +75,11 @@ def _parsed(text: str) -> Any:
 
 def _refuse_plain_http(text: str, address: Any) -> None:
     if address.scheme != "https" and not (address.scheme == "http" and address.hostname in _LOOPBACK):
-        raise ValidationError(
-            _("“%(value)s” must begin with https://. Only localhost may be reached by http://."),
-            params={"value": text},
-        )
+        raise _refusal(text, _("“%(value)s” must begin with https://. Only localhost may be reached by http://."))
+
+
+def _refusal(text: str, words: Any) -> ValidationError:
+    return ValidationError(words, params={"value": text})
 
 
 class CheckedText(models.CharField):

@@ -6,7 +6,6 @@ from typing import Any
 
 from authlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidRequestError, OAuth2Error, UnsupportedGrantTypeError
 from django.conf import settings
-from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 
 from config.api import errors
@@ -30,9 +29,9 @@ _CODE = "n0tMuchToSeeHereJustFortyEightRandomCharacters00"
 _CALLBACK = "https://app.example.com/oauth/cb/spryker"
 
 
-def _refusals(*refused: OAuth2Error) -> dict[int, Any]:
+def oauth_refusals(*refused: OAuth2Error) -> dict[int, Any]:
     """The given errors, and those of every OAuth route with a body."""
-    answers: list[HttpResponse] = [server.handle_error_response(None, error) for error in refused]
+    answers = [server.handle_error_response(None, error) for error in refused]
     always = (errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY, errors.CRASHED)
     return refusals("oauth", *answers, *always)
 
@@ -93,7 +92,7 @@ AUTHORIZE = extend_schema(
             "The code, in an array of one.",
             {"The code": [{"code": _CODE}]},
         ),
-        **_refusals(
+        **oauth_refusals(
             InvalidRequestError(),
             BadClientError(is_challenged=False),
             InvalidGrantError(BAD_CREDENTIALS),
@@ -180,7 +179,7 @@ TOKEN = extend_schema(
             "The tokens.",
             {"The tokens": token_answer(_ACCESS_TOKEN, _REFRESH_TOKEN, settings.ACCESS_TOKEN_SECONDS)},
         ),
-        **_refusals(
+        **oauth_refusals(
             InvalidGrantError(BAD_CREDENTIALS),
             TemporaryPasswordError(),
             InvalidGrantError(),
@@ -222,7 +221,7 @@ REVOKE = extend_schema(
     ),
     responses={
         200: response({"type": "object", "maxProperties": 0}, "It is withdrawn.", {"Done": {}}),
-        **_refusals(
+        **oauth_refusals(
             InvalidRequestError(),
             InvalidGrantError(),
             BadClientError(is_challenged=False),
@@ -279,6 +278,6 @@ INTROSPECT = extend_schema(
             "Whether the token is valid, and its claims.",
             {"A valid warehouse token": _VALID_TOKEN, "Anything else": {"active": False}},
         ),
-        **_refusals(InvalidRequestError(), BadClientError(is_challenged=True), BlockedError(240)),
+        **oauth_refusals(InvalidRequestError(), BadClientError(is_challenged=True), BlockedError(240)),
     },
 )
