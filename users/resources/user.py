@@ -103,7 +103,6 @@ class UserResource(SheetResource):
         "group_names",
         pgettext_lazy("column", "roles"),
         explanation=gettext_lazy("Roles in the Back Office, with a semicolon between them. New: none."),
-        example="",
         aliases=("group", "gruppe", "gruppen"),
         widget=GroupNames(),
     )
@@ -111,7 +110,6 @@ class UserResource(SheetResource):
         "employed_until",
         pgettext_lazy("column", "employed_until"),
         explanation=gettext_lazy("The last day on which they can sign in: year-month-day, or none. New: none."),
-        example="",
         blank=NONE,
         widget=LastDayWidget(),
     )
@@ -119,7 +117,6 @@ class UserResource(SheetResource):
         "new_password",
         pgettext_lazy("column", "password"),
         explanation=gettext_lazy("12 characters or more; never exported. New: none, set it by “Forgot password?”."),
-        example="",
         is_secret=True,
     )
 
