@@ -106,7 +106,7 @@ class WarehouseUserAssignmentAdmin(PeriodPages, RosterPages, SheetAdminMixin, Hi
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Without "of … selected", which would need a count."""
-        return super().changelist_view(request, {"selection_note_all": "", **(extra_context or {})})
+        return super().changelist_view(request, {"selection_note_all": "", **(extra_context or {})})  # type: ignore[return-value]
 
     def get_list_display(self, request: HttpRequest) -> Any:
         person = ("person_linked", "person") if may_see_people(request.user) else ("person_by_name",)

@@ -55,7 +55,7 @@ class ClientAuthentication(BaseAuthentication):
 
 def _by_token(scheme: str, credentials: str) -> Client:
     token = ClientToken.read(credentials.strip()) if scheme.lower() == "bearer" else None
-    client = token and token.live_client()
+    client = token.live_client() if token else None
     if client is None:
         raise ApiError(UNAUTHORIZED)
     return client

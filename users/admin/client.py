@@ -69,7 +69,7 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     # --- The page of one client --------------------------------------------------------------------------------
     def get_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
-        provisioning = PROVISIONING_FIELDS if may_let_provision(actor(request)) else ()
+        provisioning: tuple[str, ...] = PROVISIONING_FIELDS if may_let_provision(actor(request)) else ()
         if obj is None:
             given = ("client_id", "name", "is_confidential", "redirect_uris", "allowed_origins", "reads_reasons")
             return (*given, *provisioning, "change_reason")

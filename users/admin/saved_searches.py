@@ -51,7 +51,7 @@ def saved_searches(request: HttpRequest) -> HttpResponse:
     own = SavedSearch.objects.filter(user=actor(request))
     form = None
     if request.method == "POST" and "delete" in request.POST:
-        own.filter(pk=parse_key(request.POST["delete"])).delete()
+        own.filter(pk=parse_key(request.POST["delete"]) or 0).delete()
         return HttpResponseRedirect(reverse("admin_saved_searches"))
     if request.method == "POST":
         form = SaveForm(request.POST)
