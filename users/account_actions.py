@@ -41,6 +41,10 @@ class LeftOut(models.TextChoices):
     NO_WAREHOUSE_USER = "no_warehouse_user", _("Only warehouse users can be assigned to warehouses.")
 
 
+#: Message about roles that somebody may not grant.
+BEYOND = _("You cannot give or take the role %(names)s: it allows more than you may do yourself.")
+
+
 def why_unchangeable(person: User, by: User) -> LeftOut | None:
     """Why one may not change a person (`User.may_be_changed_by`), or None."""
     if person.may_be_changed_by(by):
@@ -54,8 +58,7 @@ class LastAdministratorError(ValidationError):
             _(
                 "This is the last active administrator whose employment has no end. "
                 "Make somebody else an administrator first."
-            ),
-            code="last_administrator",
+            )
         )
 
 

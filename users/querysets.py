@@ -201,4 +201,5 @@ def searched_by_person(path: str = "", *, by_email: bool = True, **also: tuple[s
     return Searched((text,), names=(f"{entry}names",), indexed=f"{entry}sought", **also)
 
 
+CLIENTS = Searched(("client_id__folded", "name__folded"), names=("client_id__folded", "name__folded"), uuids=())
 PEOPLE, PEOPLE_BY_NAME = searched_by_person(), searched_by_person(by_email=False)

@@ -17,6 +17,7 @@ from config.history.undo import NO_RIGHT, Step, Undoer, UndoPlan, register
 from config.text import email_key
 from users.account_actions import (
     ACTIVATE,
+    BEYOND,
     DEACTIVATE,
     DELETE,
     MAKE_WAREHOUSE_USER,
@@ -46,7 +47,6 @@ _TO_STATUS: dict[tuple[Any, Any], tuple[Switch, ...]] = {
     ("active", "deleted"): (DELETE,),
     ("blocked", "deleted"): (DELETE,),
 }
-BEYOND = _("You cannot give or take the role %(names)s: it allows more than you may do yourself.")
 
 
 @register

@@ -1,13 +1,15 @@
 from config.api.urlpatterns import collection, item, route
 from users import views
 
+oauth = views.AuthorizationServerViewSet.as_view
+
 urlpatterns = [
-    route("authorize", views.AuthorizeView.as_view({"post": "create"})),
-    route("token", views.TokenView.as_view({"post": "create"})),
-    route("revoke", views.RevokeView.as_view({"post": "create"})),
-    route("introspect", views.IntrospectView.as_view({"post": "create"})),
-    route(".well-known/oauth-authorization-server", views.MetadataView.as_view({"get": "retrieve"})),
-    route(".well-known/jwks.json", views.KeySetView.as_view({"get": "retrieve"})),
+    route("authorize", oauth({"post": "authorize"})),
+    route("token", oauth({"post": "token"})),
+    route("revoke", oauth({"post": "revoke"})),
+    route("introspect", oauth({"post": "introspect"})),
+    route(".well-known/oauth-authorization-server", oauth({"get": "server_metadata"})),
+    route(".well-known/jwks.json", oauth({"get": "key_set"})),
     collection("users", views.UserViewSet, get="list"),
     item("users", views.UserViewSet, get="retrieve"),
 ]

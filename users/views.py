@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from typing import Any
+
+from authlib.oauth2.rfc6749.errors import OAuth2Error
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -34,58 +37,52 @@ class UserViewSet(ReadOnlyModelViewSet):
 
 
 class OAuthViewSet(ApiViewSet):
-    """Base of the OAuth routes: without access token, with the errors of RFC 6749 section 5.2."""
+    """Base of the OAuth routes: without access token, with the errors of RFC 6749 section 5.2.
+
+    Methods may raise OAuth2Error.
+    """
 
     error_shape = "oauth"
     authentication_classes = ()
     permission_classes = (AllowAny,)
     renderer_classes = (PlainJSONRenderer,)
 
+    def handle_exception(self, exc: Exception) -> Any:
+        if isinstance(exc, OAuth2Error):
+            return server.handle_error_response(None, exc)
+        return super().handle_exception(exc)
 
-class AuthorizeView(OAuthViewSet):
-    """`POST /authorize`: issues an authorization code (contract section 2.2)."""
+
+class AuthorizationServerViewSet(OAuthViewSet):
+    """The routes of the authorization server, one a method."""
 
     @operations.AUTHORIZE
-    def create(self, request: Request) -> HttpResponse:
+    def authorize(self, request: Request) -> HttpResponse:
+        """`POST /authorize`: issues an authorization code (contract section 2.2)."""
         return server.authorization_response(request)
 
-
-class TokenView(OAuthViewSet):
-    """`POST /token`: signs in and refreshes (contract section 2.1)."""
-
     @operations.TOKEN
-    def create(self, request: Request) -> HttpResponse:
-        return server.token_response(request)
-
-
-class RevokeView(OAuthViewSet):
-    """`POST /revoke`: token revocation (RFC 7009)."""
+    def token(self, request: Request) -> HttpResponse:
+        """`POST /token`: signs in and refreshes (contract section 2.1)."""
+        return server.create_token_response(request)
 
     @operations.REVOKE
-    def create(self, request: Request) -> HttpResponse:
-        return server.endpoint_response(RevocationEndpoint, request)
-
-
-class IntrospectView(OAuthViewSet):
-    """`POST /introspect`: token introspection (RFC 7662)."""
+    def revoke(self, request: Request) -> HttpResponse:
+        """`POST /revoke`: token revocation (RFC 7009)."""
+        return server.create_endpoint_response(RevocationEndpoint.ENDPOINT_NAME, request)
 
     @operations.INTROSPECT
-    def create(self, request: Request) -> HttpResponse:
-        return server.endpoint_response(IntrospectionEndpoint, request)
-
-
-class MetadataView(OAuthViewSet):
-    """`GET /.well-known/oauth-authorization-server`: server metadata (RFC 8414 section 3)."""
+    def introspect(self, request: Request) -> HttpResponse:
+        """`POST /introspect`: token introspection (RFC 7662)."""
+        return server.create_endpoint_response(IntrospectionEndpoint.ENDPOINT_NAME, request)
 
     @discovery.METADATA
-    def retrieve(self, request: Request) -> Response:
+    def server_metadata(self, request: Request) -> Response:
+        """`GET /.well-known/oauth-authorization-server`: server metadata (RFC 8414 section 3)."""
         return Response(metadata(), headers={"Cache-Control": "public, max-age=300"})
 
-
-class KeySetView(OAuthViewSet):
-    """`GET /.well-known/jwks.json`: the public keys of the tokens (RFC 7517 section 5)."""
-
     @discovery.KEYS
-    def retrieve(self, request: Request) -> Response:
+    def key_set(self, request: Request) -> Response:
+        """`GET /.well-known/jwks.json`: the public keys of the tokens (RFC 7517 section 5)."""
         keys = {"keys": [key.jwk for key in key_ring.newest_keys.values()]}
         return Response(keys, headers={"Cache-Control": f"public, max-age={settings.KEY_PUBLISHED_SECONDS}"})

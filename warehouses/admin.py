@@ -87,9 +87,6 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     readonly_fields = ("identifier",)
 
     # --- The list -----------------------------------------------------------------------------------------------
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return super().changelist_view(request, {"title": gettext("Warehouses")} | (extra_context or {}))
-
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Counts people in one query, for the rows of the page only."""
         page = super().get_changelist_instance(request)

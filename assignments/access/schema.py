@@ -12,7 +12,7 @@ from assignments.access.evaluation import MAX_EVALUATIONS, PERSON, SEMANTICS, WA
 from config.api import errors
 from config.api.openapi import Component, header, members, refusals, request, response
 from users.oauth.errors import BadClientError, BlockedError, UnreadableBodyError
-from users.oauth.server import server
+from users.oauth.schema.operations import oauth_refusals
 from users.schema import PAT
 from warehouses.schema import NORTH_DOCK
 
@@ -69,12 +69,8 @@ _IN_NORTH_DOCK = {"resource": {"type": WAREHOUSE, "id": str(NORTH_DOCK.uuid)}}
 _ELSEWHERE = {"resource": {"type": WAREHOUSE, "id": "0f0d0a53-1f0c-4c3e-9a53-6d1b1f3c9f4e"}}
 _DENIED = {"decision": False, "context": {"reason": Reason.ACTIVE_ELSEWHERE}}
 
-
-_REFUSED = (UnreadableBodyError("`subject` is missing."), BadClientError(is_challenged=True), BlockedError(240))
-_REFUSALS = refusals(
-    "oauth",
-    *(server.handle_error_response(None, error) for error in _REFUSED),
-    *(errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY, errors.CRASHED),
+_REFUSALS = oauth_refusals(
+    UnreadableBodyError("`subject` is missing."), BadClientError(is_challenged=True), BlockedError(240)
 )
 
 EVALUATION = extend_schema(

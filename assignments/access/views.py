@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -13,8 +14,8 @@ from rest_framework.response import Response
 from assignments.access import schema
 from assignments.access.evaluation import evaluate, evaluate_all
 from config.web.request_context import request_id
-from users.models.client import Client
 from users.oauth.errors import UnreadableBodyError
+from users.oauth.grants import PasswordGrant
 from users.oauth.server import address_of, server
 from users.views import OAuthViewSet
 
@@ -35,12 +36,11 @@ class AccessViewSet(OAuthViewSet):
         return response
 
     def answer(self, request: Request, evaluated: Callable[..., dict[str, Any]]) -> HttpResponse:
-        def to(client: Client) -> dict[str, Any]:
-            if request.content_type.partition(";")[0].strip().lower() != "application/json":
-                raise UnreadableBodyError("The body must be sent as application/json.")
-            return evaluated(request.body, with_reasons=client.reads_reasons)
-
-        return server.client_response(request, to)
+        client = server.client_in_header(request)
+        if request.content_type.partition(";")[0].strip().lower() != "application/json":
+            raise UnreadableBodyError("The body must be sent as application/json.")
+        body = evaluated(request.body, with_reasons=client.reads_reasons)
+        return server.handle_response(HTTPStatus.OK, body, PasswordGrant.TOKEN_RESPONSE_HEADER)
 
 
 class EvaluationView(AccessViewSet):

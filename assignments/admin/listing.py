@@ -13,7 +13,6 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
 from django.utils.functional import lazy
 from django.utils.html import format_html
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action, display
@@ -95,8 +94,7 @@ class WarehouseUserAssignmentAdmin(PeriodPages, RosterPages, SheetAdminMixin, Hi
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Without "of … selected", which would need a count."""
-        own = {"title": capfirst(self.opts.verbose_name_plural), "selection_note_all": ""}
-        return super().changelist_view(request, {**own, **(extra_context or {})})  # type: ignore[return-value]
+        return super().changelist_view(request, {"selection_note_all": "", **(extra_context or {})})  # type: ignore[return-value]
 
     def get_list_display(self, request: HttpRequest) -> Any:
         person = ("person_linked", "person") if may_see_people(request.user) else ("person_by_name",)

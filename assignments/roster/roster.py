@@ -111,7 +111,7 @@ def _people(keys: set[int], viewer: User | None) -> dict[int, User]:
     """Of those who were in a confined viewer's warehouses, and are of them no more, only the names."""
     if viewer is None or not viewer.is_confined:
         return _by_key(User, keys)
-    people = _by_key(User, keys, is_visible=User.objects.all().keys_visible_to(viewer, "pk"))
+    people = _by_key(User, keys, is_visible=User.objects.keys_visible_to(viewer, "pk"))
     for person in people.values():
         if not getattr(person, "is_visible", False):
             person.email = ""

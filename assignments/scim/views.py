@@ -13,7 +13,6 @@ from django.http import HttpResponse
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
-from rest_framework_simplejwt.exceptions import TokenError
 from scim2_models import Error, SCIMException
 from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
@@ -54,10 +53,8 @@ class ClientAuthentication(BaseAuthentication):
 
 
 def _by_token(scheme: str, credentials: str) -> Client:
-    try:
-        client = ClientToken(credentials.strip()).live_client() if scheme.lower() == "bearer" else None
-    except TokenError:
-        client = None
+    token = ClientToken.read(credentials.strip()) if scheme.lower() == "bearer" else None
+    client = token.live_client() if token else None
     if client is None:
         raise ApiError(UNAUTHORIZED)
     return client

@@ -6,7 +6,6 @@ from typing import Any, Self
 
 from authlib.oauth2.rfc6749.errors import InvalidRequestError
 from django.utils.translation import gettext_noop
-from rest_framework_simplejwt.exceptions import TokenError
 
 from assignments.models import WarehouseGrant
 from assignments.tokens.warehouse_token import WarehouseToken
@@ -26,13 +25,13 @@ class GrantToken(IssuedToken):
 
     @classmethod
     def of_access_token(cls, text: str) -> Self | None:
-        token = _warehouse_token_in(text)
+        token = WarehouseToken.read(text)
         grant = token and WarehouseGrant.objects.valid_for_claims(**token.identity)
         return cls(grant, token) if grant else None
 
     @classmethod
     def to_withdraw(cls, text: str) -> Self | None:
-        token = _warehouse_token_in(text)
+        token = WarehouseToken.read(text)
         grant = token and WarehouseGrant.objects.for_claims(**token.identity).first()
         return cls(grant) if grant else None
 
@@ -54,14 +53,6 @@ class GrantToken(IssuedToken):
         return shared_claims(token, token["act"]) | {name: token[name] for name in ("assignment", "warehouse")}
 
 
-def _warehouse_token_in(text: str) -> WarehouseToken | None:
-    """The warehouse token that this is, if its signature and times are good."""
-    try:
-        return WarehouseToken(text)
-    except TokenError:
-        return None
-
-
 class WarehouseRefreshGrant(RotatingGrant):
     """Refreshes a warehouse token if its grant is still valid."""
 
@@ -81,6 +72,3 @@ class WarehouseRefreshGrant(RotatingGrant):
         successor = self.rotated(refresh_token.grant)
         token = WarehouseToken.for_grant(refresh_token.grant)
         return token_answer(str(token), successor, token.seconds_left)
-
-    def revoke_old_credential(self, refresh_token: GrantToken) -> None:
-        """Nothing to do: rotation has replaced it."""

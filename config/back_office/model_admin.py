@@ -108,6 +108,8 @@ class ModelAdmin(admin.ModelAdmin):
     list_sections = ()
     #: Unfold shows the filters beside the list where the window is at least 1536 pixels wide, else behind a button.
     list_filter_sheet = False
+    #: The title of the list, if that is not the name of the model.
+    list_title: Any = ""
     #: Where the search looks. `search_fields` only shows the input.
     searched: Searched
     #: Most rows that a search finds.
@@ -143,7 +145,16 @@ class ModelAdmin(admin.ModelAdmin):
         rows = super().get_queryset(request)
         return rows.visible_to(request.user) if hasattr(rows, "visible_to") else rows
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Tells the form who edits, as `actor`."""
+        form = super().get_form(request, obj, change, **kwargs)
+        return type(form.__name__, (form,), {"actor": request.user})
+
     # --- The list -----------------------------------------------------------------------------------------------
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        title = self.list_title or capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList
 

@@ -91,8 +91,7 @@ class ImportAdmin(ReadOnlyMixin, ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         sheets = [(sheet.title(), sheet_url(sheet)) for sheet in importable(request.user).values()]
-        own = {"title": capfirst(self.opts.verbose_name_plural), "sheets": sheets}
-        return super().changelist_view(request, own | (extra_context or {}))
+        return super().changelist_view(request, {"sheets": sheets} | (extra_context or {}))
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Without a condition for people who may import everything: one index has the order of all kinds."""

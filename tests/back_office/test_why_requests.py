@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client as Browser
 from django.urls import reverse
@@ -22,6 +23,7 @@ from users.models import SigningKey, User
 from users.models.audit_event import AuditEvent
 from users.models.client import Client
 from users.oauth.key_ring import key_ring
+from users.roles import named
 
 ID = {"X-Request-Id": "phone-7"}
 HOUR = timedelta(hours=1)
@@ -243,6 +245,17 @@ def test_only_who_may_see_events_may_ask_about_a_request(make_user: Callable[...
         page = answered(browser, request_id="phone-7")
         assert ("request_id" in page["form"].fields, "events" in page) == (may, may)
         assert page["form"].errors == ({} if may else {"person": ["This field is required."]})
+
+
+def test_who_may_not_see_assignments_is_told_of_none_by_a_request(
+    make_user: Callable[..., User], pat: User, pat_north: Any
+) -> None:
+    sign_in_refused(pat.email)
+    watch = Group.objects.create(name="Watch")
+    watch.permissions.set(Permission.objects.filter(named(["users.view_user", "users.view_auditevent"])))
+    page = answered(signed_in(member(make_user("wanda.watch@example.test"), "Watch")), request_id="phone-7")
+    seen = [(one["sees_work"], one["warehouse"], one["work"], one["rights"]) for one in page["states"]]
+    assert seen == [(False, None, [], [])] * 2
 
 
 def test_the_page_of_an_event_leads_there_with_person_client_and_moment(as_ada: Browser, issued: Issued) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import SESSION_KEY, logout
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from users.sign_in import login, passwords
@@ -30,18 +28,12 @@ class AccountSignInView(login.SignInView):
     template_name = "account/sign_in.html"
     authentication_form = AccountLoginForm
     title = _("Your account")
+    next_page = "account"
     second_step, forgotten = "account_second_step", "account_password_reset"
     offers_company_accounts = False
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.method == "GET" and SESSION_KEY in request.session:
-            if request.user.is_authenticated:
-                return redirect(self.get_success_url())
-            logout(request)
-        return super().dispatch(request, *args, **kwargs)
-
-    def get_default_redirect_url(self) -> str:
-        return reverse("account")
+    def onward(self, request: Any) -> HttpResponse | None:
+        return redirect(self.get_success_url()) if request.user.is_authenticated else None
 
 
 class AccountForgottenPasswordView(passwords.ForgottenPasswordView):

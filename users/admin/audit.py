@@ -56,14 +56,6 @@ class LevelFilter(RadioFilter):
         return queryset.filter(level=self.value()) if self.value() in AuditEvent.Level.values else queryset
 
 
-class SinceFilter(FirstDayFilter):
-    column = "at"
-
-
-class UntilFilter(LastDayFilter):
-    column = "at"
-
-
 # --- Pages ------------------------------------------------------------------------------------------------------
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyMixin, LongListAdmin):
@@ -71,7 +63,8 @@ class AuditEventAdmin(ReadOnlyMixin, LongListAdmin):
 
     list_display = ("time", "event_", "level_", "who", "address", "browser", "request_id")
     list_display_links = ("time",)
-    list_filter = (EventFilter, LevelFilter, SinceFilter, UntilFilter)
+    list_filter = (EventFilter, LevelFilter, FirstDayFilter, LastDayFilter)
+    day_column = "at"
     ordering = ("-at",)
     sortable_by = ("time",)
     search_fields = ("username",)

@@ -20,7 +20,6 @@ from assignments.models import WarehouseGrant
 from config.back_office.list_return import list_query
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.times import time_tag
-from config.database.search import Searched
 from config.history.edit_conflicts import EditConflictAdminMixin
 from config.history.pages import HistoryAdminMixin
 from users.admin.bulk_actions import actor
@@ -28,6 +27,7 @@ from users.admin.client_form import PROVISIONING_FIELDS, ClientForm, may_let_pro
 from users.forms import ReasonForm
 from users.models.client import Client
 from users.oauth.server import address_of
+from users.querysets import CLIENTS
 
 _FIXED = ("identifier", "kind")
 
@@ -42,18 +42,18 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     list_before_template = "admin/users/client/default.html"
     list_per_page = 50
     show_full_result_count = False
-    searched = Searched(("client_id__folded", "name__folded"), names=("client_id__folded", "name__folded"), uuids=())
+    searched = CLIENTS
     search_fields = ("client_id",)
     search_help_text = _("Search by name or client ID")
     actions = None
+    readonly_fields = (*_FIXED, "redirect_lines", "origin_lines", "given_roles", "created", "secret_made_at")
 
     class Media:
         css = {"all": ("users/people.css", "users/clients.css")}
 
     # --- The list ----------------------------------------------------------------------------------------------
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        context = {"title": _("Clients"), "default_client": Client.objects.default(), **(extra_context or {})}
-        return super().changelist_view(request, context)
+        return super().changelist_view(request, {"default_client": Client.objects.default(), **(extra_context or {})})
 
     @display(description=_("Kind"), ordering="is_confidential", label={True: "success", False: "info"})
     def kind_(self, obj: Client) -> tuple[bool, Any]:
@@ -69,31 +69,17 @@ class ClientAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     # --- The page of one client --------------------------------------------------------------------------------
     def get_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
+        provisioning: tuple[str, ...] = PROVISIONING_FIELDS if may_let_provision(actor(request)) else ()
         if obj is None:
-            return (
-                *("client_id", "name", "is_confidential", "redirect_uris", "allowed_origins", "reads_reasons"),
-                *(PROVISIONING_FIELDS if may_let_provision(actor(request)) else ()),
-                "change_reason",
-            )
-        if not self.has_change_permission(request, obj):
-            given = ("given_roles",) if obj.provisions_people else ()
-            of_kind = ("reads_reasons", *given, "created", "secret_made_at") if obj.is_confidential else ("created",)
+            given = ("client_id", "name", "is_confidential", "redirect_uris", "allowed_origins", "reads_reasons")
+            return (*given, *provisioning, "change_reason")
+        edits = self.has_change_permission(request, obj)
+        if not edits:
+            provisioning = ("given_roles",) if obj.provisions_people else ()
+        of_kind = ("reads_reasons", *provisioning, "created", "secret_made_at") if obj.is_confidential else ("created",)
+        if not edits:
             return (*_FIXED, "name", "redirect_lines", "origin_lines", *of_kind)
-        provisioning = PROVISIONING_FIELDS if may_let_provision(actor(request)) else ()
-        confidential = ("reads_reasons", *provisioning, "created", "secret_made_at")
-        of_kind = confidential if obj.is_confidential else ("created",)
         return (*_FIXED, "name", "redirect_uris", "allowed_origins", *of_kind, "change_reason", "seen")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
-        return (
-            ()
-            if obj is None
-            else (*_FIXED, "redirect_lines", "origin_lines", "given_roles", "created", "secret_made_at")
-        )
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
-        return type(form.__name__, (form,), {"actor": request.user})
 
     @display(description=_("Client ID"))
     def identifier(self, obj: Client) -> str:

@@ -143,10 +143,7 @@ class ClientForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk is not None:
-            for name in (
-                "client_id",
-                "is_confidential",
-            ):  # `Meta.exclude` has no effect on declared fields
+            for name in ("client_id", "is_confidential"):  # `Meta.exclude` has no effect on declared fields
                 self.fields.pop(name, None)
         if may_let_provision(self.actor):
             roles: Any = self.fields["roles"]

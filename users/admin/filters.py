@@ -100,10 +100,15 @@ class DayForm(forms.Form):
 
 
 class DayFilter(TextFilter):
-    #: The column of the time, and how it compares with the midnight `days_later` days after the chosen day begins.
-    column: str
+    """By the time in the column that the page calls `day_column`."""
+
+    #: How the time compares with the midnight `days_later` days after the chosen day begins.
     comparison = "gte"
     days_later = 0
+
+    def __init__(self, request: HttpRequest, params: Any, model: Any, model_admin: Any) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.column = model_admin.day_column
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         yield {"form": DayForm(str(self.parameter_name), self.title, self.value())}
@@ -200,11 +205,3 @@ class PersonFilter(RelatedFilter):
 
     def filtered(self, queryset: Any, key: int) -> QuerySet[Session]:
         return queryset.filter(user=key)
-
-
-class SignedInFrom(FirstDayFilter):
-    column = "created_at"
-
-
-class SignedInUntil(LastDayFilter):
-    column = "created_at"

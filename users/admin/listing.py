@@ -22,7 +22,6 @@ from config.back_office import periods
 from config.back_office.list_return import preserved_query
 from config.back_office.rights import IN_ANOTHER
 from config.back_office.times import time_tag
-from config.database.periods import Period
 from users.account_actions import ACTIVATE, DEACTIVATE, RESTORE
 from users.admin.buttons import RowControl, RowMenu, RowURL, button, link
 from users.admin.filters import (
@@ -100,7 +99,7 @@ class PeopleList(LongListAdmin):
     @display(description=_("Employment"))
     def employment(self, obj: User) -> str:
         """Until when, and whether that is soon or over."""
-        return periods.with_hint(_period_of(obj), obj.read_at) if obj.employed_until else _now("no end")
+        return periods.with_hint(obj.employment, obj.read_at) if obj.employed_until else _now("no end")
 
     @display(description=_("Works in"))
     def current_warehouse(self, obj: Any) -> Any:
@@ -148,11 +147,7 @@ def elsewhere(person: Any, viewer: User) -> str:
 
 def employment_hint(person: User) -> str:
     """Such as "ends tomorrow" or "ended on 13 Dec 2026", or ""."""
-    return periods.hint(_period_of(person), person.read_at) if person.employed_until else ""
-
-
-def _period_of(person: User) -> Period:
-    return Period(None, person.employed_until)
+    return periods.hint(person.employment, person.read_at) if person.employed_until else ""
 
 
 #: The switch that is offered in each status.

@@ -9,7 +9,6 @@ from django.core.paginator import Paginator
 from django.db.models.expressions import OrderBy
 from django.http import HttpRequest
 from django.utils.functional import cached_property
-from django.utils.text import capfirst
 
 from config.back_office.model_admin import ChangeList, ModelAdmin
 
@@ -76,7 +75,3 @@ class LongListAdmin(ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return IndexedChangeList
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        title = capfirst(self.opts.verbose_name_plural)
-        return super().changelist_view(request, {"title": title, **(extra_context or {})})

@@ -101,11 +101,6 @@ class PersonPage(PeopleList):
             *([managed] if _manages(person) else []),
         ]
 
-    def may_sign_out(self: Any, request: HttpRequest, person: User) -> bool:
-        """A confined user also answers for it at the commit (`User.may`)."""
-        by = actor(request)
-        return by.may("users.change_session", person) and person.may_be_changed_by(by)
-
     def _account(self, request: HttpRequest, person: User) -> dict[str, Any]:
         may_change = self.has_change_permission(request, person)
         return {
@@ -178,5 +173,5 @@ class PersonPage(PeopleList):
             "sessions": newest,
             "open_sessions": live.count(),
             "sessions_url": reverse("admin:users_session_changelist", query={"user": person.pk, "state": "live"}),
-            "may_end_sessions": self.may_sign_out(request, person),
+            "may_end_sessions": actor(request).may("users.change_session", person),
         }

@@ -15,7 +15,7 @@ from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -43,7 +43,8 @@ class _Rights(forms.ModelMultipleChoiceField):
 class RoleForm(ReasonFormMixin, forms.ModelForm):
     """A role's name and permissions. Permissions that the editor may not give are kept."""
 
-    editor: User
+    #: The user who edits.
+    actor: User
     permissions = _Rights(queryset=Permission.objects.none(), label=_("May"), required=False)
 
     class Meta:
@@ -54,13 +55,13 @@ class RoleForm(ReasonFormMixin, forms.ModelForm):
         super().__init__(*args, **kwargs)
         rights: Any = self.fields.get("permissions")
         if rights:  # not with view permission only
-            rights.queryset = offered_to(self.editor)
+            rights.queryset = offered_to(self.actor)
             rights.help_text = _given_by(self.instance)
 
     def clean_permissions(self) -> QuerySet[Permission]:
         chosen = Q(pk__in=self.cleaned_data["permissions"])
         if self.instance.pk:
-            chosen |= Q(pk__in=self.instance.permissions.exclude(pk__in=offered_to(self.editor).values("pk")))
+            chosen |= Q(pk__in=self.instance.permissions.exclude(pk__in=offered_to(self.actor).values("pk")))
         return Permission.objects.filter(chosen)
 
 
@@ -83,6 +84,7 @@ class RoleAdmin(HistoryAdminMixin, ModelAdmin):
     """The four roles of a new site, and those that staff add. A role with more rights than the user is read only."""
 
     form = RoleForm
+    list_title = _("Roles")
     list_display = ("role",)
     searched = Searched(("name__folded",), names=("name__folded",), uuids=())
     search_fields = ("name",)
@@ -94,9 +96,6 @@ class RoleAdmin(HistoryAdminMixin, ModelAdmin):
     def role(self, group: Group) -> str:
         return gettext(group.name)
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return super().changelist_view(request, {"title": _("Roles")} | (extra_context or {}))
-
     # --- Permissions --------------------------------------------------------------------------------------------
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return super().has_change_permission(request, obj) and _is_below(obj, request.user)
@@ -105,10 +104,6 @@ class RoleAdmin(HistoryAdminMixin, ModelAdmin):
         return super().has_delete_permission(request, obj) and _is_below(obj, request.user)
 
     # --- Create, edit, delete -----------------------------------------------------------------------------------
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
-        return type(form.__name__, (form,), {"editor": request.user})
-
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         writable = self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj)
         return ("name", "permissions", "change_reason") if writable else ("name", "rights")

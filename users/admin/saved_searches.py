@@ -15,6 +15,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from config.identifiers import parse_key
 from users.admin.bulk_actions import actor
 from users.models.saved_search import SavedSearch
 
@@ -50,7 +51,7 @@ def saved_searches(request: HttpRequest) -> HttpResponse:
     own = SavedSearch.objects.filter(user=actor(request))
     form = None
     if request.method == "POST" and "delete" in request.POST:
-        own.filter(pk__in=[key for key in [request.POST["delete"]] if key.isdecimal() and len(key) < 19]).delete()
+        own.filter(pk=parse_key(request.POST["delete"]) or 0).delete()
         return HttpResponseRedirect(reverse("admin_saved_searches"))
     if request.method == "POST":
         form = SaveForm(request.POST)

@@ -29,7 +29,7 @@ from config.history.pages import HistoryAdminMixin
 from users.account_actions import ENDED_BY_STAFF, LeftOut
 from users.admin.bulk_actions import actor, sessions_ended
 from users.admin.buttons import RowURL, button
-from users.admin.filters import LiveFilter, PersonFilter, SignedInFrom, SignedInUntil
+from users.admin.filters import FirstDayFilter, LastDayFilter, LiveFilter, PersonFilter
 from users.admin.paging import CappedPaginator, LongListAdmin
 from users.forms import ReasonForm
 from users.models import Session, User
@@ -43,7 +43,8 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
 
     list_select_related = ("user",)
     list_display_links = ("since",)
-    list_filter = (LiveFilter, PersonFilter, SignedInFrom, SignedInUntil)
+    list_filter = (LiveFilter, PersonFilter, FirstDayFilter, LastDayFilter)
+    day_column = "created_at"
     ordering = ("-created_at",)
     searched = searched_by_person("user__", keys=("user",), uuids=("pk", "user__uuid"))
     search_fields = ("user__email",)

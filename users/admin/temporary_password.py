@@ -87,7 +87,8 @@ class TemporaryPasswordPage(PersonPage):
 
     def _ask(self: Any, request: HttpRequest, person: User) -> HttpResponse:
         title = _now("Set a temporary password: %(name)s") % {"name": person.get_full_name()}
-        context = {"original": person, "form": ReasonForm(), "seen": _seen(person), "hours": _hours()}
+        hours = settings.TEMPORARY_PASSWORD_SECONDS // 3_600
+        context = {"original": person, "form": ReasonForm(), "seen": _seen(person), "hours": hours}
         return self.render_page(request, "admin/users/user/temporary_password.html", title, **context)
 
     def _slip(self: Any, request: HttpRequest, person: User, password: str) -> HttpResponse:
@@ -110,7 +111,3 @@ class TemporaryPasswordPage(PersonPage):
 def _seen(person: User) -> str:
     """Differs after each new password."""
     return person.password_changed_at.isoformat() if person.password_changed_at else ""
-
-
-def _hours() -> int:
-    return settings.TEMPORARY_PASSWORD_SECONDS // 3_600

@@ -90,8 +90,7 @@ class UserAdmin(
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None and self.has_hire_permission(request):
             kwargs = {"form": HireForm} | kwargs
-        form = super().get_form(request, obj, change=change, **kwargs)
-        return type(form.__name__, (form,), {"actor": request.user})
+        return super().get_form(request, obj, change, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         may_edit = self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj)
@@ -135,10 +134,9 @@ class UserAdmin(
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         if person := kwargs.get("obj"):
-            name = f"{person.first_name} {person.last_name}"
             edits = self.has_change_permission(request, person)
             title = _now("Edit User: %(name)s") if edits else _now("User: %(name)s")
-            own = {"title": title % {"name": name}, "subtitle": None}
+            own = {"title": title % {"name": person.get_full_name()}, "subtitle": None}
             context |= own | {"tabs": self.tabs(request, person)}
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -231,7 +229,7 @@ class UserAdmin(
         if not self.has_end_sessions_permission(request):
             raise PermissionDenied
         person = self.person_or_404(request, pk)
-        if not self.may_sign_out(request, person):
+        if not actor(request).may("users.change_session", person):
             raise PermissionDenied
         ended = END_SESSIONS.apply([person.pk], actor(request)).counted
         self.message_user(request, sessions_ended(ended), messages.SUCCESS)
@@ -257,15 +255,9 @@ class UserAdmin(
             not actor(request).is_confined or self.has_hire_permission(request)
         )
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not for people with more rights than the user."""
-        allowed = super().has_change_permission(request, obj)
-        return allowed and (obj is None or obj.may_be_changed_by(request.user))
-
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nor for those who are deleted."""
-        allowed = super().has_delete_permission(request, obj)
-        return allowed and (obj is None or (obj.may_be_changed_by(request.user) and not obj.is_deleted))
+        """Not for those who are deleted."""
+        return super().has_delete_permission(request, obj) and (obj is None or not obj.is_deleted)
 
     def has_hire_permission(self, request: HttpRequest) -> bool:
         """Whether the form that creates a person also assigns warehouses."""

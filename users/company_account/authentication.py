@@ -19,6 +19,7 @@ from users.company_account.client import (
     answers,
     asked_of,
     client_of,
+    expected,
     known_error,
 )
 from users.company_account.failures import CompanyAccountError, Failure
@@ -56,10 +57,11 @@ def ask(request: HttpRequest, provider: Provider, destination: str, *, again: bo
     client.save_authorize_data(request, **kept, **begun)
     if not request.user.is_authenticated:
         request.session.set_expiry(MAX_SECONDS)  # a session of nobody, which is kept no longer
-    return _redirect(begun["url"])
+    return to_provider(begun["url"])
 
 
-def _redirect(url: str) -> HttpResponse:
+def to_provider(url: str) -> HttpResponse:
+    """A redirect to a URL of any length."""
     return HttpResponse(status=302, headers={"Location": url})
 
 
@@ -74,7 +76,9 @@ def checked_answer(request: HttpRequest, provider: Provider) -> tuple[dict[str, 
     client = client_of(provider)
     _check_response(request, provider, client.load_server_metadata(), asked)
     with answers():
-        token = client.authorize_access_token(request, claims_options=_expected(provider), leeway=CLOCK_SKEW_SECONDS)
+        # Authlib also checks signature, nonce, `azp`, `at_hash`, and the times.
+        options = expected(provider, "sub")
+        token = client.authorize_access_token(request, claims_options=options, leeway=CLOCK_SKEW_SECONDS)
         claims = _claims_of(client, provider, token)
     if asked["again"] and not _is_recent(claims, asked["begun_at"]):
         raise CompanyAccountError(Failure.OTHER_PERSON, NOT_AGAIN)
@@ -103,15 +107,6 @@ def sign_out_url(provider: Provider, id_token: str) -> str:
 
 
 # --- The ID token (OpenID Connect Core section 3.1.3.7) -----------------------------------------------------------
-def _expected(provider: Provider) -> dict[str, Any]:
-    """For Authlib, which also checks signature, nonce, `azp`, `at_hash`, and the times."""
-    return {
-        "iss": {"essential": True, "value": provider.issuer},
-        "aud": {"essential": True, "value": provider.client_id},
-        "sub": {"essential": True},
-    }
-
-
 def _claims_of(client: Any, provider: Provider, token: _Claims) -> dict[str, Any]:
     """The claims of the ID token, and those that UserInfo adds, if its endpoint is the provider's own."""
     if "userinfo" not in token:

@@ -20,7 +20,7 @@ from joserfc.jws import extract_compact
 from config.audit_log import audit
 from config.company_account.provider import Provider
 from config.digests import digest
-from users.company_account.client import CLOCK_SKEW_SECONDS, answers, client_of
+from users.company_account.client import CLOCK_SKEW_SECONDS, answers, client_of, expected
 from users.company_account.failures import CompanyAccountError, Failure
 from users.models import CompanySession, LogoutToken
 
@@ -83,17 +83,12 @@ def _provider_of(token: str) -> Provider | None:
 
 
 def _checked(provider: Provider, token: str) -> dict[str, Any]:
-    expected: dict[str, Any] = {
-        "iss": {"essential": True, "value": provider.issuer},
-        "aud": {"essential": True, "value": provider.client_id},
-        **{name: {"essential": True} for name in ("iat", "jti", "events")},
-    }
     client = client_of(provider)
     with answers():
         claims = client.parse_id_token(
             {"id_token": token},
             nonce=None,
-            claims_options=expected,
+            claims_options=expected(provider, "iat", "jti", "events"),
             claims_cls=_LogoutClaims,
             leeway=CLOCK_SKEW_SECONDS,
         )

@@ -108,9 +108,8 @@ class _Client(DjangoOAuth2App):
         return self.server_metadata
 
     def fetch_jwk_set(self, force: bool = False) -> Any:
-        if force and time.monotonic() - self.refetched_at < REFETCH_SECONDS:
-            force = False
-        elif force:
+        force = force and time.monotonic() - self.refetched_at >= REFETCH_SECONDS
+        if force:
             self.refetched_at = time.monotonic()
         return super().fetch_jwk_set(force=force)
 
@@ -146,8 +145,7 @@ def client_of(provider: Provider) -> _Client:
 
 def asked_of(session: Any, provider: Provider, state: str) -> dict[str, Any] | None:
     """What `save_authorize_data` has kept in this session for an answer with this state. Calls nobody."""
-    kept: dict[str, Any] | None = DjangoIntegration(provider.name).get_state_data(session, state)
-    return kept
+    return DjangoIntegration(provider.name).get_state_data(session, state)
 
 
 def _loaded(provider: Provider) -> _Client:
@@ -174,6 +172,15 @@ def _made(provider: Provider) -> _Client:
     )
     client.provider, client.made_at = provider, time.monotonic()
     return client
+
+
+def expected(provider: Provider, *also: str) -> dict[str, Any]:
+    """The claims that a token of the provider must have, besides others of any value, for Authlib."""
+    return {
+        "iss": {"essential": True, "value": provider.issuer},
+        "aud": {"essential": True, "value": provider.client_id},
+        **{name: {"essential": True} for name in also},
+    }
 
 
 @contextmanager

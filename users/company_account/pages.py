@@ -67,7 +67,7 @@ def sign_out(request: HttpRequest, provider: Provider) -> HttpResponse:
     """Leads to the provider, which asks whether to end its own session, after the one here has ended."""
     id_token = sessions.ended_id_token(request, provider)
     url = authentication.sign_out_url(provider, id_token) if id_token else ""
-    return HttpResponse(status=302, headers={"Location": url or reverse("admin:login")})
+    return authentication.to_provider(url or reverse("admin:login"))
 
 
 def _destination(request: HttpRequest) -> str:

@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
 
 from config.back_office.periods import DayField, last_day, period_of
-from config.database.periods import Period
 from config.history.edit_conflicts import EditConflictFormMixin
 from config.history.pages import ReasonFormMixin
 from users.account.sign_in_names import propose_sign_in_name
@@ -107,7 +106,7 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
             self._prepare_passwords()
             self._prepare_rights()
         self.with_emails = not self.actor.is_confined
-        self.initial["employed_until"] = last_day(self._employment)
+        self.initial["employed_until"] = last_day(self.instance.employment)
         if self.instance.pk is not None and self.instance.pk == self.actor.pk:
             for name in _NOT_OWN & set(self.fields):
                 self.fields[name].disabled = True
@@ -136,12 +135,8 @@ class UserForm(EditConflictFormMixin, ReasonFormMixin, forms.ModelForm):
         """As the submitted form says."""
         return self.is_bound and bool(self.data.get(self.add_prefix("has_mailbox")))
 
-    @property
-    def _employment(self) -> Period:
-        return Period(None, self.instance.employed_until)
-
     def clean_employed_until(self) -> datetime | None:
-        return period_of(None, self.cleaned_data["employed_until"], self._employment).ends_at
+        return period_of(None, self.cleaned_data["employed_until"], self.instance.employment).ends_at
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"]

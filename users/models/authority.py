@@ -12,7 +12,7 @@ from django.utils.functional import cached_property
 from config.back_office.authority import AuthorityLostError
 from config.back_office.rights import NoRight
 from config.database import replica
-from config.database.periods import database_now
+from config.database.periods import Period, database_now
 from users.locks import NotFreeError, briefly
 from users.roles import ADMINISTRATION, CONFINABLE, grantable_by
 
@@ -123,8 +123,7 @@ class Authority(PermissionsMixin):
 
     def manages_longer_than(self, other: Any) -> bool:
         """Whether this person manages one of a confined person's warehouses for longer than that person does."""
-        longer: bool = _people(self).managing_longer_than(other).filter(pk=self.pk).exists()
-        return longer
+        return _people(self).managing_longer_than(other).filter(pk=self.pk).exists()
 
     def outranks(self, other: Any) -> bool:
         """Whether this person has rights that the other lacks."""
@@ -141,10 +140,13 @@ class Authority(PermissionsMixin):
     def _is_among(self, annotation: str, people: Any, other: Any) -> bool:
         if annotation in vars(self):
             return bool(vars(self)[annotation])
-        found: bool = people(other).filter(pk=self.pk).exists()
-        return found
+        return people(other).filter(pk=self.pk).exists()
 
     # --- Employment ---------------------------------------------------------------------------------------------
+    @property
+    def employment(self) -> Period:
+        return Period(None, self.employed_until)
+
     @property
     def is_employed(self) -> bool:
         """Whether the employment had not ended at `read_at`. No query if no end is known."""

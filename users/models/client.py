@@ -26,7 +26,7 @@ from config.history.tracking import tracked
 from users.locks import NotFreeError, briefly
 from users.models.authorization_code import AuthorizationCode
 from users.models.session import Session
-from users.sign_in.refusals import redirect_reasons
+from users.sign_in.refusals import is_registered
 
 #: Loopback hosts, for which plain http is allowed (RFC 8252 section 7.3).
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -36,15 +36,10 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 def check_redirect_uri(text: str) -> None:
     """Raises ValidationError unless `text` is an absolute URL with https or of a loopback host."""
     if "#" in text or "*" in text:
-        raise ValidationError(
-            _("“%(value)s” must not contain # or *: every address is written out in full."), params={"value": text}
-        )
+        raise _refusal(text, _("“%(value)s” must not contain # or *: every address is written out in full."))
     address = _parsed(text)
     if address is None:
-        raise ValidationError(
-            _("“%(value)s” is not a complete address, such as https://app.example.com/oauth/cb."),
-            params={"value": text},
-        )
+        raise _refusal(text, _("“%(value)s” is not a complete address, such as https://app.example.com/oauth/cb."))
     _refuse_plain_http(text, address)
 
 
@@ -52,13 +47,11 @@ def check_origin(text: str) -> None:
     """Raises ValidationError unless `text` is a serialized origin (RFC 6454 section 6.2)."""
     address = _parsed(text)
     if address is None or "*" in text or text != _origin_of(address):
-        raise ValidationError(
-            _(
-                "“%(value)s” must be the beginning of an address in small letters, with nothing after the name of the "
-                "site, such as https://app.example.com."
-            ),
-            params={"value": text},
+        words = _(
+            "“%(value)s” must be the beginning of an address in small letters, with nothing after the name of the "
+            "site, such as https://app.example.com."
         )
+        raise _refusal(text, words)
     _refuse_plain_http(text, address)
 
 
@@ -82,10 +75,11 @@ def _parsed(text: str) -> Any:
 
 def _refuse_plain_http(text: str, address: Any) -> None:
     if address.scheme != "https" and not (address.scheme == "http" and address.hostname in _LOOPBACK):
-        raise ValidationError(
-            _("“%(value)s” must begin with https://. Only localhost may be reached by http://."),
-            params={"value": text},
-        )
+        raise _refusal(text, _("“%(value)s” must begin with https://. Only localhost may be reached by http://."))
+
+
+def _refusal(text: str, words: Any) -> ValidationError:
+    return ValidationError(words, params={"value": text})
 
 
 class CheckedText(models.CharField):
@@ -262,20 +256,13 @@ class Client(ClientMixin, SavesChangedColumns):
             audit.info("Client Removed", tag="client_removed", client_id=self.client_id)
         return int(ended)
 
-    # --- Authlib's interface ------------------------------------------------------------------------------------
-    def get_client_id(self) -> str:
-        return self.client_id
-
-    def get_default_redirect_uri(self) -> str | None:
-        """The redirect URI of a request without one (RFC 6749 section 3.1.2.3)."""
-        return self.redirect_uris[0] if len(self.redirect_uris) == 1 else None
-
+    # --- Authlib's interface, as far as our grants ask ----------------------------------------------------------
     def get_allowed_scope(self, scope: str | None) -> str:
         """Every scope: rights depend on the account, not on the client."""
         return scope or ""
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return not any(redirect_reasons(self.redirect_uris, redirect_uri))
+        return is_registered(redirect_uri, self.redirect_uris)
 
     def check_client_secret(self, client_secret: str) -> bool:
         return bool(self.secret_digest) and constant_time_compare(self.secret_digest, digest(client_secret))

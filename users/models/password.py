@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from config.audit_log import audit
-from users.sign_in.refusals import PasswordState, SignInReason, password_reasons
+from users.sign_in.refusals import SignInReason, password_reason
 
 
 class Password(models.Model):
@@ -40,8 +40,8 @@ class Password(models.Model):
         """Whether the time of a temporary password was over at `read_at`. No query for other passwords."""
         if not self.must_change_password:
             return False
-        reasons = password_reasons(PasswordState(self.must_change_password_by), self.read_at)
-        return SignInReason.TEMPORARY_PASSWORD_EXPIRED in reasons
+        reason = password_reason(self.must_change_password_by, self.read_at)
+        return reason is SignInReason.TEMPORARY_PASSWORD_EXPIRED
 
     def set_temporary_password(self, digest: str) -> None:
         """Saves a hash (hashing is slow: do it before the lock), and ends all sessions of the person.

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import chain
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -23,9 +22,9 @@ from config.retention import retention_cutoff
 from config.telemetry.gauges import Gauge
 from users.models.refresh_token import RotatingCredential
 from users.models.signing_key import SigningKey
-from users.models.user import User
+from users.models.user import User, within_people_seen
 from users.querysets import active_account
-from users.sign_in.refusals import SessionReason, session_reasons
+from users.sign_in.refusals import SessionReason, session_reason
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -110,6 +109,7 @@ class Session(RotatingCredential):
 
     kind: ClassVar[str] = "session"
     history_labels: ClassVar[dict[str, Any]] = {"insert": _("Signed in")}
+    history_within = staticmethod(within_people_seen)
     #: Precision of `last_used_at` in seconds, and minimum interval of its writes.
     LAST_USED_SECONDS: ClassVar[int] = 300
 
@@ -145,16 +145,16 @@ class Session(RotatingCredential):
 
     @property
     def is_live(self) -> bool:
-        return not any(self._reasons())
+        return self._reason() is None
 
-    def _reasons(self) -> Iterator[SessionReason]:
+    def _reason(self) -> SessionReason | None:
         """An end counts at once, also if the clock that it was taken from is ahead of ours."""
         now = timezone.now()
-        return session_reasons(self.ended_at, self.expires_at, max(now, self.ended_at or now))
+        return session_reason(self.ended_at, self.expires_at, max(now, self.ended_at or now))
 
     def refusal(self) -> StrEnum | None:
         """Why it is not prolonged, a SessionReason or a SignInReason, or None."""
-        return next(chain(self._reasons(), self.user.account_reasons()), None)
+        return self._reason() or next(self.user.account_reasons(), None)
 
     def outranks(self, user: User) -> bool:
         """Whether its person has rights that the other lacks."""
@@ -163,11 +163,6 @@ class Session(RotatingCredential):
     def is_within(self, user: User, right: str) -> bool:
         """Whether a confined person has a right for this session: the one for its person (`User.may`)."""
         return self.user.is_within(user, right.replace("_session", "_user"))
-
-    @classmethod
-    def history_within(cls, viewer: User) -> models.Q:
-        """The events of the sessions of people whom a confined person sees (`config.history.tracking.seen_by`)."""
-        return User.objects.all().keys_visible_to(viewer, "user")
 
     @property
     def names(self) -> dict[str, str]:

@@ -40,8 +40,7 @@ class BackOff:
 
     def verify_is_allowed(self) -> tuple[bool, dict[str, Any] | None]:
         self.throttling_failure_count = min(self.throttling_failure_count, self.MAX_COUNTED)
-        allowed: tuple[bool, dict[str, Any] | None] = super().verify_is_allowed()  # type: ignore[misc]
-        return allowed
+        return super().verify_is_allowed()  # type: ignore[misc]
 
 
 # --- TOTP -------------------------------------------------------------------------------------------------------

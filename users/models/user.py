@@ -22,7 +22,6 @@ from config.audit_log import audit
 from config.database.lost_updates import SavesChangedColumns
 from config.history.tracking import tracked
 from config.text import EmailField, NameField
-from users.models.audit_event import AuditEvent as AuditEvent
 from users.models.authority import Authority
 from users.models.company_account.password_rule import PasswordRule
 from users.models.password import Password
@@ -232,7 +231,7 @@ class User(SavesChangedColumns, Password, PasswordRule, AbstractBaseUser, Author
     @classmethod
     def history_within(cls, viewer: User) -> models.Q:
         """The events of the people whom a confined person sees (`config.history.tracking.seen_by`)."""
-        return cls.objects.all().keys_visible_to(viewer, "pgh_obj")
+        return cls.objects.keys_visible_to(viewer, "pgh_obj")
 
     # --- Passwords and sessions ---------------------------------------------------------------------------------
     def save(self, **options: Any) -> None:
@@ -278,15 +277,17 @@ class User(SavesChangedColumns, Password, PasswordRule, AbstractBaseUser, Author
         self.signed_out_at = timezone.now()
         self.save(update_fields=["signed_out_at"])
 
-    def get_session_auth_hash(self) -> str:
-        """A new password or a sign-out changes it, which invalidates Back Office sessions and authorization codes."""
-        return self._session_proof()
-
     def get_session_auth_fallback_hash(self) -> Iterator[str]:
-        """The same under each of `SECRET_KEY_FALLBACKS`."""
+        """`get_session_auth_hash` under each of `SECRET_KEY_FALLBACKS`."""
         for secret in settings.SECRET_KEY_FALLBACKS:
-            yield self._session_proof(secret)
+            yield self.get_session_auth_hash(secret)
 
-    def _session_proof(self, secret: str | None = None) -> str:
+    def get_session_auth_hash(self, secret: str | None = None) -> str:
+        """A new password or a sign-out changes it, which invalidates Back Office sessions and authorization codes."""
         signed_out_at = self.signed_out_at and self.signed_out_at.isoformat()
         return salted_hmac("users.User", f"{self.password} {signed_out_at}", secret, algorithm="sha256").hexdigest()
+
+
+def within_people_seen(viewer: User) -> models.Q:
+    """`history_within` of the models whose `user` is a person: the events of those whom a confined person sees."""
+    return User.objects.keys_visible_to(viewer, "user")

@@ -6,7 +6,6 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
-from rest_framework_simplejwt.exceptions import TokenError
 
 from config.api import errors
 from config.api.errors import ApiError
@@ -50,7 +49,7 @@ def _token_in(header: str) -> AccessToken:
         raise ApiError(errors.MISSING_TOKEN)
     if len(parts) > 2 or parts[0].lower() != "bearer":
         raise ApiError(errors.INVALID_TOKEN)
-    try:
-        return AccessToken(parts[1])
-    except TokenError:
-        raise ApiError(errors.INVALID_TOKEN) from None
+    token = AccessToken.read(parts[1])
+    if token is None:
+        raise ApiError(errors.INVALID_TOKEN)
+    return token

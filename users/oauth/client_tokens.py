@@ -9,7 +9,6 @@ from typing import Any, Self
 from authlib.oauth2.rfc6749.errors import UnauthorizedClientError
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant as Base
 from django.conf import settings
-from rest_framework_simplejwt.exceptions import TokenError
 
 from config.audit_log import audit
 from config.digests import digest
@@ -88,9 +87,6 @@ class ClientCredentialsGrant(Base):
 
 def refuse_to_revoke(text: str) -> None:
     """Raises IrrevocableError for a valid token of a client, which has no row that could be ended (`/revoke`)."""
-    try:
-        client = ClientToken(text).live_client()
-    except TokenError:
-        return
-    if client is not None:
+    token = ClientToken.read(text)
+    if token and token.live_client():
         raise IrrevocableError("Make the client a new secret to withdraw its tokens.")

@@ -31,9 +31,9 @@ from users.oauth.errors import (
 )
 from users.oauth.requests import Request
 from users.oauth.sessions import redeem, start_session
-from users.oauth.token_lookup import SessionToken
+from users.oauth.token_lookup import IssuedToken, SessionToken
 from users.oauth.tokens import AccessToken, scopes_for
-from users.sign_in.refusals import Entry, redirect_reasons, sign_in_reasons
+from users.sign_in.refusals import Entry, is_registered, sign_in_reasons
 from users.sign_in.throttling import is_blocked, log_failure
 
 #: Authentication methods: `none` for public clients, the others for confidential ones (RFC 6749 section 2.3).
@@ -58,6 +58,11 @@ def _session_answer(session: Session, refresh_token: str, scope: str = "") -> di
     return token_answer(str(token), refresh_token, token.seconds_left)
 
 
+def _signed_in(session: Session, refresh_token: str) -> dict[str, Any]:
+    audit.info("Successful Login", tag="successful_login", username=session.user.email, **session.names)
+    return _session_answer(session, refresh_token)
+
+
 def _authenticated(request: Request, username: str, password: str) -> User:
     """The person with this name and password. Logs a failure.
 
@@ -76,17 +81,6 @@ def _authenticated(request: Request, username: str, password: str) -> User:
     return user
 
 
-def _log_sign_in(session: Session) -> None:
-    audit.info(
-        "Successful Login",
-        tag="successful_login",
-        username=session.user.email,
-        user_uuid=str(session.user.uuid),
-        session=str(session.pk),
-        client_id=session.client_id,
-    )
-
-
 # --- By password ------------------------------------------------------------------------------------------------
 class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
     """RFC 6749 section 4.3."""
@@ -102,8 +96,7 @@ class PasswordGrant(ResourceOwnerPasswordCredentialsGrant):
         )
         if started is None:
             raise InvalidGrantError(BAD_CREDENTIALS)
-        _log_sign_in(started[0])
-        return _session_answer(*started)
+        return _signed_in(*started)
 
 
 # --- By authorization code --------------------------------------------------------------------------------------
@@ -148,7 +141,7 @@ class CodeGrant(AuthorizationCodeGrant):
     def validate_authorization_redirect_uri(request: Request, client: Client) -> str:
         """The URI as sent, optional if the client has only one."""
         sent: str = request.payload.redirect_uri or ""
-        if any(redirect_reasons(client.redirect_uris, sent)):
+        if not is_registered(sent, client.redirect_uris):
             raise InvalidClientError("The redirect address is not registered for this client.")
         return sent
 
@@ -200,9 +193,7 @@ class CodeGrant(AuthorizationCodeGrant):
 
     def generate_token(self, user: User, **_: Any) -> dict[str, Any]:
         code: AuthorizationCode = self.request.authorization_code
-        started = self._translate_refusal(lambda: redeem(code, self.client, self.request.django), code)
-        _log_sign_in(started[0])
-        return _session_answer(*started)
+        return _signed_in(*self._translate_refusal(lambda: redeem(code, self.client, self.request.django), code))
 
     def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
         """Does nothing: the row is kept, and marked as redeemed with the session."""
@@ -211,16 +202,11 @@ class CodeGrant(AuthorizationCodeGrant):
         """The result of `check`. Raises InvalidRequestError if it refuses; a replay also ends the code's session."""
         try:
             return check()
-        except CodeReplayedError:
-            audit.warning(
-                "Authorization Code Replayed",
-                tag="authorization_code_replayed",
-                user_uuid=str(code.user.uuid),
-                client_id=code.client_id,
-            )
-            code.end_session()
-            raise InvalidRequestError from None
-        except CodeRefusedError:
+        except CodeRefusedError as refusal:
+            if isinstance(refusal, CodeReplayedError):
+                names = {"user_uuid": str(code.user.uuid), "client_id": code.client_id}
+                audit.warning("Authorization Code Replayed", tag="authorization_code_replayed", **names)
+                code.end_session()
             raise InvalidRequestError from None
 
 
@@ -253,6 +239,9 @@ class RotatingGrant(RefreshTokenGrant):
         except RefreshRefusedError:
             raise InvalidRequestError(BAD_REFRESH_TOKEN) from None
 
+    def revoke_old_credential(self, refresh_token: IssuedToken) -> None:
+        """Does nothing: rotation has invalidated it."""
+
 
 def _kind_of(request: Request) -> str:
     """The kind of the refresh token; `session` for an unknown one, which that grant refuses."""
@@ -284,6 +273,3 @@ class SessionRefreshGrant(RotatingGrant):
     def issue_token(self, user: User, refresh_token: SessionToken) -> dict[str, Any]:
         scope = self.request.payload.scope or ""
         return _session_answer(refresh_token.session, self.rotated(refresh_token.session), scope)
-
-    def revoke_old_credential(self, refresh_token: SessionToken) -> None:
-        """Does nothing: rotation has invalidated it."""

@@ -82,7 +82,9 @@ class KeyRing(TokenBackend):
             return dict(known.claims)
         claims = super().decode(token, verify)
         if verify and "exp" in claims:
-            self._remember(token, claims)
+            if len(self._verified) >= _MAX_VERIFIED:
+                self._verified.clear()  # simpler than evicting the least recently used
+            self._verified[token] = Verified(jwt.get_unverified_header(token)["kid"], dict(claims))
         return claims
 
     def kid_of(self, token: Any) -> str:
@@ -93,11 +95,6 @@ class KeyRing(TokenBackend):
     def mark_outdated(self) -> None:
         """Reads the keys again at the next use: the database has others."""
         self._read_at = self._tried_at = -math.inf
-
-    def _remember(self, token: Any, claims: dict[str, Any]) -> None:
-        if len(self._verified) >= _MAX_VERIFIED:
-            self._verified.clear()  # simpler than evicting the least recently used
-        self._verified[token] = Verified(jwt.get_unverified_header(token)["kid"], dict(claims))
 
     def get_verifying_key(self, token: Any) -> Any:
         try:
@@ -125,26 +122,23 @@ class KeyRing(TokenBackend):
         return {kid: key for kid, key in self._keys.items() if not key.has_ended}
 
     def _reread_after(self, seconds: float) -> None:
+        """Keeps the last keys while the database is unavailable."""
         if not self._is_due(seconds):
             return
         with self._reading:
-            if self._is_due(seconds):  # no other thread has read them since
-                self._read_or_keep()
+            try:
+                if self._is_due(seconds):  # no other thread has read them since
+                    self.read()
+            except Error as problem:
+                if not self._live():
+                    raise
+                logger.warning("Signing keys not read again", problem=str(problem))
 
     def _is_due(self, seconds: float) -> bool:
         """Whether the keys are that old, or none. A failed attempt is not repeated at once."""
         now = monotonic()
         is_old = now - self._read_at >= seconds and now - self._tried_at >= REREAD_FOR_UNKNOWN_SECONDS
         return is_old or not self._live()
-
-    def _read_or_keep(self) -> None:
-        """Keeps the last keys while the database is unavailable."""
-        try:
-            self.read()
-        except Error as problem:
-            if not self._live():
-                raise
-            logger.warning("Signing keys not read again", problem=str(problem))
 
 
 key_ring = KeyRing("RS256", issuer=settings.ISSUER, leeway=settings.CLOCK_SKEW_SECONDS)

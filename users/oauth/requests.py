@@ -6,12 +6,12 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
-from authlib.oauth2.rfc6749 import OAuth2Payload, OAuth2Request
+from authlib.oauth2.rfc6749 import OAuth2Request
 from authlib.oauth2.rfc6749.errors import InvalidRequestError
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc6749.util import extract_basic_authorization
 from django.conf import settings
 from django.http import HttpRequest
-from django.utils.datastructures import MultiValueDict
 
 from config.api import strict_json
 from users.oauth.tokens import Scope
@@ -28,7 +28,7 @@ class Request(OAuth2Request):
         # Authlib refuses plain http, but TLS is enforced by the setting `HTTPS`.
         super().__init__(request.method or "", "https://localhost" + request.path, headers={})
         self.django = request
-        self.payload = Payload(request.body if body is None else body)
+        self.payload = BasicOAuth2Payload(_parameters(request.body if body is None else body))
         self.attempted_client, self.attempted_method = self.payload.client_id, "none"
         if "client_secret" in self.payload.data:
             self.attempted_method = "client_secret_post"
@@ -42,7 +42,7 @@ class Request(OAuth2Request):
     def use_default_client(self) -> None:
         """A request without `client_id` and secret is the default client's (contract section 2.1)."""
         if self.attempted_client is None and self.attempted_method == "none":
-            self.payload.set("client_id", settings.DEFAULT_CLIENT_ID)
+            self.form["client_id"] = settings.DEFAULT_CLIENT_ID
 
     def _read_basic(self, header: str) -> None:
         """RFC 6749 section 2.3.1. A malformed header is not passed to Authlib, so authentication fails."""
@@ -56,43 +56,19 @@ class Request(OAuth2Request):
             self.headers["Authorization"] = header
 
 
-class Payload(OAuth2Payload):
-    """The parameters of a body, each at most once."""
-
-    def __init__(self, body: bytes) -> None:
-        self._values = _parameters(body)
-
-    @property
-    def data(self) -> dict[str, str]:
-        return {key: several[0] for key, several in self._values.lists()}
-
-    @property
-    def datalist(self) -> dict[str, list[str]]:
-        return dict(self._values.lists())
-
-    def set(self, key: str, value: str) -> None:
-        self._values[key] = value
-
-
-def _parameters(body: bytes) -> MultiValueDict[str, str]:
+def _parameters(body: bytes) -> dict[str, str]:
     """Raises InvalidRequestError for a malformed body, and for a parameter that is repeated or not a text."""
     try:
         pairs = _json_pairs(body) if body.lstrip().startswith((b"{", b"[")) else _form_pairs(body)
     except ValueError:
         raise InvalidRequestError from None
-    values: MultiValueDict[str, str] = MultiValueDict()
-    for key, value in pairs:
-        values.appendlist(_snake_case(key), value)
-    if any(len(several) > 1 for _, several in values.lists()):
+    values = {_snake_case(key): value for key, value in pairs}
+    if len(values) < len(pairs):
         raise InvalidRequestError
     if "scope" in values:
-        values["scope"] = _known_scopes(str(values["scope"]))
+        known = (word for word in values["scope"].split() if word in set(Scope))
+        values["scope"] = " ".join(dict.fromkeys(known))  # without repeated ones
     return values
-
-
-def _known_scopes(scope: str) -> str:
-    """The requested scope without unknown and repeated values."""
-    return " ".join(dict.fromkeys(word for word in scope.split() if word in set(Scope)))
 
 
 def _form_pairs(body: bytes) -> list[tuple[str, str]]:

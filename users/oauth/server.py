@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
 
 from authlib.integrations.django_oauth2 import AuthorizationServer as DjangoAuthorizationServer
-from authlib.oauth2.rfc6749 import TokenEndpoint
-from authlib.oauth2.rfc6749.errors import (
-    InvalidClientError,
-    InvalidRequestError,
-    OAuth2Error,
-)
+from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError, OAuth2Error
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -42,45 +36,20 @@ class AuthorizationServer(DjangoAuthorizationServer):
         super().__init__(client_model=None, token_model=None)
         self._token_kinds: list[type[IssuedToken]] = []
 
-    # --- The routes ---------------------------------------------------------------------------------------------
+    # --- Requests -----------------------------------------------------------------------------------------------
+    def create_oauth2_request(self, request: HttpRequest, body: bytes | None = None) -> Request:
+        """Requires a signing key first, so that nothing is written without one."""
+        _ = key_ring.current
+        return Request(request, body)
+
     def authorization_response(self, request: HttpRequest) -> HttpResponse:
-        """`POST /authorize`. Checks in the order of contract section 2.2, the password last."""
-        return self._answered(lambda: self._authorize(Request(request)))
-
-    def token_response(self, request: HttpRequest) -> HttpResponse:
-        """`POST /token`."""
-        return self._answered(lambda: self.create_token_response(request))
-
-    def endpoint_response(self, endpoint: type[TokenEndpoint], request: HttpRequest) -> HttpResponse:
-        """`POST /revoke` and `POST /introspect`."""
-        return self._answered(lambda: self.create_endpoint_response(endpoint.ENDPOINT_NAME, request))
-
-    def client_response(self, request: HttpRequest, answer: Callable[[Client], dict[str, Any]]) -> HttpResponse:
-        """What `answer` returns to a confidential client, which proves itself by HTTP Basic: the body is not a form.
-
-        Refusals are those of `/introspect`; `answer` may raise OAuth2Error.
-        """
-
-        def answered() -> HttpResponse:
-            client = self.authenticate_client(Request(request, body=b""), IntrospectionEndpoint.IN_HEADER, "access")
-            return self.handle_response(HTTPStatus.OK, answer(client), PasswordGrant.TOKEN_RESPONSE_HEADER)
-
-        return self._answered(answered)
-
-    def _authorize(self, request: Request) -> HttpResponse:
-        if request.payload.client_id is None or not CodeGrant.check_authorization_endpoint(request):
+        """`POST /authorize`. Checks in the order of contract section 2.2, the password last. Raises OAuth2Error."""
+        asked = self.create_oauth2_request(request)
+        if asked.payload.client_id is None or not CodeGrant.check_authorization_endpoint(asked):
             raise InvalidRequestError  # Authlib's error cannot quote every response type
-        grant = self.get_authorization_grant(request)
+        grant = self.get_authorization_grant(asked)
         redirect_uri = grant.validate_authorization_request()
         return self.handle_response(*grant.create_authorization_response(redirect_uri, grant.sign_in()))
-
-    def _answered(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
-        """The response, also for errors. Requires a signing key first, so that nothing is written without one."""
-        _ = key_ring.current
-        try:
-            return answer()
-        except OAuth2Error as error:
-            return self.handle_error_response(None, error)
 
     # --- Clients ------------------------------------------------------------------------------------------------
     def query_client(self, client_id: str) -> Client | None:
@@ -101,6 +70,14 @@ class AuthorizationServer(DjangoAuthorizationServer):
             is_challenged = endpoint != "token" and (method == "client_secret_basic" or "none" not in methods)
             raise BadClientError(is_challenged=is_challenged) from None
 
+    def client_in_header(self, request: HttpRequest) -> Client:
+        """The confidential client that proves itself by HTTP Basic: the body is not a form.
+
+        Raises the errors of `/introspect`.
+        """
+        asked = self.create_oauth2_request(request, body=b"")
+        return self.authenticate_client(asked, IntrospectionEndpoint.IN_HEADER, "access")
+
     # --- Tokens -------------------------------------------------------------------------------------------------
     def register_token(self, kind: type[IssuedToken]) -> None:
         """Adds a kind of token for `/revoke` and `/introspect`."""
@@ -108,20 +85,17 @@ class AuthorizationServer(DjangoAuthorizationServer):
 
     def find_access_token(self, text: str) -> IssuedToken | None:
         """The valid access token in this text, or None. One query."""
-        return next(_found(kind.of_access_token(text) for kind in self._token_kinds), None)
+        return next(filter(None, (kind.of_access_token(text) for kind in self._token_kinds)), None)
 
     def find_to_withdraw(self, text: str) -> IssuedToken | None:
         """The access or refresh token in this text, valid or not, or None."""
         ways = [way for kind in self._token_kinds for way in (kind.to_withdraw, kind.of_refresh_token)]
-        return next(_found(way(text) for way in ways), None)
+        return next(filter(None, (way(text) for way in ways)), None)
 
     def save_token(self, token: dict[str, Any], request: Request) -> None:
         """Saves nothing: the grants have saved their rows."""
         kind = token["refresh_token"].partition(".")[0]
         token_issued.send(sender=type(self), grant=request.payload.grant_type, kind=kind)
-
-    def create_oauth2_request(self, request: HttpRequest) -> Request:
-        return Request(request)
 
     # --- Errors -------------------------------------------------------------------------------------------------
     def handle_error_response(self, request: Request | None, error: OAuth2Error) -> HttpResponse:
@@ -135,10 +109,6 @@ class AuthorizationServer(DjangoAuthorizationServer):
             response.status_code = HTTPStatus.UNAUTHORIZED
             response["WWW-Authenticate"] = 'Basic realm="clients", charset="UTF-8"'
         return response
-
-
-def _found(tokens: Iterator[IssuedToken | None]) -> Iterator[IssuedToken]:
-    return (token for token in tokens if token is not None)
 
 
 def _count_failure(request: Request) -> None:

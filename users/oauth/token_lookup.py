@@ -7,11 +7,10 @@ from typing import Any, Self
 
 from authlib.oauth2.rfc6749 import TokenMixin
 from django.utils.translation import gettext_noop
-from rest_framework_simplejwt.exceptions import TokenError
 
-from users.models import Session, User
+from users.models import Session
 from users.models.client import Client
-from users.oauth.tokens import AccessToken, Scope, SignedToken, scopes_for
+from users.oauth.tokens import AccessToken, SignedToken, role_of, scopes_for
 
 
 class IssuedToken(TokenMixin):
@@ -74,7 +73,7 @@ class SessionToken(IssuedToken):
     def of_access_token(cls, text: str) -> Self | None:
         token = _access_token_in(text)
         session = token and token.live_session()
-        return cls(session, token) if token and session and _has_role(session.user, token) else None
+        return cls(session, token) if token and session and token.role is role_of(session.user) else None
 
     @classmethod
     def to_withdraw(cls, text: str) -> Self | None:
@@ -106,14 +105,5 @@ class SessionToken(IssuedToken):
 
 def _access_token_in(text: str) -> AccessToken | None:
     """The user access token in this text, if its signature and times are valid."""
-    try:
-        token = AccessToken(text)
-    except TokenError:
-        return None
-    return token if "id_user" in token.subject else None
-
-
-def _has_role(user: User, token: AccessToken) -> bool:
-    """Whether the token's role is still the account's."""
-    role = Scope.WAREHOUSE_USER if user.is_warehouse_user else Scope.BACK_OFFICE_USER
-    return token.role is role
+    token = AccessToken.read(text)
+    return token if token and "id_user" in token.subject else None

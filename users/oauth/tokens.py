@@ -7,11 +7,12 @@ import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import orjson
 from django.conf import settings
+from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 
@@ -43,17 +44,19 @@ class SignedToken(Token):
             del self.payload[api_settings.TOKEN_TYPE_CLAIM]  # subject and scopes determine the kind
             self.payload |= {"iss": settings.ISSUER, "nbf": self.payload["iat"]}
 
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """The token in this text; None unless its signature and times are valid."""
+        try:
+            return cls(text)
+        except TokenError:
+            return None
+
     def get_token_backend(self) -> KeyRing:
         return key_ring
 
     def set_jti(self) -> None:
         self.payload["jti"] = secrets.token_hex(40)
-
-    def set_exp(self, claim: str = "exp", from_time: datetime | None = None, lifetime: timedelta | None = None) -> None:
-        self.payload[claim] = int(((from_time or self.current_time) + (lifetime or type(self).lifetime)).timestamp())
-
-    def set_iat(self, claim: str = "iat", at_time: datetime | None = None) -> None:
-        self.payload[claim] = int((at_time or self.current_time).timestamp())
 
     def end_by(self, *moments: datetime | None) -> None:
         """Lets it expire at the earliest of these moments, if that is before its own expiry. None is no moment."""
@@ -159,9 +162,14 @@ class AccessToken(SignedToken):
         return None
 
 
+def role_of(user: User) -> Scope:
+    """The scope of the account's rights."""
+    return Scope.WAREHOUSE_USER if user.is_warehouse_user else Scope.BACK_OFFICE_USER
+
+
 def scopes_for(user: User, requested: str) -> list[str]:
     """The scopes of a token for this account. The requested ones can only narrow them."""
-    role = Scope.WAREHOUSE_USER if user.is_warehouse_user else Scope.BACK_OFFICE_USER
+    role = role_of(user)
     wanted = set(requested.split()) & set(Scope)
     if wanted and role is Scope.BACK_OFFICE_USER and role not in wanted:
         return [Scope.USER]

@@ -16,12 +16,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from config.back_office.periods import last_day
-from config.database.periods import Period
 from config.spreadsheets.cells import NONE, ChoiceWidget, LastDayWidget, YesNoWidget
 from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
 from config.text import email_key, normal_email, normal_name
-from users.account_actions import LeftOut, require_administrator, why_unchangeable
+from users.account_actions import BEYOND, LeftOut, require_administrator, why_unchangeable
 from users.bulk_save import save_many, takes_rights
 from users.locks import NotFreeError, briefly
 from users.models import User
@@ -104,7 +103,6 @@ class UserResource(SheetResource):
         "group_names",
         pgettext_lazy("column", "roles"),
         explanation=gettext_lazy("Roles in the Back Office, with a semicolon between them. New: none."),
-        example="",
         aliases=("group", "gruppe", "gruppen"),
         widget=GroupNames(),
     )
@@ -112,7 +110,6 @@ class UserResource(SheetResource):
         "employed_until",
         pgettext_lazy("column", "employed_until"),
         explanation=gettext_lazy("The last day on which they can sign in: year-month-day, or none. New: none."),
-        example="",
         blank=NONE,
         widget=LastDayWidget(),
     )
@@ -120,7 +117,6 @@ class UserResource(SheetResource):
         "new_password",
         pgettext_lazy("column", "password"),
         explanation=gettext_lazy("12 characters or more; never exported. New: none, set it by “Forgot password?”."),
-        example="",
         is_secret=True,
     )
 
@@ -201,11 +197,11 @@ class UserResource(SheetResource):
 
     def import_field(self, field: Any, instance: User, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
         """Keeps the spelling of an existing e-mail, and the moment of an end of employment on the same day."""
-        until = instance.employed_until
+        before = instance.employment
         if field.column_name != "email" or instance.pk is None:
             super().import_field(field, instance, row, is_m2m, **kwargs)
-        if last_day(Period(None, until)) == last_day(Period(None, instance.employed_until)):
-            instance.employed_until = until
+        if last_day(before) == last_day(instance.employment):
+            instance.employed_until = before.ends_at
 
     def changeable(self, people: Any) -> Any:
         """Without people with more rights than the importer, whose rows would otherwise stay locked."""
@@ -251,11 +247,7 @@ class UserResource(SheetResource):
         if switched and self.importer.is_confined:
             yield "groups", str(NOT_CONFINED)
         elif beyond := sorted(switched - self.importer.grantable_roles):
-            yield (
-                "groups",
-                _("You cannot give or take the role %(names)s: it allows more than you may do yourself.")
-                % {"names": ", ".join(beyond)},
-            )
+            yield "groups", BEYOND % {"names": ", ".join(beyond)}
 
     def _rules_of_password(self, person: User) -> Iterator[tuple[str, str]]:
         try:

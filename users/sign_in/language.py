@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit, urlunsplit
-
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from config.back_office.error_pages import page_before
 from users.models import User
 
 
@@ -23,16 +21,7 @@ def choose_language(request: HttpRequest, home: str = "admin:index") -> HttpResp
     if language not in User.Language.values:
         raise Http404("There is no such language.")
     User.objects.filter(pk=request.user.pk).update(language=language)
-    return HttpResponseRedirect(_page_of(request) or reverse(home))
+    return HttpResponseRedirect(page_before(request) or reverse(home))
 
 
 own_language = admin.site.admin_view(choose_language)
-
-
-def _page_of(request: HttpRequest) -> str:
-    """Path and query of the page with the form, or "". The browser names it to this site only."""
-    page = request.headers.get("Referer", "")
-    if not url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
-        return ""
-    parts = urlsplit(page)
-    return urlunsplit(("", "", parts.path, parts.query, ""))

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth import SESSION_KEY, login, logout, signals
+from django.contrib.auth import SESSION_KEY, login, logout
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -64,8 +64,7 @@ class LoginForm(AuthenticationForm):
     def confirm_login_allowed(self, user: Any) -> None:
         """Counts the correct password of a user without access as a failure, like a wrong password."""
         if any(sign_in_reasons(user, self.entry, user.read_at)):
-            credentials = {"username": self.cleaned_data["username"]}
-            signals.user_login_failed.send(sender=__name__, credentials=credentials, request=self.request)
+            throttling.record_failure(self.request, throttling.key_of(self.cleaned_data["username"]))
             raise self.get_invalid_login_error()
 
 
@@ -75,28 +74,30 @@ class SignInView(BackOfficePage, LoginView):
     template_name = "admin/login.html"
     authentication_form = LoginForm
     title = _("Login")
+    next_page = "admin:index"
     #: The names of the URLs of the second step and of "Forgot password?".
     second_step, forgotten = "admin_second_step", "admin_password_reset"
     offers_company_accounts = True
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method == "GET" and SESSION_KEY in request.session:
-            if admin.site.has_permission(request):
-                return HttpResponseRedirect(self.get_success_url())
-            if request.user.is_authenticated and request.user.must_change_password:
-                return redirect("account_password")
-            is_account_only = request.session.get(ACCOUNT_ONLY)
-            if is_account_only and not request.user.needs_company_account:
-                return redirect("account")
-            if (
-                request.user.is_staff and not is_account_only
-            ):  # without the second factor that `REQUIRE_TWO_FACTOR` demands
-                return redirect("admin_two_factor")
+            if onward := self.onward(request):
+                return onward
             logout(request)  # access was revoked: the session must not be valid again if it is granted again
         return super().dispatch(request, *args, **kwargs)
 
-    def get_default_redirect_url(self) -> str:
-        return reverse("admin:index")
+    def onward(self, request: Any) -> HttpResponse | None:
+        """Where somebody goes who is signed in already; None if that opens nothing here."""
+        if admin.site.has_permission(request):
+            return HttpResponseRedirect(self.get_success_url())
+        if request.user.is_authenticated and request.user.must_change_password:
+            return redirect("account_password")
+        is_account_only = request.session.get(ACCOUNT_ONLY)
+        if is_account_only and not request.user.needs_company_account:
+            return redirect("account")
+        if request.user.is_staff and not is_account_only:  # no second factor, which `REQUIRE_TWO_FACTOR` demands
+            return redirect("admin_two_factor")
+        return None
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         forgotten = reverse(self.forgotten) if settings.SENDS_EMAIL else ""
@@ -134,13 +135,12 @@ def log_in(
     request.session.set_expiry(timedelta(seconds=settings.SESSION_COOKIE_AGE))
     request.session.pop(COMPANY_ACCOUNT, None)
     request.session[ACCOUNT_ONLY] = not (user.is_staff and (company_account or user.password_opens_back_office))
+    by = {"provider": company_account["label"]} if company_account else {}
+    audit.info("Successful Login", tag="successful_login", username=user.email, **by)
     if company_account:
         request.session[COMPANY_ACCOUNT] = company_account
-        audit.info("Successful Login", tag="successful_login", username=user.email, provider=company_account["label"])
-    else:
-        audit.info("Successful Login", tag="successful_login", username=user.email)
-        if user.is_break_glass and settings.OIDC_PROVIDERS:
-            audit.warning("Break-Glass Sign-in", tag="break_glass_sign_in", username=user.email)
+    elif user.is_break_glass and settings.OIDC_PROVIDERS:
+        audit.warning("Break-Glass Sign-in", tag="break_glass_sign_in", username=user.email)
     url = reverse("account_password") if user.must_change_password else destination
     return device_cookies.remember(request, HttpResponseRedirect(url), user)
 
@@ -178,12 +178,13 @@ def second_step(request: HttpRequest, login: str = "admin:login") -> HttpRespons
         return redirect(login)
     form = two_factor.CodeForm(request.POST or None)
     if form.is_valid():
-        if not throttling.is_open(request, user.email):
-            return throttling.page(request, request.retry_after)  # type: ignore[attr-defined]
+        account = throttling.key_of(user.email)
+        if seconds := throttling.blocked_seconds(request, account):
+            return throttling.page(request, seconds)
         if device := two_factor.device_accepting(user, form.cleaned_data["code"]):
             return _accept(request, user, device)
-        signals.user_login_failed.send(sender=__name__, credentials={"username": user.email}, request=request)
-        throttling.log_failure(request, throttling.key_of(user.email))
+        throttling.record_failure(request, account)
+        throttling.log_failure(request, account)
         form.refuse()
     return two_factor.page(request, "two_factor/second_step.html", _("Two-factor sign-in"), form=form)
 

@@ -47,7 +47,6 @@ class ClientReason(StrEnum):
     WRONG_SECRET = "wrong_secret"  # noqa: S105 (as above)
     REDIRECT_NOT_REGISTERED = "redirect_not_registered"
     MAY_NOT_READ_REASONS = "may_not_read_reasons"
-    NO_SIGNING_KEY = "no_signing_key"
 
 
 def account_reasons(status: str | None, employed_until: datetime | None, at: datetime) -> Iterator[SignInReason]:
@@ -61,23 +60,12 @@ def account_reasons(status: str | None, employed_until: datetime | None, at: dat
 _OF_STATUS = {None: SignInReason.UNKNOWN_PERSON, "deleted": SignInReason.DELETED}
 
 
-class PasswordState(NamedTuple):
-    """What is so of a password and of the lockouts of its account; None in what is not known."""
-
-    must_change_by: datetime | None
-    is_usable: bool | None = None
-    is_locked: bool | None = None
-
-
-def password_reasons(state: PasswordState, at: datetime) -> Iterator[SignInReason]:
-    """Why nobody could sign in by this password at a moment, except that a wrong one was entered."""
-    if state.must_change_by is not None:
-        is_over = state.must_change_by <= at
-        yield SignInReason.TEMPORARY_PASSWORD_EXPIRED if is_over else SignInReason.TEMPORARY_PASSWORD
-    elif state.is_usable is False:
-        yield SignInReason.NO_PASSWORD
-    if state.is_locked:
-        yield SignInReason.LOCKED
+def password_reason(must_change_by: datetime | None, at: datetime, *, is_usable: bool = True) -> SignInReason | None:
+    """Why nobody could sign in by a password at a moment, except that a wrong one was entered."""
+    if must_change_by is not None:
+        is_over = must_change_by <= at
+        return SignInReason.TEMPORARY_PASSWORD_EXPIRED if is_over else SignInReason.TEMPORARY_PASSWORD
+    return None if is_usable else SignInReason.NO_PASSWORD
 
 
 class Entry(Enum):
@@ -94,25 +82,20 @@ def sign_in_reasons(person: Any, entry: Entry, at: datetime) -> Iterator[SignInR
     `person` is a `User`, as stored or as they were by the history.
     """
     yield from account_reasons(person.status, person.employed_until, at)
-    for reason in password_reasons(PasswordState(person.must_change_password_by), at):
-        if entry is Entry.APP or reason is not SignInReason.TEMPORARY_PASSWORD:  # which the pages let them change
-            yield reason
+    reason = password_reason(person.must_change_password_by, at)
+    if reason and (entry is Entry.APP or reason is not SignInReason.TEMPORARY_PASSWORD):  # which the pages let change
+        yield reason
     if entry is Entry.BACK_OFFICE and person.is_warehouse_user:
         yield SignInReason.NOT_A_BACK_OFFICE_USER
     elif entry is Entry.BACK_OFFICE and not person.password_opens_back_office:
         yield SignInReason.COMPANY_ACCOUNT_ONLY
 
 
-def session_reasons(
-    ended_at: datetime | None, expires_at: datetime, at: datetime, *, is_key_known: bool = True
-) -> Iterator[SessionReason]:
-    """Why the tokens of a session were refused at a moment, as `SessionQuerySet.live` and `SigningKeyQuerySet.have`."""
+def session_reason(ended_at: datetime | None, expires_at: datetime, at: datetime) -> SessionReason | None:
+    """Why the tokens of a session were refused at a moment, as `SessionQuerySet.live`."""
     if ended_at is not None and ended_at <= at:
-        yield SessionReason.SESSION_ENDED
-    elif expires_at <= at:
-        yield SessionReason.SESSION_EXPIRED
-    if not is_key_known:
-        yield SessionReason.KEY_REMOVED
+        return SessionReason.SESSION_ENDED
+    return SessionReason.SESSION_EXPIRED if expires_at <= at else None
 
 
 class ClientState(NamedTuple):
@@ -128,18 +111,16 @@ def client_reasons(state: ClientState, redirect_uri: str = "") -> Iterator[Clien
     """Why a registered client is refused with this redirect address, or without one, and what it is not told."""
     if state.is_confidential and not state.has_secret:
         yield ClientReason.NO_SECRET
-    if redirect_uri:
-        yield from redirect_reasons(state.redirect_uris, redirect_uri)
-    elif not (state.redirect_uris or state.is_confidential):
+    is_optional = not redirect_uri and (state.redirect_uris or state.is_confidential)
+    if not (is_optional or is_registered(redirect_uri, state.redirect_uris)):
         yield ClientReason.REDIRECT_NOT_REGISTERED
     if state.is_confidential and not state.reads_reasons:
         yield ClientReason.MAY_NOT_READ_REASONS
 
 
-def redirect_reasons(registered: Sequence[str], sent: str) -> Iterator[ClientReason]:
-    """Why `/authorize` refuses an address, compared as a whole (RFC 9700 section 2.1).
+def is_registered(redirect_uri: str, registered: Sequence[str]) -> bool:
+    """Whether `/authorize` takes an address, compared as a whole (RFC 9700 section 2.1).
 
     "" is the client's only one (RFC 6749 section 3.1.2.3).
     """
-    if sent not in registered if sent else len(registered) != 1:
-        yield ClientReason.REDIRECT_NOT_REGISTERED
+    return redirect_uri in registered if redirect_uri else len(registered) == 1

@@ -9,14 +9,13 @@ and lockout, and every failure restarts it.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_network
 from math import ceil
 from typing import Any
 from uuid import UUID
 
 import structlog
 from axes.handlers.database import AxesDatabaseHandler
-from axes.handlers.proxy import AxesProxyHandler
 from axes.models import AccessFailureLog
 from django.conf import settings
 from django.contrib import admin
@@ -47,12 +46,10 @@ def account_of(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
 
 def _network_of(request: HttpRequest) -> str | None:
     """The IPv4 address, or the /64 network of an IPv6 address: a subscriber has all addresses of one."""
-    if (known := client_address(request)) is None:
-        return None
-    address = ip_address(known)
-    if isinstance(address, IPv6Address):
-        address = address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64)
-    return str(address)
+    address = client_address(request)
+    if address is None or ":" not in address:
+        return address
+    return str(ip_network(f"{address}/64", strict=False).network_address)
 
 
 # --- Counting ---------------------------------------------------------------------------------------------------
@@ -143,11 +140,6 @@ def log_failure(request: HttpRequest, username: str) -> None:
 
 
 # --- Responses --------------------------------------------------------------------------------------------------
-def is_open(request: HttpRequest, email: str) -> bool:
-    """Whether sign-in to this account is not locked for this request."""
-    return AxesProxyHandler.is_allowed(request, {"username": email})
-
-
 def is_blocked(request: HttpRequest) -> bool:
     """Whether axes has refused this request without checking its password."""
     return bool(getattr(request, "axes_locked_out", False))

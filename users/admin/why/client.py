@@ -49,9 +49,7 @@ class ClientConditions(Conditions):
             return (ClientReason.UNKNOWN_CLIENT if self.moment else ClientReason.CLIENT_REMOVED,)
         has_secret = bool(state.secret_made_at if self.moment else state.secret_digest)
         of_client = ClientState(state.is_confidential, has_secret, state.redirect_uris, state.reads_reasons)
-        keys = SigningKey.objects.verifying().filter(signs_from__lte=timezone.now())
-        has_key = self.moment or keys.exists()
-        return (*client_reasons(of_client, self.redirect_uri), *(() if has_key else (ClientReason.NO_SIGNING_KEY,)))
+        return tuple(client_reasons(of_client, self.redirect_uri))
 
     def told(self) -> Iterator[Condition]:
         if self._state is None:
@@ -68,7 +66,7 @@ class ClientConditions(Conditions):
             may, may_not = _("It may read why somebody may not work."), _("It may not read why somebody may not work.")
             yield self.condition(is_met, may if is_met else may_not, self._change("reads_reasons"), self._form())
         if not self.moment:
-            has_key = ClientReason.NO_SIGNING_KEY not in self.reasons
+            has_key = SigningKey.objects.verifying().filter(signs_from__lte=timezone.now()).exists()
             text = _("There is a key to sign tokens with.") if has_key else _("There is no key to sign tokens with.")
             yield Condition(has_key, text)
 

@@ -18,18 +18,17 @@ from assignments.models import WarehouseUserAssignment
 from config.back_office.moments import LocalMomentField
 from config.back_office.times import in_words
 from config.database.periods import database_now
-from config.database.search import Searched
 from config.history.pages import MAX_NAMED, SUBJECTS, HistorySubject, SubjectField
 from config.history.past_states import began_at
 from users.models import User
 from users.models.client import Client
+from users.querysets import CLIENTS
 from warehouses.models import Warehouse
 
 #: Who may ask about a warehouse, a client or a request, besides the person.
 SEES_WORK = ("assignments.view_warehouseuserassignment", "warehouses.view_warehouse")
 SEES_CLIENTS, SEES_EVENTS = "users.view_client", "users.view_auditevent"
 _TRACKED: Any = (User, Warehouse, WarehouseUserAssignment)
-_BY_NAME = Searched(("client_id__folded", "name__folded"), names=("client_id__folded", "name__folded"), uuids=())
 
 
 def why_url(**asked: Any) -> str:
@@ -44,7 +43,7 @@ def _clients(text: str, viewer: Any) -> Sequence[Client]:
         return []
     if known := client_named(text):
         return [known]
-    found = _BY_NAME.found(Client.objects.all(), text, MAX_NAMED + 1)
+    found = CLIENTS.found(Client.objects.all(), text, MAX_NAMED + 1)
     return list(Client.objects.filter(pk__in=found))
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from users.admin.why.base import are_met
 from users.admin.why.client import ClientConditions
 from users.admin.why.events import FoundEvent, events_of, the_refusal, why_refused
-from users.admin.why.form import SEES_CLIENTS, WhyForm, refuse_unknown
+from users.admin.why.form import WhyForm, refuse_unknown
 from users.admin.why.person import PersonConditions
 from users.admin.why.rights import rights_of
 
@@ -28,8 +28,7 @@ class WhyPage:
         context: dict[str, Any] = {"form": form, "opts": None}  # else the heading would be the model's
         if form.is_valid():
             context |= _Answer(self, request, form).told()
-        response: HttpResponse = self.render_page(request, "admin/users/why.html", _("Why?"), **context)
-        return response
+        return self.render_page(request, "admin/users/why.html", _("Why?"), **context)
 
 
 class _Answer:
@@ -55,8 +54,10 @@ class _Answer:
             return {}
         refusal = the_refusal(self.found)
         event = refusal.event
-        self.asked |= {"person": refusal.person, "warehouse": None, "moment": event.at}
-        if self._sees_clients:
+        self.asked |= {"person": refusal.person, "moment": event.at}
+        if "warehouse" in self.asked:
+            self.asked["warehouse"] = None
+        if "client" in self.asked:
             self.asked |= {"client": refusal.client, "redirect_uri": event.details.get("redirect_uri") or ""}
         unknown = ""
         try:
@@ -69,11 +70,6 @@ class _Answer:
     def _then(self, moment: datetime) -> tuple[PersonConditions | None, Sequence[str]]:
         client = self._client(moment) if self.asked.get("client") else None
         return self._person(moment) if self.asked["person"] else None, client.reasons if client else ()
-
-    @property
-    def _sees_clients(self) -> bool:
-        viewer: Any = self.request.user
-        return bool(viewer.has_perm(SEES_CLIENTS))
 
     # --- Then and now -------------------------------------------------------------------------------------------
     def _of_states(self) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from django.db.models import Q
@@ -26,7 +25,7 @@ from users.admin.why.base import Condition, Conditions, change_of, labelled
 from users.models import Session, User
 from users.sign_in.account_recovery import lockouts_of
 from users.sign_in.lockouts_in_force import wrong_passwords
-from users.sign_in.refusals import PasswordState, SessionReason, SignInReason, password_reasons, session_reasons
+from users.sign_in.refusals import SessionReason, SignInReason, password_reason, session_reason
 from warehouses.models import Warehouse
 
 #: Most ended sessions that are named.
@@ -83,45 +82,32 @@ class PersonConditions(Conditions):
         yield self.condition(is_met, _("Employment: %(period)s.") % {"period": told}, change, self._form())
 
     # --- Signing in ---------------------------------------------------------------------------------------------
-    @cached_property
-    def _lockouts(self) -> Any:
-        return [] if self.moment else lockouts_of(self.person)
-
-    def password_reasons(self) -> list[SignInReason]:
-        """What stands in the way of signing in besides the account."""
-        if self.state is None:
-            return []
-        is_usable, is_locked = (
-            (None, None)
-            if self.moment
-            else (self.person.has_usable_password(), any(one.what != "reset" for one in self._lockouts))
-        )
-        state = PasswordState(self.state.must_change_password_by, is_usable, is_locked)
-        return list(password_reasons(state, self.now))
-
     def sign_in(self) -> Iterator[Condition]:
         """What it takes besides the account. Whether a password is right is nobody's to know."""
         if self.state is None:
             return
-        yield self._password(self.password_reasons())
+        yield self._password()
         if self.moment:
             yield Condition(None, _("Whether sign-in was locked is not recorded: Security events show the failures."))
             return
         if not self.person.password_opens_back_office:
             change = change_of(self.of_person, "company_account_only", User)
             yield Condition(None, _("The Back Office is open to them by company account only."), change)
-        for lockout in self._lockouts:
+        lockouts = lockouts_of(self.person)
+        for lockout in lockouts:
             what = {"code": _("The second factor"), "reset": _("Asking for a new password")}.get(lockout.what)
             told = {"what": what or _("Sign-in"), "until": in_words(lockout.until), "number": lockout.failures}
             text = _("%(what)s is locked until %(until)s, after %(number)s failures.") % told
             yield self.condition(lockout.what == "reset" and None, text, None, self._page(_("Unlock the sign-in")))
-        if not self._lockouts:
+        if not lockouts:
             number = wrong_passwords(self.person.email)
             wrong = ngettext("%(number)s wrong password lately", "%(number)s wrong passwords lately", number)
             yield Condition(True, _("Sign-in is not locked: %(told)s.") % {"told": wrong % {"number": number}})
 
-    def _password(self, reasons: Sequence[SignInReason]) -> Condition:
+    def _password(self) -> Condition:
         until = self.state.must_change_password_by
+        is_usable = bool(self.moment) or self.person.has_usable_password()
+        reason = password_reason(until, self.now, is_usable=is_usable)
         change = change_of(self.of_person, "must_change_password_by" if until else "password_changed_at", User)
         temporary = _("The password is a temporary one: before signing in to the app it must be changed, by %(until)s.")
         words = {
@@ -129,10 +115,9 @@ class PersonConditions(Conditions):
             SignInReason.TEMPORARY_PASSWORD: temporary,
             SignInReason.NO_PASSWORD: _("There is no password."),
         }
-        for reason, text in words.items():
-            if reason in reasons:
-                text = text % {"until": in_words(until)} if until else text
-                return self.condition(False, text, change, self._password_page())
+        if reason:
+            text = words[reason] % {"until": until and in_words(until)}
+            return self.condition(False, text, change, self._password_page())
         if self.moment:
             return Condition(None, _("The password was not a temporary one. Which it was is not recorded."), change)
         return Condition(True, _("There is a password of their own."), change)
@@ -150,14 +135,14 @@ class PersonConditions(Conditions):
         over = every.alias(over_at=Least("ended_at", "expires_at")).filter(over_at__lte=self.now)
         found = {change.object_id: change for change in self.changes(Session, self.person) if change.label == "update"}
         for session in over.order_by("-over_at")[:MAX_SESSIONS]:
-            code = next(session_reasons(session.ended_at, session.expires_at, self.now))
+            code = session_reason(session.ended_at, session.expires_at, self.now)
             told = {"since": in_words(session.created_at), "until": in_words(session.expires_at)}
             if code is SessionReason.SESSION_ENDED:
                 told["reason"] = _(session.end_reason) if session.end_reason else _("not recorded")
                 text, change = _("The session since %(since)s ended: %(reason)s."), found.get(str(session.pk))
             else:
                 text, change = _("The session since %(since)s expired on %(until)s."), None
-            yield Condition(None, text % told, change, code=code)
+            yield Condition(None, text % told, change, code=code or "")
 
     # --- Working ------------------------------------------------------------------------------------------------
     def work(self, decision: Decision, warehouse: Warehouse) -> Iterator[Condition]:

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from config.history.tracking import tracked
-from users.models.user import User
+from users.models.user import User, within_people_seen
 
 
 @tracked()
@@ -18,6 +18,7 @@ class CompanyAccount(models.Model):
     Core section 5.7). A second provider that claims the same `sub` is another account."""
 
     history_seen_with: ClassVar[str] = "users.view_user"
+    history_within = staticmethod(within_people_seen)
     history_labels: ClassVar[dict[str, Any]] = {
         "insert": _("Company account linked"),
         "delete": _("Company account unlinked"),
@@ -39,8 +40,3 @@ class CompanyAccount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} ({self.issuer})"
-
-    @classmethod
-    def history_within(cls, viewer: User) -> models.Q:
-        """The events of the accounts of people whom a confined person sees (`config.history.tracking.seen_by`)."""
-        return User.objects.all().keys_visible_to(viewer, "user")

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.history.tracking import tracked
 from config.text import NameField
-from users.models.user import User
+from users.models.user import User, within_people_seen
 
 
 @tracked(exclude=["created_at", "updated_at"])
@@ -18,6 +18,7 @@ class DirectoryEntry(models.Model):
     """The directory's names for a person. Without an entry, the person's `userName` is their e-mail."""
 
     history_seen_with: ClassVar[str] = "users.view_user"
+    history_within = staticmethod(within_people_seen)
     history_labels: ClassVar[dict[str, Any]] = {"insert": _("Taken over by the directory")}
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="directory_entry", verbose_name=_("user"))
@@ -44,8 +45,3 @@ class DirectoryEntry(models.Model):
 
     def __str__(self) -> str:
         return self.user_name
-
-    @classmethod
-    def history_within(cls, viewer: User) -> models.Q:
-        """The events of the people whom a confined person sees (`config.history.tracking.seen_by`)."""
-        return User.objects.all().keys_visible_to(viewer, "user")

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from authlib.oauth2.rfc6749.errors import (
-    InvalidGrantError,
-    InvalidRequestError,
-    OAuth2Error,
-    UnsupportedGrantTypeError,
-)
+from authlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidRequestError, OAuth2Error, UnsupportedGrantTypeError
 from django.conf import settings
-from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 
 from config.api import errors
@@ -35,11 +29,16 @@ _CODE = "n0tMuchToSeeHereJustFortyEightRandomCharacters00"
 _CALLBACK = "https://app.example.com/oauth/cb/spryker"
 
 
-def _refusals(*refused: OAuth2Error) -> dict[int, Any]:
+def oauth_refusals(*refused: OAuth2Error) -> dict[int, Any]:
     """The given errors, and those of every OAuth route with a body."""
-    answers: list[HttpResponse] = [server.handle_error_response(None, error) for error in refused]
+    answers = [server.handle_error_response(None, error) for error in refused]
     always = (errors.TOO_LARGE, errors.UNAVAILABLE, errors.NO_SIGNING_KEY, errors.CRASHED)
     return refusals("oauth", *answers, *always)
+
+
+def _body(name: str, examples: dict[str, Any], required: list[str], **known: Any) -> Any:
+    """A request with these parameters, as a form."""
+    return request(_FORM, Component(name, parameters(required, **known)), examples)
 
 
 AUTHORIZE = extend_schema(
@@ -50,23 +49,8 @@ AUTHORIZE = extend_schema(
     f"code to `POST /token` within {settings.AUTHORIZATION_CODE_SECONDS} seconds. Only `S256`; the redirect address "
     f"must be registered, character by character. {_BODIES}",
     parameters=[_NO_STORE],
-    request=request(
-        _FORM,
-        Component(
-            "AuthorizeRequest",
-            parameters(
-                ["response_type", "client_id", "code_challenge", "code_challenge_method", "username", "password"],
-                response_type={"const": "code"},
-                client_id=text(),
-                redirect_uri=optional("May be left out where only one is registered."),
-                scope=SCOPE,
-                state=optional(),
-                code_challenge=text(pattern=_PKCE),
-                code_challenge_method={"const": "S256"},
-                username=text("The e-mail."),
-                password=_PASSWORD,
-            ),
-        ),
+    request=_body(
+        "AuthorizeRequest",
         {
             "As the Fulfillment App does": {
                 "client_id": settings.DEFAULT_CLIENT_ID,
@@ -79,6 +63,16 @@ AUTHORIZE = extend_schema(
                 "password": "correct-Horse-7!",
             }
         },
+        ["response_type", "client_id", "code_challenge", "code_challenge_method", "username", "password"],
+        response_type={"const": "code"},
+        client_id=text(),
+        redirect_uri=optional("May be left out where only one is registered."),
+        scope=SCOPE,
+        state=optional(),
+        code_challenge=text(pattern=_PKCE),
+        code_challenge_method={"const": "S256"},
+        username=text("The e-mail."),
+        password=_PASSWORD,
     ),
     responses={
         200: response(
@@ -98,7 +92,7 @@ AUTHORIZE = extend_schema(
             "The code, in an array of one.",
             {"The code": [{"code": _CODE}]},
         ),
-        **_refusals(
+        **oauth_refusals(
             InvalidRequestError(),
             BadClientError(is_challenged=False),
             InvalidGrantError(BAD_CREDENTIALS),
@@ -185,7 +179,7 @@ TOKEN = extend_schema(
             "The tokens.",
             {"The tokens": token_answer(_ACCESS_TOKEN, _REFRESH_TOKEN, settings.ACCESS_TOKEN_SECONDS)},
         ),
-        **_refusals(
+        **oauth_refusals(
             InvalidGrantError(BAD_CREDENTIALS),
             TemporaryPasswordError(),
             InvalidGrantError(),
@@ -208,31 +202,26 @@ REVOKE = extend_schema(
     description="RFC 7009. An access or refresh token of a sign-in ends that session with all its tokens; a warehouse "
     "token ends itself and its refresh token. From the next request on, on every server. An unknown token is answered "
     f"alike. {_BODIES}",
-    request=request(
-        _FORM,
-        Component(
-            "RevokeRequest",
-            parameters(
-                ["token"],
-                token=text(),
-                token_type_hint=_HINT,
-                everywhere={
-                    "anyOf": [{"type": "string", "enum": ["true", "false"]}, OMITTED],
-                    "default": "false",
-                    "description": "`true` signs the person out of every device. Not by warehouse tokens.",
-                },
-                client_id=CLIENT_ID,
-                client_secret=CLIENT_SECRET,
-            ),
-        ),
+    request=_body(
+        "RevokeRequest",
         {
             "Sign out": {"token": _REFRESH_TOKEN},
             "Sign out everywhere": {"token": _REFRESH_TOKEN, "everywhere": "true"},
         },
+        ["token"],
+        token=text(),
+        token_type_hint=_HINT,
+        everywhere={
+            "anyOf": [{"type": "string", "enum": ["true", "false"]}, OMITTED],
+            "default": "false",
+            "description": "`true` signs the person out of every device. Not by warehouse tokens.",
+        },
+        client_id=CLIENT_ID,
+        client_secret=CLIENT_SECRET,
     ),
     responses={
         200: response({"type": "object", "maxProperties": 0}, "It is withdrawn.", {"Done": {}}),
-        **_refusals(
+        **oauth_refusals(
             InvalidRequestError(),
             InvalidGrantError(),
             BadClientError(is_challenged=False),
@@ -261,19 +250,14 @@ INTROSPECT = extend_schema(
     "Whatever is not a valid access or warehouse token is answered with `active: false` and nothing else. "
     f"{_BODIES}",
     parameters=[_NO_STORE],
-    request=request(
-        _FORM,
-        Component(
-            "IntrospectRequest",
-            parameters(
-                ["token"],
-                token=text(),
-                token_type_hint=_HINT,
-                client_id=optional(),
-                client_secret=CLIENT_SECRET,
-            ),
-        ),
+    request=_body(
+        "IntrospectRequest",
         {"With the secret in the body": {"token": _ACCESS_TOKEN, "client_id": "picking", "client_secret": "…"}},
+        ["token"],
+        token=text(),
+        token_type_hint=_HINT,
+        client_id=optional(),
+        client_secret=CLIENT_SECRET,
     ),
     responses={
         200: response(
@@ -294,6 +278,6 @@ INTROSPECT = extend_schema(
             "Whether the token is valid, and its claims.",
             {"A valid warehouse token": _VALID_TOKEN, "Anything else": {"active": False}},
         ),
-        **_refusals(InvalidRequestError(), BadClientError(is_challenged=True), BlockedError(240)),
+        **oauth_refusals(InvalidRequestError(), BadClientError(is_challenged=True), BlockedError(240)),
     },
 )
