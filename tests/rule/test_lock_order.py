@@ -40,6 +40,7 @@ from tests.support.back_office.staff import person, signed_in
 from tests.support.scim.directory import OURS, PATCH, register
 from tests.support.scim.directory import person as scim_person
 from tests.support.servers.concurrency import beside, colleague, wait_until_blocked, wait_until_done_or_blocked
+from tests.support.waiting import MOST_SECONDS
 from users.account_actions import DEACTIVATE
 from users.company_account.people import sign_in as company_sign_in
 from users.models import Session, User
@@ -247,7 +248,11 @@ def world(transactional_db: None, make_user: Callable[..., User]) -> World:
 
 
 def _try(world: World, name: str) -> None:
-    """A write that is taken back. What is checked at the commit is checked before."""
+    """A write that is taken back. What is checked at the commit is checked before. It waits as long as a slow machine
+    needs to start the other write.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{MOST_SECONDS}s"])
     if name in _TAKE_THEMSELVES_BACK:
         return WRITES[name](world)
     with transaction.atomic():
