@@ -23,6 +23,7 @@ _ISSUED = {
     ("authorization_code", "session"),
     ("refresh_token", "session"),
     ("refresh_token", "warehouse"),
+    ("client_credentials", "client"),
 }
 
 requests = Histogram(

@@ -94,8 +94,8 @@ def test_nothing_that_is_sent_or_logged_makes_a_new_label(
     assert found.pop("event") == {*TITLES, "other"}
     assert found == {
         "le": {"0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf"},
-        "grant": {"password", "authorization_code", "refresh_token"},
-        "kind": {"session", "warehouse"},
+        "grant": {"password", "authorization_code", "refresh_token", "client_credentials"},
+        "kind": {"session", "warehouse", "client"},
         "active": {"true", "false"},
     }
 
