@@ -6,6 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+from authlib.consts import default_json_headers
 from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -15,7 +16,6 @@ from assignments.access import schema
 from assignments.access.evaluation import evaluate, evaluate_all
 from config.web.request_context import request_id
 from users.oauth.errors import UnreadableBodyError
-from users.oauth.grants import PasswordGrant
 from users.oauth.server import address_of, server
 from users.views import OAuthViewSet
 
@@ -40,7 +40,7 @@ class AccessViewSet(OAuthViewSet):
         if request.content_type.partition(";")[0].strip().lower() != "application/json":
             raise UnreadableBodyError("The body must be sent as application/json.")
         body = evaluated(request.body, with_reasons=client.reads_reasons)
-        return server.handle_response(HTTPStatus.OK, body, PasswordGrant.TOKEN_RESPONSE_HEADER)
+        return server.handle_response(HTTPStatus.OK, body, default_json_headers)
 
 
 class EvaluationView(AccessViewSet):

@@ -261,6 +261,7 @@ class AssignView(PickerView):
             "available": available,
             "sides": [(AVAILABLE, available), (ASSIGNED, page.texts["assigned"])],
             "opts": None,  # else the heading would be the model's
+            "model_admin": self.model_admin,  # for the way back to its list in the heading
         }
 
     def _page(self, query: PickerQuery) -> Rows:

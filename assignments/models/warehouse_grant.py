@@ -71,7 +71,10 @@ class WarehouseGrantManager(models.Manager.from_queryset(WarehouseGrantQuerySet)
         return grant, token
 
     def valid_for_claims(self, **claims: Any) -> WarehouseGrant | None:
-        """The row of `for_claims` if it is valid, from one compiled query. Reads only the session's client."""
+        """The row of `for_claims` if it is valid, from one compiled query. Reads only the session's client.
+
+        `claims` are those of `WarehouseToken.identity`.
+        """
         return _VALID_FOR_CLAIMS.first(now=timezone.now(), **claims)
 
 

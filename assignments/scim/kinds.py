@@ -1,4 +1,4 @@
-"""What the kinds of resources have in common: versions, for `ETag` and `If-Match` (RFC 7644 section 3.14)."""
+"""What the kinds of resources have in common, with their versions for `ETag` and `If-Match` (RFC 7644 section 3.14)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ class ResourceKind:
         """Raises NotFoundException if there is no row."""
         for resource in self.resources(rows, only=only):
             return resource
-        raise NotFoundException(detail=f"There is no such {self.noun}.")
+        raise self.missing
+
+    @property
+    def missing(self) -> NotFoundException:
+        return NotFoundException(detail=f"There is no such {self.noun}.")
 
     def unchanged(self, rows: Any, version: str | None) -> Any:
         """The same. Raises PreconditionFailedException if it has another version than this one, if one is given."""

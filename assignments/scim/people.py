@@ -128,7 +128,9 @@ class People(ResourceKind):
         if listed.exclude(roles=[], is_superuser=False).exists():
             lock_administrators()  # before people: `users.locks`
         person: Any = listed.locked().first()
-        if person and person.outranks(self.client):
+        if person is None:
+            raise self.missing
+        if person.outranks(self.client):
             raise ForbiddenException(detail="This user may do more than this client may give: staff change them.")
         return person, self.unchanged(listed, expected_version)
 

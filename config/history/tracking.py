@@ -54,7 +54,7 @@ def tracked_models() -> list[type[Any]]:
 def seen_by(model: Any, viewer: Any) -> Q:
     """The condition of the events of a model that a person may see.
 
-    A confined person sees those that concern their warehouses: `history_within` of the model, a class method, has the
+    A confined person sees those that concern their warehouses: `history_within(viewer)` of the model is the
     condition for them. Models without it belong to no warehouse.
     """
     if not viewer.is_confined:

@@ -41,7 +41,7 @@ class Column(Field):
     attribute: str
     #: Written in the language of the reader; read in every language of the site.
     heading: Any
-    _: KW_ONLY
+    only_by_name: KW_ONLY
     explanation: Any
     example: Any = ""
     #: What a blank cell means, for reports of changes.

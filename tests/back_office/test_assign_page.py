@@ -62,6 +62,13 @@ def test_the_page_names_the_person_its_tabs_and_what_a_warehouse_can_do(office: 
         assert text in page
 
 
+def test_its_heading_leads_back_to_the_list_of_assignments(office: Client, url: str) -> None:
+    page = office.get(url).content.decode()
+    heading = page[page.index("<h1") : page.index("</h1>")]
+    assert 'href="/admin/assignments/warehouseuserassignment/"' in heading
+    assert "Assign Warehouse to User: pat.picker@example.test" in heading
+
+
 def test_the_two_sides_are_what_is_assigned_and_what_is_not(
     office: Client, url: str, pat_north: WarehouseUserAssignment, mill: Warehouse
 ) -> None:

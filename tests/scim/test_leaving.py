@@ -244,8 +244,11 @@ def test_warehouses_are_assigned_by_a_text_of_names(directory: Directory, pat: U
     detail = "There is no warehouse with this uuid or name: Nowhere."
     assert (unknown.status_code, unknown.json()) == (400, error(400, detail, "invalidValue"))
     assert directory.patch(path, replaced(names, "")).json()[OURS] == {"isWarehouseUser": True}
-    created = directory.create(**{OURS: {"isWarehouseUser": True, "warehouseNames": "River Annex"}})
-    assert created.json()[OURS]["warehouses"] == [{"value": str(river.uuid)}]
+    for number, text in enumerate(("River Annex", f" {str(river.uuid).upper()} ")):
+        created = directory.create(
+            f"jo.{number}@example.test", **{OURS: {"isWarehouseUser": True, "warehouseNames": text}}
+        )
+        assert created.json()[OURS]["warehouses"] == [{"value": str(river.uuid)}]
 
 
 def test_an_assignment_that_is_over_is_not_shown_and_is_renewed(directory: Directory, issued: Issued) -> None:

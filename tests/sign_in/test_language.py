@@ -31,7 +31,16 @@ def test_a_choice_is_kept_and_leads_back_to_the_page(as_olive_office: Client, ol
     assert "Benutzer" in as_olive_office.get("/admin/users/user/").content.decode()
 
 
-@pytest.mark.parametrize("page", ["https://evil.example.test/", "//evil.example.test/", "javascript:alert(1)", ""])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "https://evil.example.test/",
+        "//evil.example.test/",
+        "http://testserver//evil.example.test/",
+        "javascript:alert(1)",
+        "",
+    ],
+)
 def test_it_leads_nowhere_else(as_olive_office: Client, page: str) -> None:
     answer = choose(as_olive_office, page)
     assert answer.headers["Location"] == "/admin/"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from authlib.consts import default_json_headers
 from authlib.integrations.django_oauth2 import AuthorizationServer as DjangoAuthorizationServer
 from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError, OAuth2Error
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
@@ -101,7 +102,7 @@ class AuthorizationServer(DjangoAuthorizationServer):
     def handle_error_response(self, request: Request | None, error: OAuth2Error) -> HttpResponse:
         """RFC 6749 section 5.2."""
         body = {"error": error.error, "error_description": message_of(error)}
-        response = self.handle_response(HTTPStatus.BAD_REQUEST, body, PasswordGrant.TOKEN_RESPONSE_HEADER)
+        response = self.handle_response(HTTPStatus.BAD_REQUEST, body, default_json_headers)
         if isinstance(error, BlockedError):
             response.status_code = HTTPStatus.TOO_MANY_REQUESTS
             response["Retry-After"] = str(error.seconds)

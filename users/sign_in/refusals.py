@@ -111,8 +111,8 @@ def client_reasons(state: ClientState, redirect_uri: str = "") -> Iterator[Clien
     """Why a registered client is refused with this redirect address, or without one, and what it is not told."""
     if state.is_confidential and not state.has_secret:
         yield ClientReason.NO_SECRET
-    is_optional = not redirect_uri and (state.redirect_uris or state.is_confidential)
-    if not (is_optional or is_registered(redirect_uri, state.redirect_uris)):
+    needs_none = state.redirect_uris or state.is_confidential
+    if (redirect_uri or not needs_none) and not is_registered(redirect_uri, state.redirect_uris):
         yield ClientReason.REDIRECT_NOT_REGISTERED
     if state.is_confidential and not state.reads_reasons:
         yield ClientReason.MAY_NOT_READ_REASONS

@@ -2,8 +2,8 @@
 
 Failures in a browser with a device cookie (`users.sign_in.device_cookies`) are counted per browser instead.
 
-django-axes receives the signals and has the table; this handler counts. Axes' own handler has one period for window
-and lockout, and every failure restarts it.
+django-axes has the table, and signals failures of passwords; this handler counts. Axes' own handler has one period for
+window and lockout, and every failure restarts it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def _network_of(request: HttpRequest) -> str | None:
     address = client_address(request)
     if address is None or ":" not in address:
         return address
-    return str(ip_network(f"{address}/64", strict=False).network_address)
+    without_zone, _mark, _zone = address.partition("%")
+    return str(ip_network(f"{without_zone}/64", strict=False).network_address)
 
 
 # --- Counting ---------------------------------------------------------------------------------------------------
