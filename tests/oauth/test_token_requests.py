@@ -71,7 +71,7 @@ BAD_BODIES: dict[str, tuple[Any, Refusal]] = {
     "multipart form": (b'--x\r\nContent-Disposition: form-data; name="grant_type"\r\n\r\npassword\r\n--x--', NO_GRANT),
     "50,000 parameters": ("&".join(f"a{number}=1" for number in range(50_000)).encode(), BAD_REQUEST),
     "half a megabyte of separators": (b"&" * 500_000, BAD_REQUEST),
-    "70,000 members": ({str(number): number for number in range(70_000)}, BAD_REQUEST),
+    "50,000 members": ({str(number): number for number in range(50_000)}, BAD_REQUEST),
     "colons as of 1,000 members": (GOOD | {"x": ":" * 1_000}, BAD_REQUEST),
     "data a list": ({"data": [GOOD]}, BAD_REQUEST),
     "data without attributes": ({"data": {}}, BAD_REQUEST),

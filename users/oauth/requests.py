@@ -18,8 +18,8 @@ from users.oauth.tokens import Scope
 
 #: Limit of parameters in a body.
 MAX_PARAMETERS = 100
-#: Limit of colons in a JSON body, each parameter having one and some in its value. It bounds the memory that a body takes
-#: before its parameters can be counted: 40 MB for a megabyte of them.
+#: Limit of colons in a JSON body: each parameter has one, and some in its value. It bounds the memory that a body takes
+#: before its parameters can be counted, which is 40 MB for a megabyte of them.
 MAX_COLONS = 10 * MAX_PARAMETERS
 
 
