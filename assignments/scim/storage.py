@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from psycopg.errors import UniqueViolation
 from scim2_models import (
     ForbiddenException,
@@ -75,13 +75,14 @@ class Storage(ScimStorage):
     @contextmanager
     def operation(self) -> Iterator[None]:
         """All or nothing, and nothing if the client has lost its right by the end. Raises SCIM's exceptions for those
-        of the domain.
+        of the domain. Deferred constraints are checked before, so that the client's row is locked only briefly.
         """
         try:
             with transaction.atomic():
                 self._has_written = False
                 yield
                 if self._has_written:
+                    connection.check_constraints()
                     self._client.confirm_provisioning()
         except tuple(_TRANSLATIONS) as problem:
             answer = next(answer for kind, answer in _TRANSLATIONS.items() if isinstance(problem, kind))(problem)
