@@ -18,8 +18,8 @@ import django
 
 #: In the order in which they run; all together stay under 30 minutes.
 PARTS = ("faults", "restarts", "failover", "floods", "fuzz", "pages", "rights", "mutations", "drills")
-#: Those that set Django up themselves, with a database of their own.
-OWN_DATABASE = ("fuzz", "pages", "rights")
+#: Those that use the site's settings in their process. The others have a database of their own, or start pytest.
+SITE_SETTINGS = ("faults", "restarts", "failover", "floods")
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def load(part: str) -> ModuleType:
-    if part not in OWN_DATABASE:
+    if part in SITE_SETTINGS:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
         django.setup()
     return importlib.import_module(f"tests.endurance.{part}")
