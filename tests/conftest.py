@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from django.conf import settings
 from django.utils import translation
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from tests.support import confinement, hashing, initial_data, middleware_chain, rendered_templates, underway
+from tests.support import confinement, hashing, initial_data, middleware_chain, migrated, rendered_templates, underway
 from tests.support.api.client import PASSWORD, Api, sign_in
 from tests.support.back_office.staff import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
 from tests.support.clock import clock  # noqa: F401 (a fixture)
@@ -32,6 +33,22 @@ from warehouses.models import Warehouse
 
 #: How many tests marked `thorough` this run leaves out.
 LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if session.config.getoption("numprocesses", None):  # the first process of pytest-xdist
+        migrated.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if config.getoption("numprocesses", None):
+        migrated.drop()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        settings.DATABASES["default"]["TEST"]["TEMPLATE"] = migrated.wait()
 
 
 @pytest.fixture(scope="session")

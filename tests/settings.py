@@ -24,13 +24,14 @@ os.environ.setdefault("HTTPS", "false")
 
 from config.database import embedded  # noqa: E402 (reads the environment set above)
 
-embedded.start()
-if address := os.environ.get("EMBEDDED_DATABASE_URL"):
-    # Nothing in it has to survive the machine, and nobody but the tests locks a table or moves a plan.
-    with psycopg.connect(address, autocommit=True) as _operator:
-        for name in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
-            _operator.execute(f"ALTER SYSTEM SET {name} = off")
-        _operator.execute("SELECT pg_reload_conf()")
+if "EMBEDDED_DATABASE_URL" not in os.environ:  # else a process of pytest-xdist, which has that of the first process
+    embedded.start()
+    if address := os.environ.get("EMBEDDED_DATABASE_URL"):
+        # Nothing in it has to survive the machine, and nobody but the tests locks a table or moves a plan.
+        with psycopg.connect(address, autocommit=True) as _operator:
+            for name in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
+                _operator.execute(f"ALTER SYSTEM SET {name} = off")
+            _operator.execute("SELECT pg_reload_conf()")
 
 from config.settings import *  # noqa: E402, F403
 

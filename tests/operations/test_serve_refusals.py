@@ -102,7 +102,8 @@ def test_of_two_that_start_at_once_on_one_port_the_second_is_refused(
 def _until_they_wait(other: psycopg.Connection[Any], number: int) -> None:
     """For their turn (`config.database.preparation`)."""
     asking = (
-        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%' AND pid <> pg_backend_pid()"
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%' AND pid <> pg_backend_pid() "
+        "AND datname = current_database()"
     )
     until(lambda: other.execute(asking).fetchone() == (number,))
 
