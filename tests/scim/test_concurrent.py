@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from tests.support.back_office.staff import group, make_role
 from tests.support.scim.directory import Directory, error, person, register
@@ -113,6 +115,38 @@ def test_who_asked_for_a_version_is_told(several: list[Directory]) -> None:
     assert refused == error(412, "The user has changed in the meantime.")
     [written] = [one.json()["name"]["givenName"] for one in answers if one.status_code == 200]
     assert User.objects.get().first_name == written
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda directory, path: directory.patch(path, replaced("active", False)),
+        lambda directory, path: directory.send("DELETE", path),
+    ],
+)
+def test_a_request_changes_nobody_whom_it_has_not_locked(
+    several: list[Directory], send: Callable[[Directory, str], Any]
+) -> None:
+    """Staff delete the person just before it would lock them, and restore them just after that."""
+    user = User.objects.get(uuid=several[0].create().json()["id"])
+
+    def set_status(status: str) -> None:
+        with colleague() as staff:
+            staff.execute("UPDATE users_user SET status = %s WHERE id = %s", [status, user.pk])
+
+    def around(execute: Callable[..., Any], query: str, *others: Any) -> Any:
+        if not ("users_user" in query and "FOR NO KEY UPDATE" in query):
+            return execute(query, *others)
+        set_status("deleted")
+        result = execute(query, *others)
+        set_status("active")
+        return result
+
+    with connection.execute_wrapper(around):
+        answer = send(several[1], f"/Users/{user.uuid}")
+    assert (answer.status_code, answer.json()) == (404, error(404, "There is no such user."))
+    user.refresh_from_db()
+    assert user.status == User.Status.ACTIVE
 
 
 def test_two_members_of_one_moment_are_both_added(several: list[Directory], olive: User, sam: User) -> None:
