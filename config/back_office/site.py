@@ -10,6 +10,7 @@ from django.core.exceptions import BadRequest
 from django.db import DataError
 from django.http import HttpRequest
 from django.urls import path, reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
@@ -44,6 +45,10 @@ class BackOffice(UnfoldAdminSite):
         """Without the palette, which Unfold would add as an inline style; with the way back to the list."""
         way = {"preserved_query": preserved_query(request), "list_query": list_query(request)}
         return super().each_context(request) | {"colors": None} | way
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """Made when it is used, which only the pages of an app do: the navigation is Unfold's."""
+        return SimpleLazyObject(lambda: UnfoldAdminSite.get_app_list(self, request, app_label))
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         """Every page checks the author's permissions before a commit (`config.back_office.authority`).
