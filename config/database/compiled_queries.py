@@ -25,6 +25,9 @@ from psycopg.pq import Format
 
 Row = TypeVar("Row", bound=models.Model)
 
+#: Cursors of one connection.
+_MAX_CURSORS = 20
+
 
 class Parameter(Expression):
     """A placeholder for a value that is passed at execution, in a type that psycopg adapts."""
@@ -68,18 +71,20 @@ def execute(sql: str, values: list[Any]) -> Any:
     Uses Django's cursor while queries are logged, as in tests that count queries.
     """
     database: Any = connections[DEFAULT_DB_ALIAS]  # once: `connection` looks it up for each attribute
-    cursor = database.cursor() if database.queries_logged else _prepared_cursor(database)
+    cursor = database.cursor() if database.queries_logged else _prepared_cursor(database, sql)
     cursor.execute(sql, values)
     return cursor
 
 
-def _prepared_cursor(database: Any) -> Any:
-    """One cursor for each connection, so that psycopg looks up the loader of each type once."""
+def _prepared_cursor(database: Any, sql: str) -> Any:
+    """One cursor for each statement of a connection: psycopg looks up adapters anew when a cursor changes statements."""
     database.ensure_connection()
-    cursor = getattr(database, "prepared_cursor", None)
-    if cursor is None or cursor.connection is not database.connection:
-        cursor = database.prepared_cursor = PreparedCursor(database.connection)
-    return database._prepare_cursor(cursor)  # wraps exceptions
+    cursors = vars(database.connection).setdefault("prepared_cursors", {})
+    if sql not in cursors:
+        if len(cursors) >= _MAX_CURSORS:  # lists of many sizes: each cursor holds the rows that it has read last
+            cursors.clear()
+        cursors[sql] = PreparedCursor(database.connection)
+    return database._prepare_cursor(cursors[sql])  # wraps exceptions
 
 
 class Select(Generic[Row]):
