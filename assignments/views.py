@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cached_property
 from typing import Any, cast
 
 from django.db.models import QuerySet
+from django.utils.functional import cached_property
 from rest_framework.request import Request
 from rest_framework.response import Response
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from config.database.compiled_queries import execute
+from config.database.compiled_queries import fetch
 from config.database.periods import LATEST, Period
 from users.sign_in.refusals import account_reasons
 
@@ -101,7 +101,7 @@ def decide_all(asked: Sequence[tuple[UUID, UUID]]) -> list[Decision]:
     if not asked:
         return []
     people, warehouses = zip(*asked, strict=True)
-    rows = execute(_FACTS, [list(people), list(warehouses)]).fetchall()
+    rows = fetch(_FACTS, [list(people), list(warehouses)])
     return [decision_by(Facts(*row)) for row in rows]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cached_property
 from urllib.parse import parse_qsl, quote
+
+from django.utils.functional import cached_property
 
 from config.api.errors import UNSUPPORTED_FILTER, ApiError, Fault
 

@@ -6,10 +6,11 @@ import copy
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, cast
 
+from django.utils.functional import cached_property
 from rest_framework.exceptions import ValidationError
 from rest_framework.fields import Field
 from rest_framework.utils.serializer_helpers import ReturnList

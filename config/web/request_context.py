@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from contextvars import ContextVar
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -65,8 +66,13 @@ def set_trace_id(request: HttpRequest, trace: str) -> None:
 
 def client_address(request: HttpRequest) -> str | None:
     """The client's IP address; None if a proxy forwards an invalid one. An IPv4-mapped address is returned as IPv4."""
+    return _parsed(request.META.get("REMOTE_ADDR", ""))
+
+
+@lru_cache(maxsize=1_000)
+def _parsed(text: str) -> str | None:
     try:
-        address = ip_address(request.META.get("REMOTE_ADDR", ""))
+        address = ip_address(text)
     except ValueError:
         return None
     return str(getattr(address, "ipv4_mapped", None) or address)

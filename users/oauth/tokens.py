@@ -6,12 +6,12 @@ import json
 import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
 from typing import Any, Self
 from uuid import UUID
 
 import orjson
 from django.conf import settings
+from django.utils.functional import cached_property
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
