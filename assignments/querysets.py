@@ -157,8 +157,9 @@ class AssignmentQueries(models.QuerySet[Any]):
         return self.active().filter(user__in=inactive.union(office, left))
 
     def granting(self, user_id: int | Parameter) -> Any:
-        """The row that grants this user a warehouse token: one or none."""
-        return self.working().filter(user_id=user_id).select_related("warehouse")
+        """The row that grants this user a warehouse token, with the columns of its claims: one or none."""
+        rows = self.working().filter(user_id=user_id).select_related("warehouse")
+        return rows.only("uuid", "activation", "ends_at", "warehouse__uuid")
 
     def with_keys(self, keys: Collection[UserWarehouse]) -> Any:
         """Rows with one of these user and warehouse ids."""

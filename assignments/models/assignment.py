@@ -252,9 +252,7 @@ def _first(acts_for_others: bool, limit: int) -> Select[WarehouseUserAssignment]
     return Select(lambda: (rows if acts_for_others else rows.current().filter(user_id=_USER))[:limit])
 
 
-_GRANTING: Select[WarehouseUserAssignment] = Select(
-    lambda: _rows.granting(_USER).only("uuid", "activation", "ends_at", "warehouse__uuid")
-)
+_GRANTING: Select[WarehouseUserAssignment] = Select(lambda: _rows.granting(_USER))
 _DEACTIVATE_OTHERS = Update(
     lambda: _rows.filter(user_id=_USER, is_active=True).exclude(pk=_ROW), is_active=False, updated_at=Now()
 )
