@@ -28,10 +28,10 @@ from users.account_actions import (
     administrator_required,
     why_unchangeable,
 )
-from users.bulk_save import save_many
 from users.locks import lock_administrators
 from users.models import User
 from users.models.user import EMAIL_REFUSED
+from users.saving import save_many
 
 #: What account actions write.
 _SWITCHED = ("status", "is_warehouse_user")

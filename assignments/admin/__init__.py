@@ -1,5 +1,5 @@
 """The Back Office's pages of assignments."""
 
-from assignments.admin.listing import WarehouseUserAssignmentAdmin
+from assignments.admin.assignment import WarehouseUserAssignmentAdmin
 
 __all__ = ["WarehouseUserAssignmentAdmin"]

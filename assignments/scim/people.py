@@ -33,9 +33,9 @@ from config.rule_errors import RuleError
 from config.text import normal_email, normal_name
 from users.account.sign_in_names import propose_sign_in_name
 from users.account_actions import require_administrator
-from users.bulk_save import save_many, takes_rights
 from users.locks import lock_administrators
 from users.models import Client, DirectoryEntry, User
+from users.saving import save_many, takes_rights
 
 #: Why sessions end when the directory blocks or deletes a person.
 ENDED_BY_DIRECTORY = gettext_noop("changed by the company's directory")

@@ -21,9 +21,9 @@ from tests.support.cases import each
 from tests.support.sign_in.login import LOGIN
 from tests.support.waiting import MOST_SECONDS
 from users.account_actions import DEACTIVATE
-from users.bulk_save import save_many
 from users.models import User
 from users.models.audit_event import AuditEvent
+from users.saving import save_many
 
 CHANGED = "Somebody has changed this user meanwhile, so no password was set. Please look again."
 

@@ -29,8 +29,8 @@ from users.account_actions import (
     RESTORE,
     UNMAKE_WAREHOUSE_USER,
 )
-from users.bulk_save import save_many
 from users.models import User
+from users.saving import save_many
 from warehouses.models import Warehouse
 
 pytestmark = pytest.mark.thorough

@@ -32,8 +32,8 @@ from tests.support.oauth.held_tokens import INACTIVE, Issued, post
 from tests.support.oauth.refreshing import BAD_REFRESH_TOKEN, refresh
 from tests.support.sign_in.login import LOGIN, NEW_PASSWORD, is_in, link_for, log_in, text
 from tests.support.waiting import until
-from users.bulk_save import save_many
 from users.models import User
+from users.saving import save_many
 
 DAY, MILLISECOND = timedelta(days=1), timedelta(milliseconds=1)
 

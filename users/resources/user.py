@@ -21,10 +21,10 @@ from config.spreadsheets.columns import Column, InformativeColumn, date_cell
 from config.spreadsheets.resources import SheetResource
 from config.text import email_key, normal_email, normal_name
 from users.account_actions import BEYOND, LeftOut, require_administrator, why_unchangeable
-from users.bulk_save import save_many, takes_rights
 from users.locks import NotFreeError, briefly
 from users.models import User
 from users.resources.role_cell import GroupNames
+from users.saving import save_many, takes_rights
 
 EXAMPLE = "jo.miller@example.com"
 #: What a confined importer is told of columns that only others change.
