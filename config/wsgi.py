@@ -23,7 +23,5 @@ application = RequestIsolation(_site)
 
 import_module(settings.ROOT_URLCONF)  # Django would load it during the first request
 
-# The loaded code lives as long as the process: garbage collection need not traverse it. Requests leave few cycles, so
-# that it need not run every 700 objects.
+# The loaded code lives as long as the process: garbage collection need not traverse it.
 gc.freeze()
-gc.set_threshold(20_000, 10, 10)

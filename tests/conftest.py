@@ -36,13 +36,12 @@ LEFT_OUT = pytest.StashKey[int]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if session.config.getoption("numprocesses", None):  # the first process of pytest-xdist
+    if session.config.pluginmanager.has_plugin("dsession"):  # the first process of pytest-xdist
         migrated.begin()
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if config.getoption("numprocesses", None):
-        migrated.drop()
+def pytest_unconfigure() -> None:
+    migrated.end()
 
 
 @pytest.fixture(scope="session")

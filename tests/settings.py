@@ -24,7 +24,7 @@ os.environ.setdefault("HTTPS", "false")
 
 from config.database import embedded  # noqa: E402 (reads the environment set above)
 
-if "EMBEDDED_DATABASE_URL" not in os.environ:  # else a process of pytest-xdist, which has that of the first process
+if "PYTEST_XDIST_WORKER" not in os.environ:  # which has that of the first process
     embedded.start()
     if address := os.environ.get("EMBEDDED_DATABASE_URL"):
         # Nothing in it has to survive the machine, and nobody but the tests locks a table or moves a plan.

@@ -30,7 +30,20 @@ _METHODS = ("get", "head", "post", "put", "patch", "delete")
 
 
 class RenderedMixin:
-    """Renders at once and drops the reference to the view: the cycle would have to be garbage-collected."""
+    """Renders at once, and leaves no reference cycle: request and body are freed without a garbage collection."""
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
+        if isinstance(response, Response):
+            response.render()
+            vars(response).update(renderer_context={}, data=None)
+        request.parser_context.clear()
+        vars(self).clear()  # nobody reads it again
+        return response
+
+
+class RoutedMixin(RenderedMixin):
+    """A view of a router, whose routes say which methods it has."""
 
     http_method_names: Any = _METHODS
     action_map: dict[str, str]
@@ -46,19 +59,12 @@ class RenderedMixin:
         """Scheme and host of the request, and the path under which the site is served."""
         return f"{self.request.scheme}://{self.request.get_host()}{settings.PATH_PREFIX}"
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
-        if isinstance(response, Response):
-            response.render()
-            vars(response).update(renderer_context={}, data=None)
-        return response
 
-
-class ApiViewSet(RenderedMixin, ViewSet):
+class ApiViewSet(RoutedMixin, ViewSet):
     """A route that is not a JSON:API resource."""
 
 
-class ResourceMixin(RenderedMixin):
+class ResourceMixin(RoutedMixin):
     """A JSON:API resource. `get_queryset` returns the rows that the caller may see; others are answered as missing."""
 
     serializer_class: ClassVar[type[ModelSerializer]]
@@ -145,7 +151,7 @@ def _confirmed(caller: Any) -> Iterator[None]:
         caller.confirm_authority()
 
 
-class NotFoundView(APIView):
+class NotFoundView(RenderedMixin, APIView):
     """All other paths: 404 `007` for every method, or 401 for an invalid token (contract 2.0)."""
 
     permission_classes = (AllowAny,)

@@ -88,8 +88,8 @@ def _prepared_cursor(database: Any, sql: str) -> Any:
     database.ensure_connection()
     cursors = vars(database.connection).setdefault("prepared_cursors", {})
     if sql not in cursors:
-        if len(cursors) >= _MAX_CURSORS:  # lists of many sizes: each cursor holds the rows that it has read last
-            cursors.clear()
+        if len(cursors) >= _MAX_CURSORS:  # lists of many sizes; each cursor holds the rows that it has read last
+            del cursors[next(iter(cursors))]
         cursors[sql] = PreparedCursor(database.connection)
     return database._prepare_cursor(cursors[sql])  # wraps exceptions
 

@@ -26,6 +26,9 @@ API_POLICY = build_policy({"default-src": [NONE], "base-uri": [NONE], "form-acti
 class ContentSecurityPolicyMiddleware(CSPMiddleware):
     """Adds `unsafe-eval` on pages, which Unfold's Alpine needs. API responses get a policy of their own."""
 
+    def process_request(self, request: HttpRequest) -> None:
+        """Makes no nonce: nothing is inline. It would refer to the request, and keep it until a garbage collection."""
+
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:

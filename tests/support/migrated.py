@@ -18,10 +18,12 @@ from psycopg import sql
 
 from config.installation import database_url
 
-_NAME = "test_migrated"
+_NAME = f"test_{settings.DATABASES['default']['NAME']}_migrated"
 #: The number of the advisory lock that is held until the database is there.
 _MAKING = 1
 _DROP = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(_NAME))
+#: Those that make it: one in the first process.
+_makers: list[Thread] = []
 
 
 def begin() -> None:
@@ -29,13 +31,15 @@ def begin() -> None:
     server.execute("SELECT pg_advisory_lock(%s)", [_MAKING])
     server.execute(_DROP)
     server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(_NAME)))
-    Thread(target=_migrate, args=[server]).start()
+    _makers.append(Thread(target=_migrate, args=[server]))
+    _makers[0].start()
 
 
 def _migrate(server: psycopg.Connection[Any]) -> None:
     """If it fails, those that copy the database apply the migrations, and say why they cannot."""
     url = urlsplit(database_url())._replace(path=f"/{_NAME}").geturl()
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_URL": url}
+    inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL_FILE"}
+    environment = inherited | {"DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_URL": url}
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "-v0"]
     with server:
         subprocess.run(command, env=environment, check=False)
@@ -48,10 +52,12 @@ def wait() -> str:
     return _NAME
 
 
-def drop() -> None:
-    wait()
-    with _operator() as server:
-        server.execute(_DROP)
+def end() -> None:
+    """Drops what `begin` has made in this process."""
+    for maker in _makers:
+        maker.join()
+        with _operator() as server:
+            server.execute(_DROP)
 
 
 def _operator() -> psycopg.Connection[Any]:
