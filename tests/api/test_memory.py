@@ -36,8 +36,8 @@ def _requests_left(handler: WSGIHandler, *asked: Any, **headers: Any) -> list[WS
         answer = handler(environ, lambda status, sent, error=None: lambda data: None)
         assert b"".join(answer)
         answer.close()
-        del answer, environ
-        return [thing for thing in gc.get_objects() if isinstance(thing, WSGIRequest)]
+        del answer
+        return [thing for thing in gc.get_objects() if type(thing) is WSGIRequest and thing.environ is environ]
     finally:
         gc.enable()
         logging.disable(logging.NOTSET)
