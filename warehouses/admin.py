@@ -20,8 +20,8 @@ from unfold.widgets import INPUT_CLASSES
 
 from assignments.models import WarehouseUserAssignment
 from config.back_office.authority import require
-from config.back_office.filters import OptionsFilter
 from config.back_office.list_return import list_query, preserved_query
+from config.back_office.lists.filters import OptionsFilter
 from config.back_office.model_admin import ModelAdmin
 from config.back_office.rights import may_see_people, shows_emails
 from config.database.periods import ended
@@ -71,7 +71,6 @@ SUBJECTS["warehouse"] = HistorySubject(
 @admin.register(Warehouse)
 class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     form = WarehouseForm
-    list_display = ("number", "name", "status", "assigned", "working")
     list_display_links = ("number", "name")
     list_filter = (AvailabilityFilter,)
     list_per_page = 50
@@ -87,6 +86,9 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
     readonly_fields = ("identifier",)
 
     # --- The list -----------------------------------------------------------------------------------------------
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return ("number", "name", "status", "assigned", "working", self.menu_column(request))
+
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Counts people in one query, for the rows of the page only."""
         page = super().get_changelist_instance(request)

@@ -10,9 +10,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern
 from django.utils.functional import lazy
-from django.utils.html import format_html
+from django.utils.html import escape
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action, display
@@ -29,8 +30,10 @@ from assignments.admin.period_pages import (
 from assignments.admin.roster import RosterPages
 from assignments.models import WarehouseUserAssignment
 from assignments.resources.assignment import AssignmentResource
-from config.back_office.filters import OptionsFilter, VisibleRowFilter
-from config.back_office.model_admin import InfinitePaginator, ModelAdmin
+from config.back_office.lists.filters import OptionsFilter, VisibleRowFilter
+from config.back_office.lists.paging import InfinitePaginator
+from config.back_office.lists.row_menu import RowURL
+from config.back_office.model_admin import ModelAdmin
 from config.back_office.periods import MAX_DAYS_TO_END
 from config.back_office.rights import may_see_people
 from config.back_office.times import time_tag
@@ -39,6 +42,8 @@ from config.history.pages import HistoryAdminMixin
 from config.rule_errors import RuleError
 from config.spreadsheets.import_pages import SheetAdminMixin
 from warehouses.models import UNAVAILABLE
+
+_PERSON = RowURL("admin:users_user_view", key="user_id")
 
 
 class WorksHereFilter(OptionsFilter):
@@ -98,7 +103,8 @@ class WarehouseUserAssignmentAdmin(PeriodPages, RosterPages, SheetAdminMixin, Hi
 
     def get_list_display(self, request: HttpRequest) -> Any:
         person = ("person_linked", "person") if may_see_people(request.user) else ("person_by_name",)
-        return (*person, "warehouse", "works_here", "period", "assigned_on", "changed_on")
+        columns = (*person, "warehouse", "works_here", "period", "assigned_on", "changed_on")
+        return (*columns, self.menu_column(request))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         hidden = "person_by_name" if may_see_people(request.user) else "user"
@@ -115,8 +121,7 @@ class WarehouseUserAssignmentAdmin(PeriodPages, RosterPages, SheetAdminMixin, Hi
 
     @display(description=gettext_lazy("User"), ordering="user")
     def person_linked(self, row: WarehouseUserAssignment) -> Any:
-        url = reverse("admin:users_user_view", args=[row.user_id])
-        return format_html('<a class="text-link" href="{}">{}</a>', url, row.user.get_full_name())
+        return SafeString(f'<a class="text-link" href="{_PERSON(row)}">{escape(row.user.get_full_name())}</a>')
 
     @display(description=gettext_lazy("E-mail"), ordering="user")
     def person(self, row: WarehouseUserAssignment) -> str:

@@ -1,100 +1,27 @@
-"""Base classes of all admin pages: strict lists, pages of lists, and invalid keys that are no server error."""
+"""The base class of all admin pages, and that of records that nobody edits."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils.functional import cached_property
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from unfold import admin, paginator, views
-from unfold.templatetags.unfold_list import result_headers
+from unfold import admin
 
-from config.back_office.result_rows import result_rows
+from config.back_office.list_return import preserved_query
+from config.back_office.lists.change_list import ChangeList
+from config.back_office.lists.row_menu import RowMenu, RowURL, link, menu_column
 from config.database.search import Searched, words_in
-from config.identifiers import parse_key
-
-
-class ChangeList(views.ChangeList):
-    """Allows only the filters that the admin declares.
-
-    Django allows any lookup on the model's own columns too. Its value may be one that PostgreSQL cannot read, and the
-    number of rows found reveals columns that no page shows.
-    """
-
-    def get_filters(self, request: HttpRequest) -> Any:
-        """Raises IncorrectLookupParameters for a parameter that no declared filter uses."""
-        filters = super().get_filters(request)
-        if filters[2]:  # the remaining parameters
-            raise IncorrectLookupParameters
-        return filters
-
-    def get_queryset(self, request: Any, exclude_parameters: Any = None) -> Any:
-        rows = super().get_queryset(request, exclude_parameters)
-        self.is_similar = getattr(request, "is_similar", False)
-        return rows
-
-    def url_for_result(self, result: Any) -> str:
-        """The page of a row, if its model has one (`back_office_page`), or the form."""
-        page = getattr(self.model, "back_office_page", None)
-        return reverse(page, args=[result.pk]) if page else super().url_for_result(result)
-
-    @cached_property
-    def headers(self) -> list[dict[str, Any]]:
-        """The headings, computed once for the template."""
-        return list(result_headers(self))
-
-    @property
-    def sorted_headers(self) -> list[dict[str, Any]]:
-        return [header for header in self.headers if header["sortable"] and header["sorted"]]
-
-    @cached_property
-    def applied_filters(self) -> list[tuple[str, str]]:
-        """The filters in use, in words, each with the query string of the list without it.
-
-        Read by the template, since some need a query.
-        """
-        filters = []
-        for spec in self.filter_specs:
-            values = [value for value in spec.used_parameters.values() if value not in (None, "")]
-            if values:
-                words = f"{capfirst(spec.title)}: {_chosen(spec, self) or ', '.join(map(str, values))}"
-                filters.append((words, self.get_query_string(remove=spec.expected_parameters())))
-        return filters
-
-    @property
-    def without_search(self) -> str:
-        """The query string of the list without its search."""
-        return self.get_query_string(remove=[SEARCH_VAR])
-
-    @property
-    def rows(self) -> list[Any]:
-        return list(result_rows(self, self.headers))
-
-
-def _chosen(spec: Any, changelist: ChangeList) -> str:
-    """The label of a filter's choice, or of the row that it asks for; "" for text that was typed."""
-    for choice in spec.choices(changelist):
-        if choice.get("selected") and choice.get("display"):
-            return str(choice["display"])
-        for name, field in getattr(choice.get("form"), "fields", {}).items():
-            value = str(choice["form"][name].value() or "")
-            if hasattr(field, "queryset"):
-                key = parse_key(value)
-                return str((key is not None and field.queryset.filter(pk=key).first()) or "")
-            return str(dict(getattr(field, "choices", ())).get(value, ""))
-    return ""
 
 
 class ModelAdmin(admin.ModelAdmin):
@@ -158,6 +85,15 @@ class ModelAdmin(admin.ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList
 
+    def menu_column(self, request: HttpRequest) -> Callable[[Any], SafeString]:
+        """The column with a menu of the `actions_row` in each row."""
+        menu, query = RowMenu(), preserved_query(request).removeprefix("?")
+        links = [
+            link(action.description, RowURL(f"{self.admin_site.name}:{action.action_name}", query=query))
+            for action in self.get_actions_row(request)
+        ]
+        return menu_column(lambda row: menu(row, str(row), links))
+
     def get_search_results(self, request: Any, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Notes on the request whether names are only similar."""
         if not words_in(search_term):
@@ -213,16 +149,3 @@ class ReadOnlyMixin:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-# --- Parts of a list --------------------------------------------------------------------------------------------
-class InfinitePaginator(paginator.InfinitePaginator):
-    """Reads the keys of a page by an index-only scan, then its rows, so that OFFSET reads no rows.
-
-    It counts nothing. Unfold's template recognises it by its name and shows no count.
-    """
-
-    def page(self, number: Any) -> Any:
-        page = super().page(number)
-        page.object_list = self.object_list.filter(pk__in=list(page.object_list.values_list("pk", flat=True)))
-        return page

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import escape
+from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 
@@ -18,5 +19,4 @@ def time_tag(moment: datetime | None) -> str:
     """For a column of a list or a field of a page, which would show a datetime as Python writes it; "" for None."""
     if moment is None:
         return ""
-    iso, words = moment.isoformat(timespec="seconds"), in_words(moment)
-    return format_html('<time datetime="{}">{}</time>', iso, words)
+    return SafeString(f'<time datetime="{moment.isoformat(timespec="seconds")}">{escape(in_words(moment))}</time>')

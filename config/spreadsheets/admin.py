@@ -12,10 +12,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import display
 
-from config.back_office.model_admin import InfinitePaginator, ModelAdmin, ReadOnlyMixin
+from config.back_office.lists.filters import RadioFilter
+from config.back_office.lists.paging import InfinitePaginator
+from config.back_office.model_admin import ModelAdmin, ReadOnlyMixin
 from config.back_office.rights import may_see_people
 from config.back_office.times import time_tag
 from config.spreadsheets.import_pages import changes_url, job_url, sheet_url

@@ -11,8 +11,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from config.back_office.lists.paging import CappedPaginator
 from tests.support.back_office.staff import member, signed_in
-from users.admin.paging import CappedPaginator
 from users.models import User
 from users.models.audit_event import AuditEvent
 

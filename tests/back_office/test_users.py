@@ -150,7 +150,7 @@ def test_no_search_and_no_sort_reads_the_whole_table(as_ada: Client) -> None:
 
 
 def test_beyond_what_is_counted_the_list_asks_to_search(as_ada: Client, pat: User, monkeypatch: Any) -> None:
-    monkeypatch.setattr("users.admin.paging.CappedPaginator.MAX_ROWS", 1)
+    monkeypatch.setattr("config.back_office.lists.paging.CappedPaginator.MAX_ROWS", 1)
     page = as_ada.get(LIST).content.decode()
     assert "more than 1 users: search or filter to see the others" in page
 

@@ -98,7 +98,7 @@ MUTATIONS_TRIED = (
         "return rows",
         _WORK,
     ),
-    Mutation("config/back_office/filters.py", "field.queryset.visible_to(request.user)", "field.queryset", _WORK),
+    Mutation("config/back_office/lists/filters.py", "field.queryset.visible_to(request.user)", "field.queryset", _WORK),
     Mutation("assignments/querysets.py", "User.objects.visible_to(viewer)", "User.objects.all()", _WORK),
     Mutation("assignments/querysets.py", "Warehouse.objects.visible_to(viewer)", "Warehouse.objects.all()", _WORK),
     Mutation(

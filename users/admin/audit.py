@@ -13,15 +13,16 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import DropdownFilter, RadioFilter
+from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
 from config.audit_event_titles import TITLES, in_words, title_of
+from config.back_office.lists.filters import RadioFilter
+from config.back_office.lists.paging import CappedPaginator, LongListAdmin
 from config.back_office.model_admin import ReadOnlyMixin, narrowed
 from config.back_office.rights import may_see_people
 from config.identifiers import NIL, parse_uuid
 from users.admin.filters import FirstDayFilter, LastDayFilter
-from users.admin.paging import CappedPaginator, LongListAdmin
 from users.admin.why.events import REFUSALS
 from users.admin.why.form import why_url
 from users.models import User

@@ -13,15 +13,15 @@ from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.timezone import make_aware
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import RadioFilter, TextFilter
+from unfold.contrib.filters.admin import TextFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
 from unfold.widgets import INPUT_CLASSES
 
 from assignments.models import WarehouseUserAssignment
-from config.back_office.filters import OptionsFilter
+from config.back_office.lists.filters import OptionsFilter, RadioFilter
+from config.back_office.lists.paging import CappedPaginator
 from config.database.periods import not_ended
 from config.identifiers import parse_key
-from users.admin.paging import CappedPaginator
 from users.models import Session, User
 
 
@@ -31,7 +31,7 @@ class StatusFilter(RadioFilter):
 
     title = _("status")
     parameter_name = "status"
-    all_option = ["", _("All but deleted")]
+    without_choice = _("All but deleted")
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [*User.Status.choices, ("all", _("All, with deleted"))]

@@ -12,7 +12,8 @@ from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -22,19 +23,21 @@ from unfold.utils import display_for_label
 
 from assignments.models import WarehouseGrant
 from config.back_office.list_return import return_path
+from config.back_office.lists.paging import CappedPaginator, LongListAdmin
+from config.back_office.lists.row_menu import RowURL, button, menu_column
 from config.back_office.model_admin import ReadOnlyMixin
 from config.back_office.rights import IN_ANOTHER
 from config.back_office.times import time_tag
 from config.history.pages import HistoryAdminMixin
 from users.account_actions import ENDED_BY_STAFF, LeftOut
 from users.admin.bulk_actions import actor, sessions_ended
-from users.admin.buttons import RowURL, button
 from users.admin.filters import FirstDayFilter, LastDayFilter, LiveFilter, PersonFilter
-from users.admin.paging import CappedPaginator, LongListAdmin
 from users.forms import ReasonForm
 from users.models import Session, User
 from users.querysets import searched_by_person, seen_name
 from users.sign_in.user_agent import in_plain_words
+
+_PERSON = RowURL("admin:users_user_view", key="user_id")
 
 
 @admin.register(Session)
@@ -85,8 +88,7 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
 
     @display(description=_("User"))
     def person(self, obj: Session) -> Any:
-        url = reverse("admin:users_user_view", args=[obj.user_id])
-        return format_html('<a class="person-link" href="{}">{}</a>', url, obj.user)
+        return SafeString(f'<a class="person-link" href="{_PERSON(obj)}">{escape(obj.user)}</a>')
 
     @display(description=_("Browser or app"))
     def browser(self, obj: Session) -> str:
@@ -111,17 +113,15 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
         return _now(obj.end_reason) if obj.end_reason else ""
 
     def _end_column(self, request: HttpRequest) -> Any:
-        url = RowURL("admin:users_session_end", query=request.GET.urlencode())
-        end = button(_("End session"), url, danger=True)
+        by = actor(request)
+        end = button(_("End session"), RowURL("admin:users_session_end", query=request.GET.urlencode()), danger=True)
 
-        @display(description=_("Actions"))
-        def actions_column(obj: Any) -> Any:
-            by = actor(request)
+        def end_button(obj: Any) -> SafeString:
             if not obj.is_live or obj.user.outranks(by) or (by.is_confined and not obj.is_of_actor):
-                return ""
-            return end(obj.pk, str(obj.user))
+                return SafeString("")
+            return end(obj, escape(obj.user))
 
-        return actions_column
+        return menu_column(end_button)
 
     # --- Ending ------------------------------------------------------------------------------------------------
     def has_end_permission(self, request: HttpRequest) -> bool:

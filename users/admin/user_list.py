@@ -20,10 +20,11 @@ from unfold.decorators import display
 
 from config.back_office import periods
 from config.back_office.list_return import preserved_query
+from config.back_office.lists.paging import LongListAdmin
+from config.back_office.lists.row_menu import RowControl, RowMenu, RowURL, button, link, menu_column
 from config.back_office.rights import IN_ANOTHER
 from config.back_office.times import time_tag
 from users.account_actions import ACTIVATE, DEACTIVATE, RESTORE
-from users.admin.buttons import RowControl, RowMenu, RowURL, button, link
 from users.admin.filters import (
     AssignedFilter,
     EmploymentFilter,
@@ -33,7 +34,6 @@ from users.admin.filters import (
     StatusFilter,
     WorkingFilter,
 )
-from users.admin.paging import LongListAdmin
 from users.models import User
 from users.querysets import PEOPLE
 from users.sign_in.lockouts_in_force import end_of_lockout
@@ -56,7 +56,7 @@ class PeopleList(LongListAdmin):
 
     def get_list_display(self, request: HttpRequest) -> Any:
         columns = ("first_name_", "last_name_", "email_", "status_", "current_warehouse")
-        return (*columns, self._assigned_column(request), "last_login_", self._menu_column(request))
+        return (*columns, self._assigned_column(request), "last_login_", menu_column(_PersonMenu(self, request)))
 
     def get_queryset(self, request: HttpRequest) -> Any:
         people = super().get_queryset(request).with_changeable_by(request.user)
@@ -127,15 +127,6 @@ class PeopleList(LongListAdmin):
 
         return assigned
 
-    def _menu_column(self, request: HttpRequest) -> Any:
-        menu = _PersonMenu(self, request)
-
-        @display(description=_("Actions"))
-        def actions_column(obj: User) -> SafeString:
-            return menu(obj)
-
-        return actions_column
-
 
 def elsewhere(person: Any, viewer: User) -> str:
     """Such as " + 2 elsewhere": the assignments of a person in warehouses that a confined viewer does not see."""
@@ -164,7 +155,7 @@ class _PersonMenu:
         self.may_change, self.may_delete = people.has_change_permission(request), people.has_delete_permission(request)
         query = request.GET.urlencode()
         kept = preserved_query(request).removeprefix("?")
-        self.assign = link(_("Assign Warehouses"), RowURL(_ASSIGN_PAGE, query=kept))
+        self.assign = link(_("Assign Warehouses"), RowURL(_ASSIGN_PAGE, key="uuid", query=kept))
         self.edit = link(_("Edit"), RowURL("admin:users_user_change", query=kept))
         self.switches = {
             status: button(switch.title, RowURL("admin:users_user_switch", switch.name, query=query))
@@ -174,10 +165,13 @@ class _PersonMenu:
         self.delete = link(_("Delete"), RowURL("admin:users_user_delete", query=kept), danger=True)
 
     def __call__(self, person: Any) -> SafeString:
-        found = [self.assign(person.uuid, person.email)] if self.may_assign and person.may_be_assigned else []
+        return self.menu(person, person.email, self._controls(person))
+
+    def _controls(self, person: Any) -> Iterator[RowControl]:
+        if self.may_assign and person.may_be_assigned:
+            yield self.assign
         if (self.may_change or self.may_delete) and person.may_be_changed_by(self.user):
-            found += [control(person.pk, person.email) for control in self._changes(person)]
-        return self.menu(person.pk, person.email, found)
+            yield from self._changes(person)
 
     def _changes(self, person: Any) -> Iterator[RowControl]:
         is_own = person.pk == self.user.pk

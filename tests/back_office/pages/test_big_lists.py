@@ -35,7 +35,7 @@ PICK = "/admin/autocomplete/?app_label=users&model_name=session&field_name=user&
 @pytest.fixture
 def crowd(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """People called alike in 100 warehouses, each signed in once; three in ten have no warehouse."""
-    monkeypatch.setattr("users.admin.paging.CappedPaginator.MAX_ROWS", COUNTED)
+    monkeypatch.setattr("config.back_office.lists.paging.CappedPaginator.MAX_ROWS", COUNTED)
     monkeypatch.setattr("assignments.admin.warehouse_picker.PeoplePicker.max_rows", COUNTED)
     call_command("demo", users=PEOPLE, warehouses=100, assignments=2 * PEOPLE, verbosity=0)
     with connection.cursor() as cursor:

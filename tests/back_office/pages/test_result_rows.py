@@ -46,6 +46,5 @@ def test_rows_are_unfolds(everything: None, ada: User, model: type[models.Model]
     found = changelist(model, ada, query)
 
     assert len(found.rows) > 0
-    for row in found.rows:
-        (cells,) = row
-        assert cells == "".join(items_for_result(found, row.instance, None))
+    for result, cells in zip(found.result_list, found.rows, strict=True):
+        assert cells == "".join(items_for_result(found, result, None))

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.contrib.admin import SimpleListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
+from unfold.widgets import RADIO_CLASSES
+
+
+class RadioFilter(SimpleListFilter):
+    """Radio buttons, in the form of the list's filters."""
+
+    template = "admin/lists/radio_filter.html"
+    input_classes = " ".join(RADIO_CLASSES)
+    #: The label of the option that filters nothing.
+    without_choice: Any = _("All")
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Value, label (`display`), and whether it is `selected`."""
+        chosen = self.value() or ""
+        for value, label in (("", self.without_choice), *self.lookup_choices):
+            yield {"value": value, "display": label, "selected": value == chosen}
 
 
 class OptionsFilter(RadioFilter):

@@ -17,10 +17,10 @@ from django.contrib.admin.utils import label_for_field, lookup_field, quote
 from django.db import models
 from django.utils.functional import cached_property
 from django.utils.html import conditional_escape, escape, format_html
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from unfold.admin import checkbox
-from unfold.templatetags.unfold_list import CHECKBOX_CLASSES, LINK_CLASSES, ROW_CLASSES, UnfoldResultList
+from unfold.templatetags.unfold_list import CHECKBOX_CLASSES, LINK_CLASSES, ROW_CLASSES
 from unfold.utils import display_for_field, display_for_label, display_for_value
 
 _LINK_CLASS = f'class="{" ".join(LINK_CLASSES)}" '
@@ -28,8 +28,8 @@ _MOMENT = (datetime.date, datetime.time)
 _SHORT_FIELDS = (models.DateField, models.TimeField, models.ForeignKey)
 
 
-def result_rows(changelist: Any, headers: list[dict[str, Any]]) -> Iterator[UnfoldResultList]:
-    """Each row of the page: its object, and the HTML of all its cells as the only item."""
+def result_rows(changelist: Any, headers: list[dict[str, Any]]) -> Iterator[SafeString]:
+    """The HTML of the cells of each row of the page."""
     columns: list[Callable[[Any], str]] = []
     linked = False
     for index, name in enumerate(changelist.list_display):
@@ -40,8 +40,7 @@ def result_rows(changelist: Any, headers: list[dict[str, Any]]) -> Iterator[Unfo
             linked = linked or column.is_link
             columns.append(column)
     for result in changelist.result_list:
-        cells = mark_safe("".join([column(result) for column in columns]))  # noqa: S308 (escaped)
-        yield UnfoldResultList(result, None, [cells])
+        yield SafeString("".join([column(result) for column in columns]))
 
 
 def _checkbox_column() -> Callable[[Any], str]:
@@ -75,7 +74,7 @@ class ResultColumn:
         content, is_short = self._content(result)
         content = conditional_escape(content)
         if self.is_link:
-            content = f'<a href="{escape(self._url(result))}" {self._link_attributes(result)}>{content}</a>'
+            content = f'<a href="{self._url(result)}" {self._link_attributes(result)}>{content}</a>'
         return f"{self.start_nowrap if is_short else self.start}{content}</{self.tag}>"
 
     def _content(self, result: Any) -> tuple[Any, bool]:
@@ -105,13 +104,13 @@ class ResultColumn:
 
     @cached_property
     def _around_key(self) -> tuple[str, str]:
-        """What the URLs of all rows begin and end with; a query leads back to the list as it is."""
+        """What the URLs of all rows begin and end with, escaped; a query leads back to the list as it is."""
         first = self.changelist.result_list[0]
         url, key = self.changelist.url_for_result(first), self._key(first)
         context = {"preserved_filters": self.changelist.preserved_filters, "opts": self.changelist.opts}
         query = str(add_preserved_filters(context, url)).removeprefix(url)
         start, _, end = url.rpartition(f"/{key}/")
-        return f"{start}/", f"/{end}{query}"
+        return escape(f"{start}/"), escape(f"/{end}{query}")
 
     def _key(self, result: Any) -> Any:
         return quote(getattr(result, self.changelist.pk_attname))
