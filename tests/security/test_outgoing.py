@@ -28,7 +28,7 @@ CALLERS |= {"socketserver", "ssl", "urllib", "urllib3", "xmlrpc"}
 HARMLESS = {
     ("http", "HTTPStatus"),
     ("urllib", "parse"),
-    ("socket", "config/web/stuck_requests.py"),
+    ("socket", "config/server/stuck_requests.py"),
     ("socket", "config/management/commands/serve.py"),
 }
 #: Of Authlib, what calls others; and the one module that has it, which is loaded only with `OIDC_PROVIDERS`.

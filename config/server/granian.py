@@ -1,4 +1,4 @@
-"""Starts granian and bounds its shutdown time."""
+"""The HTTP server: starts granian and bounds its shutdown time."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from config.web.stuck_requests import StuckRequests
+from config.server.stuck_requests import StuckRequests
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 

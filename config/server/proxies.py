@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
-from config.web.wsgi_middleware import Application
+from config.server.wsgi_middleware import Application
 
 #: A parameter of an element of `Forwarded` (RFC 7239 section 4).
 _PARAMETER = re.compile(r'([\w-]+)=(?:"([^"]*)"|([^;,"\s]*))\s*(?:;|$)')
