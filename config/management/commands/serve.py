@@ -72,7 +72,7 @@ class Command(BaseCommand):
 
 
 def _refuse_unusable_settings() -> None:
-    """Raises CommandError with the faults that the apps' checks find (`users.oauth.client_checks`)."""
+    """Raises CommandError with the faults that the apps' checks find (`users.oauth.clients.default_client`)."""
     if faults := [str(fault.msg) for fault in checks.run_checks(tags=["settings"])]:
         raise CommandError("\n".join(faults))
     if settings.OTEL_EXPORTER_OTLP_ENDPOINT and find_spec("opentelemetry") is None:
