@@ -215,11 +215,11 @@ AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contri
 SIGN_IN_FAILURES = 9
 SIGN_IN_WINDOW_SECONDS = 900
 SIGN_IN_BLOCK_SECONDS = 360
-AXES_HANDLER = "users.sign_in.throttling.SlidingWindowHandler"
+AXES_HANDLER = "users.sign_in.lockouts.failed_attempts.SlidingWindowHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_CALLABLE = "users.sign_in.throttling.account_of"
+AXES_USERNAME_CALLABLE = "users.sign_in.lockouts.failed_attempts.account_of"
 AXES_CLIENT_IP_CALLABLE = "config.web.request_context.client_address"
-AXES_LOCKOUT_CALLABLE = "users.sign_in.throttling.answer"
+AXES_LOCKOUT_CALLABLE = "users.sign_in.lockouts.failed_attempts.answer"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # sign-ins are in the audit log
 #: True requires a second factor of every Back Office user: those without one must set it up first.
@@ -283,7 +283,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 _COOKIE_PREFIX = ("__Secure-" if PATH_PREFIX else "__Host-") if HTTPS else ""
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = PATH_PREFIX or "/"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}sessionid", f"{_COOKIE_PREFIX}csrftoken"
-#: The device cookie (`users.sign_in.device_cookies`), and its lifetime after the last sign-in in seconds (half a year).
+#: The device cookie (`users.sign_in.lockouts`), and its lifetime after the last sign-in in seconds (half a year).
 DEVICE_COOKIE_NAME = f"{_COOKIE_PREFIX}device"
 DEVICE_COOKIE_AGE = 15_552_000
 CSRF_COOKIE_HTTPONLY = True

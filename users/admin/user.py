@@ -36,7 +36,7 @@ from users.forms import HireForm, ReasonForm, UserForm
 from users.models import User
 from users.querysets import PEOPLE
 from users.resources.user import UserResource
-from users.sign_in import device_cookies
+from users.sign_in.lockouts import device_cookies
 from warehouses.models import UNAVAILABLE
 
 #: The permissions to assign warehouses to a new person: to assign, to activate, and to choose from all warehouses.

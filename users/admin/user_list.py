@@ -36,7 +36,7 @@ from users.admin.filters import (
 from users.admin.paging import LongListAdmin
 from users.models import User
 from users.querysets import PEOPLE
-from users.sign_in.lockouts_in_force import end_of_lockout
+from users.sign_in.lockouts.in_force import end_of_lockout
 
 _ASSIGN_PAGE = "admin:assignments_assign_warehouses"
 _SEES_ASSIGNMENTS = "assignments.view_warehouseuserassignment"

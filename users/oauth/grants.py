@@ -33,8 +33,8 @@ from users.oauth.requests import Request
 from users.oauth.sessions import redeem, start_session
 from users.oauth.token_lookup import IssuedToken, SessionToken
 from users.oauth.tokens import AccessToken, scopes_for
+from users.sign_in.lockouts.failed_attempts import is_blocked, log_failure
 from users.sign_in.refusals import Entry, is_registered, sign_in_reasons
-from users.sign_in.throttling import is_blocked, log_failure
 
 #: Authentication methods: `none` for public clients, the others for confidential ones (RFC 6749 section 2.3).
 CLIENT_METHODS = ("none", "client_secret_basic", "client_secret_post")

@@ -18,7 +18,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from config.web.paths import is_page
 from users.models import User
-from users.sign_in.lockouts_in_force import key_of
+from users.sign_in.lockouts.in_force import key_of
 
 SALT = "users.devices"
 #: People per cookie; the one who has not signed in for the longest time is dropped.
@@ -42,7 +42,7 @@ def remember(request: HttpRequest, response: HttpResponse, user: User) -> HttpRe
 
 
 def known_device(request: HttpRequest, account: str) -> UUID | None:
-    """The device id of this browser, or None if its cookie is not valid for this account (`lockouts.key_of`).
+    """The device id of this browser, or None if its cookie is not valid for this account (`in_force.key_of`).
 
     One query if the signature is valid, for any account, else none. Always None at the API, which reads no cookies
     (contract 6.1).

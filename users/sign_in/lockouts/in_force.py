@@ -1,6 +1,6 @@
 """The lockouts in force, read from django-axes' table of failed sign-ins (contract 0.4, "Throttling").
 
-A failure with a valid device cookie (`users.sign_in.device_cookies`) has a second row, a `DeviceFailure`.
+A failure with a valid device cookie (`users.sign_in.lockouts.device_cookies`) has a second row, a `DeviceFailure`.
 """
 
 from __future__ import annotations

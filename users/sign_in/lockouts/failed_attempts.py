@@ -1,6 +1,6 @@
 """Nine failures within 900 seconds lock one account for one address for 360 seconds (contract 0.4, "Throttling").
 
-Failures in a browser with a device cookie (`users.sign_in.device_cookies`) are counted per browser instead.
+Failures in a browser with a device cookie (`users.sign_in.lockouts.device_cookies`) are counted per browser instead.
 
 django-axes has the table, and signals failures of passwords; this handler counts. Axes' own handler has one period for
 window and lockout, and every failure restarts it.
@@ -31,8 +31,8 @@ from config.telemetry.signals import sign_in_blocked
 from config.web.paths import is_page
 from config.web.request_context import client_address
 from users.models import AuditEvent, DeviceFailure
-from users.sign_in.device_cookies import known_device
-from users.sign_in.lockouts_in_force import key_of, reset_paths
+from users.sign_in.lockouts.device_cookies import known_device
+from users.sign_in.lockouts.in_force import key_of, reset_paths
 
 logger = structlog.stdlib.get_logger(__name__)
 
