@@ -3,7 +3,8 @@
 import pghistory
 from django.conf import global_settings
 
-from config import installation, openapi_settings
+from config import installation
+from config.api.schema import spectacular
 from config.audit_log import logging_config
 from config.back_office.navigation import UNFOLD as UNFOLD
 from config.company_account.provider import company_accounts
@@ -262,12 +263,11 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["config.api.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.api.parsers.JSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.renderers.OneFormat",
-    "DEFAULT_SCHEMA_CLASS": "config.api.openapi.Schema",
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.openapi.Schema",
     "EXCEPTION_HANDLER": "config.api.errors.handle",
 }
 JSON_API_FORMAT_FIELD_NAMES = "camelize"
-_servers = {"SERVERS": [{"url": PATH_PREFIX}]} if PATH_PREFIX else {}
-SPECTACULAR_SETTINGS = openapi_settings.SPECTACULAR_SETTINGS | _servers
+SPECTACULAR_SETTINGS = spectacular.SPECTACULAR_SETTINGS | ({"SERVERS": [{"url": PATH_PREFIX}]} if PATH_PREFIX else {})
 
 # --- Security ---------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS

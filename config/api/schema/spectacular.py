@@ -25,8 +25,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_PATCH": False,
     "SERVE_AUTHENTICATION": [],
-    "PREPROCESSING_HOOKS": ["config.api.openapi.plain_paths"],
-    "POSTPROCESSING_HOOKS": ["config.api.openapi.require_bodies", "config.api.openapi.describe_common_errors"],
+    "PREPROCESSING_HOOKS": ["config.api.schema.openapi.plain_paths"],
+    "POSTPROCESSING_HOOKS": [
+        "config.api.schema.openapi.require_bodies",
+        "config.api.schema.openapi.describe_common_errors",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     # JavaScript: the plugin is defined in config/static/config/docs.js.

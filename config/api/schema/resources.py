@@ -10,12 +10,13 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiRequest, OpenApiResponse
 from rest_framework import serializers
 
-from config.api import errors, filters, openapi, parsers
+from config.api import errors, filters, parsers
 from config.api.errors import ApiError, Fault, respond
-from config.api.openapi import TEXT, TOKEN_FAULTS, Component, Refused, header, members, refusals
 from config.api.pagination import MAX_OFFSET, Order, not_a_number
 from config.api.query import NO, YES, Query
 from config.api.renderers import Document
+from config.api.schema import openapi
+from config.api.schema.openapi import TEXT, TOKEN_FAULTS, Component, Refused, header, members, refusals
 from config.api.serializers import (
     NOT_A_DOCUMENT,
     ModelSerializer,
