@@ -20,8 +20,8 @@ from scim2_models import (
 )
 from scim2_server.storage import ScimStorage, SearchPage
 
-from assignments.scim.people import People
-from assignments.scim.roles import Roles
+from assignments.scim.groups import Roles
+from assignments.scim.users import People
 from config.audit_log import audit
 from config.rule_errors import RuleError
 from users.account_actions import LastAdministratorError

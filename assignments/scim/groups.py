@@ -19,7 +19,7 @@ from scim2_models import (
 )
 
 from assignments.scim import attributes
-from assignments.scim.kinds import ResourceKind, version_of
+from assignments.scim.resource_kind import ResourceKind, version_of
 from assignments.scim.searchable import FILTERS_OF_ROLES, ORDERS_OF_ROLES
 from config.identifiers import parse_key, parse_uuid
 from config.text import normal_name

@@ -24,7 +24,7 @@ from scim2_models import (
 
 from assignments.models import WarehouseUserAssignment
 from assignments.scim import attributes
-from assignments.scim.kinds import ResourceKind, version_of
+from assignments.scim.resource_kind import ResourceKind, version_of
 from assignments.scim.searchable import ORDERS_OF_PEOPLE, by_user_name, filters_of_people
 from assignments.scim.warehouses import assign, assigned_by
 from config.database.periods import Period, not_ended
