@@ -25,7 +25,7 @@ from assignments.scim.users import People
 from config.audit_log import audit
 from config.rule_errors import RuleError
 from users.account_actions import LastAdministratorError
-from users.models.client import Client, ClientChangedError
+from users.models.oauth.client import Client, ClientChangedError
 
 #: The highest `startIndex` that is told from others.
 MAX_INDEX = 1_000_000_000

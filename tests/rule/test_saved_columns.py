@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from config.database.lost_updates import SavesChangedColumns
 from users.models import User
-from users.models.client import Client
+from users.models.oauth.client import Client
 from warehouses.models import Warehouse
 
 OURS = ("config", "users", "warehouses", "assignments")

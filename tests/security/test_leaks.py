@@ -16,7 +16,7 @@ from tests.support.back_office.staff import signed_in
 from tests.support.leaks import Lines, leaks, rows
 from users.models import User
 from users.models.audit_event import AuditEvent
-from users.models.signing_key import SigningKey
+from users.models.oauth.signing_key import SigningKey
 
 
 @pytest.fixture

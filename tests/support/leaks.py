@@ -29,7 +29,7 @@ _CHARACTERS = 8
 _BEGINNING = 80
 #: Longer bodies are lists of rows, with no secrets among them.
 _MOST_BYTES = 10_000
-#: What gives a secret away wherever it was made: a key, a JWT, a refresh token (`users.models.refresh_token`).
+#: What gives a secret away wherever it was made: a key, a JWT, a refresh token (`users.models.oauth.refresh_token`).
 _SHAPES = {
     "private key": re.compile(r"PRIVATE KEY"),
     "signed token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"),

@@ -25,7 +25,7 @@ from config.history.pages import HistoryAdminMixin
 from users.admin.bulk_actions import actor
 from users.admin.client_form import PROVISIONING_FIELDS, ClientForm, may_let_provision
 from users.forms import ReasonForm
-from users.models.client import Client
+from users.models.oauth.client import Client
 from users.oauth.server import address_of
 from users.querysets import CLIENTS
 

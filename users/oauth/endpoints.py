@@ -11,7 +11,7 @@ from authlib.oauth2.rfc7662 import IntrospectionEndpoint as Introspection
 
 from config.audit_log import audit
 from config.telemetry.signals import token_introspected
-from users.models.client import Client
+from users.models.oauth.client import Client
 from users.oauth.clients.client_credentials import refuse_to_revoke
 from users.oauth.grants import CLIENT_METHODS
 from users.oauth.requests import Request

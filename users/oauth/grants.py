@@ -19,9 +19,9 @@ from django.utils.translation import gettext_noop
 
 from config.audit_log import audit
 from users.models import AuditEvent, Session, User
-from users.models.authorization_code import AuthorizationCode, CodeRefusedError, CodeReplayedError
-from users.models.client import Client
-from users.models.refresh_token import RefreshRefusedError, RefreshTokenReusedError
+from users.models.oauth.authorization_code import AuthorizationCode, CodeRefusedError, CodeReplayedError
+from users.models.oauth.client import Client
+from users.models.oauth.refresh_token import RefreshRefusedError, RefreshTokenReusedError
 from users.oauth.errors import (
     BAD_CREDENTIALS,
     BAD_REFRESH_TOKEN,

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from config.audit_log import audit
 from config.telemetry.signals import token_issued
-from users.models.client import Client
+from users.models.oauth.client import Client
 from users.oauth.clients.client_credentials import ClientCredentialsGrant
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
 from users.oauth.errors import BadClientError, BlockedError, message_of

@@ -124,7 +124,7 @@ def _refuse_other_release(file: Path, migrations: set[tuple[str, str]]) -> None:
 
 
 def _refuse_other_secret_key(keys: list[dict[str, str]]) -> None:
-    """`SECRET_KEY` must decrypt the newest key that signs tokens (`users.models.signing_key`)."""
+    """`SECRET_KEY` must decrypt the newest key that signs tokens (`users.models.oauth.signing_key`)."""
     for key in keys:
         if key["verifies_until"] == r"\N":
             try:

@@ -18,7 +18,7 @@ from users.admin.why.form import client_named
 from users.admin.why.person import PersonConditions
 from users.models import User
 from users.models.audit_event import AuditEvent
-from users.models.client import Client
+from users.models.oauth.client import Client
 from users.sign_in.refusals import ClientReason, Entry, SessionReason, SignInReason, sign_in_reasons
 
 #: The events by which a person or a client was refused something.

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import Error
 from django.http import HttpRequest
 
-from users.models.client import Client
+from users.models.oauth.client import Client
 
 logger = logging.getLogger(__name__)
 

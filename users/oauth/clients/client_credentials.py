@@ -14,7 +14,7 @@ from config.audit_log import audit
 from config.digests import digest
 from config.telemetry.signals import token_issued
 from users.models import SigningKey
-from users.models.client import Client
+from users.models.oauth.client import Client
 from users.oauth.errors import IrrevocableError
 from users.oauth.grants import CLIENT_METHODS
 from users.oauth.requests import Request

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ValidationError
 
-from users.models.client import check_origin, check_redirect_uri
+from users.models.oauth.client import check_origin, check_redirect_uri
 
 _CHECKED = {"DEFAULT_CLIENT_REDIRECT_URIS": check_redirect_uri, "DEFAULT_CLIENT_ORIGINS": check_origin}
 

@@ -24,7 +24,7 @@ from config.database.lost_updates import SavesChangedColumns
 from config.digests import digest
 from config.history.tracking import tracked
 from users.locks import NotFreeError, briefly
-from users.models.authorization_code import AuthorizationCode
+from users.models.oauth.authorization_code import AuthorizationCode
 from users.models.session import Session
 from users.sign_in.refusals import is_registered
 
