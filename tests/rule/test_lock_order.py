@@ -29,7 +29,7 @@ from assignments.scim.storage import Storage
 from config.company_account.provider import Provider
 from config.database.periods import Period
 from config.history.positions import Operation
-from config.history.undo import undo
+from config.history.undo.plan import undo
 from config.spreadsheets.jobs import worker
 from config.spreadsheets.models import Import
 from tests.conftest import make_client

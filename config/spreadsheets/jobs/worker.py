@@ -27,7 +27,7 @@ from django.utils.translation import gettext_lazy
 from config.audit_log import audit
 from config.back_office.authority import AuthorityLostError
 from config.database.sql import row_of
-from config.history import undo_job
+from config.history.undo import large_undo
 from config.spreadsheets import exports
 from config.spreadsheets.jobs.queue import Job, take_next
 from config.spreadsheets.jobs.threads import Runner
@@ -200,8 +200,8 @@ _STEPS: dict[str, Callable[[Any, Any], None]] = {
     Import.State.CHECKING: _check,
     Import.State.APPLYING: _apply,
     Export.State.BUILDING: _build,
-    Undo.State.PLANNING: undo_job.plan,
-    Undo.State.UNDOING: undo_job.undo,
+    Undo.State.PLANNING: large_undo.plan,
+    Undo.State.UNDOING: large_undo.undo,
 }
 
 

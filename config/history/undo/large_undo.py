@@ -10,8 +10,8 @@ from django.db import transaction
 
 from config.back_office.authority import AuthorityLostError
 from config.history.positions import Operation
-from config.history.preview import Preview
-from config.history.undo import may_undo
+from config.history.undo.plan import may_undo
+from config.history.undo.preview import Preview
 from config.spreadsheets.models import Undo
 
 

@@ -17,9 +17,9 @@ from config.database.sql import row_of
 from config.history import changes
 from config.history.pages import PAGE_ROWS, ReasonFormMixin, kinds_for, links_to_others, query_for
 from config.history.positions import OPERATION, Operation, Position
-from config.history.preview import Preview, already
 from config.history.tracking import REASON
-from config.history.undo import MAX_EVENTS, may_undo, number_of_events, undone
+from config.history.undo.plan import MAX_EVENTS, may_undo, number_of_events, undone
+from config.history.undo.preview import Preview, already
 from config.spreadsheets.import_pages import changes_url
 from config.spreadsheets.jobs import queue, worker
 from config.spreadsheets.models import Undo

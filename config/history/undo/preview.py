@@ -18,7 +18,7 @@ from config.history.changes import RecordedChange, in_words, recorded_fields
 from config.history.names import Names
 from config.history.pages import kinds_for
 from config.history.positions import Operation
-from config.history.undo import Former, Kind, Obstacle, Step, UndoPlan, not_undone, undo
+from config.history.undo.plan import Former, Kind, Obstacle, Step, UndoPlan, not_undone, undo
 from config.rule_errors import RuleError
 
 #: Most objects that the page lists of what is put back, and of what is left out; it counts the others.
