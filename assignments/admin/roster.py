@@ -28,8 +28,8 @@ from config.back_office.rights import may_see_people
 from config.back_office.times import in_words, time_tag
 from config.history.pages import SUBJECTS, SubjectField
 from config.identifiers import parse_key
-from config.spreadsheets import exports
 from config.spreadsheets.pages import grouped
+from config.spreadsheets.writing import exports
 
 #: Most rows of a file.
 MAX_EXPORTED = 10_000

@@ -28,7 +28,6 @@ from config.audit_log import audit
 from config.back_office.authority import AuthorityLostError
 from config.database.sql import row_of
 from config.history.undo import large_undo
-from config.spreadsheets import exports
 from config.spreadsheets.jobs.queue import Job, take_next
 from config.spreadsheets.jobs.threads import Runner
 from config.spreadsheets.models import Export, Import, Undo
@@ -36,6 +35,7 @@ from config.spreadsheets.reading import files
 from config.spreadsheets.reading.files import Sheet, SheetRefusedError
 from config.spreadsheets.reports import Report
 from config.spreadsheets.resources import SheetResource
+from config.spreadsheets.writing import exports
 
 _log = logging.getLogger(__name__)
 #: Advisory lock of the import that is applied: one at a time, so that two imports cannot deadlock.

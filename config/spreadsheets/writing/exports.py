@@ -18,10 +18,10 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from config.database import replica
-from config.spreadsheets import ods_writer
 from config.spreadsheets.cells import writable
 from config.spreadsheets.columns import Column
 from config.spreadsheets.resources import SheetResource
+from config.spreadsheets.writing import ods_writer
 
 #: Most rows of an export, by format: openpyxl is slow, and Excel opens no CSV of more than a million rows.
 MAX_ROWS = {"csv": 1_000_000, "xlsx": 100_000, "ods": 100_000}
