@@ -5,7 +5,7 @@ from django.conf import global_settings
 
 from config import installation
 from config.api.schema import spectacular
-from config.audit_log import logging_config
+from config.audit.log import logging_config
 from config.back_office.navigation import UNFOLD as UNFOLD
 from config.company_account.provider import company_accounts
 from config.database.addresses import connection_settings

@@ -22,7 +22,7 @@ from assignments.models.past_assignment import history_span
 from assignments.resources.assignment import AssignmentResource
 from assignments.roster.roster import MAX_ROWS, RosterRow, Stay, roster_at, stays_of, unrecorded
 from assignments.roster.spells import Spell
-from config.audit_log import audit
+from config.audit.log import audit
 from config.back_office.moments import LocalMomentField
 from config.back_office.rights import may_see_people
 from config.back_office.times import in_words, time_tag

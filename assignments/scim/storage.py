@@ -22,7 +22,7 @@ from scim2_server.storage import ScimStorage, SearchPage
 
 from assignments.scim.groups import Roles
 from assignments.scim.users import People
-from config.audit_log import audit
+from config.audit.log import audit
 from config.rule_errors import RuleError
 from users.account_actions import LastAdministratorError
 from users.models.oauth.client import Client, ClientChangedError

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.back_office.authority import AuthorityLostError
 from config.spreadsheets.jobs import queue
 from config.spreadsheets.models import Export

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.test import Client
 
-from config.audit_log import audit
+from config.audit.log import audit
 from tests.support.api.client import PASSWORD, Api, sign_in
 from tests.support.back_office.staff import signed_in
 from tests.support.leaks import Lines, leaks, rows

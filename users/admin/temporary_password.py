@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.back_office.list_return import preserved_query
 from config.database.lost_updates import RowChangedError
 from users.account.sign_in_names import propose_sign_in_name

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.back_office.times import in_words
 from config.database.compiled_queries import Parameter, Select
 from config.history.tracking import tracked

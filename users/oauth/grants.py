@@ -17,7 +17,7 @@ from authlib.oauth2.rfc7636.challenge import compare_s256_code_challenge
 from django.contrib.auth import authenticate
 from django.utils.translation import gettext_noop
 
-from config.audit_log import audit
+from config.audit.log import audit
 from users.models import AuditEvent, Session, User
 from users.models.oauth.authorization_code import AuthorizationCode, CodeRefusedError, CodeReplayedError
 from users.models.oauth.client import Client

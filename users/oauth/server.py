@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.telemetry.signals import token_issued
 from users.models.oauth.client import Client
 from users.oauth.clients.client_credentials import ClientCredentialsGrant

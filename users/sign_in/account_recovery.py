@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.back_office.list_return import preserved_query
 from users.models import User
 from users.sign_in import two_factor

@@ -21,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from unfold.forms import AuthenticationForm
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.web.back_office_sessions import ACCOUNT_ONLY, COMPANY_ACCOUNT
 from users.models import User
 from users.sign_in import two_factor

@@ -27,7 +27,7 @@ from django.views.decorators.csrf import csrf_protect
 from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.widgets import INPUT_CLASSES
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.database.lost_updates import RowChangedError
 from users.models import User
 from users.models.user import CHANGED

@@ -28,7 +28,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 from qrcode.image.svg import SvgPathImage
 from unfold.widgets import INPUT_CLASSES
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.database.lost_updates import RowChangedError
 from users.models import User
 from users.models.totp_device import Authenticator, RecoveryCodes, recovery_digest

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from config import encryption
-from config.audit_log import audit
+from config.audit.log import audit
 from config.database import backup
 from config.database.preparation import wait_for_preparation_lock
 from config.database.sql import row_of

@@ -24,7 +24,7 @@ from django.http import QueryDict
 from django.utils import translation
 from django.utils.translation import gettext_lazy
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.back_office.authority import AuthorityLostError
 from config.database.sql import row_of
 from config.history.undo import large_undo

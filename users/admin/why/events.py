@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from assignments.access.decision import Reason
-from config.audit_event_titles import in_words, title_of
+from config.audit.event_titles import in_words, title_of
 from config.back_office import times
 from config.retention import retention_cutoff
 from users.admin.why.form import client_named

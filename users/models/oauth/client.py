@@ -19,7 +19,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.database.lost_updates import SavesChangedColumns
 from config.digests import digest
 from config.history.tracking import tracked

@@ -25,7 +25,7 @@ from jwt.algorithms import RSAAlgorithm
 from jwt.utils import base64url_encode
 
 from config import encryption
-from config.audit_log import audit
+from config.audit.log import audit
 from config.database.compiled_queries import Parameter
 from config.telemetry.gauges import Gauge
 

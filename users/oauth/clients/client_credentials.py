@@ -10,7 +10,7 @@ from authlib.oauth2.rfc6749.errors import UnauthorizedClientError
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant as Base
 from django.conf import settings
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.digests import digest
 from config.telemetry.signals import token_issued
 from users.models import SigningKey

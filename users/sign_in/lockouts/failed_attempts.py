@@ -26,7 +26,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.telemetry.signals import sign_in_blocked
 from config.web.paths import is_page
 from config.web.request_context import client_address

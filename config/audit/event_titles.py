@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext, gettext_noop
 
-#: Tag → title, as in the calls of `config.audit_log.audit`. A test checks that none is missing.
+#: Tag → title, as in the calls of `config.audit.log.audit`. A test checks that none is missing.
 TITLES: dict[str, str] = {
     # Contract section 4.5
     "successful_login": gettext_noop("Successful Login"),
