@@ -23,8 +23,8 @@ from config.history import changes
 from config.history.pages import query_for
 from config.text import name_key
 from users.account_actions import DELETE
-from users.admin.bulk_actions import actor
-from users.admin.user_list import SWITCHES, PeopleList, assign_url, elsewhere
+from users.admin.user.bulk_actions import actor
+from users.admin.user.changelist import SWITCHES, PeopleList, assign_url, elsewhere
 from users.models import User
 from users.sign_in import company_accounts
 from users.sign_in.account_recovery import lockouts_of

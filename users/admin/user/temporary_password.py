@@ -22,8 +22,8 @@ from config.back_office.list_return import preserved_query
 from config.database.lost_updates import RowChangedError
 from users.account.sign_in_names import propose_sign_in_name
 from users.account_actions import LeftOut
-from users.admin.bulk_actions import actor
-from users.admin.person import PersonPage, person_url
+from users.admin.user.bulk_actions import actor
+from users.admin.user.overview import PersonPage, person_url
 from users.forms import ReasonForm
 from users.models import User
 from users.sign_in.two_factor import qr_code

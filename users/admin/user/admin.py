@@ -28,9 +28,9 @@ from config.history.edit_conflicts import EditConflictAdminMixin
 from config.history.pages import MAX_NAMED, SUBJECTS, HistoryAdminMixin, HistorySubject
 from config.spreadsheets.import_pages import SheetAdminMixin
 from users.account_actions import ACTIVATE, DEACTIVATE, DELETE, END_SESSIONS, RESTORE, Switch, why_signed_out
-from users.admin.bulk_actions import BulkMixin, actor, sessions_ended
-from users.admin.person import managed_url, person_url
-from users.admin.temporary_password import TemporaryPasswordPage, temporary_password_url
+from users.admin.user.bulk_actions import BulkMixin, actor, sessions_ended
+from users.admin.user.overview import managed_url, person_url
+from users.admin.user.temporary_password import TemporaryPasswordPage, temporary_password_url
 from users.admin.why.page import WhyPage
 from users.forms import HireForm, ReasonForm, UserForm
 from users.models import User
