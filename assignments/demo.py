@@ -19,7 +19,7 @@ from tqdm import tqdm
 from assignments.models import ManagedWarehouse, WarehouseUserAssignment
 from users import roles
 from users.models import Session, User
-from users.models.client import Client
+from users.models.oauth.client import Client
 from warehouses.models import Warehouse
 
 #: Of every user here. `serve` prints it, so never load demo data where real people work.

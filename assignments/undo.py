@@ -12,7 +12,7 @@ from assignments.models import ManagedWarehouse, WarehouseUserAssignment
 from assignments.models.managed_warehouse import outlasts
 from config.database.periods import Period, database_now
 from config.history.change_sets import Since
-from config.history.undo import CHANGED_SINCE, NO_RIGHT, Kind, Step, Undoer, UndoPlan, register
+from config.history.undo.plan import CHANGED_SINCE, NO_RIGHT, Kind, Step, Undoer, UndoPlan, register
 from users.models import User
 from warehouses.models import Warehouse
 

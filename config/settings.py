@@ -3,8 +3,9 @@
 import pghistory
 from django.conf import global_settings
 
-from config import installation, openapi_settings
-from config.audit_log import logging_config
+from config import installation
+from config.api.schema import spectacular
+from config.audit.log import logging_config
 from config.back_office.navigation import UNFOLD as UNFOLD
 from config.company_account.provider import company_accounts
 from config.database.addresses import connection_settings
@@ -216,11 +217,11 @@ AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contri
 SIGN_IN_FAILURES = 9
 SIGN_IN_WINDOW_SECONDS = 900
 SIGN_IN_BLOCK_SECONDS = 360
-AXES_HANDLER = "users.sign_in.throttling.SlidingWindowHandler"
+AXES_HANDLER = "users.sign_in.lockouts.failed_attempts.SlidingWindowHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_CALLABLE = "users.sign_in.throttling.account_of"
+AXES_USERNAME_CALLABLE = "users.sign_in.lockouts.failed_attempts.account_of"
 AXES_CLIENT_IP_CALLABLE = "config.web.request_context.client_address"
-AXES_LOCKOUT_CALLABLE = "users.sign_in.throttling.answer"
+AXES_LOCKOUT_CALLABLE = "users.sign_in.lockouts.failed_attempts.answer"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # sign-ins are in the audit log
 #: True requires a second factor of every Back Office user: those without one must set it up first.
@@ -263,12 +264,11 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["config.api.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.api.parsers.JSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.renderers.OneFormat",
-    "DEFAULT_SCHEMA_CLASS": "config.api.openapi.Schema",
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.openapi.Schema",
     "EXCEPTION_HANDLER": "config.api.errors.handle",
 }
 JSON_API_FORMAT_FIELD_NAMES = "camelize"
-_servers = {"SERVERS": [{"url": PATH_PREFIX}]} if PATH_PREFIX else {}
-SPECTACULAR_SETTINGS = openapi_settings.SPECTACULAR_SETTINGS | _servers
+SPECTACULAR_SETTINGS = spectacular.SPECTACULAR_SETTINGS | ({"SERVERS": [{"url": PATH_PREFIX}]} if PATH_PREFIX else {})
 
 # --- Security ---------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
@@ -284,7 +284,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 _COOKIE_PREFIX = ("__Secure-" if PATH_PREFIX else "__Host-") if HTTPS else ""
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = PATH_PREFIX or "/"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}sessionid", f"{_COOKIE_PREFIX}csrftoken"
-#: The device cookie (`users.sign_in.device_cookies`), and its lifetime after the last sign-in in seconds (half a year).
+#: The device cookie (`users.sign_in.lockouts`), and its lifetime after the last sign-in in seconds (half a year).
 DEVICE_COOKIE_NAME = f"{_COOKIE_PREFIX}device"
 DEVICE_COOKIE_AGE = 15_552_000
 CSRF_COOKIE_HTTPONLY = True

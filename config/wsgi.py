@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from config.database import timeouts
-from config.web.proxies import ForwardedHeaders, PathPrefix
-from config.web.wsgi_middleware import Application, RequestIsolation
+from config.server.proxies import ForwardedHeaders, PathPrefix
+from config.server.wsgi_middleware import Application, RequestIsolation
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 

@@ -26,8 +26,8 @@ from tests.support.scim.site import scim  # noqa: F401 (a fixture)
 from tests.support.servers.live import live_url  # noqa: F401 (a fixture)
 from tests.support.stored_rows import Rows, stored_rows
 from users.models import Session, SigningKey, User, totp_device
-from users.models.authorization_code import AuthorizationCode
-from users.models.client import Client
+from users.models.oauth.authorization_code import AuthorizationCode
+from users.models.oauth.client import Client
 from users.oauth.key_ring import key_ring
 from warehouses.models import Warehouse
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop, ngettext_lazy
 
-from config.audit_log import audit
+from config.audit.log import audit
 from users.locks import lock_administrators
 from users.models import Session, User
 

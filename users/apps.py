@@ -10,8 +10,8 @@ class UsersConfig(AppConfig):
 
     def ready(self) -> None:
         from users import undo  # noqa: F401 (registers how changes are undone)
-        from users.oauth import client_checks  # noqa: F401 (registers the checks)
-        from users.oauth.allowed_origins import is_allowed
+        from users.oauth.clients import default_client  # noqa: F401 (registers the checks)
+        from users.oauth.clients.allowed_origins import is_allowed
 
         check_request_enabled.connect(is_allowed)
         if settings.OIDC_PROVIDERS:

@@ -16,7 +16,7 @@ from config.database.periods import current, not_ended, not_past
 from config.database.search import Searched
 from config.text import email_key
 from users.roles import ADMINISTRATION, named
-from users.sign_in.lockouts_in_force import locking_sign_in
+from users.sign_in.lockouts.in_force import locking_sign_in
 
 
 def active_account(path: str = "") -> Q:

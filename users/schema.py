@@ -9,7 +9,7 @@ from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
-from config.api.resource_schema import listing, reading
+from config.api.schema.resources import listing, reading
 from users import errors
 from users.filters import UserFilterSet
 from users.models import User

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import Group
 from django.utils.translation import gettext_lazy as _
 
-from config.history.undo import NO_RIGHT, Step, Undoer, UndoPlan, register
+from config.history.undo.plan import NO_RIGHT, Step, Undoer, UndoPlan, register
 from config.text import email_key
 from users.account_actions import (
     ACTIVATE,

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
-from config.api.resource_schema import listing, reading
+from config.api.schema.resources import listing, reading
 from warehouses import errors
 from warehouses.filters import WarehouseFilterSet
 from warehouses.models import Warehouse

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, ClassVar
 
-from config.history.undo import NO_RIGHT, Kind, Step, Undoer, UndoPlan, register
+from config.history.undo.plan import NO_RIGHT, Kind, Step, Undoer, UndoPlan, register
 from config.text import name_key
 from warehouses.models import NAME_IN_USE, Warehouse
 

@@ -22,14 +22,14 @@ from assignments.models.past_assignment import history_span
 from assignments.resources.assignment import AssignmentResource
 from assignments.roster.roster import MAX_ROWS, RosterRow, Stay, roster_at, stays_of, unrecorded
 from assignments.roster.spells import Spell
-from config.audit_log import audit
+from config.audit.log import audit
 from config.back_office.moments import LocalMomentField
 from config.back_office.rights import may_see_people
 from config.back_office.times import in_words, time_tag
 from config.history.pages import SUBJECTS, SubjectField
 from config.identifiers import parse_key
-from config.spreadsheets import exports
 from config.spreadsheets.pages import grouped
+from config.spreadsheets.writing import exports
 
 #: Most rows of a file.
 MAX_EXPORTED = 10_000

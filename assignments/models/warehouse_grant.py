@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from assignments.models.assignment import WarehouseUserAssignment
 from assignments.querysets import working
-from config.audit_log import audit
+from config.audit.log import audit
 from config.database.compiled_queries import Insert, Parameter, Select
 from users.models import Session, SigningKey
-from users.models.refresh_token import RotatingCredential
+from users.models.oauth.refresh_token import RotatingCredential
 
 
 class WarehouseGrantQuerySet(models.QuerySet["WarehouseGrant"]):

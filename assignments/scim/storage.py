@@ -20,12 +20,12 @@ from scim2_models import (
 )
 from scim2_server.storage import ScimStorage, SearchPage
 
-from assignments.scim.people import People
-from assignments.scim.roles import Roles
-from config.audit_log import audit
+from assignments.scim.groups import Roles
+from assignments.scim.users import People
+from config.audit.log import audit
 from config.rule_errors import RuleError
 from users.account_actions import LastAdministratorError
-from users.models.client import Client, ClientChangedError
+from users.models.oauth.client import Client, ClientChangedError
 
 #: The highest `startIndex` that is told from others.
 MAX_INDEX = 1_000_000_000

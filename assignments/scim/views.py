@@ -21,8 +21,8 @@ from assignments.scim.service import SERVICE, Handler
 from assignments.scim.storage import Storage
 from config.api.errors import NO_STORE, SHAPES, ApiError, Fault
 from config.api.views import ApiViewSet
-from users.models.client import Client
-from users.oauth.client_tokens import ClientToken
+from users.models.oauth.client import Client
+from users.oauth.clients.client_credentials import ClientToken
 from users.oauth.endpoints import IntrospectionEndpoint
 from users.oauth.errors import BlockedError
 from users.oauth.requests import Request as OAuthRequest

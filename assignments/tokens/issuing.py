@@ -7,7 +7,7 @@ from django.db import IntegrityError
 from assignments import errors
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
 from assignments.tokens.warehouse_token import WarehouseToken
-from config.audit_log import audit
+from config.audit.log import audit
 from config.rule_errors import RuleError
 from users.models import Session
 

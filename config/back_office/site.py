@@ -19,7 +19,7 @@ from config.back_office.error_pages import way_back
 from config.back_office.list_return import list_query, preserved_query
 from config.database import replica
 from config.history.pages import history_view
-from config.history.undo_pages import change_set_view, undo_job_view, undo_progress_view, undo_view
+from config.history.undo.pages import change_set_view, undo_job_view, undo_progress_view, undo_view
 from config.web.back_office_sessions import ACCOUNT_ONLY
 
 _HIDDEN_APPS = {"otp_totp", "otp_static"}

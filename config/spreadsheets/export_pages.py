@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.back_office.authority import AuthorityLostError
-from config.spreadsheets import exports
-from config.spreadsheets.exports import FORMATS
 from config.spreadsheets.jobs import queue
 from config.spreadsheets.models import Export
 from config.spreadsheets.pages import SHEET, SheetPages, grouped, progress_of, too_many_waiting
 from config.spreadsheets.resources import SheetResource
+from config.spreadsheets.writing import exports
+from config.spreadsheets.writing.exports import FORMATS
 
 
 class ExportPages(SheetPages):

@@ -15,15 +15,15 @@ from django.views.decorators.http import require_POST
 from unfold.decorators import action
 
 from config.history.positions import Operation
-from config.spreadsheets import exports
 from config.spreadsheets.export_pages import ExportPages
-from config.spreadsheets.exports import FORMATS
 from config.spreadsheets.forms import UploadForm
 from config.spreadsheets.jobs import queue, worker
 from config.spreadsheets.models import Import, Undo
 from config.spreadsheets.pages import SHEET, progress_of, too_many_waiting
 from config.spreadsheets.reading.headings import normalized_heading
 from config.spreadsheets.resources import SheetResource
+from config.spreadsheets.writing import exports
+from config.spreadsheets.writing.exports import FORMATS
 from config.text import name_key
 
 #: The links and buttons of the page of an import.

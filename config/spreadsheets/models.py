@@ -166,7 +166,7 @@ class Export(Job):
 
 
 class Undo(Job):
-    """The undoing of a change set that is too large for a request (`config.history.undo_job`).
+    """The undoing of a change set that is too large for a request (`config.history.undo.large_undo`).
 
     It is planned first. Undoing plans again, under the locks, and does all that is possible by then.
     """
@@ -187,7 +187,7 @@ class Undo(Job):
     operation = models.CharField(max_length=100)
     #: The `pghistory` context of every change.
     context = models.JSONField(default=dict, db_default={})
-    #: What will be undone, or was: see `config.history.preview.Preview.report`. If it stopped, perhaps `why`.
+    #: What will be undone, or was: see `config.history.undo.preview.Preview.report`. If it stopped, perhaps `why`.
     report = models.JSONField(default=dict, db_default={})
     #: The start of the transaction that did it: `pgh_created_at` of all its events in the history.
     applied_at = models.DateTimeField(null=True)

@@ -12,7 +12,7 @@ from typing import Any
 from django.http import HttpRequest
 from prometheus_client import Counter, Histogram
 
-from config.audit_event_titles import TITLES
+from config.audit.event_titles import TITLES
 from config.telemetry import signals
 from config.telemetry.routes import OTHER, method_of, route_of
 from config.telemetry.statements import Statements

@@ -10,7 +10,7 @@ from assignments.models import WarehouseUserAssignment
 from tests.support.api.client import ASSIGNMENTS, Api, error, refusal
 from tests.support.oauth import code_flow
 from users.models import User
-from users.models.client import Client
+from users.models.oauth.client import Client
 
 FORBIDDEN = error(403, "Operation is forbidden.", "5101")
 

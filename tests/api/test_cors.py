@@ -17,8 +17,8 @@ from tests.support.api.client import ASSIGNMENTS, FORM, JSON_API, PASSWORD, Api,
 from tests.support.api.openapi import api_routes
 from tests.support.cases import each
 from users.models import User
-from users.models.client import Client
-from users.oauth import allowed_origins
+from users.models.oauth.client import Client
+from users.oauth.clients import allowed_origins
 
 APP = "https://app.example.test"
 PARTNER = "https://picking.example.test:8443"

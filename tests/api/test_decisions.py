@@ -24,7 +24,7 @@ from tests.support.oauth.introspection import BAD_CLIENT, CHALLENGE
 from tests.support.waiting import MOST_SECONDS
 from users.models import User
 from users.models.audit_event import AuditEvent
-from users.models.client import Client
+from users.models.oauth.client import Client
 from warehouses.models import Warehouse
 
 YES, NO = {"decision": True}, {"decision": False}

@@ -19,7 +19,7 @@ from tests.support.api.openapi import Document
 from tests.support.servers.live import live_server, production_environment
 from tests.support.servers.postgres import Cluster, cluster, standby
 from tests.support.waiting import MOST_SECONDS
-from users.models.signing_key import SigningKey
+from users.models.oauth.signing_key import SigningKey
 from users.oauth.key_ring import key_ring
 
 pytestmark = pytest.mark.xdist_group("clusters")

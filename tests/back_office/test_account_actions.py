@@ -187,7 +187,7 @@ def test_all_that_match_a_search_can_be_chosen(
 def test_more_than_can_be_looked_at_are_refused(
     as_ada: Client, pat: User, sam: User, monkeypatch: Any, nothing_changes: Any
 ) -> None:
-    monkeypatch.setattr("users.admin.bulk_actions.MAX_PEOPLE", 1)
+    monkeypatch.setattr("users.admin.user.bulk_actions.MAX_PEOPLE", 1)
     chosen = {"action": "deactivate", "select_across": "1", "_selected_action": [pat.pk], "index": 0}
     with nothing_changes():
         answer = as_ada.post(LIST, chosen)

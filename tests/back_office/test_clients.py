@@ -20,8 +20,8 @@ from tests.support.back_office.staff import errors, member, signed_in, told
 from tests.support.servers.concurrency import wait_until_blocked
 from tests.support.waiting import MOST_SECONDS
 from users.models import Session, User
-from users.models.authorization_code import AuthorizationCode, CodeRefusedError
-from users.models.client import Client
+from users.models.oauth.authorization_code import AuthorizationCode, CodeRefusedError
+from users.models.oauth.client import Client
 from users.oauth.sessions import redeem, start_session
 
 LIST = "/admin/users/client/"

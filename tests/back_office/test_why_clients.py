@@ -13,7 +13,7 @@ from tests.support.back_office.staff import member, signed_in
 from tests.support.back_office.why import mends, shown, texts, unmet
 from tests.support.oauth.held_tokens import Issued, post, service
 from users.models import SigningKey, User
-from users.models.client import Client
+from users.models.oauth.client import Client
 from users.sign_in.refusals import ClientReason, ClientState, client_reasons
 
 CLIENT = "/admin/users/client/"

@@ -21,7 +21,7 @@ from tests.support.oauth.code_flow import APP, BAD_REFRESH_TOKEN, PARTNER, asser
 from tests.support.oauth.held_tokens import Issued, service
 from users.models import SigningKey, User
 from users.models.audit_event import AuditEvent
-from users.models.client import Client
+from users.models.oauth.client import Client
 from users.oauth.key_ring import key_ring
 from users.roles import named
 

@@ -20,7 +20,7 @@ from tests.support.back_office.why import answered, mends, texts, unmet
 from tests.support.clock import Clock
 from tests.support.oauth.held_tokens import Issued
 from users.models import User
-from users.models.client import Client
+from users.models.oauth.client import Client
 from warehouses.models import Warehouse
 
 HOUR = timedelta(hours=1)

@@ -40,7 +40,7 @@ LARGE = Size(1_000_000, 5_000, 5_000_000)
 
 _PRINT_SIGNING_KEY = """
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from users.models.signing_key import SigningKey
+from users.models.oauth.signing_key import SigningKey
 key = SigningKey.objects.readable()[0].private
 print(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(), end="")
 """

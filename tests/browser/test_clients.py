@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.back_office.accessibility import faults
 from users.models import User
-from users.models.client import Client
+from users.models.oauth.client import Client
 
 pytestmark = pytest.mark.thorough
 

@@ -25,7 +25,7 @@ from tests.support.api.client import (
 )
 from tests.support.waiting import MOST_SECONDS
 from users.models import User
-from users.oauth import allowed_origins
+from users.oauth.clients import allowed_origins
 
 pytestmark = pytest.mark.thorough
 

@@ -72,7 +72,7 @@ def test_many_changes_are_listed_and_undone_beside_the_requests(
     language: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("config.history.undo_pages.MAX_AT_ONCE", 1)
+    monkeypatch.setattr("config.history.undo.pages.MAX_AT_ONCE", 1)
     _change(ada, olive, pat_river, north)
     User.objects.filter(pk=olive.pk).update(is_superuser=True, language=language)
     olive.refresh_from_db()

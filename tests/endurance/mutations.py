@@ -181,7 +181,9 @@ MUTATIONS_TRIED = (
         _ROSTER,
     ),
     Mutation("warehouses/admin.py", "events.none() if viewer.is_confined else events", "events", _ROSTER),
-    Mutation("users/admin/user.py", "people = User.objects.visible_to(viewer)", "people = User.objects.all()", _ROSTER),
+    Mutation(
+        "users/admin/user/admin.py", "people = User.objects.visible_to(viewer)", "people = User.objects.all()", _ROSTER
+    ),
     Mutation("warehouses/admin.py", "once_locked=partial(require, request.user)", "", _RACES),
     Mutation("warehouses/admin.py", '"tells_of_others": not viewer.is_confined', '"tells_of_others": True', _HOUSES),
     Mutation("users/resources/user.py", "with_current_warehouse(viewer)", "with_current_warehouse()", _EXPORTS),

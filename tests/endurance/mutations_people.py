@@ -5,7 +5,7 @@ _SESSIONS = "tests/back_office/test_confined_sessions.py"
 _MANAGED = "tests/back_office/test_managed_warehouses.py"
 _RIGHTS = "tests/security/test_back_office_rights.py"
 _FORM, _HIRE, _PAGE, _USER = (
-    f"users/{name}.py" for name in ("forms/person", "forms/warehouses", "admin/person", "admin/user")
+    f"users/{name}.py" for name in ("forms/person", "forms/warehouses", "admin/user/overview", "admin/user/admin")
 )
 _WHY, _DASHBOARD, _MANAGING = (
     "users/admin/why/person.py",
@@ -56,7 +56,7 @@ PEOPLE_TRIED = (
     (_PAGE, "rows.filter(warehouse__in=by.managed) if by.is_confined else rows", "rows", _MANAGED),
     (_ACTIONS, '.visible_to(by).order_by("pk")', '.order_by("pk")', _PEOPLE),
     (_ACTIONS, "if person.outranks(by) or person.manages_longer_than(by) else LeftOut.ELSEWHERE", "", _PEOPLE),
-    ("users/admin/bulk_actions.py", '.may("users.change_user")', '.may_somewhere("users.change_user")', _PEOPLE),
+    ("users/admin/user/bulk_actions.py", '.may("users.change_user")', '.may_somewhere("users.change_user")', _PEOPLE),
     ("users/sign_in/account_recovery.py", "User.objects.visible_to(actor).locked()", "User.objects.locked()", _RIGHTS),
     # --- Sessions ------------------------------------------------------------------------------------------------
     (

@@ -10,9 +10,9 @@ from django.test import Client
 
 from assignments.models import ManagedWarehouse, WarehouseUserAssignment
 from config.back_office.authority import AuthorityLostError
-from config.history import undo, undo_job
 from config.history.positions import Operation
-from config.history.undo import NO_RIGHT
+from config.history.undo import large_undo, plan
+from config.history.undo.plan import NO_RIGHT
 from config.spreadsheets.models import Undo
 from tests.support.back_office.history import change_set, go_on, plan_undo, press_undo, preview, run_undo, undo_url
 from tests.support.back_office.staff import signed_in, told
@@ -197,7 +197,7 @@ def test_the_author_of_an_undo_is_named_without_email(as_site: Client, site: Sit
 def test_who_lost_the_warehouse_meanwhile_undoes_nothing(site: Site, ada: User) -> None:
     done = renamed(ada, site.here)
     person = User.objects.get(pk=site.manager.pk)
-    undo.undo(done, person, "")
+    plan.undo(done, person, "")
     ManagedWarehouse.objects.set_for(site.manager, add=[], remove=[site.own])
     with pytest.raises(AuthorityLostError):
         person.confirm_authority()
@@ -206,7 +206,7 @@ def test_who_lost_the_warehouse_meanwhile_undoes_nothing(site: Site, ada: User) 
 def test_a_large_undo_has_the_same_bounds(
     as_site: Client, site: Site, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("config.history.undo_pages.MAX_AT_ONCE", 1)
+    monkeypatch.setattr("config.history.undo.pages.MAX_AT_ONCE", 1)
     done = renamed(ada, site.here, site.both, site.elsewhere)
     job = plan_undo(as_site, done)
     assert (job.state, job.report["done"], job.report["left_out"]) == (Undo.State.PLANNED, 1, 1)
@@ -218,7 +218,7 @@ def test_a_large_undo_has_the_same_bounds(
 def test_a_large_undo_stops_once_its_person_manages_less(
     as_site: Client, site: Site, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("config.history.undo_pages.MAX_AT_ONCE", 1)
+    monkeypatch.setattr("config.history.undo.pages.MAX_AT_ONCE", 1)
     done = renamed(ada, site.here, site.both)
     job = plan_undo(as_site, done)
     go_on(as_site, job)
@@ -226,14 +226,14 @@ def test_a_large_undo_stops_once_its_person_manages_less(
     assert job.person.managed == {site.own.pk}
     ManagedWarehouse.objects.set_for(site.manager, add=[], remove=[site.own])
     with pytest.raises(AuthorityLostError):
-        undo_job.undo(job, None)
+        large_undo.undo(job, None)
     assert last_names(site) == ["Renamed", "Renamed", "Picker"]
 
 
 def test_a_large_undo_that_read_more_than_one_manages_now_is_missing(
     as_site: Client, site: Site, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("config.history.undo_pages.MAX_AT_ONCE", 1)
+    monkeypatch.setattr("config.history.undo.pages.MAX_AT_ONCE", 1)
     done = renamed(ada, site.here, site.elsewhere)
     User.objects.filter(pk=site.manager.pk).update(is_confined=False)
     first = plan_undo(as_site, done)
@@ -248,7 +248,7 @@ def test_a_large_undo_that_read_more_than_one_manages_now_is_missing(
 def test_foreign_changes_do_not_make_an_undo_large(
     as_site: Client, site: Site, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("config.history.undo_pages.MAX_EVENTS", 1)
+    monkeypatch.setattr("config.history.undo.pages.MAX_EVENTS", 1)
     done = renamed(ada, site.here, site.elsewhere)
     assert as_site.get(done.url).context["too_large"] == ""
     assert signed_in(ada).get(done.url).context["too_large"]

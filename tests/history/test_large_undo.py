@@ -46,7 +46,7 @@ STOPPED = (
 @pytest.fixture(autouse=True)
 def _small_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     """What concerns more than one object is large."""
-    monkeypatch.setattr("config.history.undo_pages.MAX_AT_ONCE", 1)
+    monkeypatch.setattr("config.history.undo.pages.MAX_AT_ONCE", 1)
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from django.db import DataError, connection, transaction
 from django.db.models import F
 from django.test import Client
 
-from config.audit_event_titles import TITLES
-from config.audit_log import audit, json_formatter
+from config.audit.event_titles import TITLES
+from config.audit.log import audit, json_formatter
 from tests.support.api.client import FORM, PASSWORD, Api, sign_in
 from tests.support.back_office.history import ask
 from tests.support.back_office.staff import NEW_PASSWORD
@@ -302,7 +302,7 @@ def test_events_are_kept_whatever_log_level_the_operator_chooses(pat: User) -> N
 
 # --- Names ------------------------------------------------------------------------------------------------------
 def test_every_event_has_its_title() -> None:
-    """The list in `config.audit_event_titles` is what the Back Office offers to filter by, and translates."""
+    """The list in `config.audit.event_titles` is what the Back Office offers to filter by, and translates."""
     from users.models.audit_event import tag_of
 
     called = {tag or tag_of(event): event for event, tag in calls()}

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from assignments.models import ManagedWarehouse
 from config.database.periods import Period
-from config.history.undo import NO_RIGHT
+from config.history.undo.plan import NO_RIGHT
 from tests.support.back_office.history import change_set, press_undo, preview
 from tests.support.back_office.staff import member, signed_in, told
 from tests.support.confinement import Site, confined

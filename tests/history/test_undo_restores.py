@@ -18,7 +18,7 @@ from django.utils.timezone import now
 
 from assignments.models import WarehouseUserAssignment
 from config.database.periods import ALWAYS, Period
-from config.history.undo import undo
+from config.history.undo.plan import undo
 from config.rule_errors import RuleError
 from tests.support.back_office.history import change_set
 from users.account_actions import (

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from assignments.models import WarehouseUserAssignment
-from config.history import undo
+from config.history.undo import plan
 from tests.support.back_office.history import change_set, last_change_set, press_undo, preview, undo_url
 from tests.support.back_office.staff import change, group, member, signed_in, told
 from tests.support.servers.concurrency import beside, colleague, wait_until_blocked
@@ -88,7 +88,7 @@ def test_too_many_changes_are_not_undone(
 ) -> None:
     change(as_ada, pat, first_name="Patricia")
     done = last_change_set(pat)
-    monkeypatch.setattr("config.history.undo_pages.MAX_EVENTS", 0)
+    monkeypatch.setattr("config.history.undo.pages.MAX_EVENTS", 0)
     text = "These are too many changes to be undone at once."
     assert text in as_ada.get(done.url).content.decode()
     with nothing_changes():
@@ -132,4 +132,4 @@ def test_a_plan_writes_nothing(ada: User, pat: User, nothing_changes: Any) -> No
     with change_set(ada) as done:
         User.objects.filter(pk=pat.pk).update(first_name="Patricia")
     with nothing_changes():
-        assert undo.UndoPlan(done, ada).is_possible
+        assert plan.UndoPlan(done, ada).is_possible

@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from assignments.models import WarehouseUserAssignment
 from config.back_office.authority import AuthorityLostError
-from config.spreadsheets import exports
 from config.spreadsheets.jobs import worker
 from config.spreadsheets.jobs.queue import take_next
 from config.spreadsheets.models import Import
+from config.spreadsheets.writing import exports
 from tests.support.api.client import PASSWORD
 from tests.support.back_office.lost_rights import BLOCK, LOSSES, NO_LOSSES, SIGN_OUT, committed, restored, stop
 from tests.support.back_office.sheets import (

@@ -16,10 +16,10 @@ from django.utils import timezone
 from openpyxl import load_workbook
 
 from assignments.models import WarehouseUserAssignment
-from config.spreadsheets import exports
 from config.spreadsheets.jobs import worker
 from config.spreadsheets.jobs.queue import MAX_WAITING
 from config.spreadsheets.models import Export, Import
+from config.spreadsheets.writing import exports
 from tests.support.back_office.sheets import (
     ASSIGNMENTS,
     USERS,

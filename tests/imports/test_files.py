@@ -13,8 +13,8 @@ from django.test import Client
 from openpyxl import load_workbook
 
 from assignments.models import WarehouseUserAssignment
-from config.spreadsheets import exports
 from config.spreadsheets.models import Import
+from config.spreadsheets.writing import exports
 from tests.support.back_office.sheets import ASSIGNMENTS, USERS, content_of, counts, exported, faults, upload, xlsx
 from users.models import User
 from users.roles import AUDITOR, STAFF_MANAGER

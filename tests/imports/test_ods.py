@@ -8,8 +8,8 @@ from typing import Any
 
 from django.test import Client
 
-from config.spreadsheets import ods_writer
 from config.spreadsheets.reading import files
+from config.spreadsheets.writing import ods_writer
 from tests.support.back_office.sheets import USERS, apply, counts, exported, ods, ods_cell, upload
 from users.models import User
 

@@ -10,8 +10,8 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from tests.support.servers import live
-from users.models.client import check_origin, check_redirect_uri
-from users.oauth.client_checks import check_default_client
+from users.models.oauth.client import check_origin, check_redirect_uri
+from users.oauth.clients.default_client import check_default_client
 
 
 @pytest.mark.parametrize(

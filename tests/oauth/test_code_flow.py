@@ -38,8 +38,8 @@ from tests.support.oauth.code_flow import (
     signed_in,
 )
 from users.models import Session, User
-from users.models.authorization_code import AuthorizationCode
-from users.models.client import Client
+from users.models.oauth.authorization_code import AuthorizationCode
+from users.models.oauth.client import Client
 
 Watch = Callable[[], Any]
 pytestmark = pytest.mark.usefixtures("app")

@@ -17,7 +17,7 @@ from tests.support.oauth.held_tokens import INACTIVE, Issued, post
 from tests.support.oauth.introspection import BAD_CLIENT, CHALLENGE
 from users.models import User
 from users.models.audit_event import AuditEvent
-from users.models.client import Client
+from users.models.oauth.client import Client
 from users.oauth.key_ring import key_ring
 
 

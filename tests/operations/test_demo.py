@@ -17,7 +17,7 @@ from config import installation
 from tests.conftest import snapshot
 from tests.support.api.client import sign_in
 from users.models import User
-from users.models.client import Client
+from users.models.oauth.client import Client
 from users.oauth.tokens import AccessToken
 from warehouses.models import Warehouse
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config.environment import Environment
-from config.web.proxies import ForwardedHeaders, PathPrefix
+from config.server.proxies import ForwardedHeaders, PathPrefix
 from tests.support.cases import each
 
 PROXY = "10.0.0.5"

@@ -1,4 +1,4 @@
-"""What callers send is bounded in log lines, and a refusal is one line: nobody fills the disk (`config.audit_log`)."""
+"""What callers send is bounded in log lines, and a refusal is one line: nobody fills the disk (`config.audit.log`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import structlog
 
-from config.audit_log import MAX_CHARACTERS, MAX_TRACE_CHARACTERS, audit, json_formatter
+from config.audit.log import MAX_CHARACTERS, MAX_TRACE_CHARACTERS, audit, json_formatter
 from tests.support.servers.live import live_server, production_environment
 from tests.support.waiting import MOST_SECONDS
 from users.models.audit_event import AuditEvent

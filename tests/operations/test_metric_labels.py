@@ -15,8 +15,8 @@ from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from prometheus_client import REGISTRY
 
-from config.audit_event_titles import TITLES
-from config.audit_log import audit
+from config.audit.event_titles import TITLES
+from config.audit.log import audit
 from tests.support.api.client import PASSWORD
 from users.models import User
 

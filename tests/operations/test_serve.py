@@ -20,7 +20,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from config.web.server import MAX_STOP_SECONDS
+from config.server.granian import MAX_STOP_SECONDS
 from tests.support.api.client import PASSWORD
 from tests.support.servers import live
 from tests.support.servers.concurrency import wait_until_blocked

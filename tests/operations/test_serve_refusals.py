@@ -12,7 +12,7 @@ import httpx
 import psycopg
 import pytest
 
-from config.web import server
+from config.server import granian
 from tests.support.servers import live
 from tests.support.servers.databases import refused
 from tests.support.waiting import MOST_SECONDS, until
@@ -34,7 +34,7 @@ def production(transactional_db: None) -> dict[str, str]:
 @pytest.fixture
 def refusal(monkeypatch: pytest.MonkeyPatch) -> Refusal:
     """The one line with which `serve` refuses to start, in this process."""
-    monkeypatch.setattr(server, "serve", lambda *_: pytest.fail("it serves"))
+    monkeypatch.setattr(granian, "serve", lambda *_: pytest.fail("it serves"))
     return lambda environment: f"CommandError: {refused(environment, 'serve')}"
 
 

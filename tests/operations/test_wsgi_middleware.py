@@ -1,4 +1,4 @@
-"""WSGI middleware between the server and Django (`config.web.wsgi_middleware`), with a real granian."""
+"""WSGI middleware between the server and Django (`config.server.wsgi_middleware`), with a real granian."""
 
 from __future__ import annotations
 

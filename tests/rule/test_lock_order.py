@@ -29,7 +29,7 @@ from assignments.scim.storage import Storage
 from config.company_account.provider import Provider
 from config.database.periods import Period
 from config.history.positions import Operation
-from config.history.undo import undo
+from config.history.undo.plan import undo
 from config.spreadsheets.jobs import worker
 from config.spreadsheets.models import Import
 from tests.conftest import make_client
@@ -44,8 +44,8 @@ from tests.support.waiting import MOST_SECONDS
 from users.account_actions import DEACTIVATE
 from users.company_account.people import sign_in as company_sign_in
 from users.models import Session, User
-from users.models.authorization_code import AuthorizationCode
-from users.models.client import Client
+from users.models.oauth.authorization_code import AuthorizationCode
+from users.models.oauth.client import Client
 from users.oauth.sessions import redeem
 from users.sign_in.account_recovery import reset_two_factor
 from users.sign_in.two_factor import Authenticator

@@ -28,7 +28,7 @@ from tests.support.sign_in.login import change_password, choose, is_in, link_for
 from tests.support.sign_in.two_factor import PAGE, app_of, calm, code_of, digests_of, enrol
 from users.account_actions import DEACTIVATE, END_SESSIONS
 from users.models import User
-from users.models.client import Client
+from users.models.oauth.client import Client
 from users.sign_in import two_factor
 from users.sign_in.hashers import OwaspArgon2Hasher
 from warehouses.models import Warehouse

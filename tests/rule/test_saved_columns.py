@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from config.database.lost_updates import SavesChangedColumns
 from users.models import User
-from users.models.client import Client
+from users.models.oauth.client import Client
 from warehouses.models import Warehouse
 
 OURS = ("config", "users", "warehouses", "assignments")
@@ -95,7 +95,7 @@ def test_no_line_of_the_product_saves_a_whole_row_that_was_there_before() -> Non
     assert calls == {
         "assignments/demo.py: client.save()",
         "config/database/lost_updates.py: super().save(**options)",
-        "config/spreadsheets/exports.py: book.save(file)",
+        "config/spreadsheets/writing/exports.py: book.save(file)",
         "users/models/user.py: super().save(**options)",
         "users/admin/client.py: client.save()",
         "users/forms/person.py: return super().save(commit)",

@@ -19,7 +19,7 @@ from tests.support.oauth.code_flow import register as register_other
 from tests.support.oauth.held_tokens import Issued, post
 from tests.support.scim.directory import ROOT, Directory, basic, error, register
 from users.models import Client, SigningKey
-from users.oauth.client_tokens import ClientToken
+from users.oauth.clients.client_credentials import ClientToken
 
 Watch = Callable[[], Any]
 UNAUTHORIZED = error(401, "Send a token of /token (grant_type=client_credentials), or the client's ID and secret.")

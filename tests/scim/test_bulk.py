@@ -119,7 +119,7 @@ def test_what_nobody_expected_is_answered_as_everywhere(giving: Directory, monke
     def fail(*_: Any, **__: Any) -> None:
         raise OperationalError("gone")
 
-    monkeypatch.setattr("assignments.scim.people.save_many", fail)
+    monkeypatch.setattr("assignments.scim.users.save_many", fail)
     answer = send(giving, post(person()))
     detail = "The database does not answer at the moment. Please try again."
     assert (answer.status_code, answer.json()) == (503, error(503, detail))

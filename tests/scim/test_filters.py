@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scim2_models import ScimFilter
 
-from assignments.scim import attributes, people, roles
+from assignments.scim import attributes, groups, users
 from assignments.scim.searchable import FILTERS_OF_ROLES, ORDERS_OF_PEOPLE, ORDERS_OF_ROLES
 from tests.support.back_office.staff import group, member
 from tests.support.cases import each
@@ -55,7 +55,7 @@ def asked(directory: Directory, kind: str, **query: Any) -> Any:
 def agree(directory: Directory, kind: str, texts: list[str]) -> None:
     """Each filter finds what the library's `match` finds."""
     client = directory.client
-    source: Any = people.People(client) if kind == "Users" else roles.Roles(client)
+    source: Any = users.People(client) if kind == "Users" else groups.Roles(client)
     with attributes.PROVIDER:
         resources = source.resources(source.rows())
         model = attributes.Person if kind == "Users" else attributes.DirectoryGroup

@@ -63,7 +63,7 @@ def test_whom_staff_give_the_role_meanwhile_keeps_it(
     directory: Directory, crew: str, pat: User, olive: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the comparison of versions and the write."""
-    from assignments.scim.roles import Roles
+    from assignments.scim.groups import Roles
 
     lock = Roles._lock
 

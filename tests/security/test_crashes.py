@@ -93,8 +93,8 @@ def _new_client_secret(ada: User, issued: Issued) -> Callable[[], Any]:
 BREAKS: dict[str, tuple[str, Prepared]] = {
     "sign-in": (VERIFY, _password_grant),
     "sign-in for a code": (VERIFY, lambda ada, issued: partial(send, "/authorize", login_form(ada))),
-    "refresh": ("users.models.refresh_token.RotatingCredential.rotate", _refresh),
-    "introspection": ("users.models.client.Client.check_client_secret", _introspection),
+    "refresh": ("users.models.oauth.refresh_token.RotatingCredential.rotate", _refresh),
+    "introspection": ("users.models.oauth.client.Client.check_client_secret", _introspection),
     "access token": ("users.models.session.SessionManager.live_by_claims", _access_token),
     "Back Office sign-in": (VERIFY, _back_office_sign_in),
     "own password": ("users.models.User.save", _own_password),
@@ -102,7 +102,7 @@ BREAKS: dict[str, tuple[str, Prepared]] = {
     "link to a new password": ("users.sign_in.passwords.NewPasswordView.get_user", _link_to_a_new_password),
     "new password": ("users.models.User.save", _new_password),
     "second factor": ("users.models.totp_device.Authenticator.of_key", _second_factor),
-    "new client secret": ("users.models.client.Client.keep_secret", _new_client_secret),
+    "new client secret": ("users.models.oauth.client.Client.keep_secret", _new_client_secret),
 }  # fmt: skip
 
 

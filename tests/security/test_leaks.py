@@ -10,13 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.test import Client
 
-from config.audit_log import audit
+from config.audit.log import audit
 from tests.support.api.client import PASSWORD, Api, sign_in
 from tests.support.back_office.staff import signed_in
 from tests.support.leaks import Lines, leaks, rows
 from users.models import User
 from users.models.audit_event import AuditEvent
-from users.models.signing_key import SigningKey
+from users.models.oauth.signing_key import SigningKey
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.support.api.client import Api
 from tests.support.oauth.code_flow import code_for, login_form, redeem
 from tests.support.sources import name_of, sources
 from users.models import User
-from users.models.client import Client
+from users.models.oauth.client import Client
 
 ROOMS = ("config", "users", "warehouses", "assignments")
 #: Modules that open connections, of the standard library and of what is installed.
@@ -28,7 +28,7 @@ CALLERS |= {"socketserver", "ssl", "urllib", "urllib3", "xmlrpc"}
 HARMLESS = {
     ("http", "HTTPStatus"),
     ("urllib", "parse"),
-    ("socket", "config/web/stuck_requests.py"),
+    ("socket", "config/server/stuck_requests.py"),
     ("socket", "config/management/commands/serve.py"),
 }
 #: Of Authlib, what calls others; and the one module that has it, which is loaded only with `OIDC_PROVIDERS`.

@@ -61,7 +61,7 @@ def test_no_secret_is_in_the_source() -> None:
     assert {
         "manage.py",
         "config/settings.py",
-        "users/models/signing_key.py",
+        "users/models/oauth/signing_key.py",
         "README.md",
         "Makefile",
         ".ci/run",

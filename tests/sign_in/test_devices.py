@@ -24,8 +24,8 @@ from tests.support.sign_in.login import NEW_PASSWORD, choose, is_in, link_for, l
 from tests.support.sign_in.throttling import WRONG, asking_for_a_password, at_the_api, at_the_back_office, pass_time
 from tests.support.sign_in.two_factor import SECOND_STEP, app_of, calm, code_of, enrol, wrong_code_of
 from users.models import User
-from users.sign_in import device_cookies
 from users.sign_in.account_recovery import reset_two_factor
+from users.sign_in.lockouts import device_cookies
 
 COOKIE = site.DEVICE_COOKIE_NAME
 
@@ -207,7 +207,7 @@ def test_it_is_worth_nothing_after_half_a_year(olive: User, monkeypatch: pytest.
     lock_out(olive.email)
     later = time.time() + site.DEVICE_COOKIE_AGE + 1
     with monkeypatch.context() as patch:
-        patch.setattr("users.sign_in.device_cookies.time.time", lambda: later)
+        patch.setattr("users.sign_in.lockouts.device_cookies.time.time", lambda: later)
         assert is_refused(mine, olive.email)
     assert not is_refused(mine, olive.email)
 

@@ -32,7 +32,7 @@ from tests.support.sign_in.login import (
     text,
 )
 from users.models import Session, User
-from users.sign_in import throttling
+from users.sign_in.lockouts import failed_attempts
 
 WORDS = "Authentication failed! Check the email address and the password, and try again."
 SENT = "If there is an account associated with this email, you will receive an Email with further instructions."
@@ -266,7 +266,7 @@ def _cost_of_asking(
     assert [message.to for message in delivered()] == ([[email]] if is_written_to else [])
     template_rendered.disconnect(note)
     User.objects.filter(email=email)._raw_delete("default")
-    throttling.unlock(email)
+    failed_attempts.unlock(email)
     return [*(re.sub(r"'[^']*'|\d+", "?", query["sql"]) for query in queries), *done]
 
 

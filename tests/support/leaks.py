@@ -18,18 +18,18 @@ import pytest
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from config.audit_log import MAX_CHARACTERS, json_formatter
+from config.audit.log import MAX_CHARACTERS, json_formatter
 from tests.support import underway
 
 #: Members of bodies and fields of forms whose values nobody may write down.
 SECRET = re.compile(r"password\d?|access_?token|refresh_?token|client_?secret|code|code_verifier|token", re.IGNORECASE)
 #: Shorter ones, such as "x", are in every line.
 _CHARACTERS = 8
-#: So much of a value that is longer than a line takes is searched for (`config.audit_log.MAX_CHARACTERS`).
+#: So much of a value that is longer than a line takes is searched for (`config.audit.log.MAX_CHARACTERS`).
 _BEGINNING = 80
 #: Longer bodies are lists of rows, with no secrets among them.
 _MOST_BYTES = 10_000
-#: What gives a secret away wherever it was made: a key, a JWT, a refresh token (`users.models.refresh_token`).
+#: What gives a secret away wherever it was made: a key, a JWT, a refresh token (`users.models.oauth.refresh_token`).
 _SHAPES = {
     "private key": re.compile(r"PRIVATE KEY"),
     "signed token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"),

@@ -23,7 +23,8 @@ from django.views.decorators.http import require_POST
 
 from config.back_office.error_pages import way_back
 from users.models import Session
-from users.sign_in import device_cookies, language, passwords, two_factor
+from users.sign_in import language, passwords, two_factor
+from users.sign_in.lockouts import device_cookies
 from users.sign_in.user_agent import in_plain_words
 
 _ENDED = gettext_noop("ended by the person, on their account page")

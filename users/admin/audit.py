@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
-from config.audit_event_titles import TITLES, in_words, title_of
+from config.audit.event_titles import TITLES, in_words, title_of
 from config.back_office.lists.filters import RadioFilter
 from config.back_office.lists.paging import CappedPaginator, LongListAdmin
 from config.back_office.model_admin import ReadOnlyMixin, narrowed

@@ -22,10 +22,10 @@ from config.back_office.model_admin import ModelAdmin
 from config.back_office.times import time_tag
 from config.history.edit_conflicts import EditConflictAdminMixin
 from config.history.pages import HistoryAdminMixin
-from users.admin.bulk_actions import actor
 from users.admin.client_form import PROVISIONING_FIELDS, ClientForm, may_let_provision
+from users.admin.user.bulk_actions import actor
 from users.forms import ReasonForm
-from users.models.client import Client
+from users.models.oauth.client import Client
 from users.oauth.server import address_of
 from users.querysets import CLIENTS
 

@@ -20,7 +20,7 @@ from config.history.pages import ReasonFormMixin
 from config.identifiers import parse_key
 from users.forms.person import GroupChoiceField
 from users.models import ClientRole, User
-from users.models.client import PROVISIONING, Client
+from users.models.oauth.client import PROVISIONING, Client
 from users.roles import grantable_by
 
 #: The fields about provisioning.

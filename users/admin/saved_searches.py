@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from config.identifiers import parse_key
-from users.admin.bulk_actions import actor
+from users.admin.user.bulk_actions import actor
 from users.models.saved_search import SavedSearch
 
 #: Most searches of a person.

@@ -30,8 +30,8 @@ from config.back_office.rights import IN_ANOTHER
 from config.back_office.times import time_tag
 from config.history.pages import HistoryAdminMixin
 from users.account_actions import ENDED_BY_STAFF, LeftOut
-from users.admin.bulk_actions import actor, sessions_ended
 from users.admin.filters import FirstDayFilter, LastDayFilter, LiveFilter, PersonFilter
+from users.admin.user.bulk_actions import actor, sessions_ended
 from users.forms import ReasonForm
 from users.models import Session, User
 from users.querysets import searched_by_person, seen_name

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from joserfc.errors import InvalidClaimError, JoseError, MissingClaimError
 from joserfc.jws import extract_compact
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.company_account.provider import Provider
 from config.digests import digest
 from users.company_account.client import CLOCK_SKEW_SECONDS, answers, client_of, expected

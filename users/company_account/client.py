@@ -37,7 +37,7 @@ CLOCK_SKEW_SECONDS = 60
 ALGORITHMS = frozenset(
     ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 )
-#: Why an answer was refused (`config.audit_event_titles`).
+#: Why an answer was refused (`config.audit.event_titles`).
 WRONG_CLAIM = gettext_noop("a claim of its token is wrong or missing")
 WRONG_SIGNATURE = gettext_noop("its token is not signed as it should be")
 REFUSED = gettext_noop("it refused the code or the client")

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.company_account.provider import Provider
 from config.web.request_context import request_id
 

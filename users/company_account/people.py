@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_noop
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.company_account.provider import Provider
 from users.company_account import roles
 from users.company_account.failures import CompanyAccountError, Failure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from config.audit_log import audit
+from config.audit.log import audit
 from users.models import User
 from users.sign_in.account_recovery import person_button
 

@@ -1,4 +1,4 @@
-"""Security events (contract section 4.5). `config.audit_log.RowHandler` stores one for each call of `audit`."""
+"""Security events (contract section 4.5). `config.audit.log.RowHandler` stores one for each call of `audit`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from config.audit_event_titles import title_of
+from config.audit.event_titles import title_of
 from config.database.compiled_queries import execute
 from config.retention import retention_cutoff
 from config.web import request_context

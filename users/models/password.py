@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from config.audit_log import audit
+from config.audit.log import audit
 from users.sign_in.refusals import SignInReason, password_reason
 
 

@@ -14,14 +14,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.back_office.times import in_words
 from config.database.compiled_queries import Parameter, Select
 from config.history.tracking import tracked
 from config.retention import retention_cutoff
 from config.telemetry.gauges import Gauge
-from users.models.refresh_token import RotatingCredential
-from users.models.signing_key import SigningKey
+from users.models.oauth.refresh_token import RotatingCredential
+from users.models.oauth.signing_key import SigningKey
 from users.models.user import User, within_people_seen
 from users.querysets import active_account
 from users.sign_in.refusals import SessionReason, session_reason

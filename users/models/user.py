@@ -18,7 +18,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.database.lost_updates import SavesChangedColumns
 from config.history.tracking import tracked
 from config.text import EmailField, NameField

@@ -4,5 +4,5 @@ Authlib implements the protocol. This package adds what differs in the reference
 snake_case or camelCase, a default client, and error messages.
 
 `requests` parses requests, `grants` start and refresh sessions, `endpoints` revoke and introspect tokens, and `server`
-combines them and makes error responses.
+combines them and makes error responses. `clients` has what is asked about a client and not about a person.
 """

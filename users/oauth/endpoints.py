@@ -9,10 +9,10 @@ from authlib.oauth2.rfc6749.errors import InvalidRequestError
 from authlib.oauth2.rfc7009 import RevocationEndpoint as Revocation
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint as Introspection
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.telemetry.signals import token_introspected
-from users.models.client import Client
-from users.oauth.client_tokens import refuse_to_revoke
+from users.models.oauth.client import Client
+from users.oauth.clients.client_credentials import refuse_to_revoke
 from users.oauth.grants import CLIENT_METHODS
 from users.oauth.requests import Request
 from users.oauth.token_lookup import IssuedToken

@@ -15,7 +15,7 @@ from authlib.oauth2.rfc6749.errors import (
 )
 from django.conf import settings
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.web.paths import ACCOUNT
 from users.models import AuditEvent, Client
 from users.oauth.requests import Request

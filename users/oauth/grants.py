@@ -17,11 +17,11 @@ from authlib.oauth2.rfc7636.challenge import compare_s256_code_challenge
 from django.contrib.auth import authenticate
 from django.utils.translation import gettext_noop
 
-from config.audit_log import audit
+from config.audit.log import audit
 from users.models import AuditEvent, Session, User
-from users.models.authorization_code import AuthorizationCode, CodeRefusedError, CodeReplayedError
-from users.models.client import Client
-from users.models.refresh_token import RefreshRefusedError, RefreshTokenReusedError
+from users.models.oauth.authorization_code import AuthorizationCode, CodeRefusedError, CodeReplayedError
+from users.models.oauth.client import Client
+from users.models.oauth.refresh_token import RefreshRefusedError, RefreshTokenReusedError
 from users.oauth.errors import (
     BAD_CREDENTIALS,
     BAD_REFRESH_TOKEN,
@@ -33,8 +33,8 @@ from users.oauth.requests import Request
 from users.oauth.sessions import redeem, start_session
 from users.oauth.token_lookup import IssuedToken, SessionToken
 from users.oauth.tokens import AccessToken, scopes_for
+from users.sign_in.lockouts.failed_attempts import is_blocked, log_failure
 from users.sign_in.refusals import Entry, is_registered, sign_in_reasons
-from users.sign_in.throttling import is_blocked, log_failure
 
 #: Authentication methods: `none` for public clients, the others for confidential ones (RFC 6749 section 2.3).
 CLIENT_METHODS = ("none", "client_secret_basic", "client_secret_post")

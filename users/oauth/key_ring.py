@@ -16,7 +16,7 @@ from rest_framework_simplejwt.exceptions import TokenBackendError
 
 from config.api import errors
 from config.api.errors import ApiError
-from users.models.signing_key import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey, signer_among
+from users.models.oauth.signing_key import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey, signer_among
 
 logger = structlog.stdlib.get_logger(__name__)
 

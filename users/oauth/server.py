@@ -13,10 +13,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.telemetry.signals import token_issued
-from users.models.client import Client
-from users.oauth.client_tokens import ClientCredentialsGrant
+from users.models.oauth.client import Client
+from users.oauth.clients.client_credentials import ClientCredentialsGrant
 from users.oauth.endpoints import IntrospectionEndpoint, RevocationEndpoint
 from users.oauth.errors import BadClientError, BlockedError, message_of
 from users.oauth.grants import CodeGrant, PasswordGrant, RotatingGrant, S256Challenge, SessionRefreshGrant
@@ -24,7 +24,7 @@ from users.oauth.key_ring import key_ring
 from users.oauth.requests import Request
 from users.oauth.token_lookup import IssuedToken, SessionToken
 from users.oauth.tokens import Scope
-from users.sign_in import throttling
+from users.sign_in.lockouts import failed_attempts
 
 #: Maximum length of a client's id.
 _LOGGED_CHARACTERS = 100
@@ -117,10 +117,10 @@ def _count_failure(request: Request) -> None:
 
     Raises BlockedError, without logging, after too many (contract 0.4).
     """
-    account = throttling.key_of(f"client {request.attempted_client}")
-    if seconds := throttling.blocked_seconds(request.django, account):
+    account = failed_attempts.key_of(f"client {request.attempted_client}")
+    if seconds := failed_attempts.blocked_seconds(request.django, account):
         raise BlockedError(seconds)
-    throttling.record_failure(request.django, account)
+    failed_attempts.record_failure(request.django, account)
     named = (request.attempted_client or "")[:_LOGGED_CHARACTERS]
     audit.warning("Client Refused", tag="client_refused", client_id=named)
 

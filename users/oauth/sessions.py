@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from config.web.request_context import client_address
 from users.models import AuthorizationCode, Client, Session, User
-from users.models.authorization_code import CodeRefusedError, CodeReplayedError
+from users.models.oauth.authorization_code import CodeRefusedError, CodeReplayedError
 
 
 def start_session(

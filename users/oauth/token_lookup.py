@@ -9,7 +9,7 @@ from authlib.oauth2.rfc6749 import TokenMixin
 from django.utils.translation import gettext_noop
 
 from users.models import Session
-from users.models.client import Client
+from users.models.oauth.client import Client
 from users.oauth.tokens import AccessToken, SignedToken, role_of, scopes_for
 
 

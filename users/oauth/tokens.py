@@ -16,7 +16,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.identifiers import parse_uuid
 from users.models import AuditEvent, Session, User
 from users.oauth.key_ring import KeyRing, key_ring

@@ -14,23 +14,22 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.back_office.list_return import preserved_query
 from users.models import User
-from users.sign_in import lockouts_in_force, throttling, two_factor
-from users.sign_in.lockouts_in_force import Lockout
+from users.sign_in import two_factor
+from users.sign_in.lockouts import failed_attempts, in_force
+from users.sign_in.lockouts.in_force import Lockout
 
 
 def lockouts_of(person: User) -> list[Lockout]:
     """Lockouts of sign-in, password reset and second factor after too many failures."""
-    return lockouts_in_force.lockouts_of(person.email) + (
-        two_factor.lockouts_of(person) if person.has_two_factor else []
-    )
+    return in_force.lockouts_of(person.email) + (two_factor.lockouts_of(person) if person.has_two_factor else [])
 
 
 def unlock_sign_in(person: User) -> int:
     """Deletes failed sign-ins and wrong codes. Returns how many there were."""
-    failures, wrong_codes = throttling.unlock(person.email), two_factor.reset_wrong_codes(person)
+    failures, wrong_codes = failed_attempts.unlock(person.email), two_factor.reset_wrong_codes(person)
     audit.info("Sign-in Unlocked", user_uuid=str(person.uuid), failures=failures, wrong_codes=wrong_codes)
     return failures + wrong_codes
 

@@ -21,10 +21,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from unfold.forms import AuthenticationForm
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.web.back_office_sessions import ACCOUNT_ONLY, COMPANY_ACCOUNT
 from users.models import User
-from users.sign_in import device_cookies, throttling, two_factor
+from users.sign_in import two_factor
+from users.sign_in.lockouts import device_cookies, failed_attempts
 from users.sign_in.refusals import Entry, sign_in_reasons
 
 #: The session key between password and code, and how long it is valid.
@@ -64,7 +65,7 @@ class LoginForm(AuthenticationForm):
     def confirm_login_allowed(self, user: Any) -> None:
         """Counts the correct password of a user without access as a failure, like a wrong password."""
         if any(sign_in_reasons(user, self.entry, user.read_at)):
-            throttling.record_failure(self.request, throttling.key_of(self.cleaned_data["username"]))
+            failed_attempts.record_failure(self.request, failed_attempts.key_of(self.cleaned_data["username"]))
             raise self.get_invalid_login_error()
 
 
@@ -119,7 +120,7 @@ class SignInView(BackOfficePage, LoginView):
 
     def form_invalid(self, form: Any) -> HttpResponse:
         if form.non_field_errors():
-            throttling.log_failure(self.request, throttling.key_of(form.cleaned_data["username"]))
+            failed_attempts.log_failure(self.request, failed_attempts.key_of(form.cleaned_data["username"]))
         return super().form_invalid(form)
 
 
@@ -178,13 +179,13 @@ def second_step(request: HttpRequest, login: str = "admin:login") -> HttpRespons
         return redirect(login)
     form = two_factor.CodeForm(request.POST or None)
     if form.is_valid():
-        account = throttling.key_of(user.email)
-        if seconds := throttling.blocked_seconds(request, account):
-            return throttling.page(request, seconds)
+        account = failed_attempts.key_of(user.email)
+        if seconds := failed_attempts.blocked_seconds(request, account):
+            return failed_attempts.page(request, seconds)
         if device := two_factor.device_accepting(user, form.cleaned_data["code"]):
             return _accept(request, user, device)
-        throttling.record_failure(request, account)
-        throttling.log_failure(request, account)
+        failed_attempts.record_failure(request, account)
+        failed_attempts.log_failure(request, account)
         form.refuse()
     return two_factor.page(request, "two_factor/second_step.html", _("Two-factor sign-in"), form=form)
 

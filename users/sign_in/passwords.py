@@ -27,11 +27,11 @@ from django.views.decorators.csrf import csrf_protect
 from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.widgets import INPUT_CLASSES
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.database.lost_updates import RowChangedError
 from users.models import User
 from users.models.user import CHANGED
-from users.sign_in import device_cookies, throttling
+from users.sign_in.lockouts import device_cookies, failed_attempts
 from users.sign_in.login import BackOfficePage
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -82,8 +82,8 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Counts wrong passwords like failed sign-ins, against guessing in somebody else's session."""
-        if seconds := throttling.blocked_seconds(request, self._account):
-            return throttling.page(request, seconds)
+        if seconds := failed_attempts.blocked_seconds(request, self._account):
+            return failed_attempts.page(request, seconds)
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -98,14 +98,14 @@ class OwnPasswordView(BackOfficePage, PasswordChangeView):
 
     def form_invalid(self, form: Any) -> HttpResponse:
         if form.has_error("old_password", "password_incorrect"):
-            throttling.record_failure(self.request, self._account)
-            throttling.log_failure(self.request, self._account)
+            failed_attempts.record_failure(self.request, self._account)
+            failed_attempts.log_failure(self.request, self._account)
         return super().form_invalid(form)
 
     @property
     def _account(self) -> str:
         user: Any = self.request.user
-        return throttling.key_of(user.email)
+        return failed_attempts.key_of(user.email)
 
 
 # --- Reset ------------------------------------------------------------------------------------------------------
@@ -170,10 +170,10 @@ class ForgottenPasswordView(BackOfficePage, PasswordResetView):
         return reverse(self.login)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        email = throttling.key_of(form.cleaned_data["email"])
-        if seconds := throttling.blocked_seconds(self.request, email):
-            return throttling.page(self.request, seconds)
-        throttling.record_failure(self.request, email)
+        email = failed_attempts.key_of(form.cleaned_data["email"])
+        if seconds := failed_attempts.blocked_seconds(self.request, email):
+            return failed_attempts.page(self.request, seconds)
+        failed_attempts.record_failure(self.request, email)
         audit.info("Password Reset Requested", tag="password_reset_requested", username=email)
         messages.info(self.request, _SENT)
         return super().form_valid(form)
@@ -210,7 +210,7 @@ class NewPasswordView(BackOfficePage, PasswordResetConfirmView):
         except RowChangedError:
             messages.error(self.request, CHANGED)
             return redirect("account_sign_in")
-        throttling.unlock(user.email)
+        failed_attempts.unlock(user.email)
         audit.info("Password Updated after Reset", tag="password_updated_after_reset", username=user.email)
         messages.success(self.request, _("Password updated."))
         return device_cookies.remember(self.request, answer, user)

@@ -28,13 +28,13 @@ from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 from qrcode.image.svg import SvgPathImage
 from unfold.widgets import INPUT_CLASSES
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.database.lost_updates import RowChangedError
 from users.models import User
 from users.models.totp_device import Authenticator, RecoveryCodes, recovery_digest
 from users.models.user import CHANGED
-from users.sign_in import device_cookies
-from users.sign_in.lockouts_in_force import Lockout
+from users.sign_in.lockouts import device_cookies
+from users.sign_in.lockouts.in_force import Lockout
 
 #: Session keys: the app's key during enrolment, and the recovery codes to display once.
 _KEY, _CODES = "two_factor_key", "two_factor_codes"

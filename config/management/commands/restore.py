@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from config import encryption
-from config.audit_log import audit
+from config.audit.log import audit
 from config.database import backup
 from config.database.preparation import wait_for_preparation_lock
 from config.database.sql import row_of
@@ -124,7 +124,7 @@ def _refuse_other_release(file: Path, migrations: set[tuple[str, str]]) -> None:
 
 
 def _refuse_other_secret_key(keys: list[dict[str, str]]) -> None:
-    """`SECRET_KEY` must decrypt the newest key that signs tokens (`users.models.signing_key`)."""
+    """`SECRET_KEY` must decrypt the newest key that signs tokens (`users.models.oauth.signing_key`)."""
     for key in keys:
         if key["verifies_until"] == r"\N":
             try:

@@ -1,6 +1,6 @@
 """`manage.py serve`, which `make run` calls: prepares the database and serves the site until Ctrl-C.
 
-SIGTERM and Ctrl-C stop it, SIGHUP reloads the code (`config.web.server`).
+SIGTERM and Ctrl-C stop it, SIGHUP reloads the code (`config.server.granian`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from django.db import Error, connection
 from config import installation
 from config.database import timeouts
 from config.database.preparation import wait_for_preparation_lock
+from config.server import granian
 from config.telemetry import exporter
-from config.web import server, static_files
+from config.web import static_files
 
 _BANNER = """
 Warehouse user management is running.
@@ -58,7 +59,7 @@ class Command(BaseCommand):
             if settings.METRICS_PORT:
                 _export_metrics()
             self._announce(logins)
-            server.serve(address, settings.PORT, settings.WORKERS)
+            granian.serve(address, settings.PORT, settings.WORKERS)
 
     def _warn(self) -> None:
         """Says what the checks of the database find, such as of `BREAK_GLASS_EMAIL`. The site starts all the same."""
@@ -71,7 +72,7 @@ class Command(BaseCommand):
 
 
 def _refuse_unusable_settings() -> None:
-    """Raises CommandError with the faults that the apps' checks find (`users.oauth.client_checks`)."""
+    """Raises CommandError with the faults that the apps' checks find (`users.oauth.clients.default_client`)."""
     if faults := [str(fault.msg) for fault in checks.run_checks(tags=["settings"])]:
         raise CommandError("\n".join(faults))
     if settings.OTEL_EXPORTER_OTLP_ENDPOINT and find_spec("opentelemetry") is None:
@@ -123,7 +124,7 @@ def _place(host: str, port: int) -> str:
 
 def _export_metrics() -> None:
     """Raises CommandError if the port cannot be used."""
-    server.block_signals()
+    granian.block_signals()
     try:
         exporter.start()
     except OSError as problem:

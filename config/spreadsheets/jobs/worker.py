@@ -24,11 +24,10 @@ from django.http import QueryDict
 from django.utils import translation
 from django.utils.translation import gettext_lazy
 
-from config.audit_log import audit
+from config.audit.log import audit
 from config.back_office.authority import AuthorityLostError
 from config.database.sql import row_of
-from config.history import undo_job
-from config.spreadsheets import exports
+from config.history.undo import large_undo
 from config.spreadsheets.jobs.queue import Job, take_next
 from config.spreadsheets.jobs.threads import Runner
 from config.spreadsheets.models import Export, Import, Undo
@@ -36,6 +35,7 @@ from config.spreadsheets.reading import files
 from config.spreadsheets.reading.files import Sheet, SheetRefusedError
 from config.spreadsheets.reports import Report
 from config.spreadsheets.resources import SheetResource
+from config.spreadsheets.writing import exports
 
 _log = logging.getLogger(__name__)
 #: Advisory lock of the import that is applied: one at a time, so that two imports cannot deadlock.
@@ -200,8 +200,8 @@ _STEPS: dict[str, Callable[[Any, Any], None]] = {
     Import.State.CHECKING: _check,
     Import.State.APPLYING: _apply,
     Export.State.BUILDING: _build,
-    Undo.State.PLANNING: undo_job.plan,
-    Undo.State.UNDOING: undo_job.undo,
+    Undo.State.PLANNING: large_undo.plan,
+    Undo.State.UNDOING: large_undo.undo,
 }
 
 

@@ -20,7 +20,7 @@ from tests.support.api.client import ASSIGNMENTS, PASSWORD
 from tests.support.servers import live
 from tests.support.waiting import MOST_SECONDS
 from users.models import User
-from users.models.signing_key import SigningKey
+from users.models.oauth.signing_key import SigningKey
 
 pytestmark = [pytest.mark.thorough, pytest.mark.live, pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 

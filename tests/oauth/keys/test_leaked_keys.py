@@ -13,7 +13,7 @@ from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, Api, sign_in
 from tests.support.oauth.held_tokens import INACTIVE, Issued, holds, post
 from tests.support.oauth.signing_keys import published, refresh, rotate, signer_of
 from users.models import Session
-from users.models.signing_key import SigningKey
+from users.models.oauth.signing_key import SigningKey
 from users.oauth.key_ring import key_ring
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from tests.support.oauth.refreshing import refresh
 from tests.support.sign_in.login import is_in, log_in
 from tests.support.sign_in.two_factor import SECOND_STEP, app_of, calm, code_of, enrol
 from users.models import Authenticator, User
-from users.models.signing_key import SigningKey
+from users.models.oauth.signing_key import SigningKey
 from users.oauth.key_ring import key_ring
 
 NEW = "another " * 10

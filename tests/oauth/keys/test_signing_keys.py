@@ -26,7 +26,7 @@ from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, Api, sign_in
 from tests.support.oauth.held_tokens import holds
 from tests.support.oauth.signing_keys import published, refresh, rotate, signer_of
 from users.models import User
-from users.models.signing_key import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey
+from users.models.oauth.signing_key import REREAD_FOR_UNKNOWN_SECONDS, REREAD_SECONDS, SigningKey
 from users.oauth.key_ring import KeyRing, key_ring
 
 pytestmark = pytest.mark.django_db

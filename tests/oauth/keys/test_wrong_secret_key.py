@@ -18,7 +18,7 @@ from tests.support.api.client import ASSIGNMENTS, INVALID_TOKEN, PASSWORD, Api, 
 from tests.support.oauth.signing_keys import published, signer_of
 from tests.support.servers.concurrency import wait_until_blocked
 from users.models import User
-from users.models.signing_key import SigningKey, _exclusively
+from users.models.oauth.signing_key import SigningKey, _exclusively
 from users.oauth.key_ring import KeyRing, key_ring
 
 pytestmark = pytest.mark.django_db

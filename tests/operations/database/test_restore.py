@@ -35,7 +35,7 @@ from tests.support.servers.databases import (
 )
 from tests.support.waiting import MOST_SECONDS, until
 from users.models import User
-from users.models.signing_key import SigningKey
+from users.models.oauth.signing_key import SigningKey
 from users.oauth.key_ring import key_ring
 
 pytestmark = [

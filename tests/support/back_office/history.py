@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from config.history.changes import RecordedChange
 from config.history.positions import OPERATION, Operation
-from config.history.preview import Preview
+from config.history.undo.preview import Preview
 from config.spreadsheets.jobs import worker
 from config.spreadsheets.models import Undo
 from users.models import User

@@ -19,7 +19,7 @@ from config.spreadsheets.models import Import
 from users import roles
 from users.models import Session, User
 from users.models.audit_event import AuditEvent
-from users.models.client import Client
+from users.models.oauth.client import Client
 from warehouses.models import Warehouse
 
 #: Every kind of caller: who may do everything first, who is not signed in last.

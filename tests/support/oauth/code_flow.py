@@ -12,7 +12,7 @@ from django.test import Client as Browser
 
 from tests.support.api.client import FORM, PASSWORD
 from users.models import User
-from users.models.client import Client
+from users.models.oauth.client import Client
 
 APP = "https://app.example.test/oauth/cb/spryker"
 PARTNER = "https://partner.example.test/callback"

@@ -14,7 +14,7 @@ from assignments.tokens.oauth import GrantToken
 from tests.support.api.client import FORM, Api, sign_in
 from tests.support.back_office.staff import signed_in
 from users.models import Session, User
-from users.models.client import Client
+from users.models.oauth.client import Client
 
 INACTIVE = {"active": False}
 

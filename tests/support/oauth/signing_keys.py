@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from tests.support.api.client import FORM
-from users.models.signing_key import SigningKey
+from users.models.oauth.signing_key import SigningKey
 from users.oauth.key_ring import key_ring
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpResponse
 
-from config.web.wsgi_middleware import RequestIsolation
+from config.server.wsgi_middleware import RequestIsolation
 
 
 def _names(environ: dict[str, Any], start_response: Any) -> HttpResponse:

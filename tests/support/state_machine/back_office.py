@@ -7,7 +7,7 @@ from datetime import datetime
 from hypothesis import strategies as st
 
 from assignments.models import WarehouseUserAssignment
-from config.history.undo import undo
+from config.history.undo.plan import undo
 from tests.support.back_office.history import change_set
 from tests.support.state_machine.change_sets import undo as undo_in_the_model
 from tests.support.state_machine.parts import Person, Row

@@ -23,7 +23,7 @@ from tests.support.api.client import PASSWORD
 from tests.support.state_machine.contract_model import Model
 from tests.support.state_machine.parts import INVALID_TOKEN, Expected, Grant, Person, Place, SignIn
 from users.models import User
-from users.models.client import Client
+from users.models.oauth.client import Client
 from warehouses.models import Warehouse
 
 _HASH = make_password(PASSWORD)

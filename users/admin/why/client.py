@@ -16,8 +16,8 @@ from django.utils.translation import ngettext
 from config.history.past_states import state_at
 from users.admin.why.base import Condition, Conditions, change_of, labelled
 from users.models import SigningKey
-from users.models.client import Client
-from users.sign_in.lockouts_in_force import wrong_passwords
+from users.models.oauth.client import Client
+from users.sign_in.lockouts.in_force import wrong_passwords
 from users.sign_in.refusals import ClientReason, ClientState, client_reasons
 
 

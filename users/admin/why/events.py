@@ -11,14 +11,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from assignments.access.decision import Reason
-from config.audit_event_titles import in_words, title_of
+from config.audit.event_titles import in_words, title_of
 from config.back_office import times
 from config.retention import retention_cutoff
 from users.admin.why.form import client_named
 from users.admin.why.person import PersonConditions
 from users.models import User
 from users.models.audit_event import AuditEvent
-from users.models.client import Client
+from users.models.oauth.client import Client
 from users.sign_in.refusals import ClientReason, Entry, SessionReason, SignInReason, sign_in_reasons
 
 #: The events by which a person or a client was refused something.

@@ -21,7 +21,7 @@ from config.database.periods import database_now
 from config.history.pages import MAX_NAMED, SUBJECTS, HistorySubject, SubjectField
 from config.history.past_states import began_at
 from users.models import User
-from users.models.client import Client
+from users.models.oauth.client import Client
 from users.querysets import CLIENTS
 from warehouses.models import Warehouse
 

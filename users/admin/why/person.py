@@ -24,7 +24,7 @@ from config.identifiers import NIL
 from users.admin.why.base import Condition, Conditions, change_of, labelled
 from users.models import Session, User
 from users.sign_in.account_recovery import lockouts_of
-from users.sign_in.lockouts_in_force import wrong_passwords
+from users.sign_in.lockouts.in_force import wrong_passwords
 from users.sign_in.refusals import SessionReason, SignInReason, password_reason, session_reason
 from warehouses.models import Warehouse
 

@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils.translation import gettext_noop
 
-from config.audit_log import audit
+from config.audit.log import audit
 from users.models import Session, SigningKey
-from users.models.signing_key import REREAD_SECONDS, signer_among
+from users.models.oauth.signing_key import REREAD_SECONDS, signer_among
 
 _UNREADABLE = (
     "Keys that this SECRET_KEY does not open: {count}. Servers with this SECRET_KEY believe none of their tokens, and "

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.history.tracking import tracked
 from config.text import NameField
-from users.models.client import Client
+from users.models.oauth.client import Client
 
 
 @tracked(exclude=["created_at", "updated_at"])
