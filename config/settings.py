@@ -240,10 +240,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "users.sign_in.password_rules.LeastLength", "OPTIONS": {"min_length": 12}},
     {"NAME": "users.sign_in.password_rules.LengthLimit"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {
-        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
-        "OPTIONS": {"user_attributes": ("email", "first_name", "last_name")},
-    },
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 
 # --- E-mail -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from users.models import User
 
 pytestmark = pytest.mark.django_db
 
-#: Page faults of a list: each mapping of memory causes one. It was up to 2,300, and is up to 460, most of them the test's.
+#: Page faults of a list: each mapping of memory causes one. They were up to 2,300, and are up to 460, many the test's.
 MOST_FAULTS = 800
 
 
