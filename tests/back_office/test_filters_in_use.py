@@ -45,3 +45,27 @@ def test_a_filter_by_a_row_is_named_by_it(as_ada: Client, pat_north: Any) -> Non
         "Remove the search: pat": {"warehouse__id__exact": [str(pat_north.warehouse_id)]},
         "Remove the filter: Warehouse: North Dock": {"q": ["pat"]},
     }
+
+
+ASSIGNMENTS = "/admin/assignments/warehouseuserassignment/"
+
+
+def options(browser: Client, path: str, name: str) -> list[tuple[str, bool]]:
+    """The radio buttons of a filter: label, and whether it is chosen."""
+    page = browser.get(path).content.decode()
+    found = re.findall(rf'<input type="radio" name="{name}"[^>]*?( checked)?>\s*<span[^>]*>([^<]*)</span>', page)
+    return [(unescape(label), bool(checked)) for checked, label in found]
+
+
+def test_a_filter_shows_its_choice(as_ada: Client) -> None:
+    assert options(as_ada, ASSIGNMENTS, "is_active__exact") == [("All", True), ("Yes", False), ("No", False)]
+    chosen = options(as_ada, f"{ASSIGNMENTS}?is_active__exact=0", "is_active__exact")
+    assert chosen == [("All", False), ("Yes", False), ("No", True)]
+
+
+def test_a_filter_shows_on_request_how_many_rows_each_option_has(
+    as_ada: Client, pat_north: Any, pat_river: Any
+) -> None:
+    pat_north.activate()
+    shown = options(as_ada, f"{ASSIGNMENTS}?_facets=True", "is_active__exact")
+    assert shown == [("All", True), ("Yes (1)", False), ("No (1)", False)]

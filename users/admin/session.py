@@ -48,6 +48,7 @@ class SessionAdmin(HistoryAdminMixin, ReadOnlyMixin, LongListAdmin):
     list_display_links = ("since",)
     list_filter = (LiveFilter, PersonFilter, FirstDayFilter, LastDayFilter)
     day_column = "created_at"
+    list_filter_sheet = True  # its many columns need the width
     ordering = ("-created_at",)
     searched = searched_by_person("user__", keys=("user",), uuids=("pk", "user__uuid"))
     search_fields = ("user__email",)

@@ -23,10 +23,13 @@ class RadioFilter(SimpleListFilter):
     without_choice: Any = _("All")
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        """Value, label (`display`), and whether it is `selected`."""
+        """Value, label (`display`) with the number of rows if the list shows counts, and whether it is `selected`."""
         chosen = self.value() or ""
-        for value, label in (("", self.without_choice), *self.lookup_choices):
-            yield {"value": value, "display": label, "selected": value == chosen}
+        counts = self.get_facet_queryset(changelist) if changelist.add_facets else {}
+        yield {"value": "", "display": self.without_choice, "selected": not chosen}
+        for index, (value, label) in enumerate(self.lookup_choices):
+            display = f"{label} ({counts[f'{index}__c']})" if counts else label
+            yield {"value": value, "display": display, "selected": value == chosen}
 
 
 class OptionsFilter(RadioFilter):
