@@ -22,6 +22,11 @@ os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 os.environ.setdefault("ISSUER", "https://bapi.example.test")
 os.environ.setdefault("HTTPS", "false")
 
+if "pytest" in sys.modules:  # and not to measure a site that has no SCIM
+    # For a docstring of each of its fields, pydantic goes through all modules that are loaded: few as yet.
+    import scim2_client.engines.wsgi  # noqa: F401
+    import scim2_server.service  # noqa: F401
+
 from config.database import embedded  # noqa: E402 (reads the environment set above)
 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # which has that of the first process

@@ -309,6 +309,7 @@ def test_one_without_warehouses_gets_empty_pages(site: Site, office: Client) -> 
 
 
 # --- Costs ------------------------------------------------------------------------------------------------------
+@pytest.mark.thorough
 def test_a_page_takes_at_most_one_query_more_for_the_confined(
     site: Site, office: Client, everywhere: Client, of_own: str
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from django.contrib.auth.models import Group
 from django.urls import reverse
 from playwright.sync_api import Page, expect
@@ -97,6 +98,7 @@ def test_a_german_works_in_german(open_page: Callable[..., Page], olive: User, p
     expect(page.get_by_role("heading", name="Lager dem Benutzer zuweisen").first).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_without_scripts_staff_come_in_and_find_everything(
     open_page: Callable[..., Page], olive: User, pat: User
 ) -> None:

@@ -180,6 +180,7 @@ def test_a_401_is_answered_by_one_refresh_and_the_work_goes_on(
     assert [request.response().status for request in to(calls, "/warehouse-user-assignments")] == [401, 200]  # type: ignore[union-attr]
 
 
+@pytest.mark.thorough
 def test_a_session_ended_by_staff_leads_to_the_login_page(phone: Page, app: str, pat: User, two_places: Any) -> None:
     log_in(phone, pat)
     expect(phone.get_by_role("button", name="Select River Annex")).to_be_visible()

@@ -24,6 +24,7 @@ OURS = r"authlib.integrations.(base|django|requests)_client|users.company_accoun
 
 
 # --- Without ----------------------------------------------------------------------------------------------------
+@pytest.mark.thorough
 def test_nothing_of_it_is_loaded() -> None:
     assert loaded(OURS) == []
 

@@ -90,6 +90,7 @@ def test_settings_are_held_to_the_same(settings: Any) -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_a_server_with_unusable_settings_does_not_start(db: None, settings: Any) -> None:
     environment = live.production_environment() | {"DEFAULT_CLIENT_ORIGINS": "https://app.example.com,app.example.com"}
 

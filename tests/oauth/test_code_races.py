@@ -51,6 +51,7 @@ def asking(transactional_db: None) -> dict[str, str]:
     return {"client_id": "partner-app", "redirect_uri": PARTNER}
 
 
+@pytest.mark.thorough
 def test_of_32_clients_with_one_code_one_gets_tokens_and_they_end(
     at_once: Send, asking: dict[str, str], pat: User
 ) -> None:

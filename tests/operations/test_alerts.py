@@ -109,6 +109,7 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 }
 
 
+@pytest.mark.thorough
 def test_each_alert_fires_when_it_should_and_is_silent_else(tmp_path: Path) -> None:
     assert list(CASES) == re.findall(r"- alert: (\w+)", RULES.read_text())
     tests = [

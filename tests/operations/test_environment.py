@@ -310,6 +310,7 @@ def test_a_file_that_gives_no_value_is_named_and_its_content_is_not_repeated(
             assert str(refused.value) == line
 
 
+@pytest.mark.thorough
 def test_an_installation_may_have_all_its_secrets_in_files(db: None, tmp_path: Path) -> None:
     environment = production_environment() | {"EMAIL_URL": "smtp+tls://me:word@mail.example.test:587"}
     environment["SECRET_KEY_FALLBACKS"] = "former-1,former-2"
@@ -334,6 +335,7 @@ def test_an_installation_may_have_all_its_secrets_in_files(db: None, tmp_path: P
 
 
 # --- The file .env ------------------------------------------------------------------------------------------------
+@pytest.mark.thorough
 def test_a_file_beside_manage_py_adds_what_the_environment_does_not_say(db: None, tmp_path: Path) -> None:
     shutil.copy(settings.BASE_DIR / "manage.py", tmp_path)
     shutil.copytree(settings.BASE_DIR / "config", tmp_path / "config")

@@ -39,6 +39,7 @@ def production(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- Django's own opinion ---------------------------------------------------------------------------------------
+@pytest.mark.thorough
 def test_the_deployment_check_is_clean_with_production_settings(db: None) -> None:
     environment = live.production_environment() | {"SECRET_KEY": installation.get_random_secret_key()}
     del environment["HTTPS"]

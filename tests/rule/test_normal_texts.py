@@ -98,6 +98,7 @@ def test_postgresql_takes_names_of_warehouses_in_the_normal_form_only(north: War
         cursor.execute("INSERT INTO warehouses_warehouse (name) VALUES (%s)", [name])
 
 
+@pytest.mark.thorough
 def test_postgresql_and_python_mean_the_same_by_the_normal_form() -> None:
     """Of each character that both know."""
     codes = [code for code in range(1, 0x110000) if unicodedata.category(chr(code)) not in ("Cs", "Cn")]

@@ -73,6 +73,7 @@ def watching(person: User) -> Iterator[Callable[[], int]]:
         watcher.join()
 
 
+@pytest.mark.thorough
 @pytest.mark.drill
 def test_64_clients_switch_one_person_among_8_warehouses(
     at_once: Callable[..., list[httpx.Response]], pat: User, whole: bool
@@ -105,6 +106,7 @@ def test_64_clients_post_the_same_pair(
         rows.all().delete()
 
 
+@pytest.mark.thorough
 @pytest.mark.drill
 def test_64_clients_do_everything_to_one_person_at_once(
     at_once: Callable[..., list[httpx.Response]], pat: User, north: Warehouse, whole: bool

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -76,6 +77,7 @@ def is_current(row: tuple[Any, ...], moment: datetime) -> bool:
     return (row[3] is None or row[3] <= moment) and (row[4] is None or moment < row[4])
 
 
+@pytest.mark.thorough
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     history=st.lists(steps, min_size=1, max_size=14), half_hours=st.lists(st.integers(-1, 60), min_size=1, max_size=5)

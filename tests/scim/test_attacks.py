@@ -61,6 +61,7 @@ def _columns(user: User) -> dict[str, Any]:
     return {name: value for name, value in User.objects.filter(pk=user.pk).values()[0].items() if name != "id"}
 
 
+@pytest.mark.thorough
 def test_no_other_attribute_of_a_person_is_given(directory: Directory) -> None:
     directory.create("plain@example.test")
     plain = _columns(User.objects.get())
@@ -78,6 +79,7 @@ def test_no_other_attribute_of_a_person_is_given(directory: Directory) -> None:
                 assert (user.roles, str(user.uuid) == FOREIGN["uuid"], user.created_at.year > 2000) == ([], False, True)
 
 
+@pytest.mark.thorough
 def test_no_other_attribute_of_a_person_is_changed(directory: Directory, nothing_changes: Watch) -> None:
     directory.create()
     path = path_of(User.objects.get())

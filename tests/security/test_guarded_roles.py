@@ -150,6 +150,7 @@ def test_who_resets_second_factors_may_change_the_person(
 _BOTH = getattr(roles, "ADMINISTRATION", ("users.change_user", "auth.change_group"))
 
 
+@pytest.mark.thorough
 @each("is_superuser", [False, True])
 @each("status", ["active", "blocked", "deleted"])
 @each("is_warehouse_user", [False, True])

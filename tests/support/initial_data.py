@@ -1,6 +1,7 @@
 """What is in the database before each test: what migrations made, the shipped roles and a signing key.
 
-After a test that has committed, only the tables that it has changed are written.
+After a test that has committed, only the tables that it has changed are written. PostgreSQL empties a small table by
+DELETE in a tenth of the time that TRUNCATE takes, which makes new files for it and for each of its indexes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ TABLES = (
     "users_signingkey",
 )
 _TRIES = 20
+#: A larger table is truncated.
+_MOST_DELETED_BYTES = 1 << 18
 #: The rows of these, as PostgreSQL's COPY writes them.
 _contents: dict[str, bytes] = {}
 
@@ -55,7 +58,10 @@ def _restore() -> None:
 
 
 def _empty_others() -> None:
-    _empty([name for name in _filled() if name not in TABLES])
+    names = [name for name in _filled() if name not in TABLES]
+    small = _small(names)
+    _empty([name for name in names if name not in small])
+    _delete(small)
 
 
 def _filled() -> list[str]:
@@ -74,6 +80,26 @@ def _empty(names: list[str]) -> None:
         tables = sql.SQL(", ").join(map(sql.Identifier, names))
         with connection.cursor() as cursor:
             cursor.execute(sql.SQL("TRUNCATE {} CASCADE").format(tables).as_string())
+
+
+def _small(names: list[str]) -> list[str]:
+    """Those of the tables that may be emptied by DELETE: as a superuser, who alone may leave triggers out."""
+    query = """
+        SELECT name FROM unnest(%s::text[]) AS name
+        WHERE pg_relation_size(name::regclass) <= %s AND current_setting('is_superuser')::boolean
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [names, _MOST_DELETED_BYTES])
+        return [name for (name,) in cursor.fetchall()]
+
+
+def _delete(names: list[str]) -> None:
+    """All rows of them. No trigger notices, those of foreign keys neither."""
+    if names:
+        deletions = [sql.SQL("DELETE FROM {}").format(sql.Identifier(name)) for name in names]
+        statements = sql.SQL("; ").join([sql.SQL("SET LOCAL session_replication_role = replica"), *deletions])
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statements.as_string())
 
 
 def _read(name: str) -> bytes:
