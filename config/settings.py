@@ -152,7 +152,7 @@ MIDDLEWARE = [
     *(["config.telemetry.middleware.MetricsMiddleware"] if METRICS_PORT else []),
     *(["config.telemetry.tracing.TracingMiddleware"] if OTEL_EXPORTER_OTLP_ENDPOINT else []),
     "config.web.request_context.RequestContextMiddleware",
-    "config.web.middleware.FrameStackMiddleware",
+    "config.web.frame_stack.FrameStackMiddleware",
     "config.web.middleware.ConnectionMiddleware",
     "config.web.headers.HeadersMiddleware",
     "config.web.csp.ContentSecurityPolicyMiddleware",

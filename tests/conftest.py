@@ -14,6 +14,7 @@ from django.conf import settings
 from django.utils import translation
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
+from config.web.frame_stack import in_one_chunk
 from tests.support import confinement, hashing, initial_data, middleware_chain, migrated, rendered_templates, underway
 from tests.support.api.client import PASSWORD, Api, sign_in
 from tests.support.back_office.staff import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
@@ -99,6 +100,13 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """Runs each test in one chunk of CPython's stack of frames, as `FrameStackMiddleware` does the calls of a page."""
+    pyfuncitem.obj = in_one_chunk(pyfuncitem.obj)
+    return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own hook of this name

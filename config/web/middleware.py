@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -45,30 +44,6 @@ class MessageMiddleware(SkippedByAPI, messages.MessageMiddleware):
 
 class OTPMiddleware(SkippedByAPI, otp.OTPMiddleware):
     pass
-
-
-class FrameStackMiddleware:
-    """Keeps the frames of a page's templates in one chunk of CPython's stack of frames.
-
-    CPython 3.11 and 3.12, and early releases of 3.13 and 3.14, keep frames in chunks of 16 KiB. They map and unmap
-    memory whenever a call crosses from one chunk into the next (python/cpython#142183): 2,000 times a list page, a
-    quarter of its time. A frame larger than a chunk gets a chunk of the next power of two, which holds the calls
-    inside as well. The API's calls are not so deep, and the mapping costs 15 µs.
-    """
-
-    #: In words of 8 bytes: a little more than a half of 512 KiB. The rest holds 300 frames of 100 words.
-    SIZE = 33_000
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request) if is_api(request) else self._in_one_chunk(request)
-
-    def _in_one_chunk(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
-
-    _in_one_chunk.__code__ = _in_one_chunk.__code__.replace(co_stacksize=SIZE)
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
