@@ -9,7 +9,7 @@ from assignments import errors
 from assignments.filters import AssignmentFilterSet
 from assignments.models import WarehouseUserAssignment
 from assignments.serializers import AssignmentSerializer
-from config.api.schema.openapi import TOKEN_FAULTS, Component, header, members, refusals, response
+from config.api.schema.components import TOKEN_FAULTS, Component, header, members, refusals, response
 from config.api.schema.resources import PATH_ID, body_refusal, listing, reading, request, writing
 from users.schema import PAT
 from warehouses.schema import NORTH_DOCK

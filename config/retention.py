@@ -1,4 +1,4 @@
-"""Retention: deletes rows whose retention period is over.
+"""Retention: deletes rows whose retention period (`AUDIT_DAYS` and others in the settings) is over.
 
 A model takes part if its default manager has `past_retention()`, the queryset of its rows to delete. If the queryset
 has `expire()`, that is called instead of deleting: it may keep the rows, without their contents or what is over.

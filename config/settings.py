@@ -152,7 +152,7 @@ MIDDLEWARE = [
     *(["config.telemetry.middleware.MetricsMiddleware"] if METRICS_PORT else []),
     *(["config.telemetry.tracing.TracingMiddleware"] if OTEL_EXPORTER_OTLP_ENDPOINT else []),
     "config.web.request_context.RequestContextMiddleware",
-    "config.web.frame_stack.FrameStackMiddleware",
+    "config.web.call_stack.CallStackMiddleware",
     "config.web.middleware.ConnectionMiddleware",
     "config.web.headers.HeadersMiddleware",
     "config.web.csp.ContentSecurityPolicyMiddleware",
@@ -261,7 +261,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["config.api.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.api.parsers.JSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.renderers.OneFormat",
-    "DEFAULT_SCHEMA_CLASS": "config.api.schema.openapi.Schema",
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.components.Schema",
     "EXCEPTION_HANDLER": "config.api.errors.handle",
 }
 JSON_API_FORMAT_FIELD_NAMES = "camelize"

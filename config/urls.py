@@ -8,7 +8,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config.api.health import LiveView, ReadyView, database_takes_changes, migrations_are_applied
-from config.api.schema.view import SchemaView
+from config.api.schema.document import SchemaView
 from config.api.urlpatterns import route
 from config.api.views import NotFoundView
 from users.oauth.key_ring import key_ring

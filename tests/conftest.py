@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils import translation
 
 from assignments.models import WarehouseGrant, WarehouseUserAssignment
-from config.web.frame_stack import in_one_chunk
+from config.web.call_stack import in_one_chunk
 from tests.support import confinement, hashing, initial_data, middleware_chain, migrated, rendered_templates, underway
 from tests.support.api.client import PASSWORD, Api, sign_in
 from tests.support.back_office.staff import ada, as_ada, as_manager, manager  # noqa: F401 (fixtures)
@@ -104,7 +104,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
-    """Runs each test in one chunk of CPython's stack of frames, as `FrameStackMiddleware` does the calls of a page."""
+    """Runs each test in one chunk of CPython's call stack, as `CallStackMiddleware` does the calls of a page."""
     pyfuncitem.obj = in_one_chunk(pyfuncitem.obj)
     return (yield)
 

@@ -87,7 +87,7 @@ class WarehouseAdmin(HistoryAdminMixin, EditConflictAdminMixin, ModelAdmin):
 
     # --- The list -----------------------------------------------------------------------------------------------
     def get_list_display(self, request: HttpRequest) -> Any:
-        return ("number", "name", "status", "assigned", "working", self.menu_column(request))
+        return ("number", "name", "status", "assigned", "working", self.actions_row_column(request))
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Counts people in one query, for the rows of the page only."""

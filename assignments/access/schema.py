@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from assignments.access.decision import Reason
 from assignments.access.evaluation import MAX_EVALUATIONS, PERSON, SEMANTICS, WAREHOUSE, WORK
 from config.api import errors
-from config.api.schema.openapi import Component, header, members, refusals, request, response
+from config.api.schema.components import Component, header, members, refusals, request, response
 from users.oauth.errors import BadClientError, BlockedError, UnreadableBodyError
 from users.oauth.schema.operations import oauth_refusals
 from users.schema import PAT

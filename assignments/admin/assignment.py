@@ -84,7 +84,6 @@ class WarehouseUserAssignmentAdmin(PeriodPages, RosterPages, SheetAdminMixin, Hi
         ("warehouse", VisibleRowFilter),
         ("user", VisibleRowFilter),
     )
-    list_filter_submit = True
     search_fields = ("user__email",)  # shows the search box; `get_search_results` searches
     search_help_text = gettext_lazy("Name, e-mail, warehouse or ID")
     ordering = ("-id",)
@@ -104,7 +103,7 @@ class WarehouseUserAssignmentAdmin(PeriodPages, RosterPages, SheetAdminMixin, Hi
     def get_list_display(self, request: HttpRequest) -> Any:
         person = ("person_linked", "person") if may_see_people(request.user) else ("person_by_name",)
         columns = (*person, "warehouse", "works_here", "period", "assigned_on", "changed_on")
-        return (*columns, self.menu_column(request))
+        return (*columns, self.actions_row_column(request))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         hidden = "person_by_name" if may_see_people(request.user) else "user"

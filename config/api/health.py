@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from config.api import errors
 from config.api.errors import ApiError, Fault
 from config.api.renderers import PlainJSONRenderer
-from config.api.schema.openapi import Component, members, refusals, response
+from config.api.schema.components import Component, members, refusals, response
 from config.api.views import ApiViewSet
 from config.database.sql import row_of
 

@@ -1,4 +1,7 @@
-"""Strict parsing of query strings: unknown parameters of JSON:API are refused, not ignored (contract 0.2)."""
+"""Strict parsing of query strings: malformed parameters of JSON:API are refused, not ignored (contract 0.2).
+
+Unknown filters, sort fields and includes are refused by `config.api.filters` and the views.
+"""
 
 from __future__ import annotations
 

@@ -35,6 +35,8 @@ class ModelAdmin(admin.ModelAdmin):
     list_sections = ()
     #: Unfold shows the filters beside the list where the window is at least 1536 pixels wide, else behind a button.
     list_filter_sheet = False
+    #: Without it, Unfold shows no button that applies the chosen filters.
+    list_filter_submit = True
     #: The title of the list, if that is not the name of the model.
     list_title: Any = ""
     #: Where the search looks. `search_fields` only shows the input.
@@ -85,8 +87,8 @@ class ModelAdmin(admin.ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList
 
-    def menu_column(self, request: HttpRequest) -> Callable[[Any], SafeString]:
-        """The column with a menu of the `actions_row` in each row."""
+    def actions_row_column(self, request: HttpRequest) -> Callable[[Any], SafeString]:
+        """The column with a menu of the `actions_row` in each row: their titles, without icons and dialogs."""
         menu, query = RowMenu(), preserved_query(request).removeprefix("?")
         links = [
             link(action.description, RowURL(f"{self.admin_site.name}:{action.action_name}", query=query))

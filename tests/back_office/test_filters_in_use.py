@@ -8,7 +8,11 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from django.contrib.admin import ModelAdmin, site
 from django.test import Client
+from django.urls import reverse
+
+from tests.support.cases import each
 
 LIST = "/admin/users/user/"
 
@@ -69,3 +73,15 @@ def test_a_filter_shows_on_request_how_many_rows_each_option_has(
     pat_north.activate()
     shown = options(as_ada, f"{ASSIGNMENTS}?_facets=True", "is_active__exact")
     assert shown == [("All", True), ("Yes (1)", False), ("No (1)", False)]
+
+
+def test_an_unknown_choice_is_none_of_the_options(as_ada: Client) -> None:
+    assert {chosen for _label, chosen in options(as_ada, f"{LIST}?kind=nonsense", "kind")} == {False}
+
+
+@each("admin", [found for found in site._registry.values() if found.list_filter])
+def test_chosen_filters_can_be_applied(as_ada: Client, admin: ModelAdmin[Any]) -> None:
+    page = as_ada.get(reverse(f"admin:{admin.opts.app_label}_{admin.opts.model_name}_changelist")).content.decode()
+    form = page.partition('<form id="filter-form" method="get"')[2].partition("</form>")[0]
+    assert "<input" in form
+    assert 'type="submit"' in form

@@ -44,7 +44,7 @@ def test_one_helper_makes_the_digests_of_secrets() -> None:
     """Beside it: the entity tag of a document (RFC 9110 section 8.8.3), a key's thumbprint (RFC 7638), static files."""
     names = {path.stem for path in written() if "sha256(" in path.read_text()}
 
-    assert names == {"digests", "view", "signing_key", "static_files"}
+    assert names == {"digests", "document", "signing_key", "static_files"}
 
 
 # --- Private names of dependencies ------------------------------------------------------------------------------

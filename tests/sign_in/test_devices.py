@@ -20,8 +20,14 @@ from django.test.utils import CaptureQueriesContext
 from tests.support.api.client import FORM, PASSWORD
 from tests.support.back_office.staff import change
 from tests.support.sign_in.devices import OFFICE, browser, known_to, lock_out, signed_out
+from tests.support.sign_in.failed_attempts import (
+    WRONG,
+    asking_for_a_password,
+    at_the_api,
+    at_the_back_office,
+    pass_time,
+)
 from tests.support.sign_in.login import NEW_PASSWORD, choose, is_in, link_for, log_in, text
-from tests.support.sign_in.throttling import WRONG, asking_for_a_password, at_the_api, at_the_back_office, pass_time
 from tests.support.sign_in.two_factor import SECOND_STEP, app_of, calm, code_of, enrol, wrong_code_of
 from users.models import User
 from users.sign_in.account_recovery import reset_two_factor

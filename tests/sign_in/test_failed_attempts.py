@@ -12,8 +12,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.support.api.client import PASSWORD
+from tests.support.sign_in.failed_attempts import (
+    WRONG,
+    asking_for_a_password,
+    at_the_api,
+    at_the_back_office,
+    pass_time,
+)
 from tests.support.sign_in.login import delivered
-from tests.support.sign_in.throttling import WRONG, asking_for_a_password, at_the_api, at_the_back_office, pass_time
 from users.models import User
 from users.sign_in.account_recovery import unlock_sign_in
 

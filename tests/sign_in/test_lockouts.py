@@ -19,8 +19,14 @@ from tests.support.api.client import PASSWORD
 from tests.support.back_office.staff import LIST, member, rows, signed_in, told
 from tests.support.oauth.code_flow import login_form, send
 from tests.support.sign_in.devices import OFFICE, browser, known_to, lock_out
+from tests.support.sign_in.failed_attempts import (
+    WRONG,
+    asking_for_a_password,
+    at_the_api,
+    at_the_back_office,
+    pass_time,
+)
 from tests.support.sign_in.login import NEW_PASSWORD, choose, link_for, log_in, text
-from tests.support.sign_in.throttling import WRONG, asking_for_a_password, at_the_api, at_the_back_office, pass_time
 from tests.support.sign_in.two_factor import NOT_RIGHT, SECOND_STEP, app_of, calm, code_of, enrol
 from users.models import AuditEvent, User
 from users.models.totp_device import Authenticator, RecoveryCodes

@@ -12,8 +12,8 @@ from django.test import Client
 from tests.support.api.client import PASSWORD, Api, sign_in
 from tests.support.back_office.sheets import USERS, faults, upload
 from tests.support.back_office.staff import change, errors
+from tests.support.sign_in.failed_attempts import at_the_api
 from tests.support.sign_in.login import OWN_PASSWORD, change_password, choose, link_for, log_in, text
-from tests.support.sign_in.throttling import at_the_api
 from users.models import User
 
 pytestmark = pytest.mark.usefixtures("real_hashing")

@@ -15,8 +15,8 @@ from config.api.errors import ApiError, Fault, respond
 from config.api.pagination import MAX_OFFSET, Order, not_a_number
 from config.api.query import NO, YES, Query
 from config.api.renderers import Document
-from config.api.schema import openapi
-from config.api.schema.openapi import TEXT, TOKEN_FAULTS, Component, Refused, header, members, refusals
+from config.api.schema import components
+from config.api.schema.components import TEXT, TOKEN_FAULTS, Component, Refused, header, members, refusals
 from config.api.serializers import (
     NOT_A_DOCUMENT,
     ModelSerializer,
@@ -115,7 +115,7 @@ def request(
         properties["id"] = {**_UUID, "description": "If sent, the id in the path."}
     schema = Component(name, members(data=members([] if partial else ["attributes"], **properties)))
     documents = {caption: {"data": {"type": resource, "attributes": sent}} for caption, sent in values.items()}
-    return openapi.request(parsers.JSON_API, schema, documents)
+    return components.request(parsers.JSON_API, schema, documents)
 
 
 # --- Responses, built by the renderer's code --------------------------------------------------------------------
@@ -129,7 +129,7 @@ def _one(serializer: SerializerClass, row: Any, description: str) -> OpenApiResp
         caption: Document(serializer, Query(query), _EXAMPLE_HOST).one(row, attributes)
         for caption, query in {"The resource": "", **_including(serializer)}.items()
     }
-    return openapi.response(schema, description, values)
+    return components.response(schema, description, values)
 
 
 def _many(serializer: SerializerClass, row: Any, description: str) -> OpenApiResponse:
@@ -148,7 +148,7 @@ def _many(serializer: SerializerClass, row: Any, description: str) -> OpenApiRes
         meta={**members(total={"type": "integer"}), "description": "Only with `page[total]=true`."},
         **_included(serializer),
     )
-    return openapi.response(Component(f"{_name(serializer)}Collection", schema), description, values)
+    return components.response(Component(f"{_name(serializer)}Collection", schema), description, values)
 
 
 def _collection(serializer: SerializerClass, row: Any, query: str, next_page: str = "") -> dict[str, Any]:

@@ -25,10 +25,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_PATCH": False,
     "SERVE_AUTHENTICATION": [],
-    "PREPROCESSING_HOOKS": ["config.api.schema.openapi.plain_paths"],
+    "PREPROCESSING_HOOKS": ["config.api.schema.components.plain_paths"],
     "POSTPROCESSING_HOOKS": [
-        "config.api.schema.openapi.require_bodies",
-        "config.api.schema.openapi.describe_common_errors",
+        "config.api.schema.components.require_bodies",
+        "config.api.schema.components.describe_common_errors",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -76,7 +76,6 @@ def _descends(by: Any) -> bool:
 class LongListAdmin(ModelAdmin):
     """Options of a list with up to millions of rows."""
 
-    list_filter_submit = True
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER

@@ -47,7 +47,10 @@ _ICON = '<span class="material-symbols-outlined" aria-hidden="true">more_horiz</
 
 
 class RowURL:
-    """The URL of a view for each row of a page, escaped for HTML."""
+    """The URL of a view for each row of a page, escaped for HTML.
+
+    Without a query, it may be kept for the life of the process: `PATH_PREFIX` is fixed.
+    """
 
     def __init__(self, view: str, *arguments: str, key: str = "pk", query: str = "") -> None:
         """`key` is the row's attribute that the URL contains: an integer or a UUID. `arguments` follow it."""

@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings as site
 from django.test import Client
 
+from tests.support.sign_in.failed_attempts import at_the_back_office
 from tests.support.sign_in.login import log_in
-from tests.support.sign_in.throttling import at_the_back_office
 from users.models import User
 
 OFFICE = "192.0.2.7"

@@ -6,7 +6,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema
 
 from config.api import errors
-from config.api.schema.openapi import Component, header, members, refusals, response
+from config.api.schema.components import Component, header, members, refusals, response
 
 _MAX_AGE = header("Cache-Control", 200, "How long the answer may be kept.")
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema
 
 from config.api import errors
-from config.api.schema.openapi import Component, header, members, refusals, request, response
+from config.api.schema.components import Component, header, members, refusals, request, response
 from users.oauth.errors import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, BadClientError, BlockedError, TemporaryPasswordError
 from users.oauth.grants import token_answer
 from users.oauth.schema.parameters import CLIENT_ID, CLIENT_SECRET, OMITTED, SCOPE, optional, parameters, text

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from config.api.schema.openapi import TEXT
+from config.api.schema.components import TEXT
 from users.oauth.requests import MAX_PARAMETERS
 
 OMITTED = {"enum": ["", None], "description": "As if left out (RFC 6749 section 3.1)."}

@@ -1,4 +1,4 @@
-"""`GET /schema`: the OpenAPI document (`config.api.schema.openapi`), built once in each process."""
+"""`GET /schema`: the OpenAPI document (`config.api.schema.components`), built once in each process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps the frames of a page's calls in one chunk of CPython's stack of frames.
+"""Keeps the frames of a page's calls in one chunk of CPython's call stack.
 
 CPython 3.11 and 3.12, and early releases of 3.13 and 3.14, keep frames in chunks of 16 KiB. They map and unmap memory
 whenever a call crosses from one chunk into the next (python/cpython#142183): 2,000 times a list page, a quarter of its
@@ -8,6 +8,7 @@ time. A frame larger than a chunk gets a chunk of the next power of two, which h
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.http import HttpRequest, HttpResponseBase
@@ -22,16 +23,19 @@ _SIZE = 33_000
 
 
 def in_one_chunk(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """The function, with a chunk of its own. The mapping costs 15 µs a call."""
+    """The function, with a chunk of its own, which takes 15 µs a call.
+
+    An exception that leaves it has a copy of its frame, of 264 KB, and so has a debugger.
+    """
 
     def called(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
 
     called.__code__ = called.__code__.replace(co_stacksize=_SIZE)
-    return called
+    return wraps(function)(called)
 
 
-class FrameStackMiddleware:
+class CallStackMiddleware:
     """Gives each request for a page a chunk. The API's calls are not so deep."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
